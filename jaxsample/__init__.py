@@ -1,0 +1,1 @@
+"""Decoding for JAX: sampling transforms that compose, compile once, and can be learned."""

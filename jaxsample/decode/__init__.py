@@ -1,0 +1,1 @@
+"""The decode loop: models, prefill, step, generate, resume, stream, score."""

@@ -1,0 +1,42 @@
+"""How a model plugs in: three pure functions, and nothing else is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+
+class ModelOutput(NamedTuple):
+    """What `Model.apply` returns.
+
+    Attributes:
+        logits: `[B, T, V]`, or None where `Model.unembed` rebuilds them from `hidden`.
+        hidden: `[B, T, D]` after the final norm, or None if the model does not show it.
+        cache: the cache after these tokens, the same structure as the one that came in.
+    """
+
+    logits: jax.Array | None
+    hidden: jax.Array | None
+    cache: Any
+
+
+class Model(NamedTuple):
+    """A language model as pure functions of its parameters.
+
+    The functions must be stable objects (defined once, not rebuilt per call): they are static
+    under `jit`.
+
+    Attributes:
+        init_cache: `(batch, max_length) -> cache`, any pytree whose leaves have the batch as their
+            first axis: a KV cache, a recurrent state, both.
+        apply: `(params, tokens [B, T], positions [B, T], cache) -> ModelOutput`. A position of -1
+            is padding: the model leaves that row of the cache as it is.
+        unembed: `(params, hidden [.., D]) -> logits [.., V]`, or None. With it `apply` may return
+            hidden states only, and `[B, T, V]` never exists.
+    """
+
+    init_cache: Callable[[int, int], Any]
+    apply: Callable[[Any, jax.Array, jax.Array, Any], ModelOutput]
+    unembed: Callable[[Any, jax.Array], jax.Array] | None = None

@@ -1,0 +1,1 @@
+"""Array kernels: no transforms here."""

@@ -1,0 +1,1 @@
+"""Sampling transforms: frozen pytrees from one row of logits to another."""

@@ -1,0 +1,1 @@
+"""Stories from a probabilistic grammar whose exact next-token distribution is known."""
