@@ -1,1 +1,33 @@
 """Decoding for JAX: sampling transforms that compose, compile once, and can be learned."""
+
+from jaxsample.decode.model import Model, ModelOutput
+from jaxsample.kernels.draw import draw
+from jaxsample.transforms.base import Transform, transform
+from jaxsample.transforms.chain import chain
+from jaxsample.transforms.fields import field
+from jaxsample.transforms.function import Function
+from jaxsample.transforms.partition import combine, partition
+from jaxsample.transforms.prompt import Prompt
+from jaxsample.transforms.stack import stack
+from jaxsample.transforms.temperature import EntropyTemperature, Temperature
+from jaxsample.transforms.truncation import MinP, TopK, TopP
+
+__all__ = [
+    "EntropyTemperature",
+    "Function",
+    "MinP",
+    "Model",
+    "ModelOutput",
+    "Prompt",
+    "Temperature",
+    "TopK",
+    "TopP",
+    "Transform",
+    "chain",
+    "combine",
+    "draw",
+    "field",
+    "partition",
+    "stack",
+    "transform",
+]

@@ -1,0 +1,117 @@
+"""What decoding can tell about each token, and what it costs nothing not to ask."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.kernels.validity import clamp_below
+from jaxsample.transforms.row import Row
+
+PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
+SIZED = "support", "top"
+
+
+class Support(NamedTuple):
+    """The kept set of each token.
+
+    Attributes:
+        ids: `[.., K]` int32, likeliest first, -1 where fewer are kept.
+        larger: `[..]` bool, whether the kept set has more than K tokens.
+    """
+
+    ids: jax.Array
+    larger: jax.Array
+
+
+class Top(NamedTuple):
+    """The likeliest tokens under the model.
+
+    Attributes:
+        ids: `[.., n]` int32, likeliest first.
+        logprobs: `[.., n]` float32, raw log-probabilities in nats (T = 1).
+    """
+
+    ids: jax.Array
+    logprobs: jax.Array
+
+
+class Records(NamedTuple):
+    """What was recorded of each token; None where it was not asked for."""
+
+    logprobs: jax.Array | None = None
+    model_logprobs: jax.Array | None = None
+    entropy: jax.Array | None = None
+    kept: jax.Array | None = None
+    support: Support | None = None
+    top: Top | None = None
+
+
+def check_record(record: Any) -> tuple:
+    """Return `record` as a hashable tuple.
+
+    Raises:
+        ValueError: if it names something that is not recorded.
+    """
+    entries = (record,) if isinstance(record, str) else tuple(record)
+    entries = tuple(tuple(r) if isinstance(r, list) else r for r in entries)
+    for r in entries:
+        sized = isinstance(r, tuple) and len(r) == 2 and r[0] in SIZED
+        if not (r in PLAIN or sized and isinstance(r[1], int) and r[1] > 0):
+            raise ValueError(
+                f"record takes {', '.join(map(repr, PLAIN))}, ('support', K) and ('top', n), "
+                f"got {r!r}"
+            )
+    return entries
+
+
+def observe(record: tuple, raw: Row, final: Row, token: jax.Array) -> Records:
+    """Record one token of one row; NaN, and -1 for ids, where the row is invalid.
+
+    Args:
+        record: from `check_record`.
+        raw: the model's row.
+        final: the row the token was drawn from.
+        token: int32.
+    """
+    valid = final.valid & (token >= 0)
+    found: dict[str, Any] = {}
+    for entry in record:
+        name, size = entry if isinstance(entry, tuple) else (entry, 0)
+        if name == "logprobs":
+            found[name] = jnp.where(valid, logprob(final, token), jnp.nan)
+        elif name == "model_logprobs":
+            found[name] = jnp.where(valid, logprob(raw, token), jnp.nan)
+        elif name == "entropy":
+            found[name] = jnp.where(valid, entropy(raw), jnp.nan)
+        elif name == "kept":
+            found[name] = jnp.where(valid, final.count, 0)
+        elif name == "support":
+            values, ids = lax.top_k(final.values, min(size, final.size))
+            ids = jnp.where(valid & (values > -jnp.inf), ids, -1)
+            found[name] = Support(_fill(ids, size, -1), valid & (final.count > size))
+        else:
+            values, ids = lax.top_k(raw.values, min(size, raw.size))
+            values = values - raw.max - jnp.log(raw.sum(jnp.exp))
+            values, ids = jnp.where(valid, values, jnp.nan), jnp.where(valid, ids, -1)
+            found[name] = Top(_fill(ids, size, -1), _fill(values, size, -jnp.inf))
+    return Records(**found)
+
+
+def logprob(row: Row, token: jax.Array) -> jax.Array:
+    """Log-probability of a token under a row, nats; -inf, with zero gradient, if it is dropped."""
+    score = clamp_below(row.values)[token] - jnp.log(row.sum(jnp.exp))
+    return jnp.where(row.kept[token], score, -jnp.inf)
+
+
+def entropy(row: Row) -> jax.Array:
+    """Entropy of a row, nats."""
+    z, s = row.sum(jnp.exp, lambda d: jnp.exp(d) * d)
+    return jnp.log(z) - s / z
+
+
+def _fill(x, size, value):
+    return jnp.pad(x, (0, size - x.shape[0]), constant_values=value)

@@ -1,0 +1,50 @@
+"""Draw one token from one row: two-level Gumbel-max."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.kernels.noise import as_key, gumbel
+from jaxsample.kernels.tree import BLOCK, block_sums, blocks
+from jaxsample.kernels.validity import clamp_below, clean
+
+
+def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
+    """Draw a token from the softmax of one row of logits.
+
+    A function of (key, row) alone: the block of `BLOCK` consecutive tokens with the largest
+    log-mass + Gumbel(key, 1, block) wins, and in it the token with the largest log-weight +
+    Gumbel(key, 0, token). Noise is needed for V / BLOCK + BLOCK numbers instead of V. Equal sums
+    go to the lowest block, then the lowest token.
+
+    Args:
+        key: a PRNG key of any implementation.
+        logits: `[V]`, any floating type; -inf is never drawn.
+
+    Returns:
+        The token, int32; -1 if the row has a NaN or nothing above -inf.
+
+    Raises:
+        ValueError: if `logits` is not one row.
+
+    Reference: Gumbel-max, Maddison et al., 2014, https://arxiv.org/abs/1411.0030
+
+    >>> draw(jax.random.key(0), jnp.array([-jnp.inf, 0.0, -jnp.inf]))
+    Array(1, dtype=int32)
+    """
+    return draw_clean(as_key(key), *clean(logits))
+
+
+def draw_clean(key: jax.Array, values: jax.Array, valid: jax.Array) -> jax.Array:
+    """Draw from a row that is `clean` already, under one threefry key."""
+    kept = blocks(values, -jnp.inf) > -jnp.inf
+    log_weights = blocks(clamp_below(values), 0.0)
+    masses = block_sums(jnp.where(kept, jnp.exp(log_weights), 0.0))
+
+    block_ids = jnp.arange(masses.shape[0], dtype=jnp.uint32)
+    scores = jnp.log(jnp.where(masses > 0, masses, 1.0)) + gumbel(key, 1, block_ids)
+    block = jnp.argmax(jnp.where(masses > 0, scores, -jnp.inf)).astype(jnp.uint32)
+
+    tokens = block * BLOCK + jnp.arange(BLOCK, dtype=jnp.uint32)
+    scores = log_weights[block] + gumbel(key, 0, tokens)
+    token = tokens[jnp.argmax(jnp.where(kept[block], scores, -jnp.inf))]
+    return jnp.where(valid, token.astype(jnp.int32), -1)

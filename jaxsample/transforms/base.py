@@ -1,0 +1,181 @@
+"""The contract of a transform, and the decorator that makes a class one."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.transforms.fields import cast, show, spec_of
+from jaxsample.transforms.row import Row
+
+KINDS = "order", "set", "token"
+
+
+class Transform:
+    """Maps one row of logits `[V]` to one row of logits `[V]` float32.
+
+    Subclass it, decorate the class with `transform`, and write either `on` (and `after`), against
+    a row, or `__call__` (and `update`), against an array; the other pair follows.
+
+    Semantics every transform shares: float32 inside; masked tokens are exactly -inf and nothing
+    revives them; a row with a NaN, or with nothing above -inf, comes back as all NaN; a maximum of
+    +inf leaves the +inf entries at 0 and the rest at -inf.
+    """
+
+    kind = "token"
+
+    def __post_init__(self):
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = cast(type(self).__name__, f, getattr(self, f.name))
+            object.__setattr__(self, f.name, value)
+
+    def init(self, key: jax.Array | None, prompt: Any) -> Any:
+        """Return the state before the first token.
+
+        Args:
+            key: a PRNG key, or None.
+            prompt: the row's `Prompt`, or None.
+
+        Raises:
+            ValueError: if the transform needs the key or the prompt and got None.
+        """
+        del key, prompt
+        return ()
+
+    def __call__(
+        self, logits: jax.Array, state: Any = None, hidden: jax.Array | None = None
+    ) -> jax.Array:
+        """Transform one row.
+
+        Args:
+            logits: `[V]`; batches by `jax.vmap`.
+            state: from `init` or `update`; None means as `init` without a prompt.
+            hidden: `[D]`, the model's last hidden state, or None.
+
+        Raises:
+            ValueError: if `logits` is not one row.
+        """
+        return self.on(Row.of(logits), self._state(state), hidden).logits
+
+    def update(
+        self, state: Any, logits: jax.Array, token: jax.Array, hidden: jax.Array | None = None
+    ) -> Any:
+        """Return the state after `token` was drawn; `logits` `[V]` is what this transform received."""
+        return self.after(Row.of(logits), self._state(state), token, hidden)
+
+    def on(self, row: Row, state: Any = None, hidden: jax.Array | None = None) -> Row:
+        """Transform a row; write an order transform here."""
+        if type(self).__call__ is Transform.__call__:
+            raise NotImplementedError(f"{type(self).__name__} defines neither on nor __call__")
+        return Row.of(self(row.logits, state, hidden), row.filters)
+
+    def after(
+        self, row: Row, state: Any, token: jax.Array, hidden: jax.Array | None = None
+    ) -> Any:
+        """Return the state after `token` was drawn; `row` is what this transform received."""
+        if type(self).update is Transform.update:
+            return state
+        return self.update(state, row.logits, token, hidden)
+
+    def through(self, row: Row, state: Any, hidden: jax.Array | None) -> tuple[Row, Any]:
+        """Transform a row and also return what `settle` needs to update the state."""
+        return self.on(row, state, hidden), row
+
+    def settle(self, received: Any, state: Any, token: jax.Array, hidden: jax.Array | None) -> Any:
+        """Update the state from what `through` returned, without transforming the row again."""
+        return self.after(received, state, token, hidden)
+
+    def replace(self, **fields: Any) -> Any:
+        """Return a copy with some fields changed, cast and checked as by the constructor."""
+        known = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        for name in fields:
+            if name not in known:
+                raise ValueError(f"{type(self).__name__} has no field {name!r}, only {known}")
+        return dataclasses.replace(self, **fields)  # type: ignore[type-var]
+
+    def _state(self, state):
+        return self.init(None, None) if state is None else state
+
+    def __repr__(self):
+        parts = []
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = show(getattr(self, f.name))
+            if f.default is dataclasses.MISSING or value != show(cast("", f, f.default)):
+                parts.append(f"{f.name}={value}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+T = TypeVar("T", bound=type)
+
+
+def transform(cls: T | None = None, *, kind: str = "token") -> Any:
+    """Make a subclass of `Transform` a frozen pytree whose fields are leaves.
+
+    Flattening never validates and unflattening never calls the constructor, so trees of gradients,
+    axes, None or object() pass through. A `__call__` the class defines gets the shared semantics:
+    it sees a float32 row without NaN or +inf, and its state is never None.
+
+    Args:
+        cls: the class; omitted when the decorator is called with a kind.
+        kind: "order" (keeps the order of tokens), "set" (may reorder or drop the maximum, keeps at
+            least one token) or "token" (speaks of token ids, may empty a row).
+
+    Raises:
+        ValueError: if `kind` is none of the three, or the class is no `Transform`.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
+    if cls is None:
+        return functools.partial(transform, kind=kind)
+    if not issubclass(cls, Transform):
+        raise ValueError(f"{cls.__name__} must be a subclass of Transform")
+    cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)  # type: ignore[assignment]
+    cls.kind = kind  # type: ignore[attr-defined]
+    if "__call__" in cls.__dict__:
+        cls.__call__ = _shared_semantics(cls.__dict__["__call__"])  # type: ignore[attr-defined]
+    _register(cls)
+    return cls
+
+
+def _shared_semantics(call):
+    @functools.wraps(call)
+    def guarded(self, logits, state=None, hidden=None):
+        row = Row.of(logits)
+        out = jnp.asarray(call(self, row.values, self._state(state), hidden))
+        if out.shape != row.values.shape:
+            name = type(self).__name__
+            raise ValueError(
+                f"{name} must return one row {list(row.values.shape)}, got {list(out.shape)}"
+            )
+        out = jnp.where(row.kept, out.astype(jnp.float32), -jnp.inf)
+        return jnp.where(row.valid, out, jnp.nan)
+
+    return guarded
+
+
+def _register(cls):
+    fields = dataclasses.fields(cls)
+    leaves = tuple(f.name for f in fields if not spec_of(f).static)
+    static = tuple(f.name for f in fields if spec_of(f).static)
+    keys = tuple(jax.tree_util.GetAttrKey(name) for name in leaves)
+
+    def flatten(self):
+        children = tuple(getattr(self, name) for name in leaves)
+        return children, tuple(getattr(self, name) for name in static)
+
+    def flatten_with_keys(self):
+        children, aux = flatten(self)
+        return tuple(zip(keys, children, strict=True)), aux
+
+    def unflatten(aux, children):
+        self = object.__new__(cls)
+        for names, values in ((leaves, children), (static, aux)):
+            for name, value in zip(names, values, strict=True):
+                object.__setattr__(self, name, value)
+        return self
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)

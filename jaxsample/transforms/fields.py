@@ -1,0 +1,97 @@
+"""Fields of a transform: what they are cast to, which numbers they take, whether they train."""
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+_DTYPES = {float: np.float32, "float": np.float32, int: np.int32, "int": np.int32}
+
+
+class Spec(NamedTuple):
+    """What `field` declared about one field."""
+
+    low: float | None = None
+    high: float | None = None
+    static: bool = False
+    fixed: bool = False
+
+
+def field(
+    *,
+    default: Any = dataclasses.MISSING,
+    low: float | None = None,
+    high: float | None = None,
+    static: bool = False,
+    fixed: bool = False,
+) -> Any:
+    """Declare a field of a transform.
+
+    A field annotated `float` is a float32 leaf, one annotated `int` an int32 leaf; any other
+    annotation leaves the value, a pytree, as it is.
+
+    Args:
+        default: value if the constructor gets none.
+        low, high: inclusive range that Python numbers must lie in.
+        static: part of the tree's structure instead of a leaf; a new value compiles anew.
+        fixed: a leaf that `partition` never counts as trainable.
+    """
+    spec = Spec(low, high, static, fixed)
+    return dataclasses.field(default=default, metadata={"spec": spec})
+
+
+def spec_of(f: dataclasses.Field) -> Spec:
+    """Return what was declared about a dataclass field."""
+    return f.metadata.get("spec", Spec())
+
+
+def cast(owner: str, f: dataclasses.Field, value: Any) -> Any:
+    """Cast a value given for a field to the field's dtype, checking Python numbers.
+
+    Raises:
+        ValueError: if a Python number lies outside the field's range, or the value is no number.
+    """
+    dtype = _DTYPES.get(f.type)
+    spec = spec_of(f)
+    if spec.static or dtype is None:
+        return value
+    if isinstance(value, int | float):
+        _check(owner, f.name, spec, dtype, value)
+        return dtype(value)
+    if isinstance(value, jax.Array):
+        return value.astype(dtype)
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
+            raise TypeError
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{owner}: {f.name} must be a number or an array of numbers, got {value!r}"
+        ) from None
+    if dtype is np.int32:
+        array = np.clip(array, -(2**31), 2**31 - 1)
+    return array.astype(dtype)[()]
+
+
+def _check(owner, name, spec, dtype, value):
+    low = -math.inf if spec.low is None else spec.low
+    high = math.inf if spec.high is None else spec.high
+    if dtype is np.int32:
+        low, high = max(low, -(2**31)), min(high, 2**31 - 1)
+    whole = dtype is np.float32 or value == math.floor(value) if math.isfinite(value) else True
+    if not (low <= value <= high) or not whole:
+        kind = "a whole number" if dtype is np.int32 else "a number"
+        raise ValueError(f"{owner}: {name} must be {kind} in [{low:.10g}, {high:.10g}], got {value!r}")
+
+
+def show(value: Any) -> str:
+    """Print a field's value as the constructor would take it, floats in their shortest form."""
+    if isinstance(value, jax.core.Tracer) or not isinstance(value, np.ndarray | np.generic | jax.Array):
+        return repr(value)
+    if value.size > 8 or not jnp.issubdtype(value.dtype, jnp.number):
+        return f"{value.dtype}{list(value.shape)}"
+    array = np.asarray(value)
+    return str(array) if not array.ndim else "[" + ", ".join(map(show, array)) + "]"

@@ -1,0 +1,69 @@
+"""Split a sampler into what trains and the rest, and put it together again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.fields import spec_of
+
+
+def partition(
+    sampler: Any, where: Callable[[tuple, Any], bool] | None = None
+) -> tuple[Any, Any]:
+    """Split a sampler into two trees of its own shape, each None where the other has the leaf.
+
+    Args:
+        sampler: any transform or tree of them.
+        where: `(key path, leaf) -> bool`, which leaves train; by default the floating ones whose
+            field was not declared fixed.
+
+    Returns:
+        `(trainable, rest)`, for `combine`.
+
+    >>> trainable, rest = partition(chain(TopK(50), EntropyTemperature(1.0, 0.5)))
+    >>> jax.tree.leaves(trainable)
+    [np.float32(1.0), np.float32(0.5)]
+    """
+    if where is None:
+
+        def where(path, leaf):
+            floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+            return floating and not _is_fixed(sampler, path)
+
+    def split(path, leaf):
+        return (leaf, None) if where(path, leaf) else (None, leaf)
+
+    leaves, treedef = jax.tree_util.tree_flatten_with_path(sampler)
+    pairs = [split(path, leaf) for path, leaf in leaves]
+    return tuple(treedef.unflatten([pair[i] for pair in pairs]) for i in (0, 1))  # type: ignore[return-value]
+
+
+def combine(trainable: Any, rest: Any) -> Any:
+    """Put the two trees of `partition` together again."""
+    return jax.tree.map(
+        lambda a, b: b if a is None else a, trainable, rest, is_leaf=lambda x: x is None
+    )
+
+
+def _is_fixed(node, path):
+    """Follow a key path down from `node`; True if it passes a field declared fixed."""
+    for key in path:
+        if isinstance(key, jax.tree_util.GetAttrKey):
+            if isinstance(node, Transform):
+                specs = {f.name: spec_of(f) for f in dataclasses.fields(node)}  # type: ignore[arg-type]
+                if specs[key.name].fixed:
+                    return True
+            node = getattr(node, key.name, None)
+        elif isinstance(key, jax.tree_util.SequenceKey):
+            node = node[key.idx]
+        elif isinstance(key, jax.tree_util.DictKey):
+            node = node[key.key]
+        else:
+            return False
+    return False

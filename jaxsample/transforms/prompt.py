@@ -1,0 +1,53 @@
+"""What a transform may know of a row before its first token."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["tokens", "length", "budget"],
+    meta_fields=["vocab_size"],
+)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prompt:
+    """One row's prompt, given to `Transform.init`.
+
+    What comes after the prompt reaches a transform by `update` only.
+
+    Attributes:
+        tokens: `[max_length]` int32, right-padded: the padding is the room a history needs.
+        length: int32 >= 1, how many of the tokens are the prompt.
+        budget: int32, how many tokens may follow.
+        vocab_size: V; static.
+    """
+
+    tokens: jax.Array
+    length: jax.Array
+    budget: jax.Array
+    vocab_size: int
+
+    @classmethod
+    def of(cls, tokens: Sequence[int] | jax.Array, vocab_size: int, budget: int) -> Prompt:
+        """Make a prompt from its tokens, with room for `budget` more.
+
+        Raises:
+            ValueError: if there are no tokens, they are not one row of integers, or the budget is
+                negative.
+        """
+        tokens = jnp.asarray(tokens)
+        if tokens.ndim != 1 or not tokens.shape[0] or not jnp.issubdtype(tokens.dtype, jnp.integer):
+            raise ValueError(
+                f"tokens must be one row of at least one integer, "
+                f"got {tokens.dtype}{list(tokens.shape)}"
+            )
+        if budget < 0:
+            raise ValueError(f"budget must be >= 0, got {budget}")
+        padded = jnp.pad(tokens.astype(jnp.int32), (0, budget))
+        return cls(padded, jnp.int32(tokens.shape[0]), jnp.int32(budget), vocab_size)

@@ -1,0 +1,120 @@
+"""A row of logits as an order transform sees it: questions about it, and two changes to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.kernels.threshold import kth_value, value_at_mass
+from jaxsample.kernels.tree import tree_sum
+from jaxsample.kernels.validity import clamp_below, clean
+
+Term = Callable[[jax.Array], jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row `[V]`. Every answer is about the tokens still kept; a dropped token is -inf.
+
+    The functions given to `sum` and `value_at` take `value - max`, elementwise: `jnp.exp` gives
+    the unnormalised probability.
+
+    Attributes:
+        values: `[V]` float32.
+        valid: scalar bool; False if the row came in invalid, and it leaves as NaN.
+        filters: False makes `keep` do nothing: the row as it is without its filters.
+    """
+
+    values: jax.Array
+    valid: jax.Array
+    filters: bool = True
+
+    @classmethod
+    def of(cls, logits: jax.Array, filters: bool = True) -> Row:
+        """Look at one row of logits `[V]`; ValueError for any other rank."""
+        return cls(*clean(logits), filters)
+
+    @property
+    def logits(self) -> jax.Array:
+        """The row as logits `[V]` float32, NaN everywhere if it is invalid."""
+        return jnp.where(self.valid, self.values, jnp.nan)
+
+    @property
+    def kept(self) -> jax.Array:
+        """Which tokens are still kept, `[V]` bool."""
+        return self.values > -jnp.inf
+
+    @property
+    def max(self) -> jax.Array:
+        """The largest value."""
+        return jnp.max(self.values)
+
+    @property
+    def count(self) -> jax.Array:
+        """How many tokens are kept, int32."""
+        return jnp.sum(self.kept, dtype=jnp.int32)
+
+    @property
+    def size(self) -> int:
+        """The size of the vocabulary, V."""
+        return self.values.shape[0]
+
+    def value(self, token: jax.Array) -> jax.Array:
+        """The value of a token."""
+        return self.values[token]
+
+    def sum(self, *terms: Term) -> jax.Array | tuple[jax.Array, ...]:
+        """Sum each term over the kept tokens, in one fixed order; a tuple if there are several."""
+        sums = tuple(tree_sum(weights) for weights in self._weights(*terms))
+        return sums if len(sums) > 1 else sums[0]
+
+    def kth(self, k: jax.Array) -> jax.Array:
+        """The k-th largest value, ties counted apart; the smallest if fewer are kept."""
+        return kth_value(lax.stop_gradient(self.values), k)
+
+    def value_at(self, term: Term, share: jax.Array) -> jax.Array:
+        """The smallest value with the sum of `term` (>= 0) strictly above it < share of the total."""
+        (weights,) = lax.stop_gradient(self._weights(term))
+        mass = lax.stop_gradient(share) * tree_sum(weights)
+        return value_at_mass(lax.stop_gradient(self.values), weights, mass)
+
+    def largest(self, n: int) -> jax.Array:
+        """The n largest values in descending order, -inf where fewer are kept."""
+        return lax.top_k(self.values, n)[0]
+
+    def divide(self, t: jax.Array) -> Row:
+        """Make every value (value - max) / t; t = 0 keeps the maxima alone, at 0."""
+        _check_scalar(t)
+        below = clamp_below(self.values)
+        hot = t > 0
+        safe = jnp.where(hot, t, 1.0)
+        # The derivative below / t**2 overflows where t**2 does; so cold a row is greedy anyway.
+        safe = jnp.where(safe > 1e-18, safe, lax.stop_gradient(safe))
+        cold = jnp.where(below < 0, -jnp.inf, 0.0)
+        values = jnp.where(self.kept, jnp.where(hot, below / safe, cold), -jnp.inf)
+        return dataclasses.replace(self, values=values, valid=self.valid & ~jnp.isnan(t))
+
+    def keep(self, value: jax.Array) -> Row:
+        """Drop every token below `value`; the maxima always stay."""
+        _check_scalar(value)
+        if not self.filters:
+            return self
+        value = lax.stop_gradient(jnp.minimum(value, self.max))
+        values = jnp.where(self.values >= value, self.values, -jnp.inf)
+        return dataclasses.replace(self, values=values, valid=self.valid & ~jnp.isnan(value))
+
+    def _weights(self, *terms):
+        below = clamp_below(self.values)
+        return tuple(jnp.where(self.kept, term(below), 0.0) for term in terms)
+
+
+def _check_scalar(x):
+    if jnp.ndim(x):
+        raise ValueError(
+            f"a row takes one number per hyperparameter, got shape {list(jnp.shape(x))}; for a "
+            "setting per row use jax.vmap over the sampler, or sampler_axes=0"
+        )
