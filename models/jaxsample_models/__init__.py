@@ -1,1 +1,9 @@
 """Flax (nnx) transformers for jaxsample, and the story model that runs without a download."""
+
+from .config import RopeScaling as RopeScaling
+from .config import TransformerConfig as TransformerConfig
+from .transformer import Transformer as Transformer
+from .transformer import as_model as as_model
+from .transformer import bind as bind
+from .transformer import init as init
+from .transformer import shapes as shapes
