@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+
 from jaxsample.decode.model import Model, ModelOutput
 
 from . import attention
