@@ -1,6 +1,12 @@
 """Decoding for JAX: sampling transforms that compose, compile once, and can be learned."""
 
+from jaxsample.decode.generate import Generation, generate, resume
 from jaxsample.decode.model import Model, ModelOutput
+from jaxsample.decode.prefill import Decoding, prefill
+from jaxsample.decode.sample import sample
+from jaxsample.decode.score import Score, score
+from jaxsample.decode.step import Step, step
+from jaxsample.decode.stream import stream
 from jaxsample.kernels.draw import draw
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.chain import chain
@@ -13,12 +19,16 @@ from jaxsample.transforms.temperature import EntropyTemperature, Temperature
 from jaxsample.transforms.truncation import MinP, TopK, TopP
 
 __all__ = [
+    "Decoding",
     "EntropyTemperature",
     "Function",
+    "Generation",
     "MinP",
     "Model",
     "ModelOutput",
     "Prompt",
+    "Score",
+    "Step",
     "Temperature",
     "TopK",
     "TopP",
@@ -27,7 +37,14 @@ __all__ = [
     "combine",
     "draw",
     "field",
+    "generate",
     "partition",
+    "prefill",
+    "resume",
+    "sample",
+    "score",
     "stack",
+    "step",
+    "stream",
     "transform",
 ]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.validity import clamp_below
-from jaxsample.transforms.row import Row
+from jaxsample.transforms.row import Row, entropy
 
 PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
 SIZED = "support", "top"
@@ -105,12 +105,6 @@ def logprob(row: Row, token: jax.Array) -> jax.Array:
     """Log-probability of a token under a row, nats; -inf, with zero gradient, if it is dropped."""
     score = clamp_below(row.values)[token] - jnp.log(row.sum(jnp.exp))
     return jnp.where(row.kept[token], score, -jnp.inf)
-
-
-def entropy(row: Row) -> jax.Array:
-    """Entropy of a row, nats."""
-    z, s = row.sum(jnp.exp, lambda d: jnp.exp(d) * d)
-    return jnp.log(z) - s / z
 
 
 def _fill(x, size, value):

@@ -73,9 +73,7 @@ class Transform:
             raise NotImplementedError(f"{type(self).__name__} defines neither on nor __call__")
         return Row.of(self(row.logits, state, hidden), row.filters)
 
-    def after(
-        self, row: Row, state: Any, token: jax.Array, hidden: jax.Array | None = None
-    ) -> Any:
+    def after(self, row: Row, state: Any, token: jax.Array, hidden: jax.Array | None = None) -> Any:
         """Return the state after `token` was drawn; `row` is what this transform received."""
         if type(self).update is Transform.update:
             return state

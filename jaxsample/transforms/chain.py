@@ -110,5 +110,3 @@ def chain_axes(axes: Any) -> Any:
     prefix = object.__new__(Chain)
     object.__setattr__(prefix, "transforms", axes)
     return prefix
-
-

@@ -84,12 +84,16 @@ def _check(owner, name, spec, dtype, value):
     whole = dtype is np.float32 or value == math.floor(value) if math.isfinite(value) else True
     if not (low <= value <= high) or not whole:
         kind = "a whole number" if dtype is np.int32 else "a number"
-        raise ValueError(f"{owner}: {name} must be {kind} in [{low:.10g}, {high:.10g}], got {value!r}")
+        raise ValueError(
+            f"{owner}: {name} must be {kind} in [{low:.10g}, {high:.10g}], got {value!r}"
+        )
 
 
 def show(value: Any) -> str:
     """Print a field's value as the constructor would take it, floats in their shortest form."""
-    if isinstance(value, jax.core.Tracer) or not isinstance(value, np.ndarray | np.generic | jax.Array):
+    if isinstance(value, jax.core.Tracer) or not isinstance(
+        value, np.ndarray | np.generic | jax.Array
+    ):
         return repr(value)
     if value.size > 8 or not jnp.issubdtype(value.dtype, jnp.number):
         return f"{value.dtype}{list(value.shape)}"

@@ -13,9 +13,7 @@ from jaxsample.transforms.base import Transform
 from jaxsample.transforms.fields import spec_of
 
 
-def partition(
-    sampler: Any, where: Callable[[tuple, Any], bool] | None = None
-) -> tuple[Any, Any]:
+def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -> tuple[Any, Any]:
     """Split a sampler into two trees of its own shape, each None where the other has the leaf.
 
     Args:

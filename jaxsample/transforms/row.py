@@ -112,6 +112,12 @@ class Row:
         return tuple(jnp.where(self.kept, term(below), 0.0) for term in terms)
 
 
+def entropy(row: Row) -> jax.Array:
+    """Entropy of a row's distribution, nats."""
+    z, s = row.sum(jnp.exp, lambda d: jnp.exp(d) * d)
+    return jnp.log(z) - s / z
+
+
 def _check_scalar(x):
     if jnp.ndim(x):
         raise ValueError(

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.fields import field
+from jaxsample.transforms.row import entropy
 
 
 @transform(kind="order")
@@ -66,9 +67,7 @@ class EntropyTemperature(Transform):
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        z, s = row.sum(jnp.exp, lambda d: jnp.exp(d) * d)
-        entropy = jnp.log(z) - s / z
         # Rows surer than 1e-9 nats count as that; the clip keeps exp, and its gradient, finite.
-        exponent = jnp.log(self.base) * self.theta / jnp.maximum(entropy, 1e-9)
+        exponent = jnp.log(self.base) * self.theta / jnp.maximum(entropy(row), 1e-9)
         t = self.t0 * jnp.exp(jnp.clip(exponent, -200.0, 80.0))
         return row.divide(jnp.where(exponent > 0, jnp.minimum(t, self.max_temperature), t))

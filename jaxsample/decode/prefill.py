@@ -1,0 +1,161 @@
+"""Read the prompts: from tokens to a decoding that is ready for its first draw."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsample.decode import rows
+from jaxsample.decode.model import Model
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.chain import chain_axes
+from jaxsample.transforms.prompt import Prompt
+
+
+class Decoding(NamedTuple):
+    """Rows in the middle of decoding: a pytree whose every leaf has the rows as its first axis.
+
+    Rows can be gathered, scattered and replaced, which is what a continuous batcher needs.
+
+    Attributes:
+        cache: the model's.
+        logits: `[B, V]` float32 for the next token, or None where `Model.unembed` rebuilds them.
+        hidden: `[B, D]`, the model's last hidden state, or None.
+        state: the sampler's, a leading axis of rows on every leaf.
+        keys: `[B]` row keys.
+        position: `[B]` int32, where the next token goes.
+        n: `[B]` int32, how many tokens were drawn.
+        remaining: `[B]` int32, how many may still be drawn.
+        recent: `[B, 32]` int32, the last output tokens, -1 before the first.
+        done: `[B]` bool.
+    """
+
+    cache: Any
+    logits: jax.Array | None
+    hidden: jax.Array | None
+    state: Any
+    keys: jax.Array
+    position: jax.Array
+    n: jax.Array
+    remaining: jax.Array
+    recent: jax.Array
+    done: jax.Array
+
+
+def prefill(
+    key: jax.Array,
+    model: Model,
+    params: Any,
+    prompts: jax.Array,
+    sampler: Transform,
+    *,
+    max_length: int,
+    lengths: jax.Array | None = None,
+    budget: jax.Array | None = None,
+    samples: int | None = None,
+    sampler_axes: Any = None,
+) -> Decoding:
+    """Run the prompts through the model and start the sampler's state.
+
+    Args:
+        key: one PRNG key, or `[B]` row keys. Row b of one key is `fold_in(key, b)`.
+        model, params: see `Model`.
+        prompts: `[B, P]` token ids, right-padded.
+        sampler: any transform.
+        max_length: tokens of prompt and output together a row has room for; static.
+        lengths: `[B]` in 1..P, the prompts' lengths; all P by default.
+        budget: `[B]`, how many tokens each row may draw; the room that is left by default.
+        samples: rows per prompt, repeated after one pass over the prompts; static.
+        sampler_axes: None (leaves shared), 0 (every leaf carries `[B]`), or for a chain a tuple of
+            these with one per member; static.
+
+    Raises:
+        ValueError: if a shape, a length or the room does not fit.
+    """
+    prompts = check_prompts(prompts, lengths)
+    batch, width = prompts.shape
+    if max_length < width:
+        raise ValueError(f"max_length must be at least the prompts' {width}, got {max_length}")
+    rows.check_axes(sampler, sampler_axes, batch)
+    if samples is not None and samples < 1:
+        raise ValueError(f"samples must be >= 1, got {samples}")
+    lengths = rows.per_row("lengths", lengths, width, batch)
+    budget = rows.per_row("budget", budget, max_length, batch)
+    keys = rows.row_keys(key, batch)
+    return _prefill(
+        model, params, prompts, sampler, keys, lengths, budget, max_length, samples, sampler_axes
+    )
+
+
+@functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
+def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length, samples, axes):
+    batch, width = prompts.shape
+    remaining = jnp.clip(jnp.minimum(budget, max_length - lengths), 0)
+    columns = jnp.arange(width, dtype=jnp.int32)
+    positions = jnp.where(columns < lengths[:, None], columns, -1)
+    output = model.apply(params, prompts, positions, model.init_cache(batch, max_length))
+    logits, hidden = last_output(model, output, lengths - 1)
+    prompts = jnp.pad(prompts, ((0, 0), (0, max_length - width)))
+    vocab_size = next_logits(model, params, logits, hidden, shape_only=True).shape[-1]
+
+    started = (output.cache, logits, hidden, prompts, lengths, remaining)
+    if samples is not None:
+        started = rows.repeat_rows(started, samples)
+        keys = rows.sample_keys(keys, samples)
+        sampler = rows.repeat_sampler(sampler, axes, samples)
+    cache, logits, hidden, prompts, lengths, remaining = started
+
+    def init(sampler, key, tokens, length, budget):
+        return sampler.init(key, Prompt(tokens, length, budget, vocab_size))
+
+    state = jax.vmap(init, in_axes=(chain_axes(axes), 0, 0, 0, 0))(
+        sampler, rows.init_keys(keys), prompts, lengths, remaining
+    )
+    zeros = jnp.zeros_like(lengths)
+    recent = jnp.full((lengths.shape[0], rows.RECENT), -1, jnp.int32)
+    return Decoding(
+        cache, logits, hidden, state, keys, lengths, zeros, remaining, recent, remaining <= 0
+    )
+
+
+def last_output(model: Model, output: Any, at: jax.Array) -> tuple[Any, Any]:
+    """Pick each row's logits (None where `unembed` rebuilds them) and hidden state at `at` `[B]`."""
+    if output.logits is None and (model.unembed is None or output.hidden is None):
+        raise ValueError("the model returned no logits; then it needs hidden states and unembed")
+
+    def pick(x):
+        return None if x is None else x[jnp.arange(x.shape[0]), at]
+
+    logits = None if model.unembed is not None and output.hidden is not None else output.logits
+    logits = pick(logits)
+    return None if logits is None else logits.astype(jnp.float32), pick(output.hidden)
+
+
+def next_logits(model: Model, params: Any, logits: Any, hidden: Any, shape_only=False) -> Any:
+    """Return logits `[B, V]`, by way of `unembed` where they are None."""
+    if logits is not None:
+        return logits
+    return (jax.eval_shape if shape_only else _call)(model.unembed, params, hidden)
+
+
+def _call(fn, *args):
+    return fn(*args)
+
+
+def check_prompts(prompts: Any, lengths: Any) -> jax.Array:
+    """Return prompts as int32 `[B, P]`, having checked them and the lengths that are known."""
+    prompts = jnp.asarray(prompts)
+    if prompts.ndim != 2 or not prompts.size or not jnp.issubdtype(prompts.dtype, jnp.integer):
+        raise ValueError(
+            "prompts must be integers [B, P] with at least one row and one token, got "
+            f"{prompts.dtype}{list(prompts.shape)}"
+        )
+    if lengths is not None and not isinstance(lengths, jax.core.Tracer):
+        known = np.asarray(lengths)
+        if known.size and (known.min() < 1 or known.max() > prompts.shape[1]):
+            raise ValueError(f"lengths must be in 1..{prompts.shape[1]}, got {known.tolist()}")
+    return prompts.astype(jnp.int32)

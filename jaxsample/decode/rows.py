@@ -1,0 +1,123 @@
+"""Per-row bookkeeping: keys, ids, axes and the repetition of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsample.kernels.noise import as_key, fold_in
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.chain import Chain
+
+RECENT = 32  # how many of a row's last output tokens are remembered for stop sequences
+
+
+def row_keys(key: jax.Array, batch: int) -> jax.Array:
+    """Return a key per row: `fold_in(key, b)` of a single key, or a batch of keys as it is.
+
+    Raises:
+        ValueError: if a batch of keys has another length than the batch.
+    """
+    key = as_key(key)
+    if not key.ndim:
+        return fold_in(jnp.broadcast_to(key, (batch,)), jnp.arange(batch))
+    if key.shape != (batch,):
+        raise ValueError(f"key must be one key or {batch} row keys, got shape {list(key.shape)}")
+    return key
+
+
+def sample_keys(keys: jax.Array, samples: int) -> jax.Array:
+    """Return keys `[B * samples]`: sample g of row b has `fold_in(keys[b], g)`."""
+    batch = keys.shape[0]
+    return fold_in(jnp.repeat(keys, samples), jnp.tile(jnp.arange(samples), batch))
+
+
+def draw_keys(keys: jax.Array, n: jax.Array) -> jax.Array:
+    """Return the keys `[B]` that each row's token number n `[B]` is drawn with."""
+    return fold_in(fold_in(keys, 0), n)
+
+
+def init_keys(keys: jax.Array) -> jax.Array:
+    """Return the keys `[B]` that each row's sampler state is made with."""
+    return fold_in(keys, 1)
+
+
+def per_row(name: str, x: Any, default: int, batch: int) -> jax.Array:
+    """Return one integer per row `[B]`, int32, from a scalar, a row of them or None.
+
+    Raises:
+        ValueError: if they are not integers, or not one per row.
+    """
+    x = jnp.asarray(default if x is None else x)
+    if x.shape not in ((), (batch,)) or not jnp.issubdtype(x.dtype, jnp.integer):
+        raise ValueError(f"{name} must be integers [{batch}], got {x.dtype}{list(x.shape)}")
+    return jnp.broadcast_to(x.astype(jnp.int32), (batch,))
+
+
+def token_ids(name: str, ids: Any) -> jax.Array:
+    """Return one token id or a sequence of them as int32 `[E]`.
+
+    Raises:
+        ValueError: if they are not integers.
+    """
+    array = jnp.asarray(ids, dtype=None if np.size(ids) else jnp.int32)
+    if not jnp.issubdtype(array.dtype, jnp.integer) or array.ndim > 1:
+        raise ValueError(f"{name} must be a token id or a sequence of them, got {ids!r}")
+    return jnp.atleast_1d(array).astype(jnp.int32)
+
+
+def stop_table(stop: Sequence[Sequence[int]]) -> np.ndarray:
+    """Pack stop sequences right-aligned into `[S, RECENT]` int32, -1 where any token matches.
+
+    Raises:
+        ValueError: if a sequence is empty, too long or not of token ids.
+    """
+    table = np.full((len(stop), RECENT), -1, np.int32)
+    for row, sequence in zip(table, stop, strict=True):
+        ids = np.asarray(sequence)
+        if ids.ndim != 1 or not 1 <= ids.size <= RECENT or ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"stop takes sequences of 1 to {RECENT} token ids, got {sequence!r}; "
+                "a single token that ends a row belongs in eos"
+            )
+        row[-ids.size :] = ids
+    return table
+
+
+def check_axes(sampler: Transform, axes: Any, batch: int) -> None:
+    """Check that `sampler_axes` fits the sampler and the batch.
+
+    Raises:
+        ValueError: if it is not None, 0 or a tuple of these with one per member, or a leaf that
+            should carry the batch does not.
+    """
+    whole = not isinstance(axes, tuple)
+    if not whole and not (isinstance(sampler, Chain) and len(axes) == len(sampler)):
+        raise ValueError(f"sampler_axes {axes!r} needs a chain of {len(axes)} members: {sampler!r}")
+    members = [sampler] if whole else list(sampler)  # type: ignore[arg-type]
+    for member, axis in zip(members, [axes] if whole else axes, strict=True):
+        if axis not in (None, 0):
+            raise ValueError(f"sampler_axes must be None, 0 or a tuple of these, got {axes!r}")
+        for leaf in jax.tree.leaves(member) if axis == 0 else ():
+            if jnp.shape(leaf)[:1] != (batch,):
+                raise ValueError(
+                    f"sampler_axes=0 needs a leading axis of {batch} rows on every leaf, "
+                    f"got shape {list(jnp.shape(leaf))} in {member!r}; use stack([...])"
+                )
+
+
+def repeat_sampler(sampler: Any, axes: Any, samples: int) -> Any:
+    """Repeat the per-row leaves of a sampler `samples` times."""
+    if isinstance(axes, tuple):
+        members = (repeat_sampler(t, a, samples) for t, a in zip(sampler, axes, strict=True))
+        return Chain(tuple(members))
+    return repeat_rows(sampler, samples) if axes == 0 else sampler
+
+
+def repeat_rows(tree: Any, samples: int) -> Any:
+    """Repeat each row of every leaf, so that row b becomes rows b * samples to b * samples + G - 1."""
+    return jax.tree.map(lambda x: jnp.repeat(x, samples, axis=0), tree)

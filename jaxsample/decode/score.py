@@ -1,0 +1,182 @@
+"""The log-probability of tokens that are already there, under a model and a sampler."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.decode import rows
+from jaxsample.decode.model import Model
+from jaxsample.decode.prefill import check_prompts
+from jaxsample.decode.records import Support, Top, check_record, observe
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.chain import chain_axes
+from jaxsample.transforms.prompt import Prompt
+from jaxsample.transforms.row import Row
+
+
+class Score(NamedTuple):
+    """What `Generation` records, for given tokens; zero past the end of a row.
+
+    Attributes:
+        logprobs: `[B, N]` nats, under the sampler; -inf for a token it cannot produce.
+        model_logprobs: `[B, N]` nats, under the raw model.
+        entropy, kept, support, top: as in `Generation`.
+    """
+
+    logprobs: jax.Array | None
+    model_logprobs: jax.Array | None
+    entropy: jax.Array | None
+    kept: jax.Array | None
+    support: Support | None
+    top: Top | None
+
+
+def score(
+    model: Model,
+    params: Any,
+    prompts: jax.Array,
+    tokens: jax.Array,
+    sampler: Transform,
+    *,
+    lengths: jax.Array | None = None,
+    token_lengths: jax.Array | None = None,
+    key: jax.Array | None = None,
+    sampler_axes: Any = None,
+    support: Support | None = None,
+    record: Sequence[Any] = ("logprobs", "model_logprobs"),
+) -> Score:
+    """Score the tokens that follow each prompt; differentiable in params and sampler.
+
+    At unchanged params it equals what `generate` recorded. A token the sampler cannot produce
+    scores -inf with zero gradient.
+
+    Args:
+        model, params, prompts, sampler, lengths, sampler_axes: see `prefill`.
+        tokens: `[B, N]` token ids, right-padded.
+        token_lengths: `[B]` in 0..N, how many of them count; all by default.
+        key: as given to `generate`, where the sampler's state needs one.
+        support: the kept sets a `Generation` recorded. They take the place of the sampler's
+            filters (a policy update must not move them); -inf written by token transforms stays.
+            Where a set was larger than what was recorded, the filters hold as they are.
+        record: see `generate`; static.
+
+    Raises:
+        ValueError: if an argument does not fit.
+    """
+    prompts = check_prompts(prompts, lengths)
+    batch, width = prompts.shape
+    tokens = jnp.asarray(tokens)
+    if (
+        tokens.ndim != 2
+        or tokens.shape[0] != batch
+        or not jnp.issubdtype(tokens.dtype, jnp.integer)
+    ):
+        raise ValueError(
+            f"tokens must be integers [{batch}, N], got {tokens.dtype}{list(tokens.shape)}"
+        )
+    rows.check_axes(sampler, sampler_axes, batch)
+    lengths = rows.per_row("lengths", lengths, width, batch)
+    token_lengths = rows.per_row("token_lengths", token_lengths, tokens.shape[1], batch)
+    keys = None if key is None else rows.init_keys(rows.row_keys(key, batch))
+    return _score(
+        model,
+        params,
+        prompts,
+        tokens.astype(jnp.int32),
+        sampler,
+        lengths,
+        token_lengths,
+        keys,
+        support,
+        check_record(record),
+        sampler_axes,
+    )
+
+
+@functools.partial(jax.jit, static_argnums=(0, 9, 10))
+def _score(
+    model, params, prompts, tokens, sampler, lengths, token_lengths, keys, support, record, axes
+):
+    batch, count = tokens.shape
+    total = prompts.shape[1] + count
+    sequence, positions = _join(prompts, tokens, lengths, lengths + token_lengths)
+    output = model.apply(params, sequence, positions, model.init_cache(batch, total))
+    at = jnp.minimum(lengths[:, None] - 1 + jnp.arange(count), total - 1)
+
+    def pick(x):
+        return None if x is None else jnp.take_along_axis(x, at[:, :, None], axis=1)
+
+    hidden = pick(output.hidden)
+    rebuilt = model.unembed is not None and hidden is not None
+    logits = None if rebuilt else pick(output.logits)
+    vocab_size = (
+        jax.eval_shape(model.unembed, params, hidden) if rebuilt else output.logits
+    ).shape[-1]
+
+    def init(sampler, key, tokens, length):
+        return sampler.init(key, Prompt(tokens, length, jnp.int32(count), vocab_size))
+
+    padded = jnp.pad(prompts, ((0, 0), (0, count)))
+    state = jax.vmap(init, in_axes=(chain_axes(axes), 0, 0, 0))(sampler, keys, padded, lengths)
+    score_rows = jax.vmap(
+        functools.partial(_score_row, record), in_axes=(chain_axes(axes), 0, 0, 0, 0, 0, 0)
+    )
+    live = jnp.arange(count) < token_lengths[:, None]
+    columns = logits, hidden, tokens, live, support
+    if not rebuilt and not jax.tree.leaves(state):
+        every = jax.vmap(
+            lambda *column: score_rows(sampler, state, *column)[1], in_axes=1, out_axes=1
+        )
+        return Score(*every(*columns))
+
+    # One column of logits [B, V] at a time, computed again on the way back: [B, N, V] never exists.
+    @jax.checkpoint
+    def body(state, column):
+        logits, *others = column
+        logits = model.unembed(params, others[0]) if rebuilt else logits
+        return score_rows(sampler, state, logits, *others)
+
+    columns = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), columns)
+    seen = lax.scan(body, state, columns)[1]
+    return Score(*jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), seen))
+
+
+def _score_row(record, sampler, state, logits, hidden, token, live, support):
+    raw = Row.of(logits)
+    final, received = sampler.through(raw, state, hidden)
+    if support is not None:
+        unfiltered = sampler.through(Row.of(logits, filters=False), state, hidden)[0]
+        final = _replay(final, unfiltered, support)
+    known = (token >= 0) & (token < raw.size)
+    token = jnp.clip(token, 0, raw.size - 1)
+    moved = sampler.settle(received, state, token, hidden)
+    state = jax.tree.map(
+        lambda new, old: jnp.where(live & known & final.valid, new, old), moved, state
+    )
+    seen = observe(record, raw, final, jnp.where(known, token, -1))
+    return state, jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
+
+
+def _replay(final, unfiltered, support):
+    """Return the unfiltered row cut to the recorded set, or `final` where that was not whole."""
+    ids = jnp.where(support.ids < 0, unfiltered.size, support.ids)
+    member = jnp.zeros(unfiltered.size, bool).at[ids].set(True, mode="drop")
+    values = jnp.where(member, unfiltered.values, -jnp.inf)
+    return Row(jnp.where(support.larger, final.values, values), final.valid)
+
+
+def _join(prompts, tokens, lengths, ends):
+    """Put each row's tokens right behind its prompt; position -1 past the end."""
+    columns = jnp.arange(prompts.shape[1] + tokens.shape[1])
+    behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
+    head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))
+    tail = jnp.take_along_axis(tokens, behind, axis=1)
+    sequence = jnp.where(columns < lengths[:, None], head, tail)
+    inside = columns < ends[:, None]
+    return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1).astype(jnp.int32)

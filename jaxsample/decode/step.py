@@ -1,0 +1,159 @@
+"""One token for every row: draw, record, feed the model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.decode import rows
+from jaxsample.decode.model import Model
+from jaxsample.decode.prefill import Decoding, last_output, next_logits
+from jaxsample.decode.records import Support, Top, check_record, observe
+from jaxsample.kernels.draw import draw_clean
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.chain import chain_axes
+from jaxsample.transforms.row import Row
+
+
+class Step(NamedTuple):
+    """One token of every row; see `Generation` for the records.
+
+    Attributes:
+        tokens: `[B]` int32, pad for rows that were done before, -1 for invalid rows.
+        live: `[B]` bool, rows that were not done before this step.
+        invalid: `[B]` bool, rows this step found invalid.
+    """
+
+    tokens: jax.Array
+    live: jax.Array
+    invalid: jax.Array
+    logprobs: jax.Array | None
+    model_logprobs: jax.Array | None
+    entropy: jax.Array | None
+    kept: jax.Array | None
+    support: Support | None
+    top: Top | None
+
+
+class Ending(NamedTuple):
+    """What ends a row, and what a done row is fed."""
+
+    eos: jax.Array
+    stop: jax.Array
+    pad: jax.Array
+
+    @classmethod
+    def of(cls, eos: Any, stop: Sequence[Sequence[int]], pad: Any) -> Ending:
+        """Check and pack; ValueError names what is wrong."""
+        return cls(rows.token_ids("eos", eos), jnp.asarray(rows.stop_table(stop)), jnp.int32(pad))
+
+
+def step(
+    model: Model,
+    params: Any,
+    decoding: Decoding,
+    sampler: Transform,
+    *,
+    eos: int | Sequence[int] = (),
+    stop: Sequence[Sequence[int]] = (),
+    pad: int = 0,
+    record: Sequence[Any] = (),
+    sampler_axes: Any = None,
+) -> tuple[Decoding, Step]:
+    """Draw one token for every row and feed it to the model.
+
+    A done row is fed `pad` at position -1; its position, n and state stand still.
+
+    Args:
+        model, params, sampler, sampler_axes: as given to `prefill`, which made `decoding`; here the
+            leaves that carry rows carry those of `decoding`.
+        eos: token ids that end a row; kept in its tokens.
+        stop: token sequences that end a row once its output ends with one.
+        pad: what follows the end of a row.
+        record: see `Generation`; static.
+
+    Raises:
+        ValueError: if an argument does not fit.
+    """
+    rows.check_axes(sampler, sampler_axes, decoding.done.shape[0])
+    ending = Ending.of(eos, stop, pad)
+    return _step(model, params, decoding, sampler, ending, check_record(record), sampler_axes)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 5, 6))
+def _step(model, params, decoding, sampler, ending, record, axes):
+    return advance(model, params, decoding, sampler, ending, record, axes)
+
+
+def advance(
+    model: Model,
+    params: Any,
+    decoding: Decoding,
+    sampler: Any,
+    ending: Ending,
+    record: tuple,
+    axes: Any,
+) -> tuple[Decoding, Step]:
+    """Do what `step` says, on checked arguments."""
+    d = decoding
+    live = ~d.done
+    logits = next_logits(model, params, d.logits, d.hidden)
+    draw_row = jax.vmap(
+        functools.partial(_draw_row, record), in_axes=(chain_axes(axes), 0, 0, 0, 0, 0)
+    )
+    tokens, state, seen = draw_row(
+        sampler, logits, d.hidden, d.state, rows.draw_keys(d.keys, d.n), live
+    )
+
+    fed = live & (tokens >= 0)
+    invalid = live & (tokens < 0)
+    tokens = jnp.where(live, tokens, ending.pad)
+    counted = fed.astype(jnp.int32)
+    recent = jnp.where(
+        fed[:, None], jnp.concatenate([d.recent[:, 1:], tokens[:, None]], axis=1), d.recent
+    )
+    ended = jnp.any(tokens[:, None] == ending.eos, axis=1) | _stopped(recent, ending.stop)
+    remaining = d.remaining - counted
+    done = d.done | ended | invalid | (remaining <= 0)
+
+    output = model.apply(
+        params,
+        jnp.where(fed, tokens, ending.pad)[:, None],
+        jnp.where(fed, d.position, -1)[:, None],
+        d.cache,
+    )
+    logits, hidden = last_output(model, output, jnp.zeros_like(tokens))
+    d = Decoding(
+        output.cache,
+        logits,
+        hidden,
+        state,
+        d.keys,
+        d.position + counted,
+        d.n + counted,
+        remaining,
+        recent,
+        done,
+    )
+    return d, Step(tokens, live, invalid, *seen)
+
+
+def _draw_row(record, sampler, logits, hidden, state, key, live):
+    raw = Row.of(logits)
+    final, received = sampler.through(raw, state, hidden)
+    token = draw_clean(key, final.values, final.valid)
+    moved = sampler.settle(received, state, jnp.maximum(token, 0), hidden)
+    state = jax.tree.map(lambda new, old: jnp.where(live & (token >= 0), new, old), moved, state)
+    seen = jax.tree.map(
+        lambda x: jnp.where(live, x, jnp.zeros_like(x)), observe(record, raw, final, token)
+    )
+    return token, state, seen
+
+
+def _stopped(recent, stop):
+    matches = (recent[:, None, :] == stop) | (stop < 0)
+    return jnp.any(jnp.all(matches, axis=-1), axis=-1)
