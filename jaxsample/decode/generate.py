@@ -118,35 +118,25 @@ def generate(
 
 
 def start(
-    key,
-    model,
-    params,
-    prompts,
-    sampler,
-    *,
-    max_new_tokens,
-    max_length,
-    samples,
-    sampler_axes,
-    **room,
+    key, model, params, prompts, sampler, *, max_new_tokens, max_length, lengths, budget, **per_row
 ) -> tuple[Decoding, Any]:
     """Prefill as `generate` does; return the decoding and the sampler with a leaf row per row."""
-    width = check_prompts(prompts, room["lengths"]).shape[1]
+    if max_length is None:
+        max_length = check_prompts(prompts, lengths).shape[1]
+        max_length += count("max_new_tokens", max_new_tokens)
     decoding = prefill(
         key,
         model,
         params,
         prompts,
         sampler,
-        max_length=width + count("max_new_tokens", max_new_tokens)
-        if max_length is None
-        else max_length,
-        samples=samples,
-        sampler_axes=sampler_axes,
-        **room,
+        max_length=max_length,
+        lengths=lengths,
+        budget=budget,
+        **per_row,
     )
-    if samples is not None:
-        sampler = rows.repeat_sampler(sampler, sampler_axes, samples)
+    if per_row["samples"] is not None:
+        sampler = rows.repeat_sampler(sampler, per_row["sampler_axes"], per_row["samples"])
     return decoding, sampler
 
 
@@ -165,13 +155,13 @@ def resume(
     record: Sequence[Any] = ("logprobs",),
     early_stop: bool = True,
 ) -> Generation:
-    """Go on decoding: `generate(N + M)` equals `generate(N)` then `resume(M)`, given one max_length.
+    """Go on decoding: with one max_length, `generate(N + M)` equals `generate(N)`, `resume(M)`.
 
     Args:
         decoding: from a `Generation` or `prefill`.
         samples: only shapes the output; per-row leaves carry the B * samples rows of `decoding`.
-        model, params, sampler, max_new_tokens, eos, stop, pad, sampler_axes, record, early_stop: see
-            `generate`.
+        model, params, sampler, max_new_tokens, eos, stop, pad, sampler_axes, record, early_stop:
+            see `generate`.
 
     Raises:
         ValueError: if an argument does not fit.

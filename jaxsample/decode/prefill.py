@@ -123,7 +123,7 @@ def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length,
 
 
 def last_output(model: Model, output: Any, at: jax.Array) -> tuple[Any, Any]:
-    """Pick each row's logits (None where `unembed` rebuilds them) and hidden state at `at` `[B]`."""
+    """Pick each row's logits (None where `unembed` rebuilds them) and hidden state at `at`."""
     if output.logits is None and (model.unembed is None or output.hidden is None):
         raise ValueError("the model returned no logits; then it needs hidden states and unembed")
 

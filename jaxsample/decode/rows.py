@@ -119,5 +119,5 @@ def repeat_sampler(sampler: Any, axes: Any, samples: int) -> Any:
 
 
 def repeat_rows(tree: Any, samples: int) -> Any:
-    """Repeat each row of every leaf, so that row b becomes rows b * samples to b * samples + G - 1."""
+    """Repeat each row of every leaf: row b becomes the rows from b * samples on."""
     return jax.tree.map(lambda x: jnp.repeat(x, samples, axis=0), tree)

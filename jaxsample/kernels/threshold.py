@@ -37,7 +37,7 @@ def smallest(holds: Callable[[jax.Array], jax.Array], low: jax.Array, high: jax.
 
 
 def kth_value(values: jax.Array, k: jax.Array) -> jax.Array:
-    """Return the k-th largest of the values `[V]` above -inf; the smallest of them if k is larger."""
+    """Return the k-th largest of the values `[V]` above -inf; the smallest if k is larger."""
 
     def few_above(t):
         return jnp.sum(values > t, dtype=jnp.int32) < k

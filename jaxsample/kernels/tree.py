@@ -7,7 +7,7 @@ BLOCK = 64  # consecutive tokens in a block: part of what a draw means, so it ne
 
 
 def blocks(x: jax.Array, fill: float) -> jax.Array:
-    """Cut a row `[V]` into blocks `[ceil(V / BLOCK), BLOCK]`, the last one filled up with `fill`."""
+    """Cut a row `[V]` into blocks `[ceil(V / BLOCK), BLOCK]`, the last filled up with `fill`."""
     count = -(-x.shape[0] // BLOCK)
     padded = jnp.pad(x, (0, count * BLOCK - x.shape[0]), constant_values=fill)
     return padded.reshape(count, BLOCK)

@@ -64,7 +64,7 @@ class Transform:
     def update(
         self, state: Any, logits: jax.Array, token: jax.Array, hidden: jax.Array | None = None
     ) -> Any:
-        """Return the state after `token` was drawn; `logits` `[V]` is what this transform received."""
+        """Return the state after `token` was drawn; `logits` `[V]` is what this one received."""
         return self.after(Row.of(logits), self._state(state), token, hidden)
 
     def on(self, row: Row, state: Any = None, hidden: jax.Array | None = None) -> Row:

@@ -77,7 +77,7 @@ class Row:
         return kth_value(lax.stop_gradient(self.values), k)
 
     def value_at(self, term: Term, share: jax.Array) -> jax.Array:
-        """The smallest value with the sum of `term` (>= 0) strictly above it < share of the total."""
+        """The smallest value with the `term`s (>= 0) strictly above it < share of their total."""
         (weights,) = lax.stop_gradient(self._weights(term))
         mass = lax.stop_gradient(share) * tree_sum(weights)
         return value_at_mass(lax.stop_gradient(self.values), weights, mass)
