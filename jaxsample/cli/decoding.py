@@ -1,0 +1,108 @@
+"""Decode chunk by chunk into readable tokens, with the time it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxsample
+from jaxsample.cli.text import Transcript
+
+if TYPE_CHECKING:
+    from jaxsample.cli.prompt import Source
+    from jaxsample.transforms.base import Transform
+
+CHUNK = 4  # tokens between two looks at the text
+BUCKET = 64  # lengths are rounded up to this, so that prompts of many lengths compile once
+
+
+class Piece(NamedTuple):
+    """What one token adds to a text.
+
+    Attributes:
+        sample: which text, counted from 0.
+        text: what it adds; empty where a character or a text just ended.
+        ends: whether the text ends with it.
+        logprob: nats, under the distribution it was drawn from.
+        model_logprob: nats, under the model alone (T = 1).
+        entropy: nats, of the model.
+    """
+
+    sample: int
+    text: str
+    ends: bool
+    logprob: float
+    model_logprob: float
+    entropy: float
+
+
+class Chunk(NamedTuple):
+    """Some tokens of every text that goes on, and the seconds they took."""
+
+    pieces: list[Piece]
+    seconds: float
+
+
+RECORD = "logprobs", "model_logprobs", "entropy"
+
+
+def decode(
+    source: Source, prompt: list[int], sampler: Transform, seed: int, samples: int, room: int
+) -> Iterator[Chunk]:
+    """Yield the texts as they are drawn; the same seed draws the same texts.
+
+    Raises:
+        ValueError: if the model's logits hold a NaN.
+    """
+    length = min(_rounded(len(prompt) + room), source.context)
+    width = min(_rounded(len(prompt)), length)
+    tokens = np.zeros((1, width), np.int32)
+    tokens[0, : len(prompt)] = prompt
+    model, params = source.checkpoint.model, source.checkpoint.params
+    start = time.perf_counter()
+    stream = jaxsample.stream(
+        jax.random.key(seed),
+        model,
+        params,
+        jnp.asarray(tokens),
+        sampler,
+        max_new_tokens=-(-room // CHUNK) * CHUNK,  # a shorter last chunk would compile anew
+        max_length=length,
+        lengths=jnp.asarray([len(prompt)]),
+        budget=jnp.asarray([room]),
+        eos=source.eos,
+        samples=samples,
+        record=RECORD,
+        chunk=CHUNK,
+    )
+    texts = [Transcript(source.tokenizer, prompt) for _ in range(samples)]
+    drawn = np.zeros(samples, int)
+    for generation in stream:
+        done = np.asarray(generation.decoding.done)
+        seconds = time.perf_counter() - start
+        if np.any(generation.invalid):
+            raise ValueError(f"the logits of {source.name} hold a NaN: nothing can be drawn")
+        pieces = []
+        lengths = np.asarray(generation.lengths)[0]
+        fields = [np.asarray(getattr(generation, name))[0] for name in ("tokens", *RECORD)]
+        for g, text in enumerate(texts):
+            for n, (token, *records) in enumerate(zip(*(f[g] for f in fields), strict=True)):
+                if n == lengths[g]:
+                    break
+                drawn[g] += 1
+                ends = bool(token in source.eos or drawn[g] == room)
+                readable = text.add(int(token)) + (text.rest() if ends else "")
+                pieces.append(Piece(g, readable, ends, *map(float, records)))
+        yield Chunk(pieces, seconds)
+        if done.all():
+            return
+        start = time.perf_counter()
+
+
+def _rounded(n: int) -> int:
+    return -(-n // BUCKET) * BUCKET

@@ -1,0 +1,98 @@
+"""The sampler's flags, shared by the commands, and the chain they stand for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from jaxsample.transforms.chain import Chain
+
+PANEL = "Sampler, in the order it runs (that of Hugging Face)"
+
+
+def _option(flag: str, text: str, metavar: str | None = None) -> Any:
+    return typer.Option(flag, help=text, metavar=metavar, rich_help_panel=PANEL, show_default=False)
+
+
+Temperature = Annotated[
+    float | None,
+    _option("--temperature", "Divide the logits by T; 0 is greedy.", "T"),
+]
+Edt = Annotated[
+    tuple[float, float] | None,
+    _option(
+        "--edt",
+        "Choose T from the entropy H of each row, T0 * 0.8 ** (THETA / H); takes the place of "
+        "--temperature.",
+        "T0 THETA",
+    ),
+]
+TopK = Annotated[int | None, _option("--top-k", "Keep the K likeliest tokens.", "K")]
+TopP = Annotated[
+    float | None,
+    _option("--top-p", "Keep the likeliest tokens until they hold P of the mass.", "P"),
+]
+MinP = Annotated[
+    float | None,
+    _option("--min-p", "Keep tokens at least P times as likely as the likeliest.", "P"),
+]
+Preset = Annotated[
+    str | None,
+    _option(
+        "--preset",
+        "Temperature and top-p by name: code, creative, chat, comment, analysis or explore. "
+        "A flag given beside it takes the place of its value.",
+        "NAME",
+    ),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplerFlags:
+    """What was given of the flags above; None where a flag was not."""
+
+    temperature: float | None = None
+    edt: tuple[float, float] | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    preset: str | None = None
+
+    def chain(self) -> Chain:
+        """Build the sampler: temperature or EDT, top-k, top-p, min-p.
+
+        Raises:
+            ValueError: if a value is out of range, or both --edt and --temperature are given.
+        """
+        import jaxsample
+        from jaxsample.interop.presets import preset
+
+        if self.edt is not None and self.temperature is not None:
+            raise ValueError("--edt takes the place of --temperature; give one of them")
+        temperature, top_p = self.temperature, self.top_p
+        if self.preset is not None:
+            heat, nucleus = _checked("--preset", preset, self.preset)
+            temperature = heat.value if temperature is None else temperature
+            top_p = nucleus.p if top_p is None else top_p
+        members = []
+        if self.edt is not None:
+            members.append(_checked("--edt", jaxsample.EntropyTemperature, *self.edt))
+        elif temperature is not None:
+            members.append(_checked("--temperature", jaxsample.Temperature, temperature))
+        if self.top_k is not None:
+            members.append(_checked("--top-k", jaxsample.TopK, self.top_k))
+        if top_p is not None:
+            members.append(_checked("--top-p", jaxsample.TopP, top_p))
+        if self.min_p is not None:
+            members.append(_checked("--min-p", jaxsample.MinP, self.min_p))
+        return jaxsample.chain(*members)
+
+
+def _checked(flag: str, make: Any, *values: Any) -> Any:
+    try:
+        return make(*values)
+    except ValueError as error:
+        raise ValueError(f"{flag}: {error}") from None

@@ -1,0 +1,100 @@
+"""The model and the prompt: which ids go in, which end a text, how much room is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from jaxsample_models import Checkpoint
+
+DEFAULT_NEW_TOKENS = 256
+
+
+class Source(NamedTuple):
+    """A model that text can be drawn from.
+
+    Attributes:
+        name: what to call it.
+        checkpoint: the model, its parameters and its tokenizer.
+    """
+
+    name: str
+    checkpoint: Checkpoint
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's `tokenizers.Tokenizer`."""
+        return self.checkpoint.tokenizer
+
+    @property
+    def eos(self) -> list[int]:
+        """The ids that end a text."""
+        return _ids(self.checkpoint.generation_config.get("eos_token_id"))
+
+    @property
+    def bos(self) -> list[int]:
+        """The id that every text begins with, if there is one."""
+        return _ids(self.checkpoint.generation_config.get("bos_token_id"))[:1]
+
+    @property
+    def context(self) -> int:
+        """How many positions the model was made for."""
+        return self.checkpoint.config.max_length
+
+    def encode(self, prompt: str | None) -> list[int]:
+        """Return the ids of a prompt; the bos alone for none.
+
+        Raises:
+            ValueError: if the model knows nothing of the prompt, or it does not fit.
+        """
+        ids = self.tokenizer.encode(prompt).ids if prompt else self.bos
+        if not ids:
+            raise ValueError(f"{self.name} has no token to begin a text with: give a PROMPT")
+        if prompt and not self.known(prompt):
+            raise ValueError(f"{self.name} knows no token of the prompt {prompt!r}")
+        if len(ids) > self.context:
+            raise ValueError(
+                f"the prompt has {len(ids)} tokens, more than the {self.context} positions "
+                f"of {self.name}"
+            )
+        return ids
+
+    def known(self, prompt: str) -> bool:
+        """Return whether any token of the prompt is in the vocabulary."""
+        encoding = self.tokenizer.encode(prompt, add_special_tokens=False)
+        unknown = getattr(self.tokenizer.model, "unk_token", None)
+        return any(token.strip("▁Ġ ") != (unknown or "") for token in encoding.tokens)
+
+    def room(self, prompt: list[int], wanted: int | None) -> int:
+        """Return how many tokens to draw after a prompt: as many as wanted, or what fits.
+
+        Raises:
+            ValueError: if `wanted` does not fit, or nothing does.
+        """
+        left = self.context - len(prompt)
+        if left < 1 or wanted is not None and wanted > left:
+            raise ValueError(
+                f"{self.name} has {self.context} positions: a prompt of {len(prompt)} tokens "
+                f"leaves room for {left}" + ("" if wanted is None else f", not for {wanted}")
+            )
+        return min(DEFAULT_NEW_TOKENS, left) if wanted is None else wanted
+
+
+def open_model(folder: Path | None) -> Source:
+    """Load a model folder, or the embedded model where none is given.
+
+    Raises:
+        ValueError: if it is not a model, or has no tokenizer.
+    """
+    import jaxsample_models
+
+    checkpoint = jaxsample_models.embedded() if folder is None else jaxsample_models.load(folder)
+    name = "the embedded story model" if folder is None else folder.resolve().name
+    if checkpoint.tokenizer is None:
+        raise ValueError(f"{folder}: there is no tokenizer.json, so its tokens cannot be shown")
+    return Source(name, checkpoint)
+
+
+def _ids(value: Any) -> list[int]:
+    return [] if value is None else [value] if isinstance(value, int) else list(value)

@@ -1,0 +1,1 @@
+"""Samplers as other systems write them down."""
