@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compiler import BOS, END, EOS, SPACE, Machine, Node, compile_story
+from .compiler import BOS, END, SPACE, Machine, Node, compile_story
 from .plots import STORY
 from .tables import BY_CHILD, OPEN, PICKS, TONES, UNTITLED
 
@@ -165,16 +165,19 @@ class Grammar:
             values = (*values[:i], token, *values[i + 1 :])
         return self._state(after, values)
 
-    def sample(self, rng: np.random.Generator) -> list[int]:
-        """Draw a story: token ids from `<s>` to `</s>`."""
-        tokens, state = [BOS], self.start()
+    def tell(self, rng: np.random.Generator) -> Iterator[tuple[State, int]]:
+        """Draw a story token by token: yield each state with the token drawn there."""
+        state = self.start()
         while not self.is_end(state):
             truth = self.distribution(state)
             sure = len(truth.tokens) == 1
-            drawn = 0 if sure else bisect_right(truth.cumulative, rng.random())
-            tokens.append(truth.tokens[drawn])
-            state = self.advance(state, tokens[-1])
-        return tokens
+            token = truth.tokens[0 if sure else bisect_right(truth.cumulative, rng.random())]
+            yield state, token
+            state = self.advance(state, token)
+
+    def sample(self, rng: np.random.Generator) -> list[int]:
+        """Draw a story: token ids from `<s>` to `</s>`."""
+        return [BOS, *(token for _, token in self.tell(rng))]
 
     def walk(self, tokens) -> Iterator[State]:
         """Yield the state before each token of a story or prefix, without `<s>`, then the last one.
@@ -293,5 +296,3 @@ def lengths(grammar: Grammar) -> tuple[int, int]:
         return 1 + pick(rest(after, pick) for _, after in grammar.outcomes(state))
 
     return 1 + rest(grammar.start(), min), 1 + rest(grammar.start(), max)
-
-

@@ -1,0 +1,224 @@
+"""Train the story model on exact next-token distributions: `--out DIR` is all it needs.
+
+Run again with the same arguments, it goes on from the last checkpoint. Stories are drawn from the
+seed and the number of the chunk, so that a resumed run sees what an unbroken one would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from ..checkpoints import save
+from ..config import TransformerConfig
+from ..transformer import bind, init
+from .compiler import BOS, EOS, PAD
+from .corpus import Corpus, Stories
+from .grammar import Grammar, expected, lengths
+from .tokenizer import make_tokenizer
+
+ROWS = 8
+"""Stories a step: small batches learn more from each token."""
+STEPS = 32
+"""Steps a compiled call, between two reports."""
+RATE = 3e-3
+WARMUP = 100
+SAVE_EVERY = 20
+"""Calls between two checkpoints."""
+
+
+class Run(NamedTuple):
+    """What a checkpoint holds.
+
+    Attributes:
+        params: of the transformer.
+        optimizer: the optax state.
+        seconds: float32 `[2]`, wall time and CPU time of training.
+        tokens: int32, real tokens seen.
+    """
+
+    params: Any
+    optimizer: Any
+    seconds: np.ndarray
+    tokens: np.ndarray
+
+
+def story_config(grammar: Grammar) -> TransformerConfig:
+    """Return the shape of the story model."""
+    return TransformerConfig(
+        vocab_size=grammar.vocab_size,
+        dim=128,
+        layers=4,
+        heads=4,
+        kv_heads=2,
+        head_dim=32,
+        mlp_dim=384,
+        max_length=128,
+    )
+
+
+def optimizer(steps: int) -> optax.GradientTransformation:
+    """Return Adam whose rate rises over `WARMUP` steps, then falls to zero in a straight line."""
+    rise = optax.linear_schedule(0.0, RATE, WARMUP)
+    fall = optax.linear_schedule(RATE, 0.0, steps - WARMUP)
+    rate = optax.join_schedules([rise, fall], [WARMUP])
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate, b2=0.99))
+
+
+def make_call(config: TransformerConfig, corpus: Corpus, steps: int, mesh: jax.sharding.Mesh):
+    """Compile `STEPS` steps: `(params, state), (tokens, rows) -> (params, state), kl [STEPS]`.
+
+    Batches are `[STEPS, ROWS, ..]`, their rows split over the devices of `mesh`. The loss is
+    KL(truth || model) summed over tokens, which is the cross-entropy against the exact
+    distribution less its entropy.
+    """
+    truth, entropy = jnp.asarray(corpus.truth), jnp.asarray(corpus.entropy)
+    scale = ROWS * expected(corpus.grammar, lambda state: 1.0)
+    adam = optimizer(steps)
+
+    def divergence(params, tokens, rows):
+        model = bind(config, params)
+        hidden, _ = model(tokens[:, :-1])
+        logprobs = jax.nn.log_softmax(model.unembed(hidden))
+        return -(jnp.sum(truth[rows] * logprobs) + jnp.sum(entropy[rows])) / scale
+
+    def step(carry, batch):
+        params, state = carry
+        local = jax.tree.map(lambda x: jax.lax.pcast(x, "rows", to="varying"), params)
+        kl, grads = jax.value_and_grad(divergence)(local, *batch)
+        # One sum over devices a step, of everything at once: threads meet only there.
+        flat, unflatten = ravel_pytree((kl, grads))
+        kl, grads = unflatten(jax.lax.psum(flat, "rows"))
+        updates, state = adam.update(grads, state, params)
+        return (optax.apply_updates(params, updates), state), kl
+
+    @partial(jax.jit, donate_argnums=0)
+    @partial(jax.shard_map, mesh=mesh, in_specs=(P(), P(None, "rows")), out_specs=(P(), P()))
+    def call(carry, batches):
+        return jax.lax.scan(step, carry, batches)
+
+    return call
+
+
+def draw_batches(corpus: Corpus, seed: int, call: int) -> Stories:
+    """Draw the stories of one call, arrays `[STEPS, ROWS, ..]`."""
+    stories = corpus.draw(np.random.default_rng((seed, call)), STEPS * ROWS)
+    return Stories(*(x.reshape(STEPS, ROWS, -1) for x in stories))
+
+
+def train(out: Path, tokens: int, seed: int, devices: int) -> Any:
+    """Train for about `tokens` tokens and return the parameters.
+
+    Writes checkpoints, loss.csv (call, tokens, KL, wall and CPU seconds) and training.json to
+    `out`, and goes on from the last checkpoint found there.
+
+    Raises:
+        ImportError: orbax or rich is not installed.
+    """
+    try:
+        import orbax.checkpoint as ocp
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    except ImportError as error:
+        raise ImportError("training needs: pip install 'jaxsample[train]'") from error
+
+    grammar = Grammar()
+    corpus = Corpus(grammar, lengths(grammar)[1] - 1)
+    config = story_config(grammar)
+    calls = round(tokens / expected(grammar, lambda state: 1.0) / (STEPS * ROWS))
+    mesh = jax.make_mesh((devices,), ("rows",), devices=jax.devices()[:devices])
+    call = make_call(config, corpus, calls * STEPS, mesh)
+    split = NamedSharding(mesh, P(None, "rows"))
+
+    params = init(config, jax.random.key(seed))
+    state = optimizer(calls * STEPS).init(params)
+    run = Run(params, state, np.zeros(2, np.float32), np.zeros((), np.int32))
+    run = jax.device_put(run, NamedSharding(mesh, P()))
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    options = ocp.CheckpointManagerOptions(max_to_keep=2)
+    with (
+        ocp.CheckpointManager(out.absolute() / "checkpoints", options=options) as manager,
+        ThreadPoolExecutor(1) as pool,
+        Progress(*columns) as progress,
+        open(out / "loss.csv", "a") as log,
+    ):
+        first = manager.latest_step() or 0
+        if first:
+            run = manager.restore(first, args=ocp.args.StandardRestore(run))
+        carry, seconds, seen = run[:2], np.asarray(run.seconds), int(run.tokens)
+        bar = progress.add_task("compiling", total=calls, completed=first)
+        ahead = pool.submit(draw_batches, corpus, seed, first)
+        for i in range(first, calls):
+            clock = np.array([time.perf_counter(), time.process_time()])
+            batch = ahead.result()
+            ahead = pool.submit(draw_batches, corpus, seed, i + 1)
+            carry, kl = call(carry, jax.device_put((batch.tokens, batch.rows), split))
+            loss = float(np.mean(kl))
+            seconds = seconds + np.array([time.perf_counter(), time.process_time()]) - clock
+            seen += int(np.sum(batch.kinds >= 0))
+            print(i, seen, f"{loss:.5f},{seconds[0]:.1f},{seconds[1]:.1f}", sep=",", file=log)
+            log.flush()
+            progress.update(bar, advance=1, description=f"KL {loss:.4f} nats per token")
+            if (i + 1) % SAVE_EVERY == 0 or i + 1 == calls:
+                kept = Run(*carry, seconds.astype(np.float32), np.asarray(seen, np.int32))
+                manager.save(i + 1, args=ocp.args.StandardSave(kept))
+        manager.wait_until_finished()
+    report = {
+        "tokens": seen,
+        "stories": calls * STEPS * ROWS,
+        "steps": calls * STEPS,
+        "seed": seed,
+        "wall_seconds": round(float(seconds[0])),
+        "cpu_seconds": round(float(seconds[1])),
+    }
+    (out / "training.json").write_text(json.dumps(report, indent=2) + "\n")
+    return carry[0]
+
+
+def export(out: Path, params: Any) -> None:
+    """Write params as a model folder: float16 weights, tokenizer and generation config."""
+    grammar = Grammar()
+    ids = {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD}
+    save(
+        out,
+        story_config(grammar),
+        params,
+        dtype="float16",
+        tokenizer=make_tokenizer(grammar),
+        generation_config=ids,
+    )
+
+
+def main():
+    """Train, then write the model folder `DIR/weights`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for everything written")
+    parser.add_argument("--tokens", type=float, default=6e6)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--devices", type=int, default=2 if (os.cpu_count() or 1) > 1 else 1)
+    args = parser.parse_args()
+    if jax.config.jax_platforms in (None, "", "cpu"):
+        # Two single-threaded devices do twice the work of one that shares each small matmul.
+        jax.config.update("jax_num_cpu_devices", args.devices)
+    args.out.mkdir(parents=True, exist_ok=True)
+    params = train(args.out, int(args.tokens), args.seed, args.devices)
+    export(args.out / "weights", params)
+    report = (args.out / "training.json").read_text()
+    (args.out / "weights" / "training.json").write_text(report)
+
+
+if __name__ == "__main__":
+    main()
