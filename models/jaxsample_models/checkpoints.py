@@ -74,10 +74,9 @@ def embedded() -> Checkpoint:
     Raises:
         CheckpointError: this installation has no story model.
     """
-    folder = pathlib.Path(__file__).parent / "stories" / "weights"
-    if not folder.is_dir():
+    if not _STORIES.is_dir():
         raise CheckpointError("this installation has no story model; train one, or use `load`")
-    return load(folder)
+    return load(_STORIES)
 
 
 def save(
@@ -124,6 +123,7 @@ def save(
     write(folder / "model.safetensors", tensors)
 
 
+_STORIES = pathlib.Path(__file__).parent / "stories" / "weights"
 _SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 

@@ -44,9 +44,11 @@ def _reject(json: Json, key: str, found: Any, expected: str):
 
 
 def _need(json: Json, key: str) -> Any:
-    if json.get(key) is None:
-        raise CheckpointError(f"config.json: `{key}` is missing; it has to be a number")
-    return json[key]
+    value = json.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        found = "missing" if value is None else repr(value)
+        raise CheckpointError(f"config.json: `{key}` is {found}; it has to be a number")
+    return value
 
 
 def _activation(json: Json, key: str, default: str) -> str:

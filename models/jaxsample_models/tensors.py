@@ -103,9 +103,13 @@ def _files(folder: pathlib.Path) -> list[str]:
             else f"{folder}: there is neither {_SINGLE} nor {_INDEX}"
         )
     try:
-        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{index}: no `weight_map` could be read from it") from error
+    for name in names:
+        if pathlib.PurePath(name).name != name or not name.endswith(".safetensors"):
+            raise CheckpointError(f"{index}: {name!r} is not a safetensors file in the same folder")
+    return names
 
 
 def _safetensors():

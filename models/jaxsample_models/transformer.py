@@ -140,11 +140,8 @@ def shapes(config: TransformerConfig) -> Params:
 
 def init(config: TransformerConfig, key: jax.Array) -> Params:
     """Draw initial parameters: a nested dict of arrays, structured as `shapes(config)`."""
-
-    def make(key):
-        return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key))))
-
-    return jax.jit(make)(key)
+    # Not under jit: op by op, each shape's random draw compiles once for all layers.
+    return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key))))
 
 
 @functools.cache

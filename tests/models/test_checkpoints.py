@@ -1,0 +1,235 @@
+"""Folders that load, folders that do not, and what the error says."""
+
+import dataclasses
+import json
+import pickle
+import sys
+
+import jax
+import numpy as np
+import pytest
+from jaxsample_models import CheckpointError, RopeScaling, embedded, init, load, save
+from safetensors.numpy import load_file, save_file
+
+
+@pytest.fixture
+def folder(tiny, tmp_path):
+    """A whole folder, for the tests to damage."""
+    config, params = tiny
+    save(tmp_path, config, params, dtype="float32", generation_config={"eos_token_id": 2})
+    return tmp_path
+
+
+def edit(folder, **fields):
+    file = folder / "config.json"
+    config = json.loads(file.read_text()) | fields
+    file.write_text(json.dumps({key: value for key, value in config.items() if value is not ...}))
+
+
+def retensor(folder, **changes):
+    tensors = load_file(folder / "model.safetensors") | changes
+    kept = {name: value for name, value in tensors.items() if value is not None}
+    save_file(kept, folder / "model.safetensors")
+
+
+def fails(folder, *parts):
+    with pytest.raises(CheckpointError) as caught:
+        load(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+    return message
+
+
+def test_save_and_load_return_the_same(tiny, folder):
+    config, params = tiny
+    checkpoint = load(folder)
+    assert checkpoint.config == config and checkpoint.tokenizer is None
+    assert checkpoint.generation_config == {"eos_token_id": 2}
+    jax.tree.map(np.testing.assert_array_equal, checkpoint.params, params)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        dict(tied=False, rope_theta=5e5, norm_eps=1e-6, activation="gelu_tanh"),
+        dict(qkv_bias=True, out_bias=True, mlp_bias=True),
+        dict(rope_scaling=RopeScaling("linear", 2.0, original=8192)),
+        dict(rope_scaling=RopeScaling("llama3", 8.0, 1.0, 4.0, 32)),
+    ],
+)
+def test_what_a_llama_folder_holds(tiny, fields, tmp_path):
+    config = dataclasses.replace(tiny[0], **fields)
+    params = init(config, jax.random.key(2))
+    save(tmp_path, config, params)
+    checkpoint = load(tmp_path)
+    assert checkpoint.config == config
+    rounded = jax.tree.map(lambda leaf: leaf.astype("float16").astype("float32"), params)
+    jax.tree.map(np.testing.assert_array_equal, checkpoint.params, rounded)
+
+
+def test_what_a_llama_folder_cannot_hold(tiny, tmp_path):
+    config = dataclasses.replace(tiny[0], windows=(4, None), logit_softcap=30.0)
+    with pytest.raises(CheckpointError, match="`windows`, `logit_softcap`"):
+        save(tmp_path / "new", config, init(config, jax.random.key(0)))
+    assert not (tmp_path / "new").exists()
+
+
+def test_saving_parameters_of_another_config(tiny, tmp_path):
+    config, params = tiny
+    with pytest.raises(CheckpointError, match=r"`norm\.scale` should be \(32,\), found \(31,\)"):
+        save(tmp_path, config, params | {"norm": {"scale": np.ones(31)}})
+    with pytest.raises(CheckpointError, match="`dtype` must be"):
+        save(tmp_path, config, params, dtype="int8")
+
+
+def test_special_tokens_fall_back_to_the_config(folder):
+    edit(folder, bos_token_id=1, eos_token_id=9)
+    assert load(folder).generation_config == {"bos_token_id": 1, "eos_token_id": 2}
+    (folder / "generation_config.json").unlink()
+    assert load(folder).generation_config == {"bos_token_id": 1, "eos_token_id": 9}
+
+
+def test_no_folder(tmp_path):
+    fails(tmp_path / "nothing", "no such folder", "config.json")
+
+
+def test_empty_folder(tmp_path):
+    fails(tmp_path, "no config.json")
+
+
+def test_no_weights(folder):
+    (folder / "model.safetensors").unlink()
+    fails(folder, "neither model.safetensors nor")
+
+
+def test_pickles_are_not_opened(folder):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("the pickle was opened",))
+
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb()))
+    fails(folder, "pickle", "safetensors")
+
+
+def test_truncated_file(folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    fails(folder, "model.safetensors", "not a whole safetensors file", "download it again")
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff" * 64])
+def test_corrupted_file(folder, content):
+    (folder / "model.safetensors").write_bytes(content)
+    fails(folder, "not a whole safetensors file")
+
+
+def test_missing_shard(folder):
+    (folder / "model.safetensors").rename(folder / "a.safetensors")
+    index = {"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    fails(folder, "b.safetensors", "shard is missing")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"weight_map": 3}', "{}"])
+def test_broken_index(folder, content):
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text(content)
+    fails(folder, "weight_map")
+
+
+@pytest.mark.parametrize(
+    "shard", ["../model.safetensors", "/model.safetensors", "pytorch_model.bin"]
+)
+def test_index_that_leaves_the_folder(folder, shard):
+    (folder / "model.safetensors").unlink()
+    index = {"weight_map": {"x": shard}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    fails(folder, shard, "safetensors file in the same folder")
+
+
+NAME = "model.layers.1.self_attn.q_proj.weight"
+
+
+def test_missing_tensor(folder):
+    retensor(folder, **{NAME: None})
+    fails(folder, NAME, "(32, 32)", "missing")
+
+
+def test_missing_head(folder):
+    edit(folder, tie_word_embeddings=False)
+    fails(folder, "lm_head.weight", "(61, 32)", "tie_word_embeddings")
+
+
+def test_wrongly_shaped_tensor(folder):
+    retensor(folder, **{NAME: np.zeros((16, 32), np.float32)})
+    fails(folder, NAME, "should be (32, 32)", "found (16, 32)")
+
+
+def test_tensor_of_integers(folder):
+    retensor(folder, **{NAME: np.zeros((32, 32), np.int8)})
+    fails(folder, NAME, "I8", "F32, F16, BF16")
+
+
+def test_tensor_without_a_place(folder):
+    retensor(folder, **{NAME.replace("weight", "bias"): np.zeros((32,), np.float32)})
+    fails(folder, "q_proj.bias", "no place")
+
+
+@pytest.mark.parametrize(
+    ("fields", "parts"),
+    [
+        (dict(architectures=["MambaForCausalLM"]), ("MambaForCausalLM", "LlamaForCausalLM")),
+        (dict(architectures=..., model_type="mamba"), ("model_type 'mamba'", "GPT2LMHeadModel")),
+        (dict(rope_scaling={"rope_type": "yarn", "factor": 2.0}), ("rope_type", "yarn", "llama3")),
+        (dict(rope_scaling={"type": "linear"}), ("`factor` is missing",)),
+        (dict(partial_rotary_factor=0.5), ("partial_rotary_factor", "0.5")),
+        (dict(hidden_act="relu2"), ("hidden_act", "relu2", "silu")),
+        (dict(hidden_size=...), ("`hidden_size` is missing",)),
+        (dict(hidden_size="32"), ("`hidden_size`", "'32'")),
+        (dict(num_key_value_heads=3), ("`kv_heads` must divide",)),
+        (dict(quantization_config={"bits": 4}), ("quantization_config", "dequantize")),
+    ],
+)
+def test_configs_that_are_not_supported(folder, fields, parts):
+    edit(folder, **fields)
+    fails(folder, "config.json", *parts)
+
+
+def test_layer_types_that_are_not_supported(folder):
+    edit(folder, architectures=["Qwen2ForCausalLM"], layer_types=["full_attention", "linear"])
+    fails(folder, "layer_types", "'linear'", "sliding_attention")
+
+
+@pytest.mark.parametrize(("content", "part"), [("{", "not JSON"), ("[1]", "should hold an object")])
+def test_broken_config(folder, content, part):
+    (folder / "config.json").write_text(content)
+    fails(folder, "config.json", part)
+
+
+def test_broken_tokenizer(folder):
+    (folder / "tokenizer.json").write_text("{}")
+    fails(folder, "tokenizer.json", "not a tokenizer")
+
+
+def test_a_dtype_that_is_not_there(folder):
+    with pytest.raises(ValueError, match="`dtype` must be one of"):
+        load(folder, dtype="int8")
+
+
+@pytest.mark.parametrize("package", ["safetensors", "tokenizers"])
+def test_extras_that_are_not_installed(folder, package, monkeypatch):
+    (folder / "tokenizer.json").write_text("{}")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=r"pip install 'jaxsample\[models\]'"):
+        load(folder)
+
+
+def test_story_model_that_is_not_there(monkeypatch, tmp_path):
+    from jaxsample_models import checkpoints
+
+    monkeypatch.setattr(checkpoints, "_STORIES", tmp_path / "weights")
+    with pytest.raises(CheckpointError, match="no story model"):
+        embedded()
