@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,19 @@ import typer
 from jaxsample.cli import flags
 
 app = typer.Typer(
-    help="Decode language models in JAX and see what samplers do.",
+    help="Draw text from a language model, and see what samplers do to its next token.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-Prompt = Annotated[str | None, typer.Argument(help="Where the text begins.", show_default=False)]
+
+class Color(enum.StrEnum):
+    """What the colour of a token tells."""
+
+    probability = "probability"
+    entropy = "entropy"
+
+
 Model = Annotated[
     Path | None,
     typer.Option(
@@ -25,25 +33,14 @@ Model = Annotated[
         show_default=False,
     ),
 ]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=2**32 - 1,
-        help="The same seed draws the same text; a new one each time by default.",
-        show_default=False,
-    ),
-]
-
-
-@app.callback()
-def _main() -> None:
-    pass
 
 
 @app.command()
 def generate(
-    prompt: Prompt = None,
+    prompt: Annotated[
+        str | None,
+        typer.Argument(help="Where the text begins; a fresh text by default.", show_default=False),
+    ] = None,
     model: Model = None,
     temperature: flags.Temperature = None,
     edt: flags.Edt = None,
@@ -51,14 +48,92 @@ def generate(
     top_p: flags.TopP = None,
     min_p: flags.MinP = None,
     preset: flags.Preset = None,
-    seed: Seed = None,
-    samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="How many texts.")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**32 - 1,
+            metavar="S",
+            help="The same seed draws the same text; a new one each time by default.",
+            show_default=False,
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option("-n", "--samples", min=1, metavar="N", help="How many texts.")
+    ] = 1,
     max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Most tokens of a text.")
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Most tokens of a text; by default 256, or fewer where the model's context ends.",
+            show_default=False,
+        ),
+    ] = None,
+    stats: Annotated[
+        bool,
+        typer.Option(
+            "--stats",
+            help="Colour the tokens and print speed, entropy and log-probability.",
+        ),
+    ] = False,
+    color: Annotated[
+        Color | None,
+        typer.Option(
+            help="What the colour of a token tells, under the model at T = 1; with --stats the "
+            "probability.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Draw text and print it as it is decoded."""
+    """Draw text and print it as it is decoded.
+
+    Without sampler flags tokens are drawn from the model as it is, at temperature 1. Text goes to
+    stdout and all else to stderr: `jaxsample generate > story.txt` is clean.
+    """
     from jaxsample.cli.generate import generate
 
     given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset)
-    generate(prompt, model, given, seed, samples, max_new_tokens)
+    color = color or (Color.probability if stats else None)
+    generate(prompt, model, given, seed, samples, max_new_tokens, stats, color)
+
+
+@app.command()
+def explain(
+    prompt: Annotated[str, typer.Argument(help="What the token comes after.", show_default=False)],
+    model: Model = None,
+    temperature: flags.Temperature = None,
+    edt: flags.Edt = None,
+    top_k: flags.TopK = None,
+    top_p: flags.TopP = None,
+    min_p: flags.MinP = None,
+    preset: flags.Preset = None,
+    png: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write it as a figure.", show_default=False),
+    ] = None,
+) -> None:
+    """Show the likeliest next tokens before and after each step of the sampler."""
+    from jaxsample.cli.explain import explain
+
+    given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset)
+    explain(prompt, model, given, png)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command and return its exit status; without arguments, print the help.
+
+    Raises:
+        ValueError: for nonsense in the arguments.
+        KeyboardInterrupt: if the command was interrupted.
+    """
+    try:
+        status = app(arguments or ["--help"], prog_name="jaxsample", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        # Usage errors are Click's in older versions of Typer, and share no public base with its.
+        if not hasattr(error, "format_message"):
+            raise
+        raise ValueError(error.format_message()) from None  # type: ignore[attr-defined]
+    return status if isinstance(status, int) else 0

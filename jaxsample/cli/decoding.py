@@ -59,17 +59,14 @@ def decode(
     Raises:
         ValueError: if the model's logits hold a NaN.
     """
-    length = min(_rounded(len(prompt) + room), source.context)
-    width = min(_rounded(len(prompt)), length)
-    tokens = np.zeros((1, width), np.int32)
-    tokens[0, : len(prompt)] = prompt
+    tokens, length = padded(source, prompt, room)
     model, params = source.checkpoint.model, source.checkpoint.params
     start = time.perf_counter()
     stream = jaxsample.stream(
         jax.random.key(seed),
         model,
         params,
-        jnp.asarray(tokens),
+        tokens,
         sampler,
         max_new_tokens=-(-room // CHUNK) * CHUNK,  # a shorter last chunk would compile anew
         max_length=length,
@@ -102,6 +99,14 @@ def decode(
         if done.all():
             return
         start = time.perf_counter()
+
+
+def padded(source: Source, prompt: list[int], room: int) -> tuple[jax.Array, int]:
+    """Return a prompt as a padded batch of one, and the length to reserve for it and `room`."""
+    length = min(_rounded(len(prompt) + room), source.context)
+    tokens = np.zeros((1, min(_rounded(len(prompt)), length)), np.int32)
+    tokens[0, : len(prompt)] = prompt
+    return jnp.asarray(tokens), length
 
 
 def _rounded(n: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,16 +18,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments, without the program's name; those of the process by default.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a sign gets a `?`
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show becomes a `?`
             stream.reconfigure(errors="replace")
     try:
-        from jaxsample.cli.app import app
+        from jaxsample.cli.app import run
 
-        status = app(arguments or ["--help"], prog_name="jaxsample", standalone_mode=False)
+        status = run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
@@ -40,11 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"this needs {error.name}: pip install 'jaxsample[cli]'")
     except ValueError as error:
         return _refuse(str(error))
-    except Exception as error:
-        # Typer's usage errors are Click's in older versions, and share no public base with them.
-        if not hasattr(error, "format_message"):
-            raise
-        return _refuse(error.format_message())  # type: ignore[attr-defined]
 
 
 def _refuse(message: str) -> int:

@@ -51,7 +51,7 @@ class Source(NamedTuple):
         ids = self.tokenizer.encode(prompt).ids if prompt else self.bos
         if not ids:
             raise ValueError(f"{self.name} has no token to begin a text with: give a PROMPT")
-        if prompt and not self.known(prompt):
+        if prompt and "".join(self.unknown(prompt)) == "".join(prompt.split()):
             raise ValueError(f"{self.name} knows no token of the prompt {prompt!r}")
         if len(ids) > self.context:
             raise ValueError(
@@ -60,11 +60,12 @@ class Source(NamedTuple):
             )
         return ids
 
-    def known(self, prompt: str) -> bool:
-        """Return whether any token of the prompt is in the vocabulary."""
+    def unknown(self, prompt: str) -> list[str]:
+        """Return the parts of the prompt that are not in the vocabulary."""
         encoding = self.tokenizer.encode(prompt, add_special_tokens=False)
-        unknown = getattr(self.tokenizer.model, "unk_token", None)
-        return any(token.strip("▁Ġ ") != (unknown or "") for token in encoding.tokens)
+        mark = getattr(self.tokenizer.model, "unk_token", None)
+        spans = zip(encoding.tokens, encoding.offsets, strict=True)
+        return [prompt[a:b].strip() for token, (a, b) in spans if token == mark]
 
     def room(self, prompt: list[int], wanted: int | None) -> int:
         """Return how many tokens to draw after a prompt: as many as wanted, or what fits.

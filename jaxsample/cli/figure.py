@@ -1,0 +1,121 @@
+"""Stages of a sampler as a figure: one panel each, the distribution before it as a ghost."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from jaxsample.cli.bars import percent
+from jaxsample.cli.stages import Stage, entropy
+
+BLUE, GHOST, RED, INK = "#3b7dd8", "#c9ced6", "#cc3344", "#333b46"
+LONGEST = 16
+
+
+def check(path: Path) -> None:
+    """Refuse a path that no PNG can be written to, before any work is done.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    folder = path.parent
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--png: {path} does not end in .png")
+    if path.is_dir() or not folder.is_dir():
+        raise ValueError(f"--png: {path if path.is_dir() else folder} is not a file's place")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise ValueError(f"--png: {path} cannot be written")
+
+
+def write(
+    path: Path,
+    prompt: str,
+    raw: np.ndarray,
+    stages: Sequence[Stage],
+    tokens: Sequence[int],
+    names: Sequence[str],
+) -> None:
+    """Draw some tokens' bars in a panel per stage, the model alone where there is none.
+
+    Args:
+        path: the file.
+        prompt: what the tokens come after.
+        raw: `[V]`, the model's probabilities.
+        stages: what the sampler did.
+        tokens: ids to show, likeliest first.
+        names: how they read.
+
+    Raises:
+        ValueError: if the file cannot be written.
+    """
+    panels = max(1, len(stages))
+    figure = Figure(figsize=(12 if panels > 1 else 8, 6.75), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, panels, sharex=True, sharey=True, squeeze=False)[0]
+    highest = max(float(p.max()) for p in [raw, *(stage.after for stage in stages)])
+    for i, ax in enumerate(axes):
+        _panel(ax, raw, stages[i] if stages else None, tokens, highest)
+    axes[0].set_yticks(range(len(tokens)), [_plain(name) for name in names])
+    axes[0].set_ylim(len(tokens) - 0.4, -0.6)
+    start = prompt if len(prompt) <= 60 else "…" + prompt[-60:]
+    figure.suptitle(
+        f"What comes after “{_plain(start)}”", x=0.01, ha="left", size=15, weight="bold", color=INK
+    )
+    if stages:
+        marks = [
+            Patch(color=GHOST, label="before the step"),
+            Patch(color=BLUE, label="after it"),
+            Patch(color=RED, label="cut by it"),
+        ]
+        figure.legend(handles=marks, loc="outside lower right", ncols=3, frameon=False)
+    try:
+        figure.savefig(path, facecolor="white")
+    except OSError as error:
+        raise ValueError(f"--png: {path} cannot be written ({error.strerror})") from None
+
+
+def _panel(ax, raw, stage, tokens, highest):
+    after = raw if stage is None else stage.after
+    rows = np.arange(len(tokens))
+    if stage is not None:
+        ax.barh(rows, stage.before[tokens], height=0.86, color=GHOST)
+    ax.barh(rows, after[tokens], height=0.5, color=BLUE)
+    for row, token in enumerate(tokens):
+        reach = max(after[token], 0 if stage is None else stage.before[token])
+        cut = stage is not None and stage.cut[token]
+        if cut or after[token] > 0:
+            text, color = ("✕", RED) if cut else (percent(after[token]), INK)
+            ax.text(reach + 0.015 * highest, row, text, va="center", color=color, size=9)
+    ax.set_xlim(0, 1.22 * highest)
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.tick_params(axis="y", length=0, labelsize=10)
+    ax.tick_params(axis="x", labelsize=9, colors="#6b7480")
+    ax.spines[["top", "right", "bottom"]].set_visible(False)
+    ax.spines["left"].set_color(GHOST)
+    ax.grid(axis="x", color="#eceff3")
+    ax.set_axisbelow(True)
+    if stage is None:
+        ax.set_title(f"the model, entropy {entropy(raw):.2f} nats", loc="left", size=11, color=INK)
+        return
+    did = textwrap.fill(stage.summary, 30)
+    change = f"entropy {entropy(stage.before):.2f} → {entropy(stage.after):.2f} nats"
+    ax.set_title(f"{did}\n{change}", loc="left", size=10, color=INK)
+    ax.annotate(
+        stage.label, (0, 1), (0, 52), xycoords="axes fraction", textcoords="offset points",
+        size=13, weight="bold", color=BLUE, va="bottom",
+    )  # fmt: skip
+
+
+def _plain(text):
+    """Matplotlib reads $ as mathematics."""
+    text = text if len(text) <= LONGEST or " " in text else text[: LONGEST - 1] + "…"
+    return text.replace("$", r"\$")

@@ -1,0 +1,54 @@
+"""Several texts at once: panels that grow on a terminal, one after the other elsewhere."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.text import Text
+
+
+class Panels:
+    """Shows `samples` texts as they grow; `close` leaves them whole.
+
+    Args:
+        console: where to write.
+        samples: how many texts.
+    """
+
+    def __init__(self, console: Console, samples: int):
+        self._console = console
+        self._texts = [Text() for _ in range(samples)]
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def add(self, sample: int, text: str, style: str = "") -> None:
+        """Add a piece to one text."""
+        self._texts[sample].append(text, style)
+
+    def refresh(self) -> None:
+        """Show the end of every text, as much as fits the screen."""
+        if not self._console.is_terminal:
+            return
+        self._live.start()
+        height = max(1, (self._console.height - 1) // len(self._texts) - 2)
+        tails = []
+        for text in self._texts:
+            lines = text.wrap(self._console, self._console.width - 4)
+            tails.append(Text("\n").join(lines[-height:]))
+        self._live.update(self._group(tails), refresh=True)
+
+    def close(self) -> None:
+        """Write every text in full."""
+        self._live.stop()
+        if self._console.is_terminal:
+            self._console.print(self._group(self._texts))
+        else:
+            self._console.file.write("\n\n".join(text.plain for text in self._texts) + "\n")
+        self._console.file.flush()
+
+    def _group(self, texts):
+        panels = [
+            Panel(text, title=str(number), title_align="left", border_style="dim")
+            for number, text in enumerate(texts, 1)
+        ]
+        return Group(*panels)

@@ -1,0 +1,44 @@
+"""What a run of decoding came to: speed, entropy, log-probability."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaxsample.cli.decoding import Chunk
+
+
+class Tally:
+    """Counts over the chunks of a run.
+
+    The first chunk is left out of the speed: reading the prompt and compiling are part of it.
+    """
+
+    def __init__(self):
+        self._records: list[tuple[float, float, float]] = []
+        self._timed_tokens = 0
+        self._seconds = 0.0
+        self._first = True
+
+    def add(self, chunk: Chunk) -> None:
+        """Count one chunk."""
+        self._records += [(p.logprob, p.model_logprob, p.entropy) for p in chunk.pieces]
+        if not self._first:
+            self._timed_tokens += len(chunk.pieces)
+            self._seconds += chunk.seconds
+        self._first = False
+
+    @property
+    def speed(self) -> float | None:
+        """Tokens per second over all texts; None if nothing followed the first chunk."""
+        return self._timed_tokens / self._seconds if self._timed_tokens else None
+
+    def lines(self) -> list[str]:
+        """Say it in three lines."""
+        logprob, model_logprob, entropy = np.mean(self._records, axis=0)
+        speed = "too few to time" if self.speed is None else f"{self.speed:,.0f} tokens/s"
+        return [
+            f"{'tokens':<16}{len(self._records)}, {speed} (without compiling and the prompt)",
+            f"{'entropy':<16}{entropy:.3f} nats a token on average, of the model",
+            f"{'log-probability':<16}{logprob:.3f} nats a token as sampled, "
+            f"{model_logprob:.3f} under the model",
+        ]
