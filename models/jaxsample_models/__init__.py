@@ -3,10 +3,10 @@
 from .checkpoints import Checkpoint as Checkpoint
 from .checkpoints import embedded as embedded
 from .checkpoints import load as load
-from .checkpoints import save as save
 from .config import RopeScaling as RopeScaling
 from .config import TransformerConfig as TransformerConfig
 from .errors import CheckpointError as CheckpointError
+from .saving import save as save
 from .transformer import Transformer as Transformer
 from .transformer import as_model as as_model
 from .transformer import bind as bind

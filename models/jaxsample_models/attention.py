@@ -107,13 +107,14 @@ class Attention(nnx.Module):
 
 
 def _write(slots: jax.Array, new: jax.Array, positions: jax.Array) -> jax.Array:
-    batch, heads, length, _ = slots.shape
     # Padding goes to a slot that does not exist, and is dropped there.
-    target = jnp.where(positions < 0, length, positions)
-    rows = jnp.arange(batch)[:, None, None]
-    return slots.at[rows, jnp.arange(heads)[:, None], target[:, None, :]].set(
-        new.astype(slots.dtype), mode="drop"
-    )
+    target = jnp.where(positions < 0, slots.shape[2], positions)
+
+    def write(slots, new, target):
+        return slots.at[target].set(new.astype(slots.dtype), mode="drop")
+
+    # Mapped over rows and heads, so that a partitioned cache is written where it lies.
+    return jax.vmap(jax.vmap(write, in_axes=(0, 0, None)))(slots, new, target)
 
 
 def _attend(query, key, value, mask, config: TransformerConfig) -> jax.Array:

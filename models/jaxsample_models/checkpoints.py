@@ -1,10 +1,9 @@
-"""Read and write Hugging Face folders: safetensors only, and one clear error each."""
+"""Read Hugging Face folders: safetensors only, and one clear error for each thing amiss."""
 
 from __future__ import annotations
 
 import json as jsonlib
 import pathlib
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -15,9 +14,9 @@ from jaxsample.decode.model import Model
 
 from .config import TransformerConfig
 from .errors import CheckpointError
-from .families import FAMILIES, Family, family_of, llama_json, read_config
-from .names import Third
-from .tensors import Tensors, write
+from .families import Family, family_of, read_config
+from .names import Third, key_of, stored
+from .tensors import Tensors
 from .transformer import Params, as_model, shapes
 
 
@@ -79,50 +78,6 @@ def embedded() -> Checkpoint:
     return load(_STORIES)
 
 
-def save(
-    path: str | pathlib.Path,
-    config: TransformerConfig,
-    params: Params,
-    *,
-    dtype: str = "float16",
-    tokenizer: Any = None,
-    generation_config: Mapping[str, Any] | None = None,
-) -> None:
-    """Write a model as a Hugging Face folder of the Llama family, which `load` reads.
-
-    Args:
-        path: the folder; made where it is missing.
-        config: the shape of the transformer.
-        params: its parameters.
-        dtype: "float32", "float16" or "bfloat16", of the stored tensors.
-        tokenizer: a `tokenizers.Tokenizer` to store beside it.
-        generation_config: what generation_config.json is to hold.
-
-    Raises:
-        CheckpointError: the config has something Llama has not, or the params are not its own.
-    """
-    if dtype not in ("float32", "float16", "bfloat16"):
-        raise CheckpointError(f"`dtype` must be float32, float16 or bfloat16, got {dtype!r}")
-    json = llama_json(config) | {"torch_dtype": dtype}
-    names, given = FAMILIES["LlamaForCausalLM"].names, dict(_leaves(params))
-    tensors = {}
-    for key, shape in _leaves(shapes(config)):
-        if key not in given or given[key].shape != shape.shape:
-            found = given[key].shape if key in given else "nothing"
-            raise CheckpointError(f"params: `{key}` should be {shape.shape}, found {found}")
-        value = np.asarray(given[key]).astype(jnp.dtype(dtype))
-        stored = value.T if key.endswith(".kernel") else value
-        tensors[_stored_name(names, key)] = np.ascontiguousarray(stored)
-    folder = pathlib.Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / "config.json", json)
-    if generation_config is not None:
-        _write_json(folder / "generation_config.json", dict(generation_config))
-    if tokenizer is not None:
-        tokenizer.save(str(folder / "tokenizer.json"))
-    write(folder / "model.safetensors", tensors)
-
-
 _STORIES = pathlib.Path(__file__).parent / "stories" / "weights"
 _SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
 
@@ -131,8 +86,8 @@ def _assemble(tensors: Tensors, family: Family, config: TransformerConfig) -> Pa
     used = set()
 
     def read(path, shape) -> jax.Array:
-        key = _key(path)
-        entry = _stored_name(family.names, key)
+        key = key_of(path)
+        entry = stored(family.names, key)
         name = entry.name if isinstance(entry, Third) else entry
         if name not in tensors and name.removeprefix(family.prefix) in tensors:
             name = name.removeprefix(family.prefix)
@@ -162,24 +117,6 @@ def _assemble(tensors: Tensors, family: Family, config: TransformerConfig) -> Pa
 _BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
 
 
-def _stored_name(names, key: str):
-    parts = key.split(".")
-    if parts[0] != "layers":
-        return names[key]
-    entry = names[".".join(["layers", "{i}", *parts[2:]])]
-    if isinstance(entry, Third):
-        return entry._replace(name=entry.name.format(i=parts[1]))
-    return entry.format(i=parts[1])
-
-
-def _key(path) -> str:
-    return ".".join(str(part.key) for part in path)
-
-
-def _leaves(tree):
-    return [(_key(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)]
-
-
 def _tokenizer(folder: pathlib.Path):
     file = folder / "tokenizer.json"
     if not file.is_file():
@@ -206,7 +143,3 @@ def _read_json(file: pathlib.Path) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise CheckpointError(f"{file}: should hold an object, found {type(value).__name__}")
     return value
-
-
-def _write_json(file: pathlib.Path, value: dict[str, Any]) -> None:
-    file.write_text(jsonlib.dumps(value, indent=2) + "\n", encoding="utf-8")

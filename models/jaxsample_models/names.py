@@ -71,3 +71,19 @@ GPT2: Names = {
     **_pair(f"{_BLOCK}.mlp.up", f"{_GPT2_BLOCK}.mlp.c_fc"),
     **_pair(f"{_BLOCK}.mlp.down", f"{_GPT2_BLOCK}.mlp.c_proj"),
 }
+
+
+def key_of(path) -> str:
+    """Spell the tree path of a parameter as the tables do: "layers.0.mlp.up.kernel"."""
+    return ".".join(str(part.key) for part in path)
+
+
+def stored(names: Names, key: str) -> str | Third:
+    """Look up where a parameter is stored."""
+    parts = key.split(".")
+    if parts[0] != "layers":
+        return names[key]
+    entry = names[".".join(["layers", "{i}", *parts[2:]])]
+    if isinstance(entry, Third):
+        return entry._replace(name=entry.name.format(i=parts[1]))
+    return entry.format(i=parts[1])

@@ -161,22 +161,6 @@ def test_equal_configs_share_one_trace(tiny, tokens, positions, counted):
     assert apply.traces == 1
 
 
-def test_sharded_parameters(tiny, tokens, positions):
-    devices = np.array(jax.devices())
-    mesh = jax.sharding.Mesh(devices.reshape(-1, 1), ("data", "model"))
-
-    def split(leaf):
-        spec = ["model" if leaf.ndim > 1 else None] + [None] * (leaf.ndim - 1)
-        return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec))
-
-    config, params = tiny
-    model = as_model(config)
-    cache = model.init_cache(3, 16)
-    expected = apply(config, params, tokens, positions, cache).hidden
-    sharded = jax.device_put(params, jax.tree.map(split, params))
-    assert_close(apply(config, sharded, tokens, positions, cache).hidden, expected)
-
-
 def test_learned_positions_bound_the_cache():
     model = as_model(dataclasses.replace(TINY, positions="learned"))
     model.init_cache(1, 64)
