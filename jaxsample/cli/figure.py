@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -17,7 +18,7 @@ from jaxsample.cli.bars import percent
 from jaxsample.cli.stages import Stage, entropy
 
 BLUE, GHOST, RED, INK = "#3b7dd8", "#c9ced6", "#cc3344", "#333b46"
-LONGEST = 16
+LONGEST_NAME, LONGEST_PROMPT = 16, 60
 
 
 def check(path: Path) -> None:
@@ -30,7 +31,8 @@ def check(path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise ValueError(f"--png: {path} does not end in .png")
     if path.is_dir() or not folder.is_dir():
-        raise ValueError(f"--png: {path if path.is_dir() else folder} is not a file's place")
+        what = f"{path} is a folder" if path.is_dir() else f"there is no folder {folder}"
+        raise ValueError(f"--png: {what}")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise ValueError(f"--png: {path} cannot be written")
 
@@ -63,17 +65,17 @@ def write(
     highest = max(float(p.max()) for p in [raw, *(stage.after for stage in stages)])
     for i, ax in enumerate(axes):
         _panel(ax, raw, stages[i] if stages else None, tokens, highest)
-    axes[0].set_yticks(range(len(tokens)), [_plain(name) for name in names])
+    readable = [_printable(_clipped(name, LONGEST_NAME)) for name in names]
+    axes[0].set_yticks(range(len(tokens)), readable, color=INK)
     axes[0].set_ylim(len(tokens) - 0.4, -0.6)
-    start = prompt if len(prompt) <= 60 else "…" + prompt[-60:]
-    figure.suptitle(
-        f"What comes after “{_plain(start)}”", x=0.01, ha="left", size=15, weight="bold", color=INK
-    )
+    end = _clipped(" ".join(prompt.split())[::-1], LONGEST_PROMPT)[::-1]
+    title = f"What comes after “{_printable(end)}”" if end else "What a text begins with"
+    figure.suptitle(title, x=0.01, ha="left", size=15, weight="bold", color=INK)
     if stages:
         marks = [
             Patch(color=GHOST, label="before the step"),
             Patch(color=BLUE, label="after it"),
-            Patch(color=RED, label="cut by it"),
+            Line2D([], [], color=RED, marker="x", linestyle="", label="cut by it"),
         ]
         figure.legend(handles=marks, loc="outside lower right", ncols=3, frameon=False)
     try:
@@ -94,8 +96,8 @@ def _panel(ax, raw, stage, tokens, highest):
         if cut or after[token] > 0:
             text, color = ("✕", RED) if cut else (percent(after[token]), INK)
             ax.text(reach + 0.015 * highest, row, text, va="center", color=color, size=9)
-    ax.set_xlim(0, 1.22 * highest)
-    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.set_xlim(0, 1.26 * highest)
+    ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.tick_params(axis="y", length=0, labelsize=10)
     ax.tick_params(axis="x", labelsize=9, colors="#6b7480")
@@ -106,16 +108,18 @@ def _panel(ax, raw, stage, tokens, highest):
     if stage is None:
         ax.set_title(f"the model, entropy {entropy(raw):.2f} nats", loc="left", size=11, color=INK)
         return
-    did = textwrap.fill(stage.summary, 30)
     change = f"entropy {entropy(stage.before):.2f} → {entropy(stage.after):.2f} nats"
-    ax.set_title(f"{did}\n{change}", loc="left", size=10, color=INK)
-    ax.annotate(
-        stage.label, (0, 1), (0, 52), xycoords="axes fraction", textcoords="offset points",
-        size=13, weight="bold", color=BLUE, va="bottom",
-    )  # fmt: skip
+    ax.set_title(f"{stage.summary}\n{change}", loc="left", size=9.5, color=INK)
+    name = dict(xycoords="axes fraction", textcoords="offset points", va="bottom")
+    ax.annotate(stage.label, (0, 1), (0, 36), size=13, weight="bold", color=BLUE, **name)
 
 
-def _plain(text):
-    """Matplotlib reads $ as mathematics."""
-    text = text if len(text) <= LONGEST or " " in text else text[: LONGEST - 1] + "…"
-    return text.replace("$", r"\$")
+def _clipped(text, longest):
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _printable(text):
+    """Escape what the font lacks, and the $ that would begin mathematics."""
+    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    shown = [c if ord(c) in known else c.encode("unicode_escape").decode() for c in text]
+    return "".join(shown).replace("$", r"\$")

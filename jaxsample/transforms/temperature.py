@@ -57,7 +57,7 @@ class EntropyTemperature(Transform):
     Reference: Zhang et al., 2024, https://arxiv.org/abs/2403.14541
 
     >>> EntropyTemperature(1.0, 0.5)(jnp.array([0.0, 2.0])).round(3)
-    Array([-2.715,  0.   ], dtype=float32)
+    Array([-2.714,  0.   ], dtype=float32)
     """
 
     t0: float = field(low=0.0)

@@ -1,0 +1,53 @@
+"""With `unembed`, logits [B, T, V] never exist: not in prefill, not in the gradient of score."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample import Model, ModelOutput, Temperature, TopP, chain, prefill, score
+from tests.toys import Nucleus
+
+B, T, D, V = 2, 96, 8, 8192
+WHOLE = B * T * V * 4  # bytes of [B, T, V] in float32
+
+
+def _apply(params, tokens, positions, cache):
+    return ModelOutput(None, params["embed"][tokens], cache)
+
+
+def _unembed(params, hidden):
+    return hidden @ params["embed"].T
+
+
+MODEL = Model(lambda batch, length: jnp.zeros((batch, 1)), _apply, _unembed)
+PARAMS = {"embed": jnp.zeros((V, D))}
+TOKENS = np.zeros((B, T), np.int32)
+
+
+def temporary(function, *args):
+    return jax.jit(function).lower(*args).compile().memory_analysis().temp_size_in_bytes
+
+
+def test_the_measure_sees_the_array_where_it_exists():
+    def loss(params):
+        return jax.nn.log_softmax(_unembed(params, params["embed"][TOKENS]))[:, :, 3].sum()
+
+    assert temporary(jax.grad(loss), PARAMS) >= WHOLE
+
+
+def test_prefill():
+    def run(params):
+        return prefill(jax.random.key(0), MODEL, params, TOKENS, TopP(0.9), max_length=T + 1).hidden
+
+    assert temporary(run, PARAMS) < WHOLE / 4
+
+
+@pytest.mark.parametrize(
+    "sampler", [chain(Temperature(0.8), TopP(0.9)), Nucleus(0.9, 0.99)], ids=["plain", "stateful"]
+)
+def test_the_gradient_of_score(sampler):
+    def loss(params):
+        return jnp.mean(score(MODEL, params, TOKENS[:, :1], TOKENS, sampler).logprobs)
+
+    assert temporary(jax.grad(loss), PARAMS) < WHOLE / 4

@@ -1,0 +1,153 @@
+"""score: equal to what generate recorded, differentiable, honest about what cannot be produced."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample import (
+    EntropyTemperature,
+    MinP,
+    Temperature,
+    TopK,
+    TopP,
+    chain,
+    generate,
+    score,
+    stack,
+)
+from tests import toys
+from tests.decode import models
+from tests.decode.models import D, V
+
+KEY = jax.random.key(6)
+PROMPTS = np.array([[3, 1, 4], [5, 9, 0]], np.int32)
+LENGTHS = np.array([3, 2], np.int32)
+N = 10
+MODELS = {
+    "table": (models.TABLE, lambda: models.TABLE_PARAMS),
+    "recurrent": (models.RECURRENT, models.recurrent_params),
+    "linen": (models.LINEN, models.linen_params),
+}
+SAMPLERS = {
+    "chain": chain(Temperature(0.8), TopK(20), TopP(0.9)),
+    "stateful": chain(toys.Counts(0.7), Temperature(1.1), toys.Nucleus(0.95, 0.98)),
+    "learned": chain(toys.Learned.of(D), TopP(0.9)),
+}
+RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", V))
+
+
+@pytest.mark.parametrize(
+    "model, sampler",
+    [("table", "chain"), ("table", "stateful"), ("recurrent", "chain"), ("recurrent", "learned"),
+     ("linen", "learned"), ("linen", "stateful")],
+)  # fmt: skip
+def test_score_equals_what_generate_recorded(model, sampler):
+    model, params = MODELS[model]
+    params, sampler = params(), SAMPLERS[sampler]
+    options = dict(lengths=LENGTHS, record=RECORD)
+    got = generate(
+        KEY, model, params, PROMPTS, sampler, max_new_tokens=N, eos=7, max_length=20, **options
+    )
+    again = score(
+        model, params, PROMPTS, got.tokens, sampler, token_lengths=got.lengths, key=KEY, **options
+    )
+    wide = np.pad(PROMPTS, ((0, 0), (0, 4))), np.pad(got.tokens, ((0, 0), (0, 3)))
+    padded = score(model, params, *wide, sampler, token_lengths=got.lengths, key=KEY, **options)
+    for name in ("logprobs", "model_logprobs", "entropy", "kept"):
+        # The contract's 1e-5: another batch shape rounds a model's matmuls another way.
+        np.testing.assert_allclose(getattr(again, name), getattr(got, name), atol=1e-5)
+        np.testing.assert_allclose(getattr(padded, name)[:, :N], getattr(again, name), atol=1e-5)
+        assert not np.any(getattr(padded, name)[:, N:])
+    replayed = score(
+        model,
+        params,
+        PROMPTS,
+        got.tokens,
+        sampler,
+        token_lengths=got.lengths,
+        key=KEY,
+        support=got.support,
+        lengths=LENGTHS,
+    )
+    np.testing.assert_allclose(replayed.logprobs, got.logprobs, atol=1e-5)
+
+
+def test_per_row_samplers():
+    settings = [chain(Temperature(0.5), TopP(0.9)), chain(Temperature(1.5), TopP(1.0))]
+    tokens = np.arange(12).reshape(2, 6)
+
+    def call(s, **o):
+        return score(models.TABLE, models.TABLE_PARAMS, PROMPTS, tokens, s, **o)
+
+    mixed = call(stack(settings), sampler_axes=0)
+    for b, sampler in enumerate(settings):
+        np.testing.assert_array_equal(mixed.logprobs[b], call(sampler).logprobs[b])
+
+
+def test_a_token_that_cannot_be_produced_scores_minus_infinity_with_zero_gradient():
+    logits = models.TABLE_PARAMS
+    tokens = np.array([[int(jnp.argmin(logits[4])), 5]])
+
+    def total(sampler, table, n):
+        seen = score(models.TABLE, table, [[3, 1, 4]], tokens, sampler, record=("logprobs",))
+        return seen.logprobs[0, n]
+
+    sampler = chain(Temperature(0.8), TopK(3))
+    value, grads = jax.value_and_grad(total, argnums=(0, 1), allow_int=True)(sampler, logits, 0)
+    assert value == -np.inf
+    assert float(grads[0][0].value) == 0 and not np.any(grads[1])
+    assert np.isfinite(jax.grad(total, argnums=1)(sampler, logits, 1)).all()
+
+
+def test_support_holds_the_kept_set_still_when_params_move():
+    sampler = chain(toys.Counts(0.3), Temperature(0.8), TopP(0.5))
+    got = generate(
+        KEY,
+        models.TABLE,
+        models.TABLE_PARAMS,
+        PROMPTS,
+        sampler,
+        max_new_tokens=6,
+        record=("logprobs", ("support", 12)),
+    )
+    moved = models.TABLE_PARAMS + jax.random.normal(KEY, (V, V))
+
+    def call(**o):
+        return score(models.TABLE, moved, PROMPTS, got.tokens, sampler, **o).logprobs
+
+    assert np.any(np.isneginf(call()))
+    whole = ~np.asarray(got.support.larger)
+    held = np.asarray(call(support=got.support))
+    assert whole.mean() > 0.5 and np.all(np.isfinite(held[whole]))
+    for b, n in np.argwhere(whole):
+        last = int(got.tokens[b, n - 1]) if n else int(PROMPTS[b, 2])
+        row = np.asarray(moved[last] + 0.5 * moved[(2 + n) % 7], np.float64)
+        row -= 0.3 * np.bincount(np.asarray(got.tokens[b, :n]), minlength=V)
+        ids = [i for i in np.asarray(got.support.ids[b, n]) if i >= 0]
+        picked = row[int(got.tokens[b, n])] / 0.8
+        expected = picked - np.log(np.sum(np.exp(row[ids] / 0.8)))
+        np.testing.assert_allclose(held[b, n], expected, atol=1e-4)  # float32 logits of size 10
+    np.testing.assert_array_equal(held[~whole], np.asarray(call())[~whole])
+
+
+@pytest.mark.parametrize("model", ["table", "recurrent"])
+def test_gradients_match_central_differences(model):
+    model, params = MODELS[model]
+    # Softer rows: where a row is sure, EDT is so cold that nothing but the maximum has a score.
+    params = jax.tree.map(lambda x: x / 3, params())
+    tokens = jax.random.randint(KEY, (2, N), 0, V)
+
+    def mean(settings):
+        t, t0, theta = settings
+        sampler = chain(Temperature(t), EntropyTemperature(t0, theta), MinP(0.0))
+        return jnp.mean(score(model, params, PROMPTS, tokens, sampler, lengths=LENGTHS).logprobs)
+
+    at, h = jnp.array([0.9, 1.2, 0.6]), 1e-2
+    exact = jax.grad(mean)(at)
+    assert np.all(np.isfinite(exact))
+    for i in range(3):
+        e = jnp.zeros(3).at[i].set(h)
+        # A fourth-order stencil: its error, of order h**4, stays below float32's 1e-7 / h.
+        slope = (8 * (mean(at + e) - mean(at - e)) - (mean(at + 2 * e) - mean(at - 2 * e))) / 12 / h
+        np.testing.assert_allclose(exact[i], slope, rtol=1e-3)
