@@ -27,7 +27,7 @@ class Piece(NamedTuple):
     Attributes:
         sample: which text, counted from 0.
         text: what it adds; empty where a character or a text just ended.
-        ends: whether the text ends with it.
+        ended: whether the model ended the text with it.
         logprob: nats, under the distribution it was drawn from.
         model_logprob: nats, under the model alone (T = 1).
         entropy: nats, of the model.
@@ -35,7 +35,7 @@ class Piece(NamedTuple):
 
     sample: int
     text: str
-    ends: bool
+    ended: bool
     logprob: float
     model_logprob: float
     entropy: float
@@ -92,9 +92,11 @@ def decode(
                 if n == lengths[g]:
                     break
                 drawn[g] += 1
-                ends = bool(token in source.eos or drawn[g] == room)
-                readable = text.add(int(token)) + (text.rest() if ends else "")
-                pieces.append(Piece(g, readable, ends, *map(float, records)))
+                ended = int(token) in source.eos
+                readable = text.add(int(token))
+                if ended or drawn[g] == room:
+                    readable += text.rest()
+                pieces.append(Piece(g, readable, ended, *map(float, records)))
         yield Chunk(pieces, seconds)
         if done.all():
             return

@@ -48,6 +48,7 @@ def generate(
         notes.print(f"the context leaves room for {room} new tokens", style="dim")
 
     keep_compiled()
+    ended = 0
     display = Page(console) if samples == 1 else Panels(console, samples)
     tally = Tally()
     beginning = Transcript(source.tokenizer, ids).prompt
@@ -60,10 +61,14 @@ def generate(
         for chunk in _after(first, chunks):
             tally.add(chunk)
             for piece in chunk.pieces:
+                ended += piece.ended
                 display.add(piece.sample, piece.text, style_of(color, piece))
             display.refresh()
     finally:
         display.close()
+    if ended < samples:
+        which = "" if samples == 1 else f"{samples - ended} of {samples} texts "
+        notes.print(f"{which}stopped at {room} tokens (--max-new-tokens)", style="dim")
     if color is not None and console.is_terminal:
         notes.print(legend(color))
     if stats:

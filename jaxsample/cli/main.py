@@ -35,9 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         if error.name is None:
             return _refuse(str(error))
-        if error.name.partition(".")[0] not in EXTRA:
+        package = error.name.partition(".")[0]
+        if package not in EXTRA:
             raise
-        return _refuse(f"this needs {error.name}: pip install 'jaxsample[cli]'")
+        return _refuse(f"this needs {package}: pip install 'jaxsample[cli]'")
     except ValueError as error:
         return _refuse(str(error))
 

@@ -116,4 +116,4 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 def entropy(probs: np.ndarray) -> float:
     """Entropy of one distribution, nats."""
     kept = probs[probs > 0]
-    return float(-(kept * np.log(kept)).sum())
+    return abs(float((kept * np.log(kept)).sum()))

@@ -1,0 +1,72 @@
+"""A model of one layer in a folder, and the command line run in this process."""
+
+from typing import NamedTuple
+
+import jax
+import pytest
+
+WORDS = "<s> </s> <unk> a cat dog saw the ran . big , and".split()
+
+
+class Run(NamedTuple):
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def no_compilation_cache(tmp_path):
+    """Tests write nothing into the user's cache."""
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "compiled"))
+    yield
+    jax.config.update("jax_compilation_cache_dir", before)
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run `jaxsample` with some arguments."""
+    from jaxsample.cli.main import main
+
+    def run(*arguments):
+        capsys.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return Run(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A folder with a model of 13 words and 48 positions, whose weights are random."""
+    jaxsample_models = pytest.importorskip("jaxsample_models")
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    config = jaxsample_models.TransformerConfig(
+        vocab_size=len(WORDS), dim=8, layers=1, heads=2, kv_heads=1, head_dim=4, mlp_dim=16,
+        max_length=48,
+    )  # fmt: skip
+    ids = {word: i for i, word in enumerate(WORDS)}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
+    tokenizer.add_special_tokens(WORDS[:3])
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 0)]
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    params = jaxsample_models.init(config, jax.random.key(0))
+    params = jax.tree.map(lambda x: 20 * x if x.ndim > 1 else x, params)
+    special = {"bos_token_id": 0, "eos_token_id": 1}
+    jaxsample_models.save(folder, config, params, tokenizer=tokenizer, generation_config=special)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stories(assets):
+    """A model of 260 thousand parameters, trained on children's stories."""
+    folder = assets / "stories260K"
+    if not folder.is_dir():
+        pytest.skip("stories260K is not beside this checkout")
+    return folder

@@ -1,0 +1,70 @@
+"""`jaxsample explain`: the table and the figure."""
+
+import re
+
+import numpy as np
+import pytest
+
+from jaxsample.cli.bars import bar, percent
+from jaxsample.cli.flags import SamplerFlags
+
+
+def test_flags_make_a_chain_in_one_order():
+    flags = SamplerFlags(temperature=0.5, top_k=4, top_p=0.9, min_p=0.1)
+    expected = "chain(Temperature(value=0.5), TopK(k=4), TopP(p=0.9), MinP(p=0.1))"
+    assert repr(flags.chain()) == expected
+    assert repr(SamplerFlags().chain()) == "chain()"
+
+
+def test_flags_take_the_place_of_a_preset_s_values():
+    assert repr(SamplerFlags(preset="chat").chain()) == "chain(Temperature(value=0.5), TopP(p=0.5))"
+    warm = SamplerFlags(preset="chat", temperature=1.5).chain()
+    assert repr(warm) == "chain(Temperature(value=1.5), TopP(p=0.5))"
+    wide = SamplerFlags(preset="chat", top_p=0.9, top_k=3).chain()
+    assert repr(wide) == "chain(Temperature(value=0.5), TopK(k=3), TopP(p=0.9))"
+    edt = SamplerFlags(preset="chat", edt=(1.0, 0.5)).chain()
+    assert repr(edt) == "chain(EntropyTemperature(t0=1.0, theta=0.5), TopP(p=0.5))"
+
+
+def test_bars():
+    assert bar(1.0, 4) == "████"
+    assert bar(0.5, 4) == "██  "
+    assert bar(0.53125, 4) == "██▏ "
+    assert bar(1e-9, 4) == "▏   "
+    assert bar(0.0, 4) == "    "
+    assert [percent(p) for p in (1.0, 0.123, 1e-5, 0.0)] == ["100%", "12.3%", "<0.1%", "0.0%"]
+
+
+def test_the_table(cli, tiny):
+    run = cli("explain", "the cat", "--model", tiny, "--temperature", "0.5", "--top-k", "2")
+    assert run.status == 0
+    assert max(map(len, run.out.splitlines())) <= 80
+    assert run.out.count("✂") == 11  # 13 words, 2 kept
+    assert re.search(r"Temperature 0\.5 +[\d.]+ → [\d.]+ +all +0\.5", run.out)
+    assert re.search(r"TopK 2 +[\d.]+ → [\d.]+ +13 → 2 +[\d.]+%", run.out)
+
+
+def test_four_stages_fit_eighty_columns(cli, tiny):
+    flags = "--temperature 0.7 --top-k 8 --top-p 0.9 --min-p 0.1"
+    run = cli("explain", "the cat", "--model", tiny, *flags.split())
+    assert max(map(len, run.out.splitlines())) <= 80
+    assert all(label in run.out for label in ("TopK 8", "TopP 0.9", "MinP 0.1"))
+
+
+@pytest.mark.parametrize("flags", [[], ["--temperature", "0.5", "--top-p", "0.8", "--min-p", "0"]])
+def test_the_figure(cli, tiny, tmp_path, flags):
+    image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "stages.png"
+    run = cli("explain", "the cat , $5", "--model", tiny, *flags, "--png", path)
+    assert run.status == 0
+    with image.open(path) as picture:
+        assert picture.format == "PNG"
+        assert picture.width == (1200 if flags else 800)
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 10
+
+
+def test_a_real_row(cli, stories):
+    run = cli("explain", "Once upon a", "--model", stories, "--edt", "1", "0.5")
+    assert run.status == 0
+    assert run.out.splitlines()[1].startswith('" time"')
+    assert "EDT 1.0, 0.5" in run.out
