@@ -131,11 +131,11 @@ def test_support_holds_the_kept_set_still_when_params_move():
     np.testing.assert_array_equal(held[~whole], np.asarray(call())[~whole])
 
 
-@pytest.mark.parametrize("model", ["table", "recurrent"])
-def test_gradients_match_central_differences(model):
+@pytest.mark.parametrize("model, softer", [("table", 1), ("recurrent", 5)])
+def test_gradients_match_central_differences(model, softer):
     model, params = MODELS[model]
-    # Softer rows: where a row is sure, EDT is so cold that nothing but the maximum has a score.
-    params = jax.tree.map(lambda x: x / 3, params())
+    # Where a row is sure, EDT is so cold that nothing but the maximum has a score.
+    params = jax.tree.map(lambda x: x / softer, params())
     tokens = jax.random.randint(KEY, (2, N), 0, V)
 
     def mean(settings):
@@ -143,7 +143,7 @@ def test_gradients_match_central_differences(model):
         sampler = chain(Temperature(t), EntropyTemperature(t0, theta), MinP(0.0))
         return jnp.mean(score(model, params, PROMPTS, tokens, sampler, lengths=LENGTHS).logprobs)
 
-    at, h = jnp.array([0.9, 1.2, 0.6]), 1e-2
+    at, h = jnp.array([0.9, 1.2, 0.6]), 2e-2
     exact = jax.grad(mean)(at)
     assert np.all(np.isfinite(exact))
     for i in range(3):

@@ -1,0 +1,20 @@
+"""generate on a mesh: data 2 by model 4, with sharded params, cache and vocabulary."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_tokens_do_not_depend_on_the_devices():
+    env = dict(
+        os.environ,
+        XLA_FLAGS="--xla_force_host_platform_device_count=8",
+        JAX_PLATFORMS="cpu",
+        PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "models")]),
+    )
+    program = [sys.executable, "-m", "tests.decode.mesh_program"]
+    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert "mesh ok" in done.stdout, done.stderr[-3000:]
