@@ -88,8 +88,9 @@ def generate(
 ) -> None:
     """Draw text and print it as it is decoded.
 
-    Without sampler flags tokens are drawn from the model as it is, at temperature 1. Text goes to
-    stdout and all else to stderr: `jaxsample generate > story.txt` is clean.
+    Without sampler flags tokens are drawn from the model as it is (T = 1).
+
+    Text goes to stdout, all else to stderr: jaxsample generate > story.txt
     """
     from jaxsample.cli.generate import generate
 
@@ -113,7 +114,10 @@ def explain(
         typer.Option(metavar="FILE", help="Also write it as a figure.", show_default=False),
     ] = None,
 ) -> None:
-    """Show the likeliest next tokens before and after each step of the sampler."""
+    """Show the likeliest next tokens before and after each step of the sampler.
+
+    Below the bars: entropy, tokens kept, mass cut and temperature of each step.
+    """
     from jaxsample.cli.explain import explain
 
     given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset)

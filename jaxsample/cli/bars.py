@@ -20,7 +20,7 @@ def show(
     console: Console,
     raw: np.ndarray,
     stages: Sequence[Stage],
-    tokens: Sequence[int],
+    tokens: np.ndarray,
     names: Sequence[str],
 ) -> None:
     """Print the bars of some tokens under the model and after every stage, then the numbers.
@@ -29,7 +29,7 @@ def show(
         console: where to.
         raw: `[V]`, the model's probabilities.
         stages: what the sampler did.
-        tokens: ids to show, likeliest first.
+        tokens: `[N]`, ids to show, likeliest first.
         names: how they read.
     """
     console.print(_bars(console.width, raw, stages, tokens, names))

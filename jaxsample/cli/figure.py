@@ -42,7 +42,7 @@ def write(
     prompt: str,
     raw: np.ndarray,
     stages: Sequence[Stage],
-    tokens: Sequence[int],
+    tokens: np.ndarray,
     names: Sequence[str],
 ) -> None:
     """Draw some tokens' bars in a panel per stage, the model alone where there is none.
@@ -52,7 +52,7 @@ def write(
         prompt: what the tokens come after.
         raw: `[V]`, the model's probabilities.
         stages: what the sampler did.
-        tokens: ids to show, likeliest first.
+        tokens: `[N]`, ids to show, likeliest first.
         names: how they read.
 
     Raises:

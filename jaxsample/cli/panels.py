@@ -30,12 +30,13 @@ class Panels:
         if not self._console.is_terminal:
             return
         self._live.start()
-        height = max(1, (self._console.height - 1) // len(self._texts) - 2)
+        height = max(1, (self._console.height - 2) // len(self._texts) - 2)
         tails = []
         for text in self._texts:
             lines = text.wrap(self._console, self._console.width - 4)
             tails.append(Text("\n").join(lines[-height:]))
-        self._live.update(self._group(tails), refresh=True)
+        # The empty line at the end is where a terminal echoes ^C without breaking a panel.
+        self._live.update(Group(self._group(tails), Text()), refresh=True)
 
     def close(self) -> None:
         """Write every text in full."""

@@ -19,7 +19,7 @@ class Run(NamedTuple):
 @pytest.fixture(autouse=True)
 def no_compilation_cache(tmp_path):
     """Tests write nothing into the user's cache."""
-    before = jax.config.jax_compilation_cache_dir
+    before = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     jax.config.update("jax_compilation_cache_dir", str(tmp_path / "compiled"))
     yield
     jax.config.update("jax_compilation_cache_dir", before)

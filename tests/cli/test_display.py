@@ -13,10 +13,16 @@ from jaxsample.cli.shades import EDGES, STYLES, legend, style_of
 from jaxsample.cli.tally import Tally
 
 
+class Paper(Console):
+    """A console that remembers what was written."""
+
+    def __init__(self, **options):
+        self.paper = io.StringIO()
+        super().__init__(file=self.paper, **options)
+
+
 def terminal(width=20, height=24):
-    return Console(
-        file=io.StringIO(), force_terminal=True, color_system=None, width=width, height=height
-    )
+    return Paper(force_terminal=True, color_system=None, width=width, height=height)
 
 
 def piece(logprob=-1.0, model_logprob=-1.0, entropy=0.0):
@@ -29,7 +35,7 @@ def written(console, pieces):
         page.add(0, text)
     page.refresh()
     page.close()
-    return console.file.getvalue()
+    return console.paper.getvalue()
 
 
 def test_a_terminal_gets_lines_that_break_between_words():
@@ -47,13 +53,13 @@ def test_wide_characters_count_twice():
 
 def test_elsewhere_text_is_written_as_it_is():
     pieces = ["The ", "quick", " brown fox ", "jumps over it"]
-    plain = Console(file=io.StringIO(), width=10)
+    plain = Paper(width=10)
     assert written(plain, pieces) == "".join(pieces) + "\n"
 
 
 @pytest.mark.parametrize("pieces", [["the end.\n"], ["the end.", "\n"], ["the end.", "\n", ""]])
 def test_a_text_that_ends_its_line_gets_no_other(pieces):
-    assert written(Console(file=io.StringIO()), pieces) == "the end.\n"
+    assert written(Paper(), pieces) == "the end.\n"
     assert written(terminal(), pieces) == "the end.\n"
 
 
@@ -65,19 +71,19 @@ def test_panels_show_every_text_whole_in_the_end():
             panels.add(sample, f"word{sample}-{n} ")
     panels.refresh()
     panels.close()
-    final = console.file.getvalue().rpartition("\x1b")[2]
+    final = console.paper.getvalue().rpartition("\x1b")[2]
     for sample in range(3):
         assert all(f"word{sample}-{n} " in final for n in range(30))
 
 
 def test_panels_elsewhere_are_texts_one_after_the_other():
-    console = Console(file=io.StringIO(), width=10)
+    console = Paper(width=10)
     panels = Panels(console, 2)
     for sample, text in enumerate(["a long text, not wrapped", "another"]):
         panels.add(sample, text, "bold")
     panels.refresh()
     panels.close()
-    assert console.file.getvalue() == "a long text, not wrapped\n\nanother\n"
+    assert console.paper.getvalue() == "a long text, not wrapped\n\nanother\n"
 
 
 @pytest.mark.parametrize(

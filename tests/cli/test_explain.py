@@ -55,7 +55,7 @@ def test_four_stages_fit_eighty_columns(cli, tiny):
 def test_the_figure(cli, tiny, tmp_path, flags):
     image = pytest.importorskip("PIL.Image")
     path = tmp_path / "stages.png"
-    run = cli("explain", "the cat , $5", "--model", tiny, *flags, "--png", path)
+    run = cli("explain", "the cat , $5 🙂", "--model", tiny, *flags, "--png", path)
     assert run.status == 0
     with image.open(path) as picture:
         assert picture.format == "PNG"

@@ -113,3 +113,15 @@ def test_a_real_prompt_with_every_flag(cli, stories):
     assert run.status == 0
     assert run.out.startswith("The dog saw")
     assert "MinP(p=0.02)) · stories260K · --seed 3" in " ".join(run.err.split())
+
+
+def test_the_embedded_model_tells_a_fresh_story(cli):
+    jaxsample_models = pytest.importorskip("jaxsample_models")
+    try:
+        jaxsample_models.embedded()
+    except jaxsample_models.CheckpointError:
+        pytest.skip("this installation has no story model")
+    run = cli("generate", "--seed", "1", "--stats")
+    assert run.status == 0
+    assert "Once upon a time" in run.out and "<" not in run.out
+    assert "the embedded story model" in run.err
