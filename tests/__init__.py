@@ -1,0 +1,1 @@
+"""The tests of jaxsample; shared pieces are imported as `tests.table`, `tests.oracles`, ..."""

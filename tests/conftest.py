@@ -1,0 +1,45 @@
+"""Fixtures every test may use."""
+
+import contextlib
+import functools
+from pathlib import Path
+
+import jax
+import pytest
+
+STRICT = {"transforms", "kernels"}
+
+
+@pytest.fixture(autouse=True)
+def strict_numerics(request):
+    """Our own arithmetic is explicit about dtypes and ranks; third-party models need not be."""
+    with contextlib.ExitStack() as stack:
+        if request.path.parent.name in STRICT:
+            stack.enter_context(jax.numpy_dtype_promotion("strict"))
+            stack.enter_context(jax.numpy_rank_promotion("raise"))
+        yield
+
+
+@pytest.fixture
+def counted():
+    """Wrap a function so that `.traces` says how often its Python body ran."""
+
+    def wrap(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            wrapper.traces += 1
+            return function(*args, **kwargs)
+
+        wrapper.traces = 0
+        return wrapper
+
+    return wrap
+
+
+@pytest.fixture(scope="session")
+def assets():
+    """The folder of checkpoints and texts beside the checkout; skips where it is absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "assets"
+    if not folder.is_dir():
+        pytest.skip("no assets beside this checkout")
+    return folder

@@ -1,0 +1,172 @@
+"""Drawing: the right law, the right edges, and a function of (key, row) alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxsample import draw
+from jaxsample.kernels.draw import BLOCK
+from jaxsample.kernels.noise import gumbel
+from tests import oracles
+from tests.statistics import FALSE_ALARM, draws, p_value
+
+KEY = jax.random.key(1)
+
+
+def normal(size, scale, seed=0, dtype=jnp.float32):
+    row = scale * np.random.default_rng(seed).standard_normal(size)
+    return jnp.asarray(row, dtype)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("size, scale", [(32, 1.0), (1024, 2.0), (50257, 2.0)])
+def test_100_000_draws_follow_the_probabilities(size, scale, dtype):
+    logits = normal(size, scale, dtype=dtype)
+    assert p_value(draws(size, logits), oracles.probabilities(logits)) > FALSE_ALARM
+
+
+@pytest.mark.parametrize("size", [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 3])
+def test_ties_are_drawn_among_uniformly_wherever_blocks_end(size):
+    tokens = draws(size, np.zeros(size, np.float32), thousands=20)
+    assert p_value(tokens, np.full(size, 1 / size)) > FALSE_ALARM
+
+
+def test_blocks_and_the_tokens_in_them_are_independent():
+    """Both levels read noise of their own: the place inside a block says nothing of the block."""
+    tokens = draws(7, np.zeros(4 * BLOCK, np.float32), thousands=50)
+    table = np.zeros((4, 8))
+    np.add.at(table, (tokens // BLOCK, tokens % BLOCK // (BLOCK // 8)), 1)
+    assert stats.chi2_contingency(table).pvalue > FALSE_ALARM
+
+
+def test_consecutive_keys_draw_independently():
+    tokens = draws(8, np.zeros(8, np.float32), thousands=50)
+    table = np.zeros((8, 8))
+    np.add.at(table, (tokens[:-1:2], tokens[1::2]), 1)
+    assert stats.chi2_contingency(table).pvalue > FALSE_ALARM
+
+
+@pytest.mark.slow
+def test_a_tail_of_one_in_a_million_is_drawn_that_often():
+    """Coarse uniforms starve or flood such a tail; 10 million draws expect 10 of it."""
+    _size, tail = 3 * BLOCK, np.arange(3 * BLOCK) % 16 == 3
+    probs = np.where(tail, 1e-6 / tail.sum(), (1 - 1e-6) / (~tail).sum())
+    logits = jnp.asarray(np.log(probs), jnp.float32)
+
+    @jax.jit
+    def count(start):
+        keys = jax.vmap(lambda i: jax.random.fold_in(KEY, i))(start + jnp.arange(100_000))
+        tokens = jax.vmap(draw, in_axes=(0, None))(keys, logits)
+        return jnp.sum(jnp.asarray(tail)[tokens])
+
+    seen = sum(int(count(i * 100_000)) for i in range(100))
+    # Poisson(10) lies in [1, 27] but for a chance of 5e-5.
+    assert 1 <= seen <= 27
+
+
+def test_uniform_bfloat16_rows_are_not_biased_to_low_tokens():
+    """Noise drawn in bfloat16 ties, and the first index wins: mean 122 of 1024 was measured."""
+    tokens = draws(3, jnp.zeros(1024, jnp.bfloat16), thousands=4)
+    # Mean 511.5, standard deviation 295.6 / sqrt(4000) = 4.7: five of them, a chance of 6e-7.
+    assert abs(tokens.mean() - 511.5) < 24
+    # 1024 (1 - e**-3.9) = 1003.4 distinct tokens are expected, with deviation 4.0: five again.
+    assert abs(len(np.unique(tokens)) - 1003.4) < 20
+
+
+def test_the_winner_is_that_of_two_level_gumbel_max_in_float64():
+    """Given the float32 noise, the token is the one a float64 reading of the definition picks."""
+    rows = np.stack([normal(150, scale, seed) for seed in range(60) for scale in (0.5, 3.0)])
+    rows = np.where(np.random.default_rng(1).random(rows.shape) < 0.3, -np.inf, rows)
+    keys = jax.vmap(lambda i: jax.random.fold_in(KEY, i))(jnp.arange(len(rows)))
+    count = -(-rows.shape[1] // BLOCK)
+
+    @jax.jit
+    @jax.vmap
+    def both(key, row):
+        token_noise = gumbel(key, 0, jnp.arange(rows.shape[1], dtype=jnp.uint32))
+        return draw(key, row), token_noise, gumbel(key, 1, jnp.arange(count, dtype=jnp.uint32))
+
+    judged = 0
+    drawn = [np.asarray(x) for x in both(keys, np.float32(rows))]
+    for row, token, inner, outer in zip(np.float32(rows), *drawn, strict=True):
+        expected, gap = oracles.draw(row, inner.astype(float), outer.astype(float), BLOCK)
+        if gap > 1e-4:  # closer than that, float32 rounding may choose the other
+            judged += 1
+            assert token == expected
+    assert judged > 100
+
+
+MINUS_ONE = {
+    "empty": [-np.inf] * 5,
+    "nan": [0.0, np.nan, 1.0],
+    "all nan": [np.nan] * 3,
+    "nan beside -inf": [np.nan, -np.inf],
+    "nan beside +inf": [np.inf, np.nan],
+    "one empty token": [-np.inf],
+}
+
+
+@pytest.mark.parametrize("name", MINUS_ONE)
+def test_an_invalid_row_draws_minus_one(name):
+    token = jax.jit(draw)(KEY, jnp.asarray(MINUS_ONE[name], jnp.float32))
+    assert (token.dtype, token.shape, int(token)) == (jnp.int32, (), -1)
+
+
+def test_only_kept_tokens_are_drawn():
+    row = np.full(200, -np.inf, np.float32)
+    row[[3, 199]] = -1e4, -1e4
+    assert set(draws(2, row, thousands=1)) == {3, 199}
+    row[3] = 3e38
+    assert set(draws(2, row, thousands=1)) == {3}
+    row[3] = -np.inf
+    assert set(draws(2, row, thousands=1)) == {199}
+
+
+def test_infinite_maxima_share_the_draws():
+    row = np.zeros(100, np.float32)
+    row[[1, 70]] = np.inf
+    tokens = draws(4, row, thousands=10)
+    assert p_value(tokens, np.isin(np.arange(100), (1, 70)) / 2) > FALSE_ALARM
+
+
+def test_extreme_logits_are_drawn_without_nan():
+    row = np.where(np.arange(130) % 2 == 0, 3e38, -3e38).astype(np.float32)
+    tokens = draws(5, row, thousands=1)
+    assert (tokens % 2 == 0).all() and len(np.unique(tokens)) > 50
+
+
+def test_a_shift_of_the_row_changes_no_token():
+    """log-weight is the shifted logit; eighths and a shift of 16 are exact in float32."""
+    row = jnp.round(normal(200, 2) * 8) / 8
+    np.testing.assert_array_equal(draws(6, row, thousands=1), draws(6, row + 16, thousands=1))
+
+
+def test_narrow_rows_draw_as_their_float32_values():
+    row = normal(200, 2, dtype=jnp.bfloat16)
+    wide = row.astype(jnp.float32)
+    np.testing.assert_array_equal(draws(6, row, thousands=1), draws(6, wide, thousands=1))
+
+
+def test_jit_vmap_and_a_loop_agree():
+    rows = jnp.stack([normal(150, 2, seed) for seed in range(5)])
+    keys = jax.vmap(lambda i: jax.random.fold_in(KEY, i))(jnp.arange(5))
+    together = jax.jit(jax.vmap(draw))(keys, rows)
+    looped = jax.jit(lambda k, x: jax.lax.map(lambda a: draw(*a), (k, x)))(keys, rows)
+    eager = [int(draw(keys[i], rows[i])) for i in range(2)]
+    np.testing.assert_array_equal(together, looped)
+    np.testing.assert_array_equal(together[:2], eager)
+
+
+def test_more_vocabulary_of_no_mass_changes_no_token():
+    """Padding a row with -inf leaves every token where it was."""
+    row = np.asarray(normal(150, 2))
+    padded = np.concatenate([row, np.full(333, -np.inf, np.float32)])
+    np.testing.assert_array_equal(draws(9, row, thousands=1), draws(9, padded, thousands=1))
+
+
+@pytest.mark.parametrize("shape", [(), (2, 8)])
+def test_any_other_rank_says_vmap(shape):
+    with pytest.raises(ValueError, match=r"jax\.vmap"):
+        draw(KEY, jnp.zeros(shape))

@@ -1,0 +1,160 @@
+"""Slow, obvious float64 oracles: what each transform means for one row.
+
+Every oracle maps a row `[V]` to a row `[V]` in which dropped tokens are -inf. `nudge` moves its
+edges outward (positive) or inward (negative) by about that share of the mass or of the scale; a
+row whose answer changes under a small nudge is too close to an edge to judge float32 by.
+"""
+
+import numpy as np
+
+
+def single(value):
+    """A hyperparameter as the library holds it: rounded to float32."""
+    return float(np.float32(value))
+
+
+def settle(row):
+    """Invalid rows become all NaN; a maximum of +inf leaves only the +inf entries, at 0."""
+    row = np.asarray(row).astype(np.float64)
+    if np.isnan(row).any() or row.max() == -np.inf:
+        return np.full_like(row, np.nan)
+    if row.max() == np.inf:
+        return np.where(row == np.inf, 0.0, -np.inf)
+    return row
+
+
+def weights(row):
+    """Unnormalised probabilities, the largest 1."""
+    return np.exp(row - row.max())
+
+
+def probabilities(row):
+    row = np.asarray(row).astype(np.float64)
+    return weights(row) / weights(row).sum()
+
+
+def entropy(row):
+    p = probabilities(row)
+    p = p[p > 0]
+    return float(-(p * np.log(p)).sum())
+
+
+def identity(row, nudge=0.0):
+    return np.asarray(row).astype(np.float64)
+
+
+def divide(row, t):
+    """Rows at temperature `t`, shifted so that the maximum is 0; t = 0 keeps the maxima alone."""
+    if t == 0:
+        return np.where(row == row.max(), 0.0, -np.inf)
+    with np.errstate(over="ignore"):
+        return (row - row.max()) / t
+
+
+def keep(row, mask):
+    return np.where(mask | (row == row.max()), row, -np.inf)
+
+
+def temperature(value):
+    def oracle(row, nudge=0.0):
+        row = settle(row)
+        return row if np.isnan(row).any() else divide(row, single(value))
+
+    return oracle
+
+
+def entropy_temperature(t0, theta, base=0.8, max_temperature=10.0):
+    t0, theta, base, high = map(single, (t0, theta, base, max_temperature))
+
+    def oracle(row, nudge=0.0):
+        row = settle(row)
+        if np.isnan(row).any():
+            return row
+        h = max(entropy(row) + nudge / 20, 0.0)
+        if theta == 0:
+            return divide(row, t0)
+        if h == 0:
+            return divide(row, 0.0 if theta > 0 else high)
+        with np.errstate(over="ignore"):
+            t = t0 * np.exp(theta / h * np.log(base))
+        return divide(row, min(t, high) if theta < 0 else t)
+
+    return oracle
+
+
+def top_k(k):
+    def oracle(row, nudge=0.0):
+        row = settle(row)
+        if np.isnan(row).any():
+            return row
+        alive = np.sort(row[row > -np.inf])[::-1]
+        edge = alive[min(max(k, 1), len(alive)) - 1]
+        return keep(row, row >= edge - max(nudge, 0.0) * max(abs(edge), 1.0))
+
+    return oracle
+
+
+def share(fn, goal, nudge=0.0):
+    """Keep a token while `fn(value - max)` strictly above its value sums to < goal * total."""
+
+    def oracle(row, nudge=nudge):
+        row = settle(row)
+        if np.isnan(row).any() or goal >= 1:
+            return row
+        alive = row > -np.inf
+        with np.errstate(invalid="ignore"):
+            mass = np.where(alive, fn(row - row.max()), 0.0)
+        values, place = np.unique(row, return_inverse=True)
+        per_value = np.bincount(place, mass, len(values))
+        above = (np.cumsum(per_value[::-1])[::-1] - per_value)[place]
+        return keep(row, alive & (above < (goal + nudge) * mass.sum()))
+
+    return oracle
+
+
+def top_p(p):
+    return share(np.exp, single(p))
+
+
+def min_p(p):
+    p = single(p)
+
+    def oracle(row, nudge=0.0):
+        row = settle(row)
+        if np.isnan(row).any() or p <= 0:
+            return row
+        return keep(row, row >= row.max() + np.log(p) - nudge)
+
+    return oracle
+
+
+def compose(*oracles):
+    """The oracle of a chain: left to right."""
+
+    def oracle(row, nudge=0.0):
+        for one in oracles:
+            row = one(row, nudge)
+        return row
+
+    return oracle
+
+
+def draw(row, token_noise, block_noise, block):
+    """The token two-level Gumbel-max picks, and by how much it won.
+
+    `token_noise` is `[V]`, `block_noise` one number for each block of consecutive tokens.
+    """
+    logw = settle(row)
+    logw = logw - logw.max()
+    best = []
+    for b, noise in enumerate(block_noise):
+        mass = np.exp(logw[b * block : (b + 1) * block]).sum()
+        best.append(np.log(mass) + noise if mass > 0 else -np.inf)
+    b = int(np.argmax(best))
+    inside = (logw + token_noise)[b * block : (b + 1) * block]
+
+    def lead(scores):
+        two = np.sort(scores)[::-1][:2]
+        return two[0] - two[1] if len(two) == 2 else np.inf
+
+    return b * block + int(np.argmax(inside)), min(lead(best), lead(inside))
