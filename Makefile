@@ -1,0 +1,25 @@
+# Two commands for a newcomer: make demo, make test. Only Python 3.11+ and make are needed.
+PYTHON ?= python3
+VENV ?= .venv
+EXTRAS ?= dev
+BIN := $(VENV)/bin
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/installed-cli
+	$(BIN)/jaxsample generate -n 2 --temperature 0.9 --stats
+
+test: $(VENV)/installed-$(EXTRAS)
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/installed-$(EXTRAS)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+
+$(VENV)/installed-%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jaxsample needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis
