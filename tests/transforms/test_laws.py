@@ -53,7 +53,8 @@ def test_equals_the_float64_oracle(case):
         alive = expected >= NOTHING
         assert kept(got[alive]).all(), f"{name}: tokens the oracle keeps were dropped"
         # A token transform subtracts two numbers: its error is relative to them, not to the result.
-        near = 2.0**-23 * min(np.abs(row[alive]).max(), 1e6) if case.kind == "token" else 0.0
+        scale = min(np.abs(row[alive]).max(initial=1.0), 1e6)
+        near = 2.0**-23 * scale if case.kind == "token" else 0.0
         np.testing.assert_allclose(
             got[alive], expected[alive], rtol=case.tolerance, atol=near, err_msg=name
         )
