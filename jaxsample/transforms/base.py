@@ -132,7 +132,8 @@ def transform(cls: T | None = None, *, kind: str = "token") -> Any:
     if not issubclass(cls, Transform):
         raise ValueError(f"{cls.__name__} must be a subclass of Transform")
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)  # type: ignore[assignment]
-    cls.kind = kind  # type: ignore[attr-defined]
+    if not isinstance(cls.__dict__.get("kind"), property):
+        cls.kind = kind  # type: ignore[attr-defined]
     if "__call__" in cls.__dict__:
         cls.__call__ = _shared_semantics(cls.__dict__["__call__"])  # type: ignore[attr-defined]
     _register(cls)

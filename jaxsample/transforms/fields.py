@@ -10,6 +10,8 @@ import numpy as np
 
 _DTYPES = {float: np.float32, "float": np.float32, int: np.int32, "int": np.int32}
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 class Spec(NamedTuple):
     """What `field` declared about one field."""
@@ -56,11 +58,11 @@ def cast(owner: str, f: dataclasses.Field, value: Any) -> Any:
     """
     dtype = _DTYPES.get(f.type)
     spec = spec_of(f)
+    if dtype is not None and isinstance(value, int | float):
+        _check(owner, f.name, spec, dtype, value)
+        return value if spec.static else dtype(value)
     if spec.static or dtype is None:
         return value
-    if isinstance(value, int | float):
-        _check(owner, f.name, spec, dtype, value)
-        return dtype(value)
     if isinstance(value, jax.Array):
         return value.astype(dtype)
     try:
@@ -81,12 +83,11 @@ def _check(owner, name, spec, dtype, value):
     high = math.inf if spec.high is None else spec.high
     if dtype is np.int32:
         low, high = max(low, -(2**31)), min(high, 2**31 - 1)
-    whole = dtype is np.float32 or value == math.floor(value) if math.isfinite(value) else True
-    if not (low <= value <= high) or not whole:
+    fits = low <= value <= high and (abs(value) == math.inf or abs(value) <= _LARGEST)
+    if not fits or (dtype is np.int32 and value != int(value)):
         kind = "a whole number" if dtype is np.int32 else "a number"
-        raise ValueError(
-            f"{owner}: {name} must be {kind} in [{low:.10g}, {high:.10g}], got {value!r}"
-        )
+        bounds = f"[{low:.10g}, {high:.10g}]"
+        raise ValueError(f"{owner}: {name} must be {kind} in {bounds}, got {value!r}")
 
 
 def show(value: Any) -> str:

@@ -53,11 +53,12 @@ def _is_fixed(node, path):
     """Follow a key path down from `node`; True if it passes a field declared fixed."""
     for key in path:
         if isinstance(key, jax.tree_util.GetAttrKey):
-            if isinstance(node, Transform):
-                specs = {f.name: spec_of(f) for f in dataclasses.fields(node)}  # type: ignore[arg-type]
-                if specs[key.name].fixed:
-                    return True
-            node = getattr(node, key.name, None)
+            if not isinstance(node, Transform):
+                return False
+            specs = {f.name: spec_of(f) for f in dataclasses.fields(node)}  # type: ignore[arg-type]
+            if specs[key.name].fixed:
+                return True
+            node = getattr(node, key.name)
         elif isinstance(key, jax.tree_util.SequenceKey):
             node = node[key.idx]
         elif isinstance(key, jax.tree_util.DictKey):

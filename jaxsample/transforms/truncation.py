@@ -86,4 +86,4 @@ class MinP(Transform):
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        return row.keep(row.max + jnp.log(self.p))
+        return row.keep(row.max + jnp.log(jnp.maximum(self.p, 0.0)))
