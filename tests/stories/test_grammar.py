@@ -158,6 +158,11 @@ def test_tables():
             assert word[0] not in "aeiou", word
 
 
+def test_a_negative_style_is_refused():
+    with pytest.raises(ValueError, match="-1"):
+        Grammar(-1.0)
+
+
 def test_compiler_refuses_what_it_cannot_tell_apart():
     with pytest.raises(ValueError, match="different words"):
         compile_story("a ( <food> | <thing> ) .")

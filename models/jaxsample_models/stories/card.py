@@ -10,8 +10,10 @@ import jax
 
 from ..checkpoints import Checkpoint, load
 from .evaluate import Score, Told, judge, score, tell
-from .grammar import KINDS, Grammar, expected, lengths
+from .grammar import Grammar
+from .states import KINDS
 from .tables import OPEN, TONES, UNTITLED
+from .totals import expected, lengths
 
 WEIGHTS = Path(__file__).parent / "weights"
 TEMPERATURES = (1.0, 0.7)
@@ -54,18 +56,18 @@ language: en
 
 # Story model
 
-A language model of {count / 1e6:.2f}M parameters ({size / 1e6:.2f} MB of float16) that tells short
-stories from a known grammar, so that the exact next-token distribution of the truth is at hand for
-any prefix. It is meant for testing and studying decoding, not for prose.
+A language model of {count / 1e6:.2f}M parameters ({size / 1e6:.2f} MB of float16) that tells
+short stories from a known grammar, so that the exact next-token distribution of the truth is at
+hand for any prefix. It is meant for testing and studying decoding, not for prose.
 
 ```python
 import jaxsample_models
 model, params, tokenizer, config, generation_config = jaxsample_models.embedded()
 ```
 
-Llama layout: width {config.dim}, {config.layers} layers, {config.heads} heads
-({config.kv_heads} for keys and values), gated MLP of {config.mlp_dim}, rotary positions, tied
-embeddings, {config.vocab_size} word tokens. It has only seen stories that start at `<s>`.
+Llama layout: width {config.dim}, {config.layers} layers, {config.heads} heads ({config.kv_heads}
+for keys and values), gated MLP of {config.mlp_dim}, rotary positions, tied embeddings,
+{config.vocab_size} word tokens. It has only seen stories that start at `<s>`.
 """
 
 
@@ -89,8 +91,9 @@ def _truth() -> str:
 
 A token comes from one of four kinds of slot: a **template** word, a **fact** settled earlier (the
 color of that fox), a **branch** (an even pick, or a turn of the plot), or an **open** slot, Zipf
-over {sizes[0]} to {sizes[-1]} words. The title sets the tone, and the tone the exponent: {tones};
-{UNTITLED} without a title. Exact means over all stories, which have {low} to {high} tokens:
+over {sizes[0]} to {sizes[-1]} words. The title sets the tone, and the tone the exponent:
+{tones}; {UNTITLED} without a title. Exact means over all stories, which have {low} to {high}
+tokens:
 
 | slot | tokens a story | nats a story |
 |---|---|---|
@@ -145,13 +148,14 @@ def _examples(checkpoint: Checkpoint, told: dict[float, list[list[int]]]) -> str
 def _training(training: dict) -> str:
     return f"""## Training
 
-{training["tokens"] / 1e6:.2f}M tokens ({training["stories"]} stories, {training["steps"]} steps of
-{training["stories"] // training["steps"]}), cross-entropy against the exact distributions,
+{training["tokens"] / 1e6:.2f}M tokens ({training["stories"]} stories, {training["steps"]} steps
+of {training["stories"] // training["steps"]}), cross-entropy against the exact distributions;
 {training["cpu_seconds"] / 60:.0f} minutes of CPU time, {training["wall_seconds"] / 60:.0f} minutes
-by the clock on two shared cores. No stories are stored: they are drawn as needed.
+by the clock on two cores that others shared. No stories are stored: they are drawn as needed.
 
 ```
-python -m jaxsample_models.stories.train --out DIR --seed {training["seed"]}
+python -m jaxsample_models.stories.train --out DIR \\
+    --tokens {training["budget"]} --seed {training["seed"]}
 python -m jaxsample_models.stories.card --folder DIR/weights
 ```
 """

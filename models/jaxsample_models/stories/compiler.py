@@ -104,7 +104,7 @@ def _parse(items: list[str]) -> list:
 
 class _Compiler:
     def __init__(self):
-        self.vocabulary = dict.fromkeys(SPECIAL)
+        self.vocabulary: dict[str, None] = dict.fromkeys(SPECIAL)
         self.nodes: list[Node] = [Node("", "", (), (), (), False, frozenset())]
 
     def add(self, kind, name="", tokens=(), weights=(1,), after=(), binds=False) -> int:

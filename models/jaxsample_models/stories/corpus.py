@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .compiler import BOS, PAD
-from .grammar import KINDS, Grammar, State
+from .grammar import Grammar
+from .states import KINDS, State
 
 
 class Stories(NamedTuple):

@@ -13,7 +13,9 @@ from ..checkpoints import Checkpoint
 from ..transformer import bind
 from .compiler import BOS, EOS
 from .corpus import Corpus, Stories
-from .grammar import KINDS, Grammar, lengths
+from .grammar import Grammar
+from .states import KINDS
+from .totals import lengths
 
 BATCH = 64
 HELD_OUT = 2**32 - 1
@@ -141,7 +143,7 @@ def _teller(checkpoint: Checkpoint, limit: int):
 def judge(stories: list[list[int]]) -> Told:
     """Parse stories, and count where those that fail do so first."""
     grammar = Grammar()
-    failures = dict.fromkeys(KINDS, 0)
+    failures: dict[str, int] = dict.fromkeys(KINDS, 0)
     for story in stories:
         verdict = grammar.parse(story)
         if not verdict.accepted:

@@ -5,53 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
 from .compiler import BOS, END, SPACE, Machine, Node, compile_story
 from .plots import STORY
+from .states import UNBOUND, Distribution, Parse, State
 from .tables import BY_CHILD, OPEN, PICKS, TONES, UNTITLED
-
-KINDS = ("template", "fact", "branch", "open")
-"""The kinds of slot: one sure token, a token bound earlier, a pick, a pick with a Zipf tail."""
-
-UNBOUND = -1
-
-
-class State(NamedTuple):
-    """What a prefix has settled: the place in the story and the words that still matter there.
-
-    Two prefixes with equal states have the same future, so that states are keys for dynamic
-    programs. `values` holds a token id, or `UNBOUND`, for each variable of the machine.
-    """
-
-    node: int
-    values: tuple[int, ...]
-
-
-class Distribution(NamedTuple):
-    """A sparse next-token distribution: the likeliest tokens first at open slots.
-
-    Attributes:
-        tokens: ids with positive probability, `[n]`.
-        probs: float64, `[n]`, summing to 1.
-        cumulative: running sums of `probs`, the last exactly 1.
-        entropy: in nats.
-    """
-
-    tokens: tuple[int, ...]
-    probs: np.ndarray
-    cumulative: list[float]
-    entropy: float
-
-
-class Parse(NamedTuple):
-    """The verdict on a list of tokens: where and why it left the grammar, if it did."""
-
-    accepted: bool
-    position: int
-    reason: str
 
 
 @cache
@@ -68,11 +28,24 @@ class Grammar:
     in style s is the truth in style 1 tempered, at open slots only, by T = 1 / s.
 
     Attributes:
-        style: factor on the exponents of all open slots; nothing else depends on it.
+        style: factor on the exponents of all open slots, at least 0; nothing else depends on it.
         vocabulary: the tokens, `[V]`; a token that follows a space begins with `SPACE`.
+
+    Raises:
+        ValueError: a negative style.
+
+    >>> grammar = Grammar()
+    >>> story = grammar.sample(np.random.default_rng(0))
+    >>> grammar.parse(story).accepted
+    True
+    >>> *_, state = grammar.walk(story[:3])
+    >>> grammar.kind(state), grammar.vocabulary[grammar.next_probs(state).argmax()]
+    ('template', '▁story')
     """
 
     def __init__(self, style: float = 1.0):
+        if style < 0:
+            raise ValueError(f"`style` must be at least 0, got {style}")
         self.style = style
         self.vocabulary = machine().vocabulary
         self._nodes = machine().nodes
@@ -272,27 +245,3 @@ class Grammar:
     def _say(self, token: int) -> str:
         known = 0 <= token < self.vocab_size
         return repr(self.vocabulary[token].strip(SPACE)) if known else f"token {token}"
-
-
-def expected(grammar: Grammar, measure) -> float:
-    """Return the exact mean over stories of the sum of `measure(state)` along a story."""
-
-    @cache
-    def rest(state: State) -> float:
-        if grammar.is_end(state):
-            return 0.0
-        return measure(state) + sum(p * rest(s) for p, s in grammar.outcomes(state))
-
-    return rest(grammar.start())
-
-
-def lengths(grammar: Grammar) -> tuple[int, int]:
-    """Return the fewest and the most tokens of a story, `<s>` and `</s>` among them."""
-
-    @cache
-    def rest(state: State, pick) -> int:
-        if grammar.is_end(state):
-            return 0
-        return 1 + pick(rest(after, pick) for _, after in grammar.outcomes(state))
-
-    return 1 + rest(grammar.start(), min), 1 + rest(grammar.start(), max)

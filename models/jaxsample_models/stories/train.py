@@ -28,8 +28,9 @@ from ..saving import save
 from ..transformer import bind, init
 from .compiler import BOS, EOS, PAD
 from .corpus import Corpus, Stories
-from .grammar import Grammar, expected, lengths
+from .grammar import Grammar
 from .tokenizer import make_tokenizer
+from .totals import expected, lengths
 
 ROWS = 8
 """Stories a step: small batches learn more from each token."""
@@ -153,7 +154,8 @@ def train(out: Path, tokens: int, seed: int, devices: int) -> Any:
     corpus = Corpus(grammar, lengths(grammar)[1] - 1)
     config = story_config(grammar)
     calls = round(tokens / expected(grammar, lambda state: 1.0) / (STEPS * ROWS))
-    mesh = jax.make_mesh((devices,), ("rows",), devices=jax.devices()[:devices])
+    used = jax.devices()[:devices]
+    mesh = jax.make_mesh((len(used),), ("rows",), devices=used)
     call = make_call(config, corpus, calls * STEPS, mesh)
     split = NamedSharding(mesh, P(None, "rows"))
 
@@ -187,10 +189,12 @@ def train(out: Path, tokens: int, seed: int, devices: int) -> Any:
             log.flush()
             progress.update(bar, advance=1, description=f"KL {loss:.4f} nats per token")
             if (i + 1) % SAVE_EVERY == 0 or i + 1 == calls:
-                kept = Run(*carry, seconds.astype(np.float32), np.asarray(seen, np.int32))
+                params, state = carry
+                kept = Run(params, state, seconds.astype(np.float32), np.asarray(seen, np.int32))
                 manager.save(i + 1, args=ocp.args.StandardSave(kept))
         manager.wait_until_finished()
     report = {
+        "budget": tokens,
         "tokens": seen,
         "stories": calls * STEPS * ROWS,
         "steps": calls * STEPS,
@@ -224,7 +228,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", type=int, default=2 if (os.cpu_count() or 1) > 1 else 1)
     args = parser.parse_args()
-    if jax.config.jax_platforms in (None, "", "cpu"):
+    if os.environ.get("JAX_PLATFORMS", "cpu") == "cpu":
         # Two single-threaded devices do twice the work of one that shares each small matmul.
         jax.config.update("jax_num_cpu_devices", args.devices)
     args.out.mkdir(parents=True, exist_ok=True)

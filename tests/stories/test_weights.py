@@ -1,0 +1,55 @@
+"""The shipped weights still tell stories: a smaller sample of what their card says.
+
+The targets are the card's: KL at most .01 nats a token, facts right 98.5% of the time, 80% of
+stories accepted at temperature 1 and 92% at .7. A sample may miss by three standard errors.
+"""
+
+import jax
+import pytest
+
+import jaxsample_models
+from jaxsample_models.stories import BOS, EOS, Grammar
+from jaxsample_models.stories.card import WEIGHTS
+from jaxsample_models.stories.evaluate import judge, score, tell
+
+pytestmark = pytest.mark.skipif(
+    not (WEIGHTS / "model.safetensors").is_file(), reason="no weights in this checkout"
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    return jaxsample_models.embedded()
+
+
+@pytest.fixture(scope="module")
+def scores(checkpoint):
+    return score(checkpoint, 128, seed=11)
+
+
+def test_close_to_the_truth(scores):
+    assert scores["all"].kl <= 0.01 + 3 * scores["all"].error
+
+
+def test_facts_are_right(scores):
+    facts = scores["fact"]
+    count = 128 * 9
+    assert facts.accuracy >= 0.985 - 3 * (0.985 * 0.015 / count) ** 0.5
+
+
+@pytest.mark.parametrize("temperature, share", [(1.0, 0.80), (0.7, 0.92)])
+def test_stories_are_stories(checkpoint, temperature, share):
+    told = judge(tell(checkpoint, jax.random.key(12), 128, temperature))
+    assert told.share >= share - 3 * (share * (1 - share) / told.count) ** 0.5
+
+
+def test_folder_is_whole(checkpoint):
+    grammar = Grammar()
+    assert checkpoint.config.vocab_size == grammar.vocab_size
+    assert checkpoint.tokenizer.get_vocab_size() == grammar.vocab_size
+    assert all(checkpoint.tokenizer.id_to_token(i) == t for i, t in enumerate(grammar.vocabulary))
+    assert checkpoint.generation_config["bos_token_id"] == BOS
+    assert checkpoint.generation_config["eos_token_id"] == EOS
+    files = {f.name for f in WEIGHTS.iterdir()}
+    assert {"README.md", "config.json", "generation_config.json", "model.safetensors"} <= files
+    assert sum(f.stat().st_size for f in WEIGHTS.iterdir()) < 2_000_000
