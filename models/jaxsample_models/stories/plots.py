@@ -9,7 +9,8 @@ from __future__ import annotations
 
 OPENING = """
     ( 9: A <tone> story. Once | 1: Once ) upon a time a <child> named <name> lived in a <home> by
-    the <place> with a <trait> <color> <animal> named <pet>. $pet loved <food>.
+    the <place> with a <trait> <color> <animal> named <pet>. $pet the $color $animal loved
+    <food>.
 """
 
 PLOTS = (
@@ -22,7 +23,7 @@ PLOTS = (
     and hid it behind the <spot>. So the $color $animal gave $her some $food instead, and $name
     smiled <adverb>.""",
     # a race
-    """One afternoon a <critter> came to the $home and said, "Race me to the $place!" The $color
+    """One afternoon a <critter> came by. The $critter said, "Race me to the $place!" The $color
     $animal ran past the <spot> and over a <look> <thing>, but the $critter ( was faster. $name
     still gave $pet some $food and smiled <adverb>. | fell into the mud. $name gave the loser some
     $food and smiled <adverb>. )""",
@@ -38,9 +39,9 @@ PLOTS = (
     """One day $name found a <look> <thing> behind the <spot>. A <helper> from the $place offered
     some $food for it. "No," said $name <adverb>, "this $thing belongs to my $color $animal." """,
     # a search
-    """One Sunday a <helper> lost a <look> <thing>. $pet searched near the $place and behind the
+    """One Sunday a <critter> lost a <look> <thing>. $pet searched near the $place and behind the
     <spot>. There was the $thing, covered with $food! "Thank you,"
-    said the $helper <adverb>, and patted the $color $animal.""",
+    said the $critter <adverb>, and hugged the $color $animal.""",
 )
 
 ENDINGS = (

@@ -87,10 +87,11 @@ def initial(config: TransformerConfig, key: jax.Array) -> Any:
 
 
 def optimizer(steps: int) -> optax.GradientTransformation:
-    """Return Adam whose rate rises over `WARMUP` steps, then falls to zero in a straight line."""
+    """Return Adam at a rate that rises over `WARMUP` steps, stays, and falls from half way to 0."""
+    hold = steps // 2
     rise = optax.linear_schedule(0.0, RATE, WARMUP)
-    fall = optax.linear_schedule(RATE, 0.0, steps - WARMUP)
-    rate = optax.join_schedules([rise, fall], [WARMUP])
+    fall = optax.linear_schedule(RATE, 0.0, steps - hold)
+    rate = optax.join_schedules([rise, fall], [hold])
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate, b2=0.99))
 
 
@@ -224,7 +225,7 @@ def main():
     """Train, then write the model folder `DIR/weights`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for everything written")
-    parser.add_argument("--tokens", type=float, default=6e6)
+    parser.add_argument("--tokens", type=float, default=3.5e6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", type=int, default=2 if (os.cpu_count() or 1) > 1 else 1)
     args = parser.parse_args()
