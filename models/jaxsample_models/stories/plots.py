@@ -7,41 +7,40 @@ way whose weight is not 1. Ways may begin alike: the compiler factors the common
 
 from __future__ import annotations
 
+# A fact is first said again close by, at a fixed distance: from there a model learns to repeat it
+# anywhere. Without that some facts stay unlearned for millions of tokens.
 OPENING = """
-    ( 9: A <tone> story. Once | 1: Once ) upon a time a <child> named <name> lived in a <home> by
-    the <place> with a <trait> <color> <animal> named <pet>. $pet the $color $animal loved
-    <food>.
+    ( 9: A <tone> story. Once | 1: Once ) upon a time there was a <child> named <name>. $name lived
+    in a <home> by the <place>. By the $place lived a <trait> <color> <animal> named <pet>. $pet the $color $animal loved <food>.
 """
 
 PLOTS = (
     # lost
     """One morning $pet got lost in the fog. $name looked behind the <spot> and under a <look>
     <thing>. Then a <helper> said <adverb>, "Try some $food." The smell soon brought the $color
-    $animal back to the $home.""",
+    $animal home.""",
     # a gift
-    """It was the birthday of $name, and $pet made $her a <look> <thing>. But a <critter> took it
-    and hid it behind the <spot>. So the $color $animal gave $her some $food instead, and $name
-    smiled <adverb>.""",
+    """It was the birthday of $name, and $pet made $her a <look> <thing>. But a <critter> hid it
+    behind the <spot>. So the $color $animal gave $her some $food, and $name smiled <adverb>.""",
     # a race
     """One afternoon a <critter> came by. The $critter said, "Race me to the $place!" The $color
-    $animal ran past the <spot> and over a <look> <thing>, but the $critter ( was faster. $name
-    still gave $pet some $food and smiled <adverb>. | fell into the mud. $name gave the loser some
-    $food and smiled <adverb>. )""",
+    $animal ran over a <look> <thing>, but the $critter ( was faster. $name gave $pet some
+    $food. | fell into the mud. $name gave the loser some $food. )""",
     # a storm
-    """One night a storm shook the $home. $pet hid behind the <spot>, and $name hid under a <look>
-    <thing>. In the morning a <helper> came from the $place and asked <adverb>, "Who wants
-    some $food?" The $color $animal ( jumped for joy. | began to dance. )""",
+    """One night a storm came up. $pet hid behind the <spot>, and $name hid under a <look>
+    <thing>. In the morning a <helper> asked <adverb>, "Who wants some $food?" The $color $animal
+    ( jumped for joy. | began to dance. )""",
     # soup
-    """One evening $name and $pet made soup with $food. They stirred it with a <look> <thing>, and
-    the smell reached a <critter> behind the <spot>. "What a wonderful soup," said the $critter
-    <adverb>, and shared it with the $color $animal.""",
-    # a trade
-    """One day $name found a <look> <thing> behind the <spot>. A <helper> from the $place offered
-    some $food for it. "No," said $name <adverb>, "this $thing belongs to my $color $animal." """,
+    """One evening $name and $pet made soup with $food. They stirred it with a <look> <thing>. The
+    smell reached a <critter> from the $place. The $critter said <adverb>, "What a wonderful soup,"
+    and shared it with the $color $animal.""",
+    # a find
+    """One day $name found a <look> <thing> behind the <spot>. The $thing belonged to a <helper>,
+    who thanked $her <adverb> and gave the $color $animal some $food.""",
     # a search
-    """One Sunday a <critter> lost a <look> <thing>. $pet searched near the $place and behind the
-    <spot>. There was the $thing, covered with $food! "Thank you,"
-    said the $critter <adverb>, and hugged the $color $animal.""",
+    """One Sunday a <critter> lost a <look> <thing>. The $thing was behind the <spot>, covered with
+    $food! When $pet found it, the $critter said <adverb>, "Thank you," and hugged the $color
+    $animal.""",
 )
 
 ENDINGS = (

@@ -225,7 +225,7 @@ def main():
     """Train, then write the model folder `DIR/weights`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for everything written")
-    parser.add_argument("--tokens", type=float, default=3.5e6)
+    parser.add_argument("--tokens", type=float, default=3e6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", type=int, default=2 if (os.cpu_count() or 1) > 1 else 1)
     args = parser.parse_args()
