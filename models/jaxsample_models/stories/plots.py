@@ -11,7 +11,8 @@ from __future__ import annotations
 # anywhere. Without that some facts stay unlearned for millions of tokens.
 OPENING = """
     ( 9: A <tone> story. Once | 1: Once ) upon a time there was a <child> named <name>. $name lived
-    in a <home> by the <place>. By the $place lived a <trait> <color> <animal> named <pet>. $pet the $color $animal loved <food>.
+    in a <home> by the <place>. By the $place lived a <trait> <color> <animal> named <pet>.
+    $pet the $color $animal loved <food>.
 """
 
 PLOTS = (
@@ -45,8 +46,8 @@ PLOTS = (
 
 ENDINGS = (
     """And $name learned that <virtue> is worth more than gold. The end.""",
-    """Ever since, $pet has slept beside a <look> <thing> and dreamed of $food. The end.""",
-    """That night they all sang <adverb>, and $pet fell asleep beside the <spot>. The end.""",
+    """Now $pet sleeps beside a <look> <thing> and dreams of $food. The end.""",
+    """That night they sang <adverb>, and $pet fell asleep beside the <spot>. The end.""",
 )
 
 STORY = f"{OPENING} ( {' | '.join(PLOTS)} ) ( {' | '.join(ENDINGS)} )"
