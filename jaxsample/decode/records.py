@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from jaxsample.kernels.validity import clamp_below
 from jaxsample.transforms.row import Row, entropy
+from jaxsample.transforms.window import Window
 
 PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
 SIZED = "support", "top"
@@ -68,7 +67,7 @@ def check_record(record: Any) -> tuple:
     return entries
 
 
-def observe(record: tuple, raw: Row, final: Row, token: jax.Array) -> Records:
+def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> Records:
     """Record one token of one row; NaN, and -1 for ids, where the row is invalid.
 
     Args:
@@ -88,23 +87,26 @@ def observe(record: tuple, raw: Row, final: Row, token: jax.Array) -> Records:
         elif name == "entropy":
             found[name] = jnp.where(valid, entropy(raw), jnp.nan)
         elif name == "kept":
-            found[name] = jnp.where(valid, final.count, 0)
+            found[name] = jnp.where(valid, final.count, 0).astype(jnp.int32)
         elif name == "support":
-            values, ids = lax.top_k(final.values, min(size, final.size))
+            values, ids = final.ranked(min(size, final.values.size))
             ids = jnp.where(valid & (values > -jnp.inf), ids, -1)
             found[name] = Support(_fill(ids, size, -1), valid & (final.count > size))
         else:
-            values, ids = lax.top_k(raw.values, min(size, raw.size))
+            values, ids = raw.ranked(min(size, raw.size))
             values = values - raw.max - jnp.log(raw.sum(jnp.exp))
             values, ids = jnp.where(valid, values, jnp.nan), jnp.where(valid, ids, -1)
             found[name] = Top(_fill(ids, size, -1), _fill(values, size, -jnp.inf))
     return Records(**found)
 
 
-def logprob(row: Row, token: jax.Array) -> jax.Array:
+def logprob(row: Row | Window, token: jax.Array) -> jax.Array:
     """Log-probability of a token under a row, nats; -inf, with zero gradient, if it is dropped."""
-    score = clamp_below(row.values)[token] - jnp.log(row.sum(jnp.exp))
-    return jnp.where(row.kept[token], score, -jnp.inf)
+    value = row.value(token)
+    kept = value > -jnp.inf
+    below = jnp.where(kept, value, row.max) - row.max
+    score = jnp.maximum(below, jnp.finfo(jnp.float32).min) - jnp.log(row.sum(jnp.exp))
+    return jnp.where(kept, score, -jnp.inf)
 
 
 def _fill(x, size, value):

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_batching import custom_vmap
 
-from jaxsample.kernels.draw import draw
+from jaxsample.decode.tiers import DENSE, SHORT, by_tiers
+from jaxsample.kernels.draw import draw_blocks, draw_clean
+from jaxsample.kernels.noise import as_key
 from jaxsample.transforms.base import Transform
+from jaxsample.transforms.plan import through_window
+from jaxsample.transforms.row import Row
 
 
 def sample(
@@ -38,4 +45,39 @@ def sample(
     >>> sample(jax.random.key(0), jnp.array([0.0, 9.0, 1.0]), TopK(1))
     Array(1, dtype=int32)
     """
-    return draw(key, sampler(logits, state, hidden))
+    state = sampler.init(None, None) if state is None else state
+    # A token has no derivative; without this, loops below would be asked for one.
+    args = jax.tree.map(_stopped, (logits, sampler, state, hidden))
+    return _sample(as_key(key), *args)
+
+
+def _stopped(x):
+    x = jnp.asarray(x)
+    return lax.stop_gradient(x) if jnp.issubdtype(x.dtype, jnp.inexact) else x
+
+
+@custom_vmap
+def _sample(*args):
+    batch_of_one = jax.tree.map(lambda x: x[None], args)
+    return by_tiers(_draw_row, 0, *batch_of_one)[0]
+
+
+@_sample.def_vmap
+def _(size, batched, *args):
+    def spread(x, has_rows):
+        return x if has_rows else jnp.broadcast_to(x, (size, *x.shape))
+
+    return by_tiers(_draw_row, 0, *jax.tree.map(spread, args, tuple(batched))), True
+
+
+def _draw_row(tier, key, logits, sampler, state, hidden):
+    row = Row.of(logits)
+    found = None
+    if tier != DENSE:
+        found = through_window(sampler, row, state, hidden, short=tier == SHORT)
+    if found is None:
+        row = sampler.on(row, state, hidden)
+        return draw_clean(key, row.values, row.valid), None
+    window, _ = found
+    token = draw_blocks(key, window.values, window.ids, window.valid)
+    return token, (window.exact & window.inside) | ~window.valid

@@ -13,9 +13,11 @@ from jaxsample.decode import rows
 from jaxsample.decode.model import Model
 from jaxsample.decode.prefill import Decoding, last_output, next_logits
 from jaxsample.decode.records import Support, Top, check_record, observe
-from jaxsample.kernels.draw import draw_clean
+from jaxsample.decode.tiers import DENSE, SHORT, by_tiers
+from jaxsample.kernels.draw import draw_blocks, draw_clean
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.chain import chain_axes
+from jaxsample.transforms.plan import through_window
 from jaxsample.transforms.row import Row
 
 
@@ -102,12 +104,8 @@ def advance(
     d = decoding
     live = ~d.done
     logits = next_logits(model, params, d.logits, d.hidden)
-    draw_row = jax.vmap(
-        functools.partial(_draw_row, record), in_axes=(chain_axes(axes), 0, 0, 0, 0, 0)
-    )
-    tokens, state, seen = draw_row(
-        sampler, logits, d.hidden, d.state, rows.draw_keys(d.keys, d.n), live
-    )
+    keys = rows.draw_keys(d.keys, d.n)
+    tokens, state, seen = _draw_rows(record, axes, sampler, logits, d.hidden, d.state, keys, live)
 
     fed = live & (tokens >= 0)
     invalid = live & (tokens < 0)
@@ -142,16 +140,47 @@ def advance(
     return d, Step(tokens, live, invalid, *seen)
 
 
-def _draw_row(record, sampler, logits, hidden, state, key, live):
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _draw_rows(record, axes, *args):
+    """Draw, record and move the state on, for every row; derivatives are those of dense rows."""
+    draw = functools.partial(_draw_row, record)
+    return by_tiers(draw, (chain_axes(axes), 0, 0, 0, 0, 0), *args)
+
+
+@_draw_rows.defjvp
+def _(record, axes, primals, tangents):
+    def dense(*args):
+        draw = functools.partial(_draw_row, record, DENSE)
+        return jax.vmap(draw, in_axes=(chain_axes(axes), 0, 0, 0, 0, 0))(*args)[0]
+
+    return jax.jvp(dense, primals, tangents)
+
+
+def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
     raw = Row.of(logits)
-    final, received = sampler.through(raw, state, hidden)
-    token = draw_clean(key, final.values, final.valid)
+    found = None
+    if tier != DENSE:
+        found = through_window(sampler, raw, state, hidden, short=tier == SHORT)
+    if found is None:
+        final, received = sampler.through(raw, state, hidden)
+        token, exact = draw_clean(key, final.values, final.valid), None
+    else:
+        window, received = found
+        token = draw_blocks(key, window.values, window.ids, window.valid)
+        final, exact = window.closed, window.exact & window.inside
     moved = sampler.settle(received, state, jnp.maximum(token, 0), hidden)
+    if exact is not None:  # what a window does not know is NaN, in a state as anywhere
+        exact = (exact & ~_any_nan(moved)) | ~final.valid
     state = jax.tree.map(lambda new, old: jnp.where(live & (token >= 0), new, old), moved, state)
     seen = jax.tree.map(
         lambda x: jnp.where(live, x, jnp.zeros_like(x)), observe(record, raw, final, token)
     )
-    return token, state, seen
+    return (token, state, seen), exact
+
+
+def _any_nan(tree):
+    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return functools.reduce(jnp.logical_or, [jnp.any(jnp.isnan(x)) for x in floats], False)
 
 
 def _stopped(recent, stop):

@@ -36,15 +36,22 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
 
 def draw_clean(key: jax.Array, values: jax.Array, valid: jax.Array) -> jax.Array:
     """Draw from a row that is `clean` already, under one threefry key."""
-    kept = blocks(values, -jnp.inf) > -jnp.inf
-    log_weights = blocks(clamp_below(values), 0.0)
+    rows = blocks(values, -jnp.inf)
+    return draw_blocks(key, rows, jnp.arange(rows.shape[0]), valid)
+
+
+def draw_blocks(
+    key: jax.Array, values: jax.Array, ids: jax.Array, valid: jax.Array
+) -> jax.Array:
+    """Draw from blocks `[K, BLOCK]` of a row, `ids` `[K]` ascending, that hold all kept tokens."""
+    kept = values > -jnp.inf
+    log_weights = clamp_below(values)
     masses = block_sums(jnp.where(kept, jnp.exp(log_weights), 0.0))
+    ids = ids.astype(jnp.uint32)
+    scores = jnp.log(jnp.where(masses > 0, masses, 1.0)) + gumbel(key, 1, ids)
+    block = jnp.argmax(jnp.where(masses > 0, scores, -jnp.inf))
 
-    block_ids = jnp.arange(masses.shape[0], dtype=jnp.uint32)
-    scores = jnp.log(jnp.where(masses > 0, masses, 1.0)) + gumbel(key, 1, block_ids)
-    block = jnp.argmax(jnp.where(masses > 0, scores, -jnp.inf)).astype(jnp.uint32)
-
-    tokens = block * BLOCK + jnp.arange(BLOCK, dtype=jnp.uint32)
+    tokens = ids[block] * BLOCK + jnp.arange(BLOCK, dtype=jnp.uint32)
     scores = log_weights[block] + gumbel(key, 0, tokens)
     token = tokens[jnp.argmax(jnp.where(kept[block], scores, -jnp.inf))]
     return jnp.where(valid, token.astype(jnp.int32), -1)

@@ -42,20 +42,23 @@ def kth_value(values: jax.Array, k: jax.Array) -> jax.Array:
     def few_above(t):
         return jnp.sum(values > t, dtype=jnp.int32) < k
 
-    return smallest(few_above, *_range(values))
+    return smallest(few_above, smallest_value(values), jnp.max(values))
 
 
 def value_at_mass(values: jax.Array, weights: jax.Array, mass: jax.Array) -> jax.Array:
     """Return the smallest of the values `[V]` with the weights strictly above it summing to < mass.
 
-    Weights are >= 0, and 0 where the value is -inf. The largest value if none qualifies.
+    Weights are >= 0, and 0 where the value is -inf. The largest value if none qualifies, NaN for a
+    mass of NaN.
     """
 
     def little_above(t):
         return tree_sum(jnp.where(values > t, weights, 0.0)) < mass
 
-    return smallest(little_above, *_range(values))
+    found = smallest(little_above, smallest_value(values), jnp.max(values))
+    return jnp.where(jnp.isnan(mass), jnp.nan, found)
 
 
-def _range(values):
-    return jnp.min(jnp.where(values > -jnp.inf, values, jnp.inf)), jnp.max(values)
+def smallest_value(values: jax.Array) -> jax.Array:
+    """Return the smallest of the values above -inf."""
+    return jnp.min(jnp.where(values > -jnp.inf, values, jnp.inf))

@@ -27,7 +27,11 @@ def tree_sum(x: jax.Array) -> jax.Array:
     Rounding is monotone, so for terms >= 0 dropping terms (as exact zeros) never raises the sum:
     a threshold on such sums is well defined.
     """
-    sums = block_sums(blocks(x, 0.0))
+    return pair_sums(block_sums(blocks(x, 0.0)))
+
+
+def pair_sums(sums: jax.Array) -> jax.Array:
+    """Sum the sums of blocks `[n]` by adding adjacent pairs until one is left."""
     while sums.shape[0] > 1:
         pairs = jnp.pad(sums, (0, sums.shape[0] % 2)).reshape(-1, 2)
         sums = pairs[:, 0] + pairs[:, 1]

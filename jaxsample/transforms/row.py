@@ -84,23 +84,21 @@ class Row:
 
     def largest(self, n: int) -> jax.Array:
         """The n largest values in descending order, -inf where fewer are kept."""
-        return lax.top_k(self.values, n)[0]
+        return self.ranked(n)[0]
+
+    def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
+        """The n largest values in descending order and their tokens; equal ones by token."""
+        return lax.top_k(self.values, n)
 
     def divide(self, t: jax.Array) -> Row:
         """Make every value (value - max) / t; t = 0 keeps the maxima alone, at 0."""
-        _check_scalar(t)
-        below = clamp_below(self.values)
-        hot = t > 0
-        safe = jnp.where(hot, t, 1.0)
-        # The derivative below / t**2 overflows where t**2 does; so cold a row is greedy anyway.
-        safe = jnp.where(safe > 1e-18, safe, lax.stop_gradient(safe))
-        cold = jnp.where(below < 0, -jnp.inf, 0.0)
-        values = jnp.where(self.kept, jnp.where(hot, below / safe, cold), -jnp.inf)
+        check_scalar(t)
+        values = jnp.where(self.kept, divided(clamp_below(self.values), t), -jnp.inf)
         return dataclasses.replace(self, values=values, valid=self.valid & ~jnp.isnan(t))
 
     def keep(self, value: jax.Array) -> Row:
         """Drop every token below `value`; the maxima always stay."""
-        _check_scalar(value)
+        check_scalar(value)
         if not self.filters:
             return self
         value = lax.stop_gradient(jnp.minimum(value, self.max))
@@ -118,7 +116,17 @@ def entropy(row: Row) -> jax.Array:
     return jnp.log(z) - s / z
 
 
-def _check_scalar(x):
+def divided(below: jax.Array, t: jax.Array) -> jax.Array:
+    """Divide values below a maximum at 0 by t >= 0; t = 0 leaves 0 at 0 and the rest at -inf."""
+    hot = t > 0
+    safe = jnp.where(hot, t, 1.0)
+    # The derivative below / t**2 overflows where t**2 does; so cold a row is greedy anyway.
+    safe = jnp.where(safe > 1e-18, safe, lax.stop_gradient(safe))
+    return jnp.where(hot, below / safe, jnp.where(below < 0, -jnp.inf, 0.0))
+
+
+def check_scalar(x: jax.Array) -> None:
+    """Raise ValueError unless a hyperparameter is one number."""
     if jnp.ndim(x):
         raise ValueError(
             f"a row takes one number per hyperparameter, got shape {list(jnp.shape(x))}; for a "

@@ -1,0 +1,48 @@
+"""Which part of a sampler may look at a row through a window, and running it so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.chain import Chain
+from jaxsample.transforms.row import Row
+from jaxsample.transforms.window import Window
+
+
+def through_window(
+    sampler: Transform, row: Row, state: Any, hidden: jax.Array | None, short: bool
+) -> tuple[Window, Any] | None:
+    """Do what `sampler.through` does, its trailing run of order transforms on a window.
+
+    What stands before the run sees the whole row. None, a fact about the sampler and the size of
+    the row alone, where a window is no use: no such run, no filter in it, or too small a row.
+
+    Args:
+        sampler, row, state, hidden: as for `Transform.through`.
+        short: see `Window`.
+    """
+    many = isinstance(sampler, Chain)
+    members, states = (tuple(sampler), state) if many else ((sampler,), (state,))
+    start = len(members)
+    while start and _reads_a_row(members[start - 1]):
+        start -= 1
+    received = []
+    for t, s in zip(members[:start], states[:start], strict=True):
+        row, seen = t.through(row, s, hidden)
+        received.append(seen)
+    window = Window.of(row, short) if start < len(members) else None
+    if window is None:
+        return None
+    for t, s in zip(members[start:], states[start:], strict=True):
+        window, seen = t.through(window, s, hidden)  # type: ignore[arg-type,assignment]
+        received.append(seen)
+    if not window.filtered:
+        return None
+    return window, tuple(received) if many else received[0]
+
+
+def _reads_a_row(t: Transform) -> bool:
+    return t.kind == "order" and type(t).__call__ is Transform.__call__

@@ -1,0 +1,170 @@
+"""A row seen through the blocks that hold its largest values: exact, or it says that it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.kernels.threshold import smallest_value
+from jaxsample.kernels.tree import BLOCK
+from jaxsample.kernels.validity import clamp_below
+from jaxsample.kernels.window import (
+    WIDTH,
+    largest_blocks,
+    sorted_values,
+    value_at_window_mass,
+    window_sum,
+)
+from jaxsample.transforms.row import Row, Term, check_scalar, divided
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """A `Row` of which only some blocks are looked at, and the tail only if a sum asks.
+
+    Answers and changes are those of `Row`, with the same bits. An answer the window does not know
+    is NaN; a change made with NaN makes it inexact, and the row must be run as a `Row`.
+
+    Attributes:
+        values: `[K, BLOCK]` float32; a dropped token is -inf.
+        ids: `[K]` int32, which blocks these are, ascending.
+        edge: the largest value outside of them, under the same changes.
+        whole: the row itself under the same changes; computed only where an answer needs it.
+        valid: scalar bool, as `Row.valid`.
+        exact: scalar bool, whether every change so far was an exact one.
+        inside: scalar bool, whether every token still kept is in these blocks.
+        tail: whether sums read the whole row; False once a filter may have cut the tail off, and
+            then a sum is NaN unless it did.
+        short: whether the first filter is trusted to cut the tail off.
+        filtered: whether there was a filter.
+    """
+
+    values: jax.Array
+    ids: jax.Array
+    edge: jax.Array
+    whole: Row
+    valid: jax.Array
+    exact: jax.Array
+    inside: jax.Array
+    tail: bool = True
+    short: bool = False
+    filtered: bool = False
+
+    @classmethod
+    def of(cls, row: Row, short: bool) -> Window | None:
+        """Look at a row through its largest blocks; None if it has too few to leave any out."""
+        found = largest_blocks(row.values)
+        if found is None or not row.filters:
+            return None
+        inside = found.edge == -jnp.inf
+        return cls(*found, row, row.valid, jnp.bool_(True), inside, short=short)
+
+    @property
+    def closed(self) -> Window:
+        """The window as all there is of the row, which holds where it is exact and inside."""
+        return dataclasses.replace(self, inside=jnp.bool_(True), tail=False)
+
+    @property
+    def kept(self) -> jax.Array:
+        """Which tokens of these blocks are still kept, `[K, BLOCK]` bool."""
+        return self.values > -jnp.inf
+
+    @property
+    def max(self) -> jax.Array:
+        """As `Row.max`."""
+        return jnp.max(self.values)
+
+    @property
+    def count(self) -> jax.Array:
+        """As `Row.count`, float NaN where the window does not know."""
+        if self.tail:
+            return self.whole.count
+        count = jnp.sum(self.kept, dtype=jnp.int32)
+        return jnp.where(self.inside, count.astype(jnp.float32), jnp.nan)
+
+    @property
+    def size(self) -> int:
+        """As `Row.size`."""
+        return self.whole.size
+
+    def value(self, token: jax.Array) -> jax.Array:
+        """As `Row.value`."""
+        return self.whole.value(token)
+
+    def sum(self, *terms: Term) -> jax.Array | tuple[jax.Array, ...]:
+        """As `Row.sum`."""
+        if self.tail:
+            return self.whole.sum(*terms)
+        sums = (window_sum(self._weights(term), self.ids, self._blocks) for term in terms)
+        known = tuple(jnp.where(self.inside, s, jnp.nan) for s in sums)
+        return known if len(known) > 1 else known[0]
+
+    def kth(self, k: jax.Array) -> jax.Array:
+        """As `Row.kth`."""
+        values = lax.stop_gradient(self.values)
+        ranked = sorted_values(values)
+        value = ranked[jnp.clip(k, 1, WIDTH) - 1]
+        known = (k <= WIDTH) & jnp.where(self.inside, value > -jnp.inf, value >= self.edge)
+        other = jnp.nan
+        if self.tail and not self.short:
+            other = jnp.where(k >= self.size, smallest_value(self.whole.values), other)
+        few = self.inside & (k >= jnp.sum(self.kept, dtype=jnp.int32))
+        other = jnp.where(few, smallest_value(values), other)
+        return jnp.where(known, value, lax.stop_gradient(other))
+
+    def value_at(self, term: Term, share: jax.Array) -> jax.Array:
+        """As `Row.value_at`."""
+        weights = lax.stop_gradient(self._weights(term))
+        mass = lax.stop_gradient(share * self.sum(term))
+        edge = jnp.where(self.inside, -jnp.inf, lax.stop_gradient(self.edge))
+        values = lax.stop_gradient(self.values)
+        return value_at_window_mass(values, weights, self.ids, self._blocks, mass, edge)
+
+    def largest(self, n: int) -> jax.Array:
+        """As `Row.largest`; known up to the width of the window."""
+        return self.ranked(n)[0]
+
+    def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
+        """As `Row.ranked`."""
+        values, at = lax.optimization_barrier(lax.top_k(self.values.reshape(-1), n))
+        values = jnp.where(self.inside | (values >= self.edge), values, jnp.nan)
+        return values, self.ids[at // BLOCK] * BLOCK + at % BLOCK
+
+    def divide(self, t: jax.Array) -> Window:
+        """As `Row.divide`."""
+        check_scalar(t)
+        edge = jnp.maximum(self.edge - self.max, jnp.finfo(jnp.float32).min)
+        edge = jnp.where(self.edge > -jnp.inf, divided(edge, t), -jnp.inf)
+        values = jnp.where(self.kept, divided(clamp_below(self.values), t), -jnp.inf)
+        return dataclasses.replace(
+            self,
+            values=values,
+            edge=edge,
+            whole=self.whole.divide(t),
+            exact=self.exact & ~jnp.isnan(t),
+            inside=self.inside | (edge == -jnp.inf),
+        )
+
+    def keep(self, value: jax.Array) -> Window:
+        """As `Row.keep`."""
+        check_scalar(value)
+        value = lax.stop_gradient(jnp.minimum(value, self.max))
+        return dataclasses.replace(
+            self,
+            values=jnp.where(self.values >= value, self.values, -jnp.inf),
+            whole=self.whole.keep(value),
+            exact=self.exact & ~jnp.isnan(value),
+            inside=self.inside | (value > self.edge),
+            tail=self.tail and not self.short,
+            filtered=True,
+        )
+
+    @property
+    def _blocks(self):
+        return -(-self.size // BLOCK)
+
+    def _weights(self, term):
+        return jnp.where(self.kept, term(clamp_below(self.values)), 0.0)
