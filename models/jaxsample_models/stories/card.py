@@ -62,6 +62,7 @@ hand for any prefix. It is meant for testing and studying decoding, not for pros
 
 ```python
 import jaxsample_models
+
 model, params, tokenizer, config, generation_config = jaxsample_models.embedded()
 ```
 
