@@ -56,7 +56,7 @@ def check_record(record: Any) -> tuple:
     Raises:
         ValueError: if it names something that is not recorded.
     """
-    entries = (record,) if isinstance(record, str) else tuple(record)
+    entries = (record,) if isinstance(record, str) or record is None else tuple(record)
     entries = tuple(tuple(r) if isinstance(r, list) else r for r in entries)
     for r in entries:
         sized = isinstance(r, tuple) and len(r) == 2 and r[0] in SIZED
@@ -69,7 +69,7 @@ def check_record(record: Any) -> tuple:
 
 
 def observe(record: tuple, raw: Row, final: Row, token: jax.Array) -> Records:
-    """Record one token of one row; NaN, and -1 for ids, where the row is invalid.
+    """Record one token of one row; NaN, and -1 for ids, where the row is invalid or token -1.
 
     Args:
         record: from `check_record`.
@@ -77,7 +77,7 @@ def observe(record: tuple, raw: Row, final: Row, token: jax.Array) -> Records:
         final: the row the token was drawn from.
         token: int32.
     """
-    valid = final.valid & (token >= 0)
+    valid = final.valid & (token != -1)
     found: dict[str, Any] = {}
     for entry in record:
         name, size = entry if isinstance(entry, tuple) else (entry, 0)
@@ -102,9 +102,14 @@ def observe(record: tuple, raw: Row, final: Row, token: jax.Array) -> Records:
 
 
 def logprob(row: Row, token: jax.Array) -> jax.Array:
-    """Log-probability of a token under a row, nats; -inf, with zero gradient, if it is dropped."""
-    score = clamp_below(row.values)[token] - jnp.log(row.sum(jnp.exp))
-    return jnp.where(row.kept[token], score, -jnp.inf)
+    """Log-probability of a token under a row, nats.
+
+    -inf, with zero gradient, for a token that is dropped or not in the vocabulary.
+    """
+    known = (token >= 0) & (token < row.size)
+    at = jnp.where(known, token, 0)
+    score = clamp_below(row.values)[at] - jnp.log(row.sum(jnp.exp))
+    return jnp.where(known & row.kept[at], score, -jnp.inf)
 
 
 def _fill(x, size, value):

@@ -15,7 +15,6 @@ from jaxsample.decode.prefill import Decoding, last_output, next_logits
 from jaxsample.decode.records import Support, Top, check_record, observe
 from jaxsample.kernels.draw import draw_clean
 from jaxsample.transforms.base import Transform
-from jaxsample.transforms.chain import chain_axes
 from jaxsample.transforms.row import Row
 
 
@@ -49,7 +48,10 @@ class Ending(NamedTuple):
     @classmethod
     def of(cls, eos: Any, stop: Sequence[Sequence[int]], pad: Any) -> Ending:
         """Check and pack; ValueError names what is wrong."""
-        return cls(rows.token_ids("eos", eos), jnp.asarray(rows.stop_table(stop)), jnp.int32(pad))
+        pads = rows.token_ids("pad", pad)
+        if pads.shape != (1,):
+            raise ValueError(f"pad must be one token id, got {pad!r}")
+        return cls(rows.token_ids("eos", eos), jnp.asarray(rows.stop_table(stop)), pads[0])
 
 
 def step(
@@ -103,7 +105,7 @@ def advance(
     live = ~d.done
     logits = next_logits(model, params, d.logits, d.hidden)
     draw_row = jax.vmap(
-        functools.partial(_draw_row, record), in_axes=(chain_axes(axes), 0, 0, 0, 0, 0)
+        functools.partial(_draw_row, record), in_axes=(rows.axes_prefix(axes), 0, 0, 0, 0, 0)
     )
     tokens, state, seen = draw_row(
         sampler, logits, d.hidden, d.state, rows.draw_keys(d.keys, d.n), live
@@ -116,7 +118,7 @@ def advance(
     recent = jnp.where(
         fed[:, None], jnp.concatenate([d.recent[:, 1:], tokens[:, None]], axis=1), d.recent
     )
-    ended = jnp.any(tokens[:, None] == ending.eos, axis=1) | _stopped(recent, ending.stop)
+    ended = jnp.any(tokens[:, None] == ending.eos[None, :], axis=1) | _stopped(recent, ending.stop)
     remaining = d.remaining - counted
     done = d.done | ended | invalid | (remaining <= 0)
 
@@ -139,7 +141,7 @@ def advance(
         recent,
         done,
     )
-    return d, Step(tokens, live, invalid, *seen)
+    return d, Step(tokens, live, invalid, **seen._asdict())
 
 
 def _draw_row(record, sampler, logits, hidden, state, key, live):
@@ -155,5 +157,5 @@ def _draw_row(record, sampler, logits, hidden, state, key, live):
 
 
 def _stopped(recent, stop):
-    matches = (recent[:, None, :] == stop) | (stop < 0)
+    matches = (recent[:, None, :] == stop[None]) | (stop < 0)[None]
     return jnp.any(jnp.all(matches, axis=-1), axis=-1)

@@ -48,13 +48,15 @@ def kth_value(values: jax.Array, k: jax.Array) -> jax.Array:
 def value_at_mass(values: jax.Array, weights: jax.Array, mass: jax.Array) -> jax.Array:
     """Return the smallest of the values `[V]` with the weights strictly above it summing to < mass.
 
-    Weights are >= 0, and 0 where the value is -inf. The largest value if none qualifies.
+    Weights are >= 0, and 0 where the value is -inf. The largest value if none qualifies, NaN for
+    a mass of NaN.
     """
 
     def little_above(t):
         return tree_sum(jnp.where(values > t, weights, 0.0)) < mass
 
-    return smallest(little_above, *_range(values))
+    found = smallest(little_above, *_range(values))
+    return jnp.where(jnp.isnan(mass), jnp.nan, found)
 
 
 def _range(values):

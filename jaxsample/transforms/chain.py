@@ -101,12 +101,3 @@ def chain(*transforms: Transform | Callable[[jax.Array], jax.Array]) -> Chain:
         else:
             members.append(Function(t))
     return Chain(tuple(members))
-
-
-def chain_axes(axes: Any) -> Any:
-    """Turn `sampler_axes` (None, 0, or a tuple with one of these per member) into vmap's prefix."""
-    if not isinstance(axes, tuple):
-        return axes
-    prefix = object.__new__(Chain)
-    object.__setattr__(prefix, "transforms", axes)
-    return prefix

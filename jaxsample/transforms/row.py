@@ -26,7 +26,8 @@ class Row:
     Attributes:
         values: `[V]` float32.
         valid: scalar bool; False if the row came in invalid, and it leaves as NaN.
-        filters: False makes `keep` do nothing: the row as it is without its filters.
+        filters: False makes `keep` do nothing, and a temperature of 0 leave every value at 0: the
+            row as it is without its filters.
     """
 
     values: jax.Array
@@ -74,17 +75,20 @@ class Row:
 
     def kth(self, k: jax.Array) -> jax.Array:
         """The k-th largest value, ties counted apart; the smallest if fewer are kept."""
+        _check_scalar(k)
         return kth_value(lax.stop_gradient(self.values), k)
 
     def value_at(self, term: Term, share: jax.Array) -> jax.Array:
         """The smallest value with the `term`s (>= 0) strictly above it < share of their total."""
+        _check_scalar(share)
         (weights,) = lax.stop_gradient(self._weights(term))
         mass = lax.stop_gradient(share) * tree_sum(weights)
         return value_at_mass(lax.stop_gradient(self.values), weights, mass)
 
     def largest(self, n: int) -> jax.Array:
         """The n largest values in descending order, -inf where fewer are kept."""
-        return lax.top_k(self.values, n)[0]
+        found = lax.top_k(self.values, min(n, self.size))[0]
+        return jnp.pad(found, (0, n - found.shape[0]), constant_values=-jnp.inf)
 
     def divide(self, t: jax.Array) -> Row:
         """Make every value (value - max) / t; t = 0 keeps the maxima alone, at 0."""
@@ -93,8 +97,8 @@ class Row:
         hot = t > 0
         safe = jnp.where(hot, t, 1.0)
         # The derivative below / t**2 overflows where t**2 does; so cold a row is greedy anyway.
-        safe = jnp.where(safe > 1e-18, safe, lax.stop_gradient(safe))
-        cold = jnp.where(below < 0, -jnp.inf, 0.0)
+        safe = jnp.where(safe > 1e-15, safe, lax.stop_gradient(safe))
+        cold = jnp.where((below < 0) & self.filters, -jnp.inf, 0.0)
         values = jnp.where(self.kept, jnp.where(hot, below / safe, cold), -jnp.inf)
         return dataclasses.replace(self, values=values, valid=self.valid & ~jnp.isnan(t))
 
@@ -114,8 +118,13 @@ class Row:
 
 def entropy(row: Row) -> jax.Array:
     """Entropy of a row's distribution, nats."""
-    z, s = row.sum(jnp.exp, lambda d: jnp.exp(d) * d)
-    return jnp.log(z) - s / z
+    tops, rest, s = row.sum(
+        lambda d: jnp.where(d < 0, 0.0, jnp.exp(d)),
+        lambda d: jnp.where(d < 0, jnp.exp(d), 0.0),
+        lambda d: jnp.exp(d) * d,
+    )
+    # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
+    return jnp.log1p(rest + (tops - 1.0)) - s / (tops + rest)
 
 
 def _check_scalar(x):
