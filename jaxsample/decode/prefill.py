@@ -128,8 +128,8 @@ def last_output(model: Model, output: Any, at: jax.Array) -> tuple[Any, Any]:
     def pick(x):
         return None if x is None else x[jnp.arange(x.shape[0]), at]
 
-    logits = None if rebuilds(model, output) else pick(output.logits).astype(jnp.float32)
-    return logits, pick(output.hidden)
+    logits = pick(None if rebuilds(model, output) else output.logits)
+    return None if logits is None else logits.astype(jnp.float32), pick(output.hidden)
 
 
 def rebuilds(model: Model, output: Any) -> bool:

@@ -56,8 +56,8 @@ def check_record(record: Any) -> tuple:
     Raises:
         ValueError: if it names something that is not recorded.
     """
-    entries = (record,) if isinstance(record, str) or record is None else tuple(record)
-    entries = tuple(tuple(r) if isinstance(r, list) else r for r in entries)
+    given = (record,) if isinstance(record, str) or record is None else tuple(record)
+    entries: tuple[Any, ...] = tuple(tuple(r) if isinstance(r, list) else r for r in given)
     for r in entries:
         sized = isinstance(r, tuple) and len(r) == 2 and r[0] in SIZED
         if not (r in PLAIN or sized and isinstance(r[1], int) and r[1] > 0):

@@ -130,9 +130,9 @@ def check_axes(sampler: Transform, axes: Any, batch: int) -> None:
     if not isinstance(sampler, Transform):
         raise ValueError(f"the sampler must be a Transform, such as chain(...), got {sampler!r}")
     whole = not isinstance(axes, tuple)
-    if not whole and not (isinstance(sampler, Chain) and len(axes) == len(sampler)):
+    members = [sampler] if whole or not isinstance(sampler, Chain) else list(sampler)
+    if not whole and not (isinstance(sampler, Chain) and len(axes) == len(members)):
         raise ValueError(f"sampler_axes {axes!r} needs a chain of {len(axes)} members: {sampler!r}")
-    members = [sampler] if whole else list(sampler)  # type: ignore[arg-type]
     for member, axis in zip(members, [axes] if whole else axes, strict=True):
         if axis not in (None, 0):
             raise ValueError(f"sampler_axes must be None, 0 or a tuple of these, got {axes!r}")

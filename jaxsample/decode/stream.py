@@ -44,7 +44,8 @@ def stream(
         ValueError: at the call, if an argument does not fit.
     """
     total, chunk = rows.count("max_new_tokens", max_new_tokens), rows.count("chunk", chunk)
-    Ending.of(eos, stop, pad), check_record(record)
+    Ending.of(eos, stop, pad)
+    check_record(record)
     decoding, sampler = start(
         key,
         model,

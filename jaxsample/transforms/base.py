@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -111,10 +111,7 @@ class Transform:
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-T = TypeVar("T", bound=type)
-
-
-def transform(cls: T | None = None, *, kind: str = "token") -> Any:
+def transform(cls: Any = None, *, kind: str = "token") -> Any:
     """Make a subclass of `Transform` a frozen pytree whose fields are leaves.
 
     Flattening never validates and unflattening never calls the constructor, so trees of gradients,

@@ -75,7 +75,7 @@ class Chain(Transform):
 
     def __getitem__(self, i: int | slice) -> Any:
         members = self.transforms[i]
-        return chain(*members) if isinstance(i, slice) else members
+        return chain(*members) if isinstance(i, slice) else members  # type: ignore[misc]
 
     def __repr__(self):
         return f"chain({', '.join(map(repr, self.transforms))})"
@@ -95,7 +95,7 @@ def chain(*transforms: Transform | Callable[[jax.Array], jax.Array]) -> Chain:
     members: list[Transform] = []
     for t in transforms:
         if isinstance(t, Chain):
-            members.extend(t)
+            members.extend(t.transforms)  # type: ignore[attr-defined]
         elif isinstance(t, Transform) and not jax.tree_util.all_leaves([t]):
             members.append(t)
         else:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 _DTYPES = {float: np.float32, "float": np.float32, int: np.int32, "int": np.int32}
 
@@ -99,9 +100,7 @@ def _check(owner, name, spec, dtype, value):
 
 def show(value: Any) -> str:
     """Print a field's value as the constructor would take it, floats in their shortest form."""
-    if isinstance(value, jax.core.Tracer) or not isinstance(
-        value, np.ndarray | np.generic | jax.Array
-    ):
+    if isinstance(value, Tracer) or not isinstance(value, np.ndarray | np.generic | jax.Array):
         return repr(value)
     if value.size > 8 or not jnp.issubdtype(value.dtype, jnp.number):
         return f"{value.dtype}{list(value.shape)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jaxsample.kernels.threshold import kth_value, value_at_mass
 from jaxsample.kernels.tree import tree_sum
 from jaxsample.kernels.validity import clamp_below, clean
 
+Number = jax.Array | float
 Term = Callable[[jax.Array], jax.Array]
 
 
@@ -68,17 +70,17 @@ class Row:
         """The value of a token."""
         return self.values[token]
 
-    def sum(self, *terms: Term) -> jax.Array | tuple[jax.Array, ...]:
+    def sum(self, *terms: Term) -> Any:
         """Sum each term over the kept tokens, in one fixed order; a tuple if there are several."""
-        sums = tuple(tree_sum(weights) for weights in self._weights(*terms))
-        return sums if len(sums) > 1 else sums[0]
+        sums = [tree_sum(weights) for weights in self._weights(*terms)]
+        return tuple(sums) if len(sums) > 1 else sums[0]
 
-    def kth(self, k: jax.Array) -> jax.Array:
+    def kth(self, k: Number) -> jax.Array:
         """The k-th largest value, ties counted apart; the smallest if fewer are kept."""
         _check_scalar(k)
         return kth_value(lax.stop_gradient(self.values), k)
 
-    def value_at(self, term: Term, share: jax.Array) -> jax.Array:
+    def value_at(self, term: Term, share: Number) -> jax.Array:
         """The smallest value with the `term`s (>= 0) strictly above it < share of their total."""
         _check_scalar(share)
         (weights,) = lax.stop_gradient(self._weights(term))
@@ -90,7 +92,7 @@ class Row:
         found = lax.top_k(self.values, min(n, self.size))[0]
         return jnp.pad(found, (0, n - found.shape[0]), constant_values=-jnp.inf)
 
-    def divide(self, t: jax.Array) -> Row:
+    def divide(self, t: Number) -> Row:
         """Make every value (value - max) / t; t = 0 keeps the maxima alone, at 0."""
         _check_scalar(t)
         below = clamp_below(self.values)
@@ -102,7 +104,7 @@ class Row:
         values = jnp.where(self.kept, jnp.where(hot, below / safe, cold), -jnp.inf)
         return dataclasses.replace(self, values=values, valid=self.valid & ~jnp.isnan(t))
 
-    def keep(self, value: jax.Array) -> Row:
+    def keep(self, value: Number) -> Row:
         """Drop every token below `value`; the maxima always stay."""
         _check_scalar(value)
         if not self.filters:
