@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -88,33 +87,24 @@ def generate(
     Raises:
         ValueError: if an argument does not fit.
     """
+    length = rows.count("max_new_tokens", max_new_tokens)
+    ending, record = Ending.of(eos, stop, pad), check_record(record)
     decoding, sampler = start(
         key,
         model,
         params,
         prompts,
         sampler,
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=length,
         max_length=max_length,
         lengths=lengths,
         budget=budget,
         samples=samples,
         sampler_axes=sampler_axes,
     )
-    return resume(
-        model,
-        params,
-        decoding,
-        sampler,
-        max_new_tokens=max_new_tokens,
-        eos=eos,
-        stop=stop,
-        pad=pad,
-        samples=samples,
-        sampler_axes=sampler_axes,
-        record=record,
-        early_stop=early_stop,
-    )
+    static = record, length, samples, sampler_axes, bool(early_stop)
+    cache, rest = decoding.cache, decoding._replace(cache=None)
+    return _resume_donating(model, params, cache, rest, sampler, ending, *static)
 
 
 def start(
@@ -122,8 +112,7 @@ def start(
 ) -> tuple[Decoding, Any]:
     """Prefill as `generate` does; return the decoding and the sampler with a leaf row per row."""
     if max_length is None:
-        max_length = check_prompts(prompts, lengths).shape[1]
-        max_length += count("max_new_tokens", max_new_tokens)
+        max_length = check_prompts(prompts, lengths).shape[1] + max_new_tokens
     decoding = prefill(
         key,
         model,
@@ -167,17 +156,19 @@ def resume(
         ValueError: if an argument does not fit.
     """
     batch = decoding.done.shape[0]
-    length = count("max_new_tokens", max_new_tokens)
+    length = rows.count("max_new_tokens", max_new_tokens)
     rows.check_axes(sampler, sampler_axes, batch)
-    if samples is not None and (samples < 1 or batch % samples):
+    if samples is not None and batch % rows.count("samples", samples):
         raise ValueError(f"samples must divide the {batch} rows of decoding, got {samples}")
     ending = Ending.of(eos, stop, pad)
     static = check_record(record), length, samples, sampler_axes, bool(early_stop)
-    return _resume(model, params, decoding, sampler, ending, *static)
+    cache, rest = decoding.cache, decoding._replace(cache=None)
+    return _resume_keeping(model, params, cache, rest, sampler, ending, *static)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 5, 6, 7, 8, 9))
-def _resume(model, params, decoding, sampler, ending, record, length, samples, axes, early_stop):
+def _resume(model, params, cache, rest, sampler, ending, record, length, samples, axes, early_stop):
+    decoding = rest._replace(cache=cache)
+
     def body(d, _):
         return advance(model, params, d, sampler, ending, record, axes)
 
@@ -192,6 +183,11 @@ def _resume(model, params, decoding, sampler, ending, record, length, samples, a
     if samples is not None:
         outputs = jax.tree.map(lambda x: x.reshape(-1, samples, *x.shape[1:]), outputs)
     return Generation(*outputs, decoding)  # type: ignore[arg-type]
+
+
+_resume_keeping = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10))
+# For generate, which owns the cache that prefill made: without it two would live at once.
+_resume_donating = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10), donate_argnums=2)
 
 
 def _until_done(body, decoding, length, pad):
@@ -214,14 +210,3 @@ def _until_done(body, decoding, length, pad):
         return start + chunk, decoding, jax.tree.map(put, steps, new)
 
     return lax.while_loop(unfinished, more, (jnp.int32(0), decoding, blank))[1:]
-
-
-def count(name: str, n: Any) -> int:
-    """Return a positive whole number as an int; ValueError for anything else."""
-    try:
-        number = operator.index(n)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise ValueError(f"{name} must be an int >= 1, got {n!r}")
-    return number

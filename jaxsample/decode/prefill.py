@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxsample.decode import rows
 from jaxsample.decode.model import Model
 from jaxsample.transforms.base import Transform
-from jaxsample.transforms.chain import chain_axes
 from jaxsample.transforms.prompt import Prompt
 
 
@@ -78,11 +76,11 @@ def prefill(
     """
     prompts = check_prompts(prompts, lengths)
     batch, width = prompts.shape
+    max_length = rows.count("max_length", max_length)
     if max_length < width:
         raise ValueError(f"max_length must be at least the prompts' {width}, got {max_length}")
     rows.check_axes(sampler, sampler_axes, batch)
-    if samples is not None and samples < 1:
-        raise ValueError(f"samples must be >= 1, got {samples}")
+    samples = None if samples is None else rows.count("samples", samples)
     lengths = rows.per_row("lengths", lengths, width, batch)
     budget = rows.per_row("budget", budget, max_length, batch)
     keys = rows.row_keys(key, batch)
@@ -95,12 +93,14 @@ def prefill(
 def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length, samples, axes):
     batch, width = prompts.shape
     remaining = jnp.clip(jnp.minimum(budget, max_length - lengths), 0)
-    columns = jnp.arange(width, dtype=jnp.int32)
+    columns = jnp.arange(width, dtype=jnp.int32)[None, :]
     positions = jnp.where(columns < lengths[:, None], columns, -1)
     output = model.apply(params, prompts, positions, model.init_cache(batch, max_length))
     logits, hidden = last_output(model, output, lengths - 1)
     prompts = jnp.pad(prompts, ((0, 0), (0, max_length - width)))
-    vocab_size = next_logits(model, params, logits, hidden, shape_only=True).shape[-1]
+    vocab_size = jax.eval_shape(
+        functools.partial(next_logits, model), params, logits, hidden
+    ).shape[-1]
 
     started = (output.cache, logits, hidden, prompts, lengths, remaining)
     if samples is not None:
@@ -112,7 +112,7 @@ def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length,
     def init(sampler, key, tokens, length, budget):
         return sampler.init(key, Prompt(tokens, length, budget, vocab_size))
 
-    state = jax.vmap(init, in_axes=(chain_axes(axes), 0, 0, 0, 0))(
+    state = jax.vmap(init, in_axes=(rows.axes_prefix(axes), 0, 0, 0, 0))(
         sampler, rows.init_keys(keys), prompts, lengths, remaining
     )
     zeros = jnp.zeros_like(lengths)
@@ -124,38 +124,41 @@ def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length,
 
 def last_output(model: Model, output: Any, at: jax.Array) -> tuple[Any, Any]:
     """Pick each row's logits (None where `unembed` rebuilds them) and hidden state at `at`."""
-    if output.logits is None and (model.unembed is None or output.hidden is None):
-        raise ValueError("the model returned no logits; then it needs hidden states and unembed")
 
     def pick(x):
         return None if x is None else x[jnp.arange(x.shape[0]), at]
 
-    logits = None if model.unembed is not None and output.hidden is not None else output.logits
-    logits = pick(logits)
+    logits = pick(None if rebuilds(model, output) else output.logits)
     return None if logits is None else logits.astype(jnp.float32), pick(output.hidden)
 
 
-def next_logits(model: Model, params: Any, logits: Any, hidden: Any, shape_only=False) -> Any:
+def rebuilds(model: Model, output: Any) -> bool:
+    """Whether logits come from hidden states by `unembed`; ValueError if they come from nowhere."""
+    if not hasattr(output, "hidden"):
+        raise ValueError(f"Model.apply must return a ModelOutput, got {type(output).__name__}")
+    rebuilt = model.unembed is not None and output.hidden is not None
+    if output.logits is None and not rebuilt:
+        raise ValueError("the model returned no logits; then it needs hidden states and unembed")
+    return rebuilt
+
+
+def next_logits(model: Model, params: Any, logits: Any, hidden: Any) -> jax.Array:
     """Return logits `[B, V]`, by way of `unembed` where they are None."""
-    if logits is not None:
-        return logits
-    return (jax.eval_shape if shape_only else _call)(model.unembed, params, hidden)
-
-
-def _call(fn, *args):
-    return fn(*args)
+    return model.unembed(params, hidden) if logits is None else logits  # type: ignore[misc]
 
 
 def check_prompts(prompts: Any, lengths: Any) -> jax.Array:
     """Return prompts as int32 `[B, P]`, having checked them and the lengths that are known."""
-    prompts = jnp.asarray(prompts)
+    try:
+        prompts = jnp.asarray(prompts)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "prompts must be one array [B, P]: pad shorter ones on the right and pass lengths"
+        ) from None
     if prompts.ndim != 2 or not prompts.size or not jnp.issubdtype(prompts.dtype, jnp.integer):
         raise ValueError(
             "prompts must be integers [B, P] with at least one row and one token, got "
             f"{prompts.dtype}{list(prompts.shape)}"
         )
-    if lengths is not None and not isinstance(lengths, jax.core.Tracer):
-        known = np.asarray(lengths)
-        if known.size and (known.min() < 1 or known.max() > prompts.shape[1]):
-            raise ValueError(f"lengths must be in 1..{prompts.shape[1]}, got {known.tolist()}")
+    rows.check_range("lengths", lengths, 1, prompts.shape[1])
     return prompts.astype(jnp.int32)

@@ -55,8 +55,8 @@ def check_record(record: Any) -> tuple:
     Raises:
         ValueError: if it names something that is not recorded.
     """
-    entries = (record,) if isinstance(record, str) else tuple(record)
-    entries = tuple(tuple(r) if isinstance(r, list) else r for r in entries)
+    given = (record,) if isinstance(record, str) or record is None else tuple(record)
+    entries: tuple[Any, ...] = tuple(tuple(r) if isinstance(r, list) else r for r in given)
     for r in entries:
         sized = isinstance(r, tuple) and len(r) == 2 and r[0] in SIZED
         if not (r in PLAIN or sized and isinstance(r[1], int) and r[1] > 0):
@@ -68,7 +68,7 @@ def check_record(record: Any) -> tuple:
 
 
 def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> Records:
-    """Record one token of one row; NaN, and -1 for ids, where the row is invalid.
+    """Record one token of one row; NaN, and -1 for ids, where the row is invalid or token -1.
 
     Args:
         record: from `check_record`.
@@ -76,7 +76,7 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
         final: the row the token was drawn from.
         token: int32.
     """
-    valid = final.valid & (token >= 0)
+    valid = final.valid & (token != -1)
     found: dict[str, Any] = {}
     for entry in record:
         name, size = entry if isinstance(entry, tuple) else (entry, 0)
@@ -89,25 +89,23 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
         elif name == "kept":
             found[name] = jnp.where(valid, final.count, 0).astype(jnp.int32)
         elif name == "support":
-            values, ids = final.ranked(min(size, final.values.size))
-            ids = jnp.where(valid & (values > -jnp.inf), ids, -1)
-            found[name] = Support(_fill(ids, size, -1), valid & (final.count > size))
+            ids = jnp.where(valid, final.ranked(size)[1], -1)
+            found[name] = Support(ids, valid & (final.count > size))
         else:
-            values, ids = raw.ranked(min(size, raw.size))
+            values, ids = raw.ranked(size)
             values = values - raw.max - jnp.log(raw.sum(jnp.exp))
-            values, ids = jnp.where(valid, values, jnp.nan), jnp.where(valid, ids, -1)
-            found[name] = Top(_fill(ids, size, -1), _fill(values, size, -jnp.inf))
+            found[name] = Top(jnp.where(valid, ids, -1), jnp.where(valid, values, jnp.nan))
     return Records(**found)
 
 
 def logprob(row: Row | Window, token: jax.Array) -> jax.Array:
-    """Log-probability of a token under a row, nats; -inf, with zero gradient, if it is dropped."""
-    value = row.value(token)
+    """Log-probability of a token under a row, nats.
+
+    -inf, with zero gradient, for a token that is dropped or not in the vocabulary.
+    """
+    known = (token >= 0) & (token < row.size)
+    value = jnp.where(known, row.value(jnp.where(known, token, 0)), -jnp.inf)
     kept = value > -jnp.inf
     below = jnp.where(kept, value, row.max) - row.max
     score = jnp.maximum(below, jnp.finfo(jnp.float32).min) - jnp.log(row.sum(jnp.exp))
     return jnp.where(kept, score, -jnp.inf)
-
-
-def _fill(x, size, value):
-    return jnp.pad(x, (0, size - x.shape[0]), constant_values=value)

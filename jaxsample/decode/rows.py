@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,13 +59,43 @@ def per_row(name: str, x: Any, default: int, batch: int) -> jax.Array:
     return jnp.broadcast_to(x.astype(jnp.int32), (batch,))
 
 
+def check_range(name: str, x: Any, low: int, high: int) -> None:
+    """Check whole numbers that are at hand; arrays on a device are not waited for.
+
+    Raises:
+        ValueError: if one lies outside `[low, high]`.
+    """
+    if x is None or any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(x)):
+        return
+    known = np.asarray(x)
+    if known.size and (known.min() < low or known.max() > high):
+        raise ValueError(f"{name} must be in {low}..{high}, got {known.tolist()}")
+
+
+def count(name: str, n: Any) -> int:
+    """Return a positive whole number as an int; ValueError for anything else."""
+    try:
+        number = operator.index(n)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"{name} must be an int >= 1, got {n!r}")
+    return number
+
+
 def token_ids(name: str, ids: Any) -> jax.Array:
-    """Return one token id or a sequence of them as int32 `[E]`.
+    """Return one token id, a collection of them or None (no ids) as int32 `[E]`.
 
     Raises:
         ValueError: if they are not integers.
     """
-    array = jnp.asarray(ids, dtype=None if np.size(ids) else jnp.int32)
+    listed = sorted(ids) if isinstance(ids, set | frozenset) else ids
+    if listed is None or (isinstance(listed, list | tuple) and not listed):
+        return jnp.zeros(0, jnp.int32)
+    try:
+        array = jnp.zeros(()) if isinstance(listed, str) else jnp.asarray(listed)
+    except TypeError:
+        array = jnp.zeros(())
     if not jnp.issubdtype(array.dtype, jnp.integer) or array.ndim > 1:
         raise ValueError(f"{name} must be a token id or a sequence of them, got {ids!r}")
     return jnp.atleast_1d(array).astype(jnp.int32)
@@ -79,7 +110,8 @@ def stop_table(stop: Sequence[Sequence[int]]) -> np.ndarray:
     table = np.full((len(stop), RECENT), -1, np.int32)
     for row, sequence in zip(table, stop, strict=True):
         ids = np.asarray(sequence)
-        if ids.ndim != 1 or not 1 <= ids.size <= RECENT or ids.dtype.kind not in "iu":
+        whole = ids.ndim == 1 and ids.dtype.kind in "iu" and 1 <= ids.size <= RECENT
+        if not whole or ids.min() < 0:
             raise ValueError(
                 f"stop takes sequences of 1 to {RECENT} token ids, got {sequence!r}; "
                 "a single token that ends a row belongs in eos"
@@ -89,16 +121,18 @@ def stop_table(stop: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def check_axes(sampler: Transform, axes: Any, batch: int) -> None:
-    """Check that `sampler_axes` fits the sampler and the batch.
+    """Check that the sampler is one, and that `sampler_axes` fits it and the batch.
 
     Raises:
-        ValueError: if it is not None, 0 or a tuple of these with one per member, or a leaf that
-            should carry the batch does not.
+        ValueError: if the axes are not None, 0 or a tuple of these with one per member, or a leaf
+            that should carry the batch does not.
     """
+    if not isinstance(sampler, Transform):
+        raise ValueError(f"the sampler must be a Transform, such as chain(...), got {sampler!r}")
     whole = not isinstance(axes, tuple)
-    if not whole and not (isinstance(sampler, Chain) and len(axes) == len(sampler)):
+    members = [sampler] if whole or not isinstance(sampler, Chain) else list(sampler)  # type: ignore[call-overload]
+    if not whole and not (isinstance(sampler, Chain) and len(axes) == len(members)):
         raise ValueError(f"sampler_axes {axes!r} needs a chain of {len(axes)} members: {sampler!r}")
-    members = [sampler] if whole else list(sampler)  # type: ignore[arg-type]
     for member, axis in zip(members, [axes] if whole else axes, strict=True):
         if axis not in (None, 0):
             raise ValueError(f"sampler_axes must be None, 0 or a tuple of these, got {axes!r}")
@@ -108,6 +142,11 @@ def check_axes(sampler: Transform, axes: Any, batch: int) -> None:
                     f"sampler_axes=0 needs a leading axis of {batch} rows on every leaf, "
                     f"got shape {list(jnp.shape(leaf))} in {member!r}; use stack([...])"
                 )
+
+
+def axes_prefix(axes: Any) -> Any:
+    """Return `sampler_axes` as the prefix of a sampler that `jax.vmap` takes."""
+    return Chain(axes) if isinstance(axes, tuple) else axes
 
 
 def repeat_sampler(sampler: Any, axes: Any, samples: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,10 +13,9 @@ from jax import lax
 
 from jaxsample.decode import rows
 from jaxsample.decode.model import Model
-from jaxsample.decode.prefill import check_prompts
+from jaxsample.decode.prefill import check_prompts, next_logits, rebuilds
 from jaxsample.decode.records import Support, Top, check_record, observe
 from jaxsample.transforms.base import Transform
-from jaxsample.transforms.chain import chain_axes
 from jaxsample.transforms.prompt import Prompt
 from jaxsample.transforms.row import Row
 
@@ -47,6 +47,8 @@ def score(
     lengths: jax.Array | None = None,
     token_lengths: jax.Array | None = None,
     key: jax.Array | None = None,
+    max_length: int | None = None,
+    budget: jax.Array | None = None,
     sampler_axes: Any = None,
     support: Support | None = None,
     record: Sequence[Any] = ("logprobs", "model_logprobs"),
@@ -60,7 +62,8 @@ def score(
         model, params, prompts, sampler, lengths, sampler_axes: see `prefill`.
         tokens: `[B, N]` token ids, right-padded.
         token_lengths: `[B]` in 0..N, how many of them count; all by default.
-        key: as given to `generate`, where the sampler's state needs one.
+        key, max_length, budget: as given to `generate`, where the sampler's state depends on them;
+            max_length is P + N by default.
         support: the kept sets a `Generation` recorded. They take the place of the sampler's
             filters (a policy update must not move them); -inf written by token transforms stays.
             Where a set was larger than what was recorded, the filters hold as they are.
@@ -81,7 +84,10 @@ def score(
             f"tokens must be integers [{batch}, N], got {tokens.dtype}{list(tokens.shape)}"
         )
     rows.check_axes(sampler, sampler_axes, batch)
+    rows.check_range("token_lengths", token_lengths, 0, tokens.shape[1])
+    max_length = rows.count("max_length", max_length or width + tokens.shape[1])
     lengths = rows.per_row("lengths", lengths, width, batch)
+    budget = jnp.minimum(rows.per_row("budget", budget, max_length, batch), max_length - lengths)
     token_lengths = rows.per_row("token_lengths", token_lengths, tokens.shape[1], batch)
     keys = None if key is None else rows.init_keys(rows.row_keys(key, batch))
     return _score(
@@ -92,59 +98,90 @@ def score(
         sampler,
         lengths,
         token_lengths,
+        budget,
         keys,
         support,
         check_record(record),
         sampler_axes,
+        max_length,
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 9, 10))
+@functools.partial(jax.jit, static_argnums=(0, 10, 11, 12))
 def _score(
-    model, params, prompts, tokens, sampler, lengths, token_lengths, keys, support, record, axes
+    model,
+    params,
+    prompts,
+    tokens,
+    sampler,
+    lengths,
+    token_lengths,
+    budget,
+    keys,
+    support,
+    record,
+    axes,
+    max_length,
 ):
     batch, count = tokens.shape
     total = prompts.shape[1] + count
     sequence, positions = _join(prompts, tokens, lengths, lengths + token_lengths)
     output = model.apply(params, sequence, positions, model.init_cache(batch, total))
-    at = jnp.minimum(lengths[:, None] - 1 + jnp.arange(count), total - 1)
+    columns = jnp.arange(count, dtype=jnp.int32)[None, :]
+    at = jnp.minimum(lengths[:, None] - 1 + columns, total - 1)
 
     def pick(x):
         return None if x is None else jnp.take_along_axis(x, at[:, :, None], axis=1)
 
     hidden = pick(output.hidden)
-    rebuilt = model.unembed is not None and hidden is not None
+    rebuilt = rebuilds(model, output)
     logits = None if rebuilt else pick(output.logits)
-    vocab_size = (
-        jax.eval_shape(model.unembed, params, hidden) if rebuilt else output.logits
-    ).shape[-1]
+    shape = jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden)
 
-    def init(sampler, key, tokens, length):
-        return sampler.init(key, Prompt(tokens, length, jnp.int32(count), vocab_size))
+    def init(sampler, key, tokens, length, budget):
+        return sampler.init(key, Prompt(tokens, length, budget, shape.shape[-1]))
 
-    padded = jnp.pad(prompts, ((0, 0), (0, count)))
-    state = jax.vmap(init, in_axes=(chain_axes(axes), 0, 0, 0))(sampler, keys, padded, lengths)
-    score_rows = jax.vmap(
-        functools.partial(_score_row, record), in_axes=(chain_axes(axes), 0, 0, 0, 0, 0, 0)
-    )
-    live = jnp.arange(count) < token_lengths[:, None]
-    columns = logits, hidden, tokens, live, support
+    room = max(max_length - prompts.shape[1], 0)
+    padded = jnp.pad(prompts, ((0, 0), (0, room)))
+    prefix = rows.axes_prefix(axes)
+    state = jax.vmap(init, in_axes=(prefix, 0, 0, 0, 0))(sampler, keys, padded, lengths, budget)
+    score_rows = jax.vmap(functools.partial(_score_row, record), in_axes=(prefix, 0, 0, 0, 0, 0, 0))
+    given = logits, hidden, tokens, columns < token_lengths[:, None], support
     if not rebuilt and not jax.tree.leaves(state):
-        every = jax.vmap(
-            lambda *column: score_rows(sampler, state, *column)[1], in_axes=1, out_axes=1
-        )
-        return Score(*every(*columns))
+        every = jax.vmap(functools.partial(score_rows, sampler, state), in_axes=1, out_axes=1)
+        return Score(**every(*given)[1]._asdict())
 
-    # One column of logits [B, V] at a time, computed again on the way back: [B, N, V] never exists.
-    @jax.checkpoint
     def body(state, column):
-        logits, *others = column
-        logits = model.unembed(params, others[0]) if rebuilt else logits
-        return score_rows(sampler, state, logits, *others)
+        logits, hidden, *others = column
+        logits = next_logits(model, params, logits, hidden)
+        return score_rows(sampler, state, logits, hidden, *others)
 
-    columns = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), columns)
-    seen = lax.scan(body, state, columns)[1]
-    return Score(*jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), seen))
+    seen = _scan_columns(body, state, given, count)
+    return Score(**seen._asdict())
+
+
+def _scan_columns(body, state, given, count):
+    """Scan over the second axis of `given`, keeping about 2 sqrt(count) states for the way back.
+
+    Each column of logits `[B, V]` is computed again there: neither `[B, N, V]` logits nor N states
+    of size V ever exist.
+    """
+    chunk = max(math.isqrt(count), 1)
+    chunks = -(-count // chunk)
+
+    def split(x):
+        x = jnp.swapaxes(x, 0, 1)
+        x = jnp.pad(x, ((0, chunks * chunk - count), *((0, 0),) * (x.ndim - 1)))
+        return x.reshape(chunks, chunk, *x.shape[1:])
+
+    def join(x):
+        return jnp.swapaxes(x.reshape(chunks * chunk, *x.shape[2:])[:count], 0, 1)
+
+    @jax.checkpoint
+    def some(state, columns):
+        return lax.scan(jax.checkpoint(body), state, columns)
+
+    return jax.tree.map(join, lax.scan(some, state, jax.tree.map(split, given))[1])
 
 
 def _score_row(record, sampler, state, logits, hidden, token, live, support):
@@ -153,13 +190,10 @@ def _score_row(record, sampler, state, logits, hidden, token, live, support):
     if support is not None:
         unfiltered = sampler.through(Row.of(logits, filters=False), state, hidden)[0]
         final = _replay(final, unfiltered, support)
-    known = (token >= 0) & (token < raw.size)
-    token = jnp.clip(token, 0, raw.size - 1)
-    moved = sampler.settle(received, state, token, hidden)
-    state = jax.tree.map(
-        lambda new, old: jnp.where(live & known & final.valid, new, old), moved, state
-    )
-    seen = observe(record, raw, final, jnp.where(known, token, -1))
+    moves = live & final.valid & (token >= 0) & (token < raw.size)
+    moved = sampler.settle(received, state, jnp.clip(token, 0, raw.size - 1), hidden)
+    state = jax.tree.map(lambda new, old: jnp.where(moves, new, old), moved, state)
+    seen = observe(record, raw, final, token)
     return state, jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
 
 
@@ -168,15 +202,16 @@ def _replay(final, unfiltered, support):
     ids = jnp.where(support.ids < 0, unfiltered.size, support.ids)
     member = jnp.zeros(unfiltered.size, bool).at[ids].set(True, mode="drop")
     values = jnp.where(member, unfiltered.values, -jnp.inf)
-    return Row(jnp.where(support.larger, final.values, values), final.valid)
+    valid = jnp.where(support.larger, final.valid, unfiltered.valid)
+    return Row(jnp.where(support.larger, final.values, values), valid)
 
 
 def _join(prompts, tokens, lengths, ends):
     """Put each row's tokens right behind its prompt; position -1 past the end."""
-    columns = jnp.arange(prompts.shape[1] + tokens.shape[1])
+    columns = jnp.arange(prompts.shape[1] + tokens.shape[1], dtype=jnp.int32)[None, :]
     behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
     head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))
     tail = jnp.take_along_axis(tokens, behind, axis=1)
     sequence = jnp.where(columns < lengths[:, None], head, tail)
     inside = columns < ends[:, None]
-    return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1).astype(jnp.int32)
+    return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1)

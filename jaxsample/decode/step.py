@@ -16,7 +16,6 @@ from jaxsample.decode.records import Support, Top, check_record, observe
 from jaxsample.decode.tiers import DENSE, SHORT, by_tiers
 from jaxsample.kernels.draw import draw_blocks, draw_clean
 from jaxsample.transforms.base import Transform
-from jaxsample.transforms.chain import chain_axes
 from jaxsample.transforms.plan import through_window
 from jaxsample.transforms.row import Row
 
@@ -51,7 +50,10 @@ class Ending(NamedTuple):
     @classmethod
     def of(cls, eos: Any, stop: Sequence[Sequence[int]], pad: Any) -> Ending:
         """Check and pack; ValueError names what is wrong."""
-        return cls(rows.token_ids("eos", eos), jnp.asarray(rows.stop_table(stop)), jnp.int32(pad))
+        pads = rows.token_ids("pad", pad)
+        if pads.shape != (1,):
+            raise ValueError(f"pad must be one token id, got {pad!r}")
+        return cls(rows.token_ids("eos", eos), jnp.asarray(rows.stop_table(stop)), pads[0])
 
 
 def step(
@@ -114,7 +116,7 @@ def advance(
     recent = jnp.where(
         fed[:, None], jnp.concatenate([d.recent[:, 1:], tokens[:, None]], axis=1), d.recent
     )
-    ended = jnp.any(tokens[:, None] == ending.eos, axis=1) | _stopped(recent, ending.stop)
+    ended = jnp.any(tokens[:, None] == ending.eos[None, :], axis=1) | _stopped(recent, ending.stop)
     remaining = d.remaining - counted
     done = d.done | ended | invalid | (remaining <= 0)
 
@@ -137,21 +139,21 @@ def advance(
         recent,
         done,
     )
-    return d, Step(tokens, live, invalid, *seen)
+    return d, Step(tokens, live, invalid, **seen._asdict())
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _draw_rows(record, axes, *args):
     """Draw, record and move the state on, for every row; derivatives are those of dense rows."""
     draw = functools.partial(_draw_row, record)
-    return by_tiers(draw, (chain_axes(axes), 0, 0, 0, 0, 0), *args)
+    return by_tiers(draw, (rows.axes_prefix(axes), 0, 0, 0, 0, 0), *args)
 
 
 @_draw_rows.defjvp
 def _(record, axes, primals, tangents):
     def dense(*args):
         draw = functools.partial(_draw_row, record, DENSE)
-        return jax.vmap(draw, in_axes=(chain_axes(axes), 0, 0, 0, 0, 0))(*args)[0]
+        return jax.vmap(draw, in_axes=(rows.axes_prefix(axes), 0, 0, 0, 0, 0))(*args)[0]
 
     return jax.jvp(dense, primals, tangents)
 
@@ -184,5 +186,5 @@ def _any_nan(tree):
 
 
 def _stopped(recent, stop):
-    matches = (recent[:, None, :] == stop) | (stop < 0)
+    matches = (recent[:, None, :] == stop[None]) | (stop < 0)[None]
     return jnp.any(jnp.all(matches, axis=-1), axis=-1)

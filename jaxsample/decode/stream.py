@@ -7,8 +7,11 @@ from typing import Any
 
 import jax
 
-from jaxsample.decode.generate import Generation, count, resume, start
+from jaxsample.decode import rows
+from jaxsample.decode.generate import Generation, resume, start
 from jaxsample.decode.model import Model
+from jaxsample.decode.records import check_record
+from jaxsample.decode.step import Ending
 from jaxsample.transforms.base import Transform
 
 
@@ -40,7 +43,9 @@ def stream(
     Raises:
         ValueError: at the call, if an argument does not fit.
     """
-    total, chunk = count("max_new_tokens", max_new_tokens), count("chunk", chunk)
+    total, chunk = rows.count("max_new_tokens", max_new_tokens), rows.count("chunk", chunk)
+    Ending.of(eos, stop, pad)
+    check_record(record)
     decoding, sampler = start(
         key,
         model,

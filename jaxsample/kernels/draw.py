@@ -24,14 +24,17 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
         The token, int32; -1 if the row has a NaN or nothing above -inf.
 
     Raises:
-        ValueError: if `logits` is not one row.
+        ValueError: if `logits` is not one row, or `key` not one key.
 
     Reference: Gumbel-max, Maddison et al., 2014, https://arxiv.org/abs/1411.0030
 
     >>> draw(jax.random.key(0), jnp.array([-jnp.inf, 0.0, -jnp.inf]))
     Array(1, dtype=int32)
     """
-    return draw_clean(as_key(key), *clean(logits))
+    key = as_key(key)
+    if key.ndim:
+        raise ValueError(f"draw takes one key, got {list(key.shape)}; use jax.vmap for a batch")
+    return draw_clean(key, *clean(logits))
 
 
 def draw_clean(key: jax.Array, values: jax.Array, valid: jax.Array) -> jax.Array:
@@ -40,9 +43,7 @@ def draw_clean(key: jax.Array, values: jax.Array, valid: jax.Array) -> jax.Array
     return draw_blocks(key, rows, jnp.arange(rows.shape[0]), valid)
 
 
-def draw_blocks(
-    key: jax.Array, values: jax.Array, ids: jax.Array, valid: jax.Array
-) -> jax.Array:
+def draw_blocks(key: jax.Array, values: jax.Array, ids: jax.Array, valid: jax.Array) -> jax.Array:
     """Draw from blocks `[K, BLOCK]` of a row, `ids` `[K]` ascending, that hold all kept tokens."""
     kept = values > -jnp.inf
     log_weights = clamp_below(values)

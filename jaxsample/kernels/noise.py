@@ -30,7 +30,7 @@ def as_key(key: jax.Array) -> jax.Array:
     return folded
 
 
-def fold_in(key: jax.Array, data: jax.Array) -> jax.Array:
+def fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
     """Fold an integer, or one integer per key, into a batch of threefry keys."""
     data = jnp.broadcast_to(jnp.asarray(data).astype(jnp.uint32), key.shape)
     fold = jax.random.fold_in

@@ -36,7 +36,7 @@ def smallest(holds: Callable[[jax.Array], jax.Array], low: jax.Array, high: jax.
     return from_ordered(lax.while_loop(lambda b: b[0] < b[1], halve, bounds)[1])
 
 
-def kth_value(values: jax.Array, k: jax.Array) -> jax.Array:
+def kth_value(values: jax.Array, k: jax.Array | float) -> jax.Array:
     """Return the k-th largest of the values `[V]` above -inf; the smallest if k is larger."""
 
     def few_above(t):
@@ -48,8 +48,8 @@ def kth_value(values: jax.Array, k: jax.Array) -> jax.Array:
 def value_at_mass(values: jax.Array, weights: jax.Array, mass: jax.Array) -> jax.Array:
     """Return the smallest of the values `[V]` with the weights strictly above it summing to < mass.
 
-    Weights are >= 0, and 0 where the value is -inf. The largest value if none qualifies, NaN for a
-    mass of NaN.
+    Weights are >= 0, and 0 where the value is -inf. The largest value if none qualifies, NaN for
+    a mass of NaN.
     """
 
     def little_above(t):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +71,11 @@ class Transform:
         """Transform a row; write an order transform here."""
         if type(self).__call__ is Transform.__call__:
             raise NotImplementedError(f"{type(self).__name__} defines neither on nor __call__")
-        return Row.of(self(row.logits, state, hidden), row.filters)
+        out = Row.of(self(row.logits, state, hidden), row.filters)
+        if row.filters or self.kind == "token":
+            return out
+        values = jnp.where(row.kept & ~out.kept, row.values, out.values)
+        return dataclasses.replace(out, values=values)
 
     def after(self, row: Row, state: Any, token: jax.Array, hidden: jax.Array | None = None) -> Any:
         """Return the state after `token` was drawn; `row` is what this transform received."""
@@ -107,10 +111,7 @@ class Transform:
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-T = TypeVar("T", bound=type)
-
-
-def transform(cls: T | None = None, *, kind: str = "token") -> Any:
+def transform(cls: Any = None, *, kind: str = "token") -> Any:
     """Make a subclass of `Transform` a frozen pytree whose fields are leaves.
 
     Flattening never validates and unflattening never calls the constructor, so trees of gradients,
@@ -129,13 +130,17 @@ def transform(cls: T | None = None, *, kind: str = "token") -> Any:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
     if cls is None:
         return functools.partial(transform, kind=kind)
-    if not issubclass(cls, Transform):
-        raise ValueError(f"{cls.__name__} must be a subclass of Transform")
+    if not isinstance(cls, type) or not issubclass(cls, Transform):
+        raise ValueError(f"@transform decorates a subclass of Transform, got {cls!r}")
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)  # type: ignore[assignment]
     if not isinstance(cls.__dict__.get("kind"), property):
         cls.kind = kind  # type: ignore[attr-defined]
-    if "__call__" in cls.__dict__:
-        cls.__call__ = _shared_semantics(cls.__dict__["__call__"])  # type: ignore[attr-defined]
+    for pair in (("on", "__call__"), ("after", "update")):
+        for mine, other in (pair, pair[::-1]):  # what follows from it is not to be inherited
+            if mine in cls.__dict__ and other not in cls.__dict__:
+                setattr(cls, other, getattr(Transform, other))
+    if cls.__call__ is not Transform.__call__:  # type: ignore[attr-defined]
+        cls.__call__ = _shared_semantics(cls.__call__)  # type: ignore[attr-defined]
     _register(cls)
     return cls
 
@@ -150,8 +155,8 @@ def _shared_semantics(call):
             raise ValueError(
                 f"{name} must return one row {list(row.values.shape)}, got {list(out.shape)}"
             )
-        out = jnp.where(row.kept, out.astype(jnp.float32), -jnp.inf)
-        return jnp.where(row.valid, out, jnp.nan)
+        out = Row.of(jnp.where(row.kept, out.astype(jnp.float32), -jnp.inf))
+        return jnp.where(row.valid, out.logits, jnp.nan)
 
     return guarded
 

@@ -75,7 +75,7 @@ class Chain(Transform):
 
     def __getitem__(self, i: int | slice) -> Any:
         members = self.transforms[i]
-        return chain(*members) if isinstance(i, slice) else members
+        return chain(*members) if isinstance(i, slice) else members  # type: ignore[misc]
 
     def __repr__(self):
         return f"chain({', '.join(map(repr, self.transforms))})"
@@ -95,18 +95,9 @@ def chain(*transforms: Transform | Callable[[jax.Array], jax.Array]) -> Chain:
     members: list[Transform] = []
     for t in transforms:
         if isinstance(t, Chain):
-            members.extend(t)
+            members.extend(t.transforms)  # type: ignore[attr-defined]
         elif isinstance(t, Transform) and not jax.tree_util.all_leaves([t]):
             members.append(t)
         else:
             members.append(Function(t))
     return Chain(tuple(members))
-
-
-def chain_axes(axes: Any) -> Any:
-    """Turn `sampler_axes` (None, 0, or a tuple with one of these per member) into vmap's prefix."""
-    if not isinstance(axes, tuple):
-        return axes
-    prefix = object.__new__(Chain)
-    object.__setattr__(prefix, "transforms", axes)
-    return prefix

@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 _DTYPES = {float: np.float32, "float": np.float32, int: np.int32, "int": np.int32}
 
@@ -58,6 +60,8 @@ def cast(owner: str, f: dataclasses.Field, value: Any) -> Any:
     """
     dtype = _DTYPES.get(f.type)
     spec = spec_of(f)
+    if spec.static and not isinstance(value, Hashable):
+        raise ValueError(f"{owner}: {f.name} is static and must be hashable, got {value!r}")
     if dtype is not None and isinstance(value, int | float):
         _check(owner, f.name, spec, dtype, value)
         return value if spec.static else dtype(value)
@@ -83,7 +87,11 @@ def _check(owner, name, spec, dtype, value):
     high = math.inf if spec.high is None else spec.high
     if dtype is np.int32:
         low, high = max(low, -(2**31)), min(high, 2**31 - 1)
-    fits = low <= value <= high and (abs(value) == math.inf or abs(value) <= _LARGEST)
+    fits = (
+        not isinstance(value, bool)
+        and low <= value <= high
+        and (abs(value) == math.inf or abs(value) <= _LARGEST)
+    )
     if not fits or (dtype is np.int32 and value != int(value)):
         kind = "a whole number" if dtype is np.int32 else "a number"
         bounds = f"[{low:.10g}, {high:.10g}]"
@@ -92,9 +100,7 @@ def _check(owner, name, spec, dtype, value):
 
 def show(value: Any) -> str:
     """Print a field's value as the constructor would take it, floats in their shortest form."""
-    if isinstance(value, jax.core.Tracer) or not isinstance(
-        value, np.ndarray | np.generic | jax.Array
-    ):
+    if isinstance(value, Tracer) or not isinstance(value, np.ndarray | np.generic | jax.Array):
         return repr(value)
     if value.size > 8 or not jnp.issubdtype(value.dtype, jnp.number):
         return f"{value.dtype}{list(value.shape)}"

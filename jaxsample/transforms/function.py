@@ -8,6 +8,7 @@ import jax
 from jax.tree_util import Partial
 
 from jaxsample.transforms.base import Transform, transform
+from jaxsample.transforms.fields import show
 
 
 @transform(kind="token")
@@ -16,7 +17,8 @@ class Function(Transform):
 
     A plain function is part of the tree's structure: define it once, at module level, or every new
     object compiles anew. What it needs goes through `jax.tree_util.Partial(fn, x)`, whose arguments
-    are leaves. A callable that is a registered pytree stays one.
+    are leaves: give numbers as arrays of one dtype, for a Python int and a float compile apart. A
+    callable that is a registered pytree stays one.
 
     Attributes:
         fn: the function.
@@ -43,5 +45,10 @@ class Function(Transform):
         return self.fn(logits)
 
     def __repr__(self):
-        fn = self.fn.func if isinstance(self.fn, Partial) else self.fn
-        return f"Function({getattr(fn, '__qualname__', fn)})"
+        if not isinstance(self.fn, Partial):
+            return f"Function({self.fn!r})"
+        name = getattr(self.fn.func, "__qualname__", repr(self.fn.func))
+        if not (self.fn.args or self.fn.keywords):
+            return f"Function({name})"
+        words = [f"{k}={show(v)}" for k, v in self.fn.keywords.items()]
+        return f"Function(Partial({', '.join([name, *map(show, self.fn.args), *words])}))"

@@ -28,14 +28,15 @@ def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -
     >>> jax.tree.leaves(trainable)
     [np.float32(1.0), np.float32(0.5)]
     """
-    if where is None:
 
-        def where(path, leaf):
-            floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-            return floating and not _is_fixed(sampler, path)
+    def trains(path, leaf):
+        if where is not None:
+            return where(path, leaf)
+        floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+        return floating and not _is_fixed(sampler, path)
 
     def split(path, leaf):
-        return (leaf, None) if where(path, leaf) else (None, leaf)
+        return (leaf, None) if trains(path, leaf) else (None, leaf)
 
     leaves, treedef = jax.tree_util.tree_flatten_with_path(sampler)
     pairs = [split(path, leaf) for path, leaf in leaves]

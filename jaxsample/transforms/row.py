@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jaxsample.kernels.threshold import kth_value, value_at_mass
 from jaxsample.kernels.tree import tree_sum
 from jaxsample.kernels.validity import clamp_below, clean
 
+Number = jax.Array | float
 Term = Callable[[jax.Array], jax.Array]
 
 
@@ -26,7 +28,8 @@ class Row:
     Attributes:
         values: `[V]` float32.
         valid: scalar bool; False if the row came in invalid, and it leaves as NaN.
-        filters: False makes `keep` do nothing: the row as it is without its filters.
+        filters: False makes `keep` do nothing, and a temperature of 0 leave every value at 0: the
+            row as it is without its filters.
     """
 
     values: jax.Array
@@ -67,17 +70,19 @@ class Row:
         """The value of a token."""
         return self.values[token]
 
-    def sum(self, *terms: Term) -> jax.Array | tuple[jax.Array, ...]:
+    def sum(self, *terms: Term) -> Any:
         """Sum each term over the kept tokens, in one fixed order; a tuple if there are several."""
-        sums = tuple(tree_sum(weights) for weights in self._weights(*terms))
-        return sums if len(sums) > 1 else sums[0]
+        sums = [tree_sum(weights) for weights in self._weights(*terms)]
+        return tuple(sums) if len(sums) > 1 else sums[0]
 
-    def kth(self, k: jax.Array) -> jax.Array:
+    def kth(self, k: Number) -> jax.Array:
         """The k-th largest value, ties counted apart; the smallest if fewer are kept."""
+        check_scalar(k)
         return kth_value(lax.stop_gradient(self.values), k)
 
-    def value_at(self, term: Term, share: jax.Array) -> jax.Array:
+    def value_at(self, term: Term, share: Number) -> jax.Array:
         """The smallest value with the `term`s (>= 0) strictly above it < share of their total."""
+        check_scalar(share)
         (weights,) = lax.stop_gradient(self._weights(term))
         mass = lax.stop_gradient(share) * tree_sum(weights)
         return value_at_mass(lax.stop_gradient(self.values), weights, mass)
@@ -87,16 +92,23 @@ class Row:
         return self.ranked(n)[0]
 
     def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
-        """The n largest values in descending order and their tokens; equal ones by token."""
-        return lax.top_k(self.values, n)
+        """The n largest values in descending order and their tokens, equal ones by token.
 
-    def divide(self, t: jax.Array) -> Row:
+        -inf and -1 where fewer are kept.
+        """
+        values, tokens = lax.top_k(self.values, min(n, self.size))
+        return fill(values, tokens, n)
+
+    def divide(self, t: Number) -> Row:
         """Make every value (value - max) / t; t = 0 keeps the maxima alone, at 0."""
         check_scalar(t)
-        values = jnp.where(self.kept, divided(clamp_below(self.values), t), -jnp.inf)
+        values = divided(clamp_below(self.values), t)
+        if not self.filters:
+            values = jnp.where(t > 0, values, 0.0)
+        values = jnp.where(self.kept, values, -jnp.inf)
         return dataclasses.replace(self, values=values, valid=self.valid & ~jnp.isnan(t))
 
-    def keep(self, value: jax.Array) -> Row:
+    def keep(self, value: Number) -> Row:
         """Drop every token below `value`; the maxima always stay."""
         check_scalar(value)
         if not self.filters:
@@ -112,20 +124,35 @@ class Row:
 
 def entropy(row: Row) -> jax.Array:
     """Entropy of a row's distribution, nats."""
-    z, s = row.sum(jnp.exp, lambda d: jnp.exp(d) * d)
-    return jnp.log(z) - s / z
+    tops, rest, s = row.sum(
+        lambda d: jnp.where(d < 0, 0.0, jnp.exp(d)),
+        lambda d: jnp.where(d < 0, jnp.exp(d), 0.0),
+        lambda d: jnp.exp(d) * d,
+    )
+    # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
+    return jnp.log1p(rest + (tops - 1.0)) - s / (tops + rest)
 
 
-def divided(below: jax.Array, t: jax.Array) -> jax.Array:
+def divided(below: jax.Array, t: Number) -> jax.Array:
     """Divide values below a maximum at 0 by t >= 0; t = 0 leaves 0 at 0 and the rest at -inf."""
     hot = t > 0
     safe = jnp.where(hot, t, 1.0)
     # The derivative below / t**2 overflows where t**2 does; so cold a row is greedy anyway.
-    safe = jnp.where(safe > 1e-18, safe, lax.stop_gradient(safe))
+    safe = jnp.where(safe > 1e-15, safe, lax.stop_gradient(safe))
     return jnp.where(hot, below / safe, jnp.where(below < 0, -jnp.inf, 0.0))
 
 
-def check_scalar(x: jax.Array) -> None:
+def fill(values: jax.Array, tokens: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
+    """Fill ranked values and their tokens up to n, with -inf and -1; a dropped token is -1 too."""
+    tokens = jnp.where(values > -jnp.inf, tokens, -1)
+    short = (0, n - values.shape[0])
+    return (
+        jnp.pad(values, short, constant_values=-jnp.inf),
+        jnp.pad(tokens, short, constant_values=-1),
+    )
+
+
+def check_scalar(x: Number) -> None:
     """Raise ValueError unless a hyperparameter is one number."""
     if jnp.ndim(x):
         raise ValueError(

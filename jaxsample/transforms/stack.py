@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TypeVar
 
 import jax
@@ -13,7 +13,7 @@ from jaxsample.transforms.base import Transform
 S = TypeVar("S", bound=Transform)
 
 
-def stack(samplers: Sequence[S]) -> S:
+def stack(samplers: Iterable[S]) -> S:
     """Stack samplers of one structure along a new first axis of every leaf.
 
     The result is the per-row sampler that `sampler_axes=0` stands for. Rows mix settings through
@@ -25,6 +25,7 @@ def stack(samplers: Sequence[S]) -> S:
     >>> stack([TopP(0.5), TopP(0.75)])
     TopP(p=[0.5, 0.75])
     """
+    samplers = list(samplers)
     if not samplers:
         raise ValueError("stack needs at least one sampler")
     first = jax.tree.structure(samplers[0])

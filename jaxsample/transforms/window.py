@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from jaxsample.kernels.window import (
     value_at_window_mass,
     window_sum,
 )
-from jaxsample.transforms.row import Row, Term, check_scalar, divided
+from jaxsample.transforms.row import Number, Row, Term, check_scalar, divided, fill
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Window:
         """As `Row.value`."""
         return self.whole.value(token)
 
-    def sum(self, *terms: Term) -> jax.Array | tuple[jax.Array, ...]:
+    def sum(self, *terms: Term) -> Any:
         """As `Row.sum`."""
         if self.tail:
             return self.whole.sum(*terms)
@@ -102,8 +103,9 @@ class Window:
         known = tuple(jnp.where(self.inside, s, jnp.nan) for s in sums)
         return known if len(known) > 1 else known[0]
 
-    def kth(self, k: jax.Array) -> jax.Array:
+    def kth(self, k: Number) -> jax.Array:
         """As `Row.kth`."""
+        check_scalar(k)
         values = lax.stop_gradient(self.values)
         ranked = sorted_values(values)
         value = ranked[jnp.clip(k, 1, WIDTH) - 1]
@@ -115,8 +117,9 @@ class Window:
         other = jnp.where(few, smallest_value(values), other)
         return jnp.where(known, value, lax.stop_gradient(other))
 
-    def value_at(self, term: Term, share: jax.Array) -> jax.Array:
+    def value_at(self, term: Term, share: Number) -> jax.Array:
         """As `Row.value_at`."""
+        check_scalar(share)
         weights = lax.stop_gradient(self._weights(term))
         mass = lax.stop_gradient(share * self.sum(term))
         edge = jnp.where(self.inside, -jnp.inf, lax.stop_gradient(self.edge))
@@ -129,11 +132,12 @@ class Window:
 
     def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
         """As `Row.ranked`."""
-        values, at = lax.optimization_barrier(lax.top_k(self.values.reshape(-1), n))
-        values = jnp.where(self.inside | (values >= self.edge), values, jnp.nan)
-        return values, self.ids[at // BLOCK] * BLOCK + at % BLOCK
+        count = min(n, self.values.size)
+        values, at = lax.optimization_barrier(lax.top_k(self.values.reshape(-1), count))
+        values, tokens = fill(values, self.ids[at // BLOCK] * BLOCK + at % BLOCK, n)
+        return jnp.where(self.inside | (values >= self.edge), values, jnp.nan), tokens
 
-    def divide(self, t: jax.Array) -> Window:
+    def divide(self, t: Number) -> Window:
         """As `Row.divide`."""
         check_scalar(t)
         edge = jnp.maximum(self.edge - self.max, jnp.finfo(jnp.float32).min)
@@ -148,7 +152,7 @@ class Window:
             inside=self.inside | (edge == -jnp.inf),
         )
 
-    def keep(self, value: jax.Array) -> Window:
+    def keep(self, value: Number) -> Window:
         """As `Row.keep`."""
         check_scalar(value)
         value = lax.stop_gradient(jnp.minimum(value, self.max))

@@ -42,7 +42,7 @@ BAD = {
     "max_new_tokens must be an int >= 1, got 0": dict(max_new_tokens=0),
     "max_new_tokens must be an int >= 1, got 1.5": dict(max_new_tokens=1.5),
     "max_length must be at least the prompts' 3, got 2": dict(max_length=2),
-    "samples must be >= 1, got 0": dict(samples=0),
+    "samples must be an int >= 1, got 0": dict(samples=0),
     "eos must be a token id": dict(eos=1.5),
     "stop takes sequences of 1 to 32 token ids, got []": dict(stop=[[]]),
     "belongs in eos": dict(stop=[3]),
@@ -50,6 +50,13 @@ BAD = {
     "record takes 'logprobs'": dict(record=("logprob",)),
     "got ('support', 0)": dict(record=(("support", 0),)),
     "got 'surprise'": dict(record="surprise"),
+    "stop takes sequences of 1 to 32 token ids, got [-1]": dict(stop=[[-1]]),
+    "pad must be a token id": dict(pad=1.5),
+    "eos must be a token id or a sequence of them, got 'a'": dict(eos="a"),
+    "got None": dict(record=None),
+    "pad shorter ones on the right and pass lengths": dict(prompts=[[1, 2], [3]]),
+    "max_length must be an int >= 1, got 9.5": dict(max_length=9.5),
+    "the sampler must be a Transform, such as chain(...)": dict(sampler=[TopK(3)]),
     "key must be a PRNG key": dict(key=jnp.float32(3)),
     "key must be one key or 2 row keys": dict(key=jax.random.split(jax.random.key(0), 3)),
     "sampler_axes (0, 0) needs a chain of 2": dict(sampler=TopK(3), sampler_axes=(0, 0)),
@@ -58,6 +65,8 @@ BAD = {
     "use jax.vmap over the sampler, or sampler_axes=0": dict(
         sampler=stack([Temperature(0.5), Temperature(1.0)])
     ),
+    "number per hyperparameter, got shape [2]": dict(sampler=stack([TopK(1), TopK(2)])),
+    "a row takes one number per hyperparameter": dict(sampler=stack([TopP(0.1), TopP(0.2)])),
     "Learned needs hidden": dict(sampler=toys.Learned.of(D)),
 }
 
@@ -72,6 +81,10 @@ def test_bad_arguments_of_generate(message):
 def test_a_stream_complains_at_the_call():
     with pytest.raises(ValueError, match="chunk must be an int >= 1, got 0"):
         call(function=stream, chunk=0)
+    with pytest.raises(ValueError, match="eos must be a token id"):
+        call(function=stream, eos=1.5)
+    with pytest.raises(ValueError, match="record takes"):
+        call(function=stream, record=("surprise",))
 
 
 def test_a_model_without_logits_needs_unembed():
@@ -80,9 +93,25 @@ def test_a_model_without_logits_needs_unembed():
         call(model=silent)
 
 
+def test_apply_must_return_a_model_output():
+    bare = Model(TABLE.init_cache, lambda p, t, x, c: (p[t], None, c))
+    with pytest.raises(ValueError, match="must return a ModelOutput, got tuple"):
+        call(model=bare)
+
+
+def test_eos_as_checkpoints_carry_it():
+    plain = call(eos=(7, 9)).tokens
+    for eos in ([7, 9], {9, 7}, np.array([7, 9]), [jnp.int32(7), 9]):
+        np.testing.assert_array_equal(call(eos=eos).tokens, plain)
+    np.testing.assert_array_equal(call(eos=None).tokens, call().tokens)
+    np.testing.assert_array_equal(jax.jit(lambda e: call(eos=[e, e + 2]).tokens)(7), plain)
+
+
 def test_resume_and_score():
     d = prefill(jax.random.key(0), TABLE, TABLE_PARAMS, PROMPTS, TopP(0.9), max_length=9)
     with pytest.raises(ValueError, match="samples must divide the 2 rows"):
         resume(TABLE, TABLE_PARAMS, d, TopP(0.9), max_new_tokens=2, samples=3)
     with pytest.raises(ValueError, match=r"tokens must be integers \[2, N\]"):
         score(TABLE, TABLE_PARAMS, PROMPTS, np.zeros((3, 4), int), TopP(0.9))
+    with pytest.raises(ValueError, match=r"token_lengths must be in 0..4, got \[5, 1\]"):
+        score(TABLE, TABLE_PARAMS, PROMPTS, np.zeros((2, 4), int), TopP(0.9), token_lengths=[5, 1])

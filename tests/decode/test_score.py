@@ -11,10 +11,13 @@ from jaxsample import (
     Temperature,
     TopK,
     TopP,
+    Transform,
     chain,
+    field,
     generate,
     score,
     stack,
+    transform,
 )
 from tests import toys
 from tests.decode import models
@@ -151,3 +154,97 @@ def test_gradients_match_central_differences(model, softer):
         # A fourth-order stencil: its error, of order h**4, stays below float32's 1e-7 / h.
         slope = (8 * (mean(at + e) - mean(at - e)) - (mean(at + 2 * e) - mean(at - 2 * e))) / 12 / h
         np.testing.assert_allclose(exact[i], slope, rtol=1e-3)
+
+
+def test_a_token_outside_the_vocabulary_cannot_be_produced():
+    seen = score(models.TABLE, models.TABLE_PARAMS, PROMPTS, [[1, V], [2, -100]], TopK(50))
+    assert np.isneginf(seen.logprobs[:, 1]).all() and np.isneginf(seen.model_logprobs[:, 1]).all()
+    assert np.isfinite(seen.model_logprobs[:, 0]).all()
+
+
+@transform(kind="order")
+class Likeliest(Transform):
+    """A filter that is written against an array."""
+
+    def __call__(self, logits, state=None, hidden=None):
+        return jnp.where(logits == jnp.max(logits), logits, -jnp.inf)
+
+
+@transform(kind="token")
+class Ban(Transform):
+    """Never draws one token."""
+
+    token: int = field()
+
+    def __call__(self, logits, state=None, hidden=None):
+        return logits.at[self.token].set(-jnp.inf)
+
+
+@pytest.mark.parametrize("filter", [TopK(1), Likeliest(), Temperature(0)], ids=repr)
+def test_support_takes_the_place_of_every_kind_of_filter(filter):
+    got = generate(
+        KEY,
+        models.TABLE,
+        models.TABLE_PARAMS,
+        PROMPTS,
+        filter,
+        max_new_tokens=6,
+        record=(("support", 3),),
+    )
+    moved = models.TABLE_PARAMS + 3 * jax.random.normal(KEY, (V, V))
+    # Banning what the moved model likes best empties the filtered row, not the recorded one.
+    best = int(jnp.argmax(moved[4] + 0.5 * moved[2]))
+    for sampler in (filter, chain(filter, Ban(best))):
+        seen = score(models.TABLE, moved, PROMPTS, got.tokens, sampler, support=got.support)
+        drawn = np.asarray(got.tokens) != best if sampler is not filter else True
+        np.testing.assert_array_equal(np.where(drawn, seen.logprobs, 0), 0)
+
+
+@transform(kind="token")
+class Budgeted(Transform):
+    """A row's logits depend on how much it may write."""
+
+    def init(self, key, prompt):
+        return prompt.budget, prompt.tokens.shape[0]
+
+    def __call__(self, logits, state=None, hidden=None):
+        return logits / (1.0 + 0.1 * state[0] + 0.01 * state[1])
+
+
+def test_score_sees_the_room_that_generate_saw():
+    room = dict(max_length=12, budget=np.array([5, 9]), lengths=LENGTHS, record=("logprobs",))
+    got = generate(
+        KEY, models.TABLE, models.TABLE_PARAMS, PROMPTS, Budgeted(), max_new_tokens=4, **room
+    )
+    for pad in (0, 3):
+        tokens = np.pad(got.tokens, ((0, 0), (0, pad)))
+        seen = score(models.TABLE, models.TABLE_PARAMS, PROMPTS, tokens, Budgeted(), **room)
+        np.testing.assert_allclose(seen.logprobs[:, :4], got.logprobs, atol=1e-5)
+
+
+def test_strict_promotion_and_wide_types():
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        for wide in (False, True):
+            with jax.enable_x64(wide):
+                got = generate(
+                    KEY,
+                    models.TABLE,
+                    models.TABLE_PARAMS,
+                    PROMPTS,
+                    SAMPLERS["stateful"],
+                    max_new_tokens=4,
+                    lengths=LENGTHS,
+                    eos=7,
+                    record=RECORD,
+                )
+                seen = score(
+                    models.TABLE,
+                    models.TABLE_PARAMS,
+                    PROMPTS,
+                    got.tokens,
+                    SAMPLERS["stateful"],
+                    lengths=LENGTHS,
+                    token_lengths=got.lengths,
+                )
+                assert got.tokens.dtype == jnp.int32 and seen.logprobs.dtype == jnp.float32
+                np.testing.assert_allclose(seen.logprobs, got.logprobs, atol=1e-5)

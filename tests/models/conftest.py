@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
+
 from jaxsample_models import TransformerConfig, init
 
 TINY = TransformerConfig(

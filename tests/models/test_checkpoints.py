@@ -8,8 +8,9 @@ import sys
 import jax
 import numpy as np
 import pytest
-from jaxsample_models import CheckpointError, RopeScaling, embedded, init, load, save
 from safetensors.numpy import load_file, save_file
+
+from jaxsample_models import CheckpointError, RopeScaling, embedded, init, load, save
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def main():
     import jax.numpy as jnp
     import numpy as np
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
     from jaxsample_models import TransformerConfig, as_model, init
 
     mesh = Mesh(np.array(jax.devices()).reshape(2, 2), ("data", "model"))

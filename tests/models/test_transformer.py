@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
 from jaxsample_models import TransformerConfig, as_model, bind, init, shapes
 
 from .conftest import TINY

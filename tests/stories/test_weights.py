@@ -1,6 +1,6 @@
 """The shipped weights still tell stories: a smaller sample of what their card says.
 
-The targets are the card's: KL at most .01 nats a token, facts right 98.5% of the time, 80% of
+The targets: KL at most .01 nats a token, facts right 98.5% of the time, 80% of
 stories accepted at temperature 1 and 92% at .7. A sample may miss by three standard errors.
 """
 

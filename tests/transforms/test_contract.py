@@ -231,3 +231,51 @@ def test_stack_makes_a_sampler_with_a_setting_per_row():
 def test_stack_of_different_structures_raises(samplers):
     with pytest.raises(ValueError):
         stack(samplers)
+
+
+def test_a_subclass_that_writes_the_other_pair_has_one_meaning():
+    @transform(kind="order")
+    class Off(TopP):
+        def __call__(self, logits, state=None, hidden=None):
+            return logits
+
+    row = jnp.array([0.0, 3.0, 1.0])
+    np.testing.assert_array_equal(Off(0.1)(row), row)
+    np.testing.assert_array_equal(chain(Off(0.1))(row), row)
+
+    @transform(kind="order")
+    class Again(Off):
+        def on(self, row, state=None, hidden=None):
+            return row.keep(row.max)
+
+    np.testing.assert_array_equal(Again(0.1)(row), [-jnp.inf, 3.0, -jnp.inf])
+    np.testing.assert_array_equal(chain(Again(0.1))(row), [-jnp.inf, 3.0, -jnp.inf])
+
+
+def _infinite(logits):
+    return logits.at[1].set(jnp.inf)
+
+
+def _empty(logits):
+    return jnp.full_like(logits, -jnp.inf)
+
+
+@pytest.mark.parametrize("fn", [_infinite, _empty])
+def test_one_transform_and_a_chain_of_it_agree_on_odd_rows(fn):
+    row = jnp.array([0.0, 3.0, 1.0])
+    np.testing.assert_array_equal(Function(fn)(row), chain(fn)(row))
+
+
+def test_static_fields_are_checked_too():
+    @transform
+    class Gram(Transform):
+        n: int = field(static=True, low=1)
+
+    with pytest.raises(ValueError, match=r"Gram: n must be a whole number in \[1, "):
+        Gram(0)
+    with pytest.raises(ValueError, match="static and must be hashable"):
+        Gram([1])
+    with pytest.raises(ValueError, match="k must be a whole number"):
+        TopK(True)
+    with pytest.raises(ValueError, match="decorates a subclass of Transform"):
+        transform("order")

@@ -62,6 +62,7 @@ hand for any prefix. It is meant for testing and studying decoding, not for pros
 
 ```python
 import jaxsample_models
+
 model, params, tokenizer, config, generation_config = jaxsample_models.embedded()
 ```
 
@@ -105,8 +106,8 @@ tokens:
 def _scores(scores: dict[str, Score], stories: int) -> str:
     head = "| slot | share | KL(truth, model) | standard error | accuracy | entropy | stray mass |"
     rows = [
-        f"| {kind} | {s.share:.1%} | {s.kl:.5f} | {s.error:.5f} | {s.accuracy:.2%} "
-        f"| {s.entropy:.3f} | {s.stray:.5f} |"
+        f"| {kind} | {s.share:.1%} | {s.kl:.6f} | {s.error:.6f} | {s.accuracy:.3%} "
+        f"| {s.entropy:.3f} | {s.stray:.6f} |"
         for kind, s in scores.items()
     ]
     table = "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
@@ -123,7 +124,7 @@ to tokens the truth rules out.
 def _told(told: dict[float, Told]) -> str:
     head = f"| temperature | stories | accepted | standard error | {' | '.join(KINDS)} |"
     rows = [
-        f"| {t} | {x.count} | {x.share:.1%} | {x.error:.1%} "
+        f"| {t} | {x.count} | {x.share:.2%} | {x.error:.2%} "
         f"| {' | '.join(str(x.failures[kind]) for kind in KINDS)} |"
         for t, x in told.items()
     ]

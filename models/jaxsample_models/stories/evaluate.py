@@ -47,7 +47,8 @@ class Told(NamedTuple):
 
     Attributes:
         share: accepted by the grammar.
-        error: standard error of `share`.
+        error: standard error of `share`, one more success and one more failure assumed, so that it
+            is not 0 where all were accepted.
         count: stories sampled.
         failures: by kind of slot, how many stories first failed there.
     """
@@ -151,4 +152,5 @@ def judge(stories: list[list[int]]) -> Told:
             failures["template" if grammar.is_end(state) else grammar.kind(state)] += 1
     count = len(stories)
     share = 1 - sum(failures.values()) / count
-    return Told(share, float(np.sqrt(share * (1 - share) / count)), count, failures)
+    guess = (share * count + 1) / (count + 2)
+    return Told(share, float(np.sqrt(guess * (1 - guess) / count)), count, failures)
