@@ -11,7 +11,7 @@ from jax.custom_batching import custom_vmap
 
 from jaxsample.decode.tiers import DENSE, SHORT, by_tiers
 from jaxsample.kernels.draw import draw_blocks, draw_clean
-from jaxsample.kernels.noise import as_key
+from jaxsample.kernels.noise import one_key
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.plan import through_window
 from jaxsample.transforms.row import Row
@@ -48,7 +48,7 @@ def sample(
     state = sampler.init(None, None) if state is None else state
     # A token has no derivative; without this, loops below would be asked for one.
     args = jax.tree.map(_stopped, (logits, sampler, state, hidden))
-    return _sample(as_key(key), *args)
+    return _sample(one_key(key), *args)
 
 
 def _stopped(x):

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxsample.kernels.noise import as_key, gumbel
+from jaxsample.kernels.noise import gumbel, one_key
 from jaxsample.kernels.tree import BLOCK, block_sums, blocks
 from jaxsample.kernels.validity import clamp_below, clean
 
@@ -31,10 +31,7 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
     >>> draw(jax.random.key(0), jnp.array([-jnp.inf, 0.0, -jnp.inf]))
     Array(1, dtype=int32)
     """
-    key = as_key(key)
-    if key.ndim:
-        raise ValueError(f"draw takes one key, got {list(key.shape)}; use jax.vmap for a batch")
-    return draw_clean(key, *clean(logits))
+    return draw_clean(one_key(key), *clean(logits))
 
 
 def draw_clean(key: jax.Array, values: jax.Array, valid: jax.Array) -> jax.Array:

@@ -30,6 +30,14 @@ def as_key(key: jax.Array) -> jax.Array:
     return folded
 
 
+def one_key(key: jax.Array) -> jax.Array:
+    """Make one PRNG key a typed threefry key; ValueError for a batch of them."""
+    key = as_key(key)
+    if key.ndim:
+        raise ValueError(f"one key is needed, got {list(key.shape)}; use jax.vmap for a batch")
+    return key
+
+
 def fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
     """Fold an integer, or one integer per key, into a batch of threefry keys."""
     data = jnp.broadcast_to(jnp.asarray(data).astype(jnp.uint32), key.shape)
