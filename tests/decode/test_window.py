@@ -1,0 +1,190 @@
+"""The window is exact: the same tokens, answers and records as the whole row, bit for bit."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample import (
+    EntropyTemperature,
+    MinP,
+    Model,
+    ModelOutput,
+    Temperature,
+    TopK,
+    TopP,
+    chain,
+    draw,
+    generate,
+    sample,
+    stack,
+)
+from jaxsample.kernels.tree import BLOCK
+from jaxsample.kernels.window import WIDTH
+from jaxsample.transforms.row import Row
+from jaxsample.transforms.window import Window
+from tests import toys
+
+V = BLOCK * WIDTH + 391  # seven blocks more than the window holds, the last one not full
+
+
+def _inputs():
+    rng = np.random.default_rng(0)
+    flat = rng.standard_normal(V)
+    peaked = rng.permutation(-1.5 * np.log(np.arange(1, V + 1))) + 0.3 * flat
+    third = np.arange(V) % (V // 10) == 3
+    return {
+        "peaked": peaked,
+        "flat": flat,
+        "ties": np.asarray(jnp.asarray(peaked, jnp.bfloat16), np.float32),
+        "constant": np.zeros(V),
+        "nine tenths masked": np.where(rng.random(V) < 0.9, -np.inf, flat),
+        "ten left": np.where(third, flat, -np.inf),
+        "peaked in one block": np.where(np.arange(V) < 40, 20.0 + flat, flat),
+        "nan": np.where(np.arange(V) == 7, np.nan, flat),
+        "empty": np.full(V, -np.inf),
+        "+inf": np.where(np.arange(V) % 999 == 7, np.inf, flat),
+    }
+
+
+INPUTS = {name: np.float32(row) for name, row in _inputs().items()}
+ROWS = np.stack([row for row in INPUTS.values() for _ in range(2)])
+KEYS = jax.random.split(jax.random.key(1), len(ROWS))
+P = (0.0, 1e-7, 0.9, 0.999999, 1.0)
+K = (1, 50, 64, 65, V + 1)
+# One structure each, so that all of its settings share a compilation.
+SAMPLERS = {
+    "top-k, top-p": [chain(TopK(k), TopP(0.9)) for k in K],
+    "top-p": [TopP(p) for p in P],
+    "temperature, min-p": [chain(Temperature(t), MinP(0.05)) for t in (0, 0.8, 50.0)],
+    "edt, top-p": [chain(EntropyTemperature(1, t), TopP(0.9)) for t in (-0.5, 0, 0.5)],
+    "top-p, top-k": [chain(TopP(p), TopK(50)) for p in P],
+    "min-p, top-p": [chain(MinP(m), TopP(0.5)) for m in (0, 0.1)],
+    "a function first": [chain(jnp.negative, TopK(64), TopP(0.5))],
+    "counts first": [chain(Temperature(0.7), toys.halve, TopK(40), MinP(0.2))],
+    "filters between temperatures": [
+        chain(MinP(0.01), Temperature(1.5), TopK(40), Temperature(0.5), MinP(0.2))
+    ],
+    "no filter": [chain(Temperature(0.7))],
+}
+
+
+@jax.jit
+def both(keys, rows, sampler):
+    dense = jax.vmap(lambda key, row: draw(key, sampler(row)))(keys, rows)
+    return dense, jax.vmap(sample, in_axes=(0, 0, None))(keys, rows, sampler)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_sample_is_the_draw_from_the_whole_row(name):
+    for sampler in SAMPLERS[name]:
+        dense, fast = both(KEYS, ROWS, sampler)
+        np.testing.assert_array_equal(fast, dense, err_msg=repr(sampler))
+
+
+def test_one_row_and_mixed_rows():
+    settings = [chain(TopK(k), TopP(p)) for k in (1, 50, V) for p in (0.5, 1.0)]
+    keys, rows = KEYS[:6], ROWS[2:8]
+    mixed = jax.jit(jax.vmap(sample))(keys, rows, stack(settings))
+    for i, sampler in enumerate(settings):
+        assert mixed[i] == draw(keys[i], sampler(rows[i])) == sample(keys[i], rows[i], sampler)
+
+
+@jax.jit
+def answers(values, share, k, floor):
+    """What the row and its window say of the same questions, before and after a filter."""
+
+    def ask(row):
+        yield row.max, row.kth(k), row.value_at(jnp.exp, share), row.sum(jnp.exp), row.count
+        yield row.value_at(lambda d: -d * jnp.exp(d), share), row.largest(20), row.value(5)
+
+    def said(row):
+        row = row.divide(0.7)
+        kept = row.keep(row.max - floor)
+        return [a for r in (row, kept, kept.divide(1.3)) for some in ask(r) for a in some]
+
+    whole = Row.of(values)
+    return said(whole), [said(Window.of(whole, short)) for short in (False, True)]
+
+
+@pytest.mark.parametrize("name", ["peaked", "flat", "ties", "constant", "peaked in one block"])
+def test_a_window_answers_exactly_or_with_nan(name):
+    values = INPUTS[name]
+    order = np.sort(values)[::-1].astype(np.float64) / 0.7
+    masses = np.cumsum(np.exp(order - order[0]))
+    # Shares at the cumulative masses themselves, where sums in another order part ways.
+    edges = [masses[i] / masses[-1] for i in (3, 40, 63)]
+    known = 0
+    for share, k in zip([*edges, 0.0, 1.0], K, strict=True):
+        for floor in (0.5, 3.0):
+            whole, windows = answers(values, np.float32(share), k, np.float32(floor))
+            for window in windows:
+                for mine, theirs in zip(window, whole, strict=True):
+                    mine, theirs = (np.asarray(x, np.float32) for x in (mine, theirs))
+                    knows = ~np.isnan(mine)
+                    known += knows.sum()
+                    # Where comparisons flush subnormals, bisection may stop at one beside 0.
+                    mine, theirs = (np.where(np.abs(x) < 2e-38, 0, x) for x in (mine, theirs))
+                    np.testing.assert_array_equal(mine[knows], theirs[knows])
+    assert known > 600  # and it does know most of them
+
+
+def _apply(params, tokens, positions, cache):
+    return ModelOutput(params[tokens % 64], None, cache)
+
+
+MODEL = Model(lambda batch, length: jnp.zeros((batch, 1)), _apply)
+TABLE = np.stack(
+    [INPUTS[n] * s for s in (1, 3) for n in ("peaked", "flat", "ties", "ten left")] * 8
+)
+RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", 70), ("top", 3))
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        chain(Temperature(0.9), TopK(50), TopP(0.9)),
+        chain(EntropyTemperature(1.0, 0.2), toys.Nucleus(0.9, 0.97)),
+        chain(toys.Counts(0.5), MinP(0.1)),
+        toys.Probe(),
+    ],
+    ids=["filters", "stateful order", "stateful token", "no filter"],
+)
+def test_generate_through_windows_equals_generate_through_rows(sampler, monkeypatch):
+    def run():
+        prompts = np.array([[3], [9], [17], [20], [33]])
+        got = generate(
+            jax.random.key(2), MODEL, TABLE, prompts, sampler, max_new_tokens=8, record=RECORD
+        )
+        return got._replace(decoding=got.decoding.state)
+
+    fast = run()
+    monkeypatch.setattr(Window, "of", lambda row, short: None)
+    jax.clear_caches()
+    dense = run()
+    for name in ("tokens", "kept", "support", "lengths"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(fast, name), getattr(dense, name))
+    # The order of sums is fixed, but two programs may round exp in the last place.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), fast, dense)
+
+
+def test_gradients_are_those_of_the_whole_row():
+    def loss(t, p):
+        got = generate(
+            jax.random.key(2),
+            MODEL,
+            TABLE,
+            np.array([[3], [9]]),
+            chain(Temperature(t), TopK(50), TopP(p)),
+            max_new_tokens=3,
+            early_stop=False,
+        )
+        return jnp.mean(got.logprobs)
+
+    slope, zero = jax.grad(loss, argnums=(0, 1))(0.8, 0.9)
+    h = 1e-2
+    # Central differences, error of order h**2; the tokens stay the same under so small a change.
+    np.testing.assert_allclose(
+        slope, (loss(0.8 + h, 0.9) - loss(0.8 - h, 0.9)) / (2 * h), rtol=1e-2
+    )
+    assert zero == 0
