@@ -182,7 +182,7 @@ def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
 
 def _any_nan(tree):
     floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return functools.reduce(jnp.logical_or, [jnp.any(jnp.isnan(x)) for x in floats], False)
+    return functools.reduce(jnp.logical_or, map(jnp.any, map(jnp.isnan, floats)), jnp.bool_(False))
 
 
 def _stopped(recent, stop):
