@@ -25,7 +25,8 @@ def through_window(
         short: see `Window`.
     """
     many = isinstance(sampler, Chain)
-    members, states = (tuple(sampler), state) if many else ((sampler,), (state,))
+    members: Any = tuple(sampler) if many else (sampler,)  # type: ignore[arg-type]
+    states = state if many else (state,)
     start = len(members)
     while start and _reads_a_row(members[start - 1]):
         start -= 1
@@ -33,11 +34,11 @@ def through_window(
     for t, s in zip(members[:start], states[:start], strict=True):
         row, seen = t.through(row, s, hidden)
         received.append(seen)
-    window = Window.of(row, short) if start < len(members) else None
+    window: Any = Window.of(row, short) if start < len(members) else None
     if window is None:
         return None
     for t, s in zip(members[start:], states[start:], strict=True):
-        window, seen = t.through(window, s, hidden)  # type: ignore[arg-type,assignment]
+        window, seen = t.through(window, s, hidden)
         received.append(seen)
     if not window.filtered:
         return None

@@ -100,8 +100,8 @@ class Window:
         if self.tail:
             return self.whole.sum(*terms)
         sums = (window_sum(self._weights(term), self.ids, self._blocks) for term in terms)
-        known = tuple(jnp.where(self.inside, s, jnp.nan) for s in sums)
-        return known if len(known) > 1 else known[0]
+        known = [jnp.where(self.inside, s, jnp.nan) for s in sums]
+        return tuple(known) if len(known) > 1 else known[0]
 
     def kth(self, k: Number) -> jax.Array:
         """As `Row.kth`."""
