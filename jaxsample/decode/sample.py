@@ -9,11 +9,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-from jaxsample.decode.tiers import DENSE, SHORT, by_tiers
-from jaxsample.kernels.draw import draw_blocks, draw_clean
+from jaxsample.decode.tiers import by_tiers, draw_through
 from jaxsample.kernels.noise import one_key
 from jaxsample.transforms.base import Transform
-from jaxsample.transforms.plan import through_window
 from jaxsample.transforms.row import Row
 
 
@@ -71,13 +69,5 @@ def _(size, batched, *args):
 
 
 def _draw_row(tier, key, logits, sampler, state, hidden):
-    row = Row.of(logits)
-    found = None
-    if tier != DENSE:
-        found = through_window(sampler, row, state, hidden, short=tier == SHORT)
-    if found is None:
-        row = sampler.on(row, state, hidden)
-        return draw_clean(key, row.values, row.valid), None
-    window, _ = found
-    token = draw_blocks(key, window.values, window.ids, window.valid)
-    return token, (window.exact & window.inside) | ~window.valid
+    drawn = draw_through(tier, key, Row.of(logits), sampler, state, hidden)
+    return drawn.token, drawn.exact, drawn.longer

@@ -15,6 +15,7 @@ from jaxsample.decode import rows
 from jaxsample.decode.model import Model
 from jaxsample.decode.prefill import check_prompts, next_logits, rebuilds
 from jaxsample.decode.records import Support, Top, check_record, observe
+from jaxsample.kernels.tree import block_maxima
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.prompt import Prompt
 from jaxsample.transforms.row import Row
@@ -203,7 +204,8 @@ def _replay(final, unfiltered, support):
     member = jnp.zeros(unfiltered.size, bool).at[ids].set(True, mode="drop")
     values = jnp.where(member, unfiltered.values, -jnp.inf)
     valid = jnp.where(support.larger, final.valid, unfiltered.valid)
-    return Row(jnp.where(support.larger, final.values, values), valid)
+    values = jnp.where(support.larger, final.values, values)
+    return Row(values, block_maxima(values), valid)
 
 
 def _join(prompts, tokens, lengths, ends):

@@ -13,10 +13,8 @@ from jaxsample.decode import rows
 from jaxsample.decode.model import Model
 from jaxsample.decode.prefill import Decoding, last_output, next_logits
 from jaxsample.decode.records import Support, Top, check_record, observe
-from jaxsample.decode.tiers import DENSE, SHORT, by_tiers
-from jaxsample.kernels.draw import draw_blocks, draw_clean
+from jaxsample.decode.tiers import DENSE, by_tiers, draw_through
 from jaxsample.transforms.base import Transform
-from jaxsample.transforms.plan import through_window
 from jaxsample.transforms.row import Row
 
 
@@ -160,24 +158,17 @@ def _(record, axes, primals, tangents):
 
 def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
     raw = Row.of(logits)
-    found = None
-    if tier != DENSE:
-        found = through_window(sampler, raw, state, hidden, short=tier == SHORT)
-    if found is None:
-        final, received = sampler.through(raw, state, hidden)
-        token, exact = draw_clean(key, final.values, final.valid), None
-    else:
-        window, received = found
-        token = draw_blocks(key, window.values, window.ids, window.valid)
-        final, exact = window.closed, window.exact & window.inside
+    drawn = draw_through(tier, key, raw, sampler, state, hidden)
+    token, final, received, exact, longer = drawn
     moved = sampler.settle(received, state, jnp.maximum(token, 0), hidden)
     if exact is not None:  # what a window does not know is NaN, in a state as anywhere
-        exact = (exact & ~_any_nan(moved)) | ~final.valid
+        exact &= ~_any_nan(moved) | ~final.valid
+        longer = None if longer is None else ~exact
     state = jax.tree.map(lambda new, old: jnp.where(live & (token >= 0), new, old), moved, state)
     seen = jax.tree.map(
         lambda x: jnp.where(live, x, jnp.zeros_like(x)), observe(record, raw, final, token)
     )
-    return (token, state, seen), exact
+    return (token, state, seen), exact, longer
 
 
 def _any_nan(tree):

@@ -4,21 +4,62 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels.draw import draw_blocks, draw_clean
+from jaxsample.kernels.validity import Clean
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.plan import through_window
+from jaxsample.transforms.row import Row
+from jaxsample.transforms.window import Window
+
 SHORT, LONG, DENSE = "short", "long", "dense"
+
+
+class Drawn(NamedTuple):
+    """A token drawn from one row.
+
+    Attributes:
+        token: int32.
+        final: the row the token was drawn from.
+        received: what `sampler.settle` needs.
+        exact: whether all of these are those of the dense tier; None if this is it.
+        longer: whether the long window is worth a try; None if it never is.
+    """
+
+    token: jax.Array
+    final: Row | Window
+    received: Any
+    exact: jax.Array | None
+    longer: jax.Array | None
+
+
+def draw_through(
+    tier: str, key: jax.Array, row: Row, sampler: Transform, state: Any, hidden: jax.Array | None
+) -> Drawn:
+    """Draw from one row through a sampler, on a window where the tier and the sampler allow it."""
+    found = None
+    if tier != DENSE:
+        found = through_window(sampler, row, state, hidden, short=tier == SHORT)
+    if found is None:
+        final, received = sampler.through(row, state, hidden)
+        token = draw_clean(key, Clean(final.values, final.tops, final.valid))
+        return Drawn(token, final, received, None, None)
+    window, received, goes_on = found
+    token = draw_blocks(key, window.values - window.max, window.ids, window.valid)
+    exact = (window.exact & window.inside) | ~window.valid
+    return Drawn(token, window.closed, received, exact, ~exact if goes_on else None)
 
 
 def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
     """Return `draw(DENSE, *row)` for every row of `args`, computed faster where that is exact.
 
     Args:
-        draw: `(tier, *row) -> (outputs, exact)`; `exact` is None if the tier was run densely, and
-            else a scalar bool that says whether the outputs are those of the dense tier.
+        draw: `(tier, *row) -> (outputs, exact, longer)`, the last two as in `Drawn`.
         axes: of the arguments, as for `jax.vmap`.
         args: at least one of them carries rows.
 
@@ -29,15 +70,16 @@ def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
     def run(tier):
         return jax.vmap(functools.partial(draw, tier), in_axes=axes)(*args)
 
-    outputs, exact = run(SHORT)
+    outputs, exact, longer = run(SHORT)
     if exact is None:
         return outputs
 
-    def longer():
-        again, fine = run(LONG)
+    def try_long():
+        again, fine, _ = run(LONG)
         return _choose(exact, outputs, again), exact | fine
 
-    outputs, exact = lax.cond(jnp.all(exact), lambda: (outputs, exact), longer)
+    if longer is not None:
+        outputs, exact = lax.cond(jnp.any(longer), try_long, lambda: (outputs, exact))
     if exact.shape[0] == 1:  # in a loop, a row that does not change would be hoisted and always run
         return lax.cond(exact[0], lambda: outputs, lambda: run(DENSE)[0])
 

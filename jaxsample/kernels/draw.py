@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.kernels.noise import gumbel, one_key
-from jaxsample.kernels.tree import BLOCK, block_sums, blocks
-from jaxsample.kernels.validity import clamp_below, clean
+from jaxsample.kernels.tree import BLOCK, block_sums, blocks, largest
+from jaxsample.kernels.validity import Clean, clamp_below, clean
 
 
 def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
@@ -31,25 +31,33 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
     >>> draw(jax.random.key(0), jnp.array([-jnp.inf, 0.0, -jnp.inf]))
     Array(1, dtype=int32)
     """
-    return draw_clean(one_key(key), *clean(logits))
+    return draw_clean(one_key(key), clean(logits))
 
 
-def draw_clean(key: jax.Array, values: jax.Array, valid: jax.Array) -> jax.Array:
+def draw_clean(key: jax.Array, row: Clean) -> jax.Array:
     """Draw from a row that is `clean` already, under one threefry key."""
-    rows = blocks(values, -jnp.inf)
-    return draw_blocks(key, rows, jnp.arange(rows.shape[0]), valid)
+    top = largest(row.tops)
+    below = jnp.where(row.values > -jnp.inf, clamp_below(row.values, top), -jnp.inf)
+    rows = blocks(below, -jnp.inf)
+    return draw_blocks(key, rows, jnp.arange(rows.shape[0]), row.valid)
 
 
-def draw_blocks(key: jax.Array, values: jax.Array, ids: jax.Array, valid: jax.Array) -> jax.Array:
-    """Draw from blocks `[K, BLOCK]` of a row, `ids` `[K]` ascending, that hold all kept tokens."""
-    kept = values > -jnp.inf
-    log_weights = clamp_below(values)
-    masses = block_sums(jnp.where(kept, jnp.exp(log_weights), 0.0))
+def draw_blocks(key: jax.Array, below: jax.Array, ids: jax.Array, valid: jax.Array) -> jax.Array:
+    """Draw from blocks `[K, BLOCK]` of a row, `ids` `[K]` ascending, that hold all kept tokens.
+
+    `below` are log-weights: values less the largest of them.
+    """
+    masses = block_sums(jnp.exp(below))
     ids = ids.astype(jnp.uint32)
     scores = jnp.log(jnp.where(masses > 0, masses, 1.0)) + gumbel(key, 1, ids)
-    block = jnp.argmax(jnp.where(masses > 0, scores, -jnp.inf))
+    block = _first_max(jnp.where(masses > 0, scores, -jnp.inf))
 
     tokens = ids[block] * BLOCK + jnp.arange(BLOCK, dtype=jnp.uint32)
-    scores = log_weights[block] + gumbel(key, 0, tokens)
-    token = tokens[jnp.argmax(jnp.where(kept[block], scores, -jnp.inf))]
+    token = tokens[_first_max(below[block] + gumbel(key, 0, tokens))]
     return jnp.where(valid, token.astype(jnp.int32), -1)
+
+
+def _first_max(scores):
+    # Not argmax, into whose loop, one by one, XLA on the CPU pulls the noise.
+    places = jnp.arange(scores.shape[0], dtype=jnp.int32)
+    return jnp.min(jnp.where(scores == jnp.max(scores), places, scores.shape[0] - 1))

@@ -1,51 +1,17 @@
-"""The blocks that hold a row's largest values: exact, and found without sorting the row."""
+"""Sums and thresholds of a whole row from the few blocks that hold its largest values."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels.threshold import smallest_value
-from jaxsample.kernels.tree import block_sums, blocks, pair_sums
+from jaxsample.kernels.ranked import settled
+from jaxsample.kernels.tree import block_sums, pair_sums
 
-WIDTH = 64  # how many of the largest values are certain to be inside
-
-
-class Blocks(NamedTuple):
-    """Some whole blocks of a row.
-
-    Attributes:
-        values: `[K, BLOCK]`, -inf past the end of the row.
-        ids: `[K]` int32, which blocks, ascending.
-        edge: the largest value outside of them, -inf if there is none.
-    """
-
-    values: jax.Array
-    ids: jax.Array
-    edge: jax.Array
-
-
-def largest_blocks(values: jax.Array) -> Blocks | None:
-    """Return the `WIDTH` blocks of a row `[V]` with the largest maxima; None if it has no more.
-
-    Fewer than k blocks have a maximum above the k-th largest value, so the `WIDTH` largest values,
-    and every value above `edge`, lie in these blocks.
-    """
-    rows = blocks(values, -jnp.inf)
-    if rows.shape[0] <= WIDTH:
-        return None
-    # The barrier keeps XLA on the CPU from turning a top-k whose output is sliced into a sort.
-    maxima, ids = lax.optimization_barrier(lax.top_k(jnp.max(rows, axis=1), WIDTH + 1))
-    ids = jnp.sort(ids[:WIDTH])
-    return Blocks(rows[ids], ids, maxima[WIDTH])
-
-
-def sorted_values(values: jax.Array) -> jax.Array:
-    """Return the `WIDTH` largest of the values `[K, BLOCK]`, descending."""
-    return lax.optimization_barrier(lax.top_k(values.reshape(-1), WIDTH)[0])
+SLACK = 1e-3  # two orders of adding n terms >= 0 part by less than n * 2**-24; here n <= 4096
 
 
 def window_sum(terms: jax.Array, ids: jax.Array, count: int) -> jax.Array:
@@ -61,37 +27,38 @@ def value_at_window_mass(
     weights: jax.Array,
     ids: jax.Array,
     count: int,
-    mass: jax.Array,
+    ranked: jax.Array,
+    ranked_weights: jax.Array,
     edge: jax.Array,
+    mass: jax.Array,
+    exact_mass: Callable[[jax.Array], jax.Array],
 ) -> jax.Array:
     """Return what `value_at_mass` says of the whole row, or NaN where the window does not know.
 
-    A guess by a running sum over the largest values is moved until the sums in the row's own order
-    confirm it: less than `mass` above it, no less above the next value.
+    Sums over the largest values decide where no order of adding could decide otherwise; elsewhere
+    they are a guess, moved until the sums in the row's own order confirm it.
 
     Args:
         values, weights: `[K, BLOCK]`, blocks `ids` out of `count`.
-        mass: as for `value_at_mass`.
+        ranked: the largest of the values, descending.
+        ranked_weights: their weights.
         edge: the largest value outside, -inf if nothing is kept there.
+        mass: as for `value_at_mass`, its sum in any order.
+        exact_mass: returns it, given `weights`, with its sum in the row's own order.
     """
-    ranked, at = lax.optimization_barrier(lax.top_k(values.reshape(-1), WIDTH))
+
+    def hold(t, u):
+        # The barrier keeps XLA from taking what does not change out of a loop that seldom runs.
+        t, u, weighed = lax.optimization_barrier((t, u, weights))
+        over = jnp.where(values > t, weighed, 0.0), jnp.where(values > u, weighed, 0.0)
+        sums, exact = window_sum(lax.complex(*over), ids, count), exact_mass(weighed)
+        return sums.real < exact, sums.imag < exact
+
     ranked = jnp.maximum(ranked, edge)
-    sums = jnp.cumsum(weights.reshape(-1)[at])
-    last = WIDTH - 1
-
-    def qualifies(j):
-        above = jnp.where(values > ranked[j], weights, 0.0)
-        return window_sum(above, ids, count) < mass
-
-    def move(state):
-        j, _ = state
-        here, below = qualifies(j), qualifies(jnp.minimum(j + 1, last))
-        up, down = ~here & (j > 0), here & below & (j < last)
-        return jnp.where(up, j - 1, jnp.where(down, j + 1, j)), ~(up | down)
-
-    start = jnp.clip(jnp.sum(sums < mass), 0, last)
-    j, _ = lax.while_loop(lambda state: ~state[1], move, (start, jnp.bool_(False)))
+    above = jnp.sum(jnp.where(ranked > ranked[:, None], ranked_weights, 0.0), axis=1)
+    less, more = above < mass * (1 - SLACK), above > mass * (1 + SLACK)
+    sure = jnp.all(less | more) | ~(mass > 0)
+    j = settled(ranked, jnp.sum(above < mass) - 1, hold, sure)
     value = ranked[j]
-    everything = jnp.where(value == -jnp.inf, smallest_value(values), jnp.nan)
-    known = (value > edge) & (j < last)
-    return jnp.where(known & ~jnp.isnan(mass), value, jnp.where(mass > 0, everything, jnp.nan))
+    known = (value == -jnp.inf) | (value > edge) & (j < ranked.shape[0] - 1)
+    return jnp.where(known & ~jnp.isnan(mass), value, jnp.nan)

@@ -14,11 +14,12 @@ from jaxsample.transforms.window import Window
 
 def through_window(
     sampler: Transform, row: Row, state: Any, hidden: jax.Array | None, short: bool
-) -> tuple[Window, Any] | None:
+) -> tuple[Window, Any, bool] | None:
     """Do what `sampler.through` does, its trailing run of order transforms on a window.
 
     What stands before the run sees the whole row. None, a fact about the sampler and the size of
-    the row alone, where a window is no use: no such run, no filter in it, or too small a row.
+    the row alone, where a window is no use: no such run, no filter in it, or too small a row. The
+    last of the three says whether `short` may make a difference: something follows a filter.
 
     Args:
         sampler, row, state, hidden: as for `Transform.through`.
@@ -37,12 +38,14 @@ def through_window(
     window: Any = Window.of(row, short) if start < len(members) else None
     if window is None:
         return None
+    goes_on = False
     for t, s in zip(members[start:], states[start:], strict=True):
+        goes_on |= window.filtered
         window, seen = t.through(window, s, hidden)
         received.append(seen)
     if not window.filtered:
         return None
-    return window, tuple(received) if many else received[0]
+    return window, tuple(received) if many else received[0], goes_on
 
 
 def _reads_a_row(t: Transform) -> bool:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.threshold import kth_value, value_at_mass
-from jaxsample.kernels.tree import tree_sum
+from jaxsample.kernels.tree import largest, tree_sum, tree_sums
 from jaxsample.kernels.validity import clamp_below, clean
 
 Number = jax.Array | float
@@ -27,12 +27,14 @@ class Row:
 
     Attributes:
         values: `[V]` float32.
+        tops: `[ceil(V / BLOCK)]`, the maximum of each block of `values`.
         valid: scalar bool; False if the row came in invalid, and it leaves as NaN.
         filters: False makes `keep` do nothing, and a temperature of 0 leave every value at 0: the
             row as it is without its filters.
     """
 
     values: jax.Array
+    tops: jax.Array
     valid: jax.Array
     filters: bool = True
 
@@ -54,7 +56,7 @@ class Row:
     @property
     def max(self) -> jax.Array:
         """The largest value."""
-        return jnp.max(self.values)
+        return largest(self.tops)
 
     @property
     def count(self) -> jax.Array:
@@ -72,20 +74,34 @@ class Row:
 
     def sum(self, *terms: Term) -> Any:
         """Sum each term over the kept tokens, in one fixed order; a tuple if there are several."""
-        sums = [tree_sum(weights) for weights in self._weights(*terms)]
+        below = clamp_below(self.values, self.max)
+        weights = [jnp.where(self.kept, term(below), 0.0) for term in terms]
+        sums: list[jax.Array] = []
+        for a, b in zip(weights[::2], weights[1::2], strict=False):
+            sums.extend(tree_sums(a, b))
+        if len(weights) % 2:
+            sums.append(tree_sum(weights[-1]))
         return tuple(sums) if len(sums) > 1 else sums[0]
 
     def kth(self, k: Number) -> jax.Array:
-        """The k-th largest value, ties counted apart; the smallest if fewer are kept."""
+        """The k-th largest value, ties counted apart; -inf if fewer are kept."""
         check_scalar(k)
-        return kth_value(lax.stop_gradient(self.values), k)
+        return kth_value(lax.stop_gradient(self.values), k, lax.stop_gradient(self.max))
 
     def value_at(self, term: Term, share: Number) -> jax.Array:
-        """The smallest value with the `term`s (>= 0) strictly above it < share of their total."""
+        """The smallest value with the `term`s (>= 0) strictly above it < share of their total.
+
+        -inf where even all of them sum to less.
+        """
         check_scalar(share)
-        (weights,) = lax.stop_gradient(self._weights(term))
-        mass = lax.stop_gradient(share) * tree_sum(weights)
-        return value_at_mass(lax.stop_gradient(self.values), weights, mass)
+        values, top, share = lax.stop_gradient((self.values, self.max, share))
+
+        def weigh(values):
+            return jnp.where(values > -jnp.inf, term(clamp_below(values, top)), 0.0)
+
+        weights = lax.stop_gradient(weigh(values))
+        total = tree_sum(weights)
+        return value_at_mass(values, weights, weigh, share * total, total, top)
 
     def largest(self, n: int) -> jax.Array:
         """The n largest values in descending order, -inf where fewer are kept."""
@@ -102,11 +118,15 @@ class Row:
     def divide(self, t: Number) -> Row:
         """Make every value (value - max) / t; t = 0 keeps the maxima alone, at 0."""
         check_scalar(t)
-        values = divided(clamp_below(self.values), t)
-        if not self.filters:
-            values = jnp.where(t > 0, values, 0.0)
-        values = jnp.where(self.kept, values, -jnp.inf)
-        return dataclasses.replace(self, values=values, valid=self.valid & ~jnp.isnan(t))
+        top = self.max
+
+        def change(values):
+            changed = divided(clamp_below(values, top), t)
+            if not self.filters:
+                changed = jnp.where(t > 0, changed, 0.0)
+            return jnp.where(values > -jnp.inf, changed, -jnp.inf)
+
+        return self._changed(change, self.valid & ~jnp.isnan(t))
 
     def keep(self, value: Number) -> Row:
         """Drop every token below `value`; the maxima always stay."""
@@ -114,20 +134,23 @@ class Row:
         if not self.filters:
             return self
         value = lax.stop_gradient(jnp.minimum(value, self.max))
-        values = jnp.where(self.values >= value, self.values, -jnp.inf)
-        return dataclasses.replace(self, values=values, valid=self.valid & ~jnp.isnan(value))
+        return self._changed(
+            lambda values: jnp.where(values >= value, values, -jnp.inf),
+            self.valid & ~jnp.isnan(value),
+        )
 
-    def _weights(self, *terms):
-        below = clamp_below(self.values)
-        return tuple(jnp.where(self.kept, term(below), 0.0) for term in terms)
+    def _changed(self, change, valid):
+        """Change every value by a monotone function, so that the maxima stay those of blocks."""
+        values, tops = change(self.values), change(self.tops)
+        return dataclasses.replace(self, values=values, tops=tops, valid=valid)
 
 
 def entropy(row: Row) -> jax.Array:
     """Entropy of a row's distribution, nats."""
-    tops, rest, s = row.sum(
-        lambda d: jnp.where(d < 0, 0.0, jnp.exp(d)),
+    rest, s, tops = row.sum(
         lambda d: jnp.where(d < 0, jnp.exp(d), 0.0),
         lambda d: jnp.exp(d) * d,
+        lambda d: jnp.where(d < 0, 0.0, 1.0),
     )
     # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
     return jnp.log1p(rest + (tops - 1.0)) - s / (tops + rest)

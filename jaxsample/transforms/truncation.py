@@ -60,7 +60,9 @@ class TopP(Transform):
     def on(self, row, state=None, hidden=None):
         del state, hidden
         # Rounded sums may reach the total before the last token; 1 is off all the same.
-        return row.keep(jnp.where(self.p >= 1, -jnp.inf, row.value_at(jnp.exp, self.p)))
+        off = self.p >= 1
+        share = jnp.where(off, 0.0, self.p)
+        return row.keep(jnp.where(off, -jnp.inf, row.value_at(jnp.exp, share)))
 
 
 @transform(kind="order")

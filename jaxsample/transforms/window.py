@@ -9,16 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels.threshold import smallest_value
+from jaxsample.kernels.ranked import WIDTH, largest_blocks, top_k
 from jaxsample.kernels.tree import BLOCK
 from jaxsample.kernels.validity import clamp_below
-from jaxsample.kernels.window import (
-    WIDTH,
-    largest_blocks,
-    sorted_values,
-    value_at_window_mass,
-    window_sum,
-)
+from jaxsample.kernels.window import value_at_window_mass, window_sum
 from jaxsample.transforms.row import Number, Row, Term, check_scalar, divided, fill
 
 
@@ -33,6 +27,7 @@ class Window:
         values: `[K, BLOCK]` float32; a dropped token is -inf.
         ids: `[K]` int32, which blocks these are, ascending.
         edge: the largest value outside of them, under the same changes.
+        best: `[WIDTH]`, the largest values, descending, under the same changes.
         whole: the row itself under the same changes; computed only where an answer needs it.
         valid: scalar bool, as `Row.valid`.
         exact: scalar bool, whether every change so far was an exact one.
@@ -46,6 +41,7 @@ class Window:
     values: jax.Array
     ids: jax.Array
     edge: jax.Array
+    best: jax.Array
     whole: Row
     valid: jax.Array
     exact: jax.Array
@@ -57,11 +53,12 @@ class Window:
     @classmethod
     def of(cls, row: Row, short: bool) -> Window | None:
         """Look at a row through its largest blocks; None if it has too few to leave any out."""
-        found = largest_blocks(row.values)
+        found = largest_blocks(row.values, row.tops)
         if found is None or not row.filters:
             return None
+        best = top_k(found.values.reshape(-1), WIDTH)[0]
         inside = found.edge == -jnp.inf
-        return cls(*found, row, row.valid, jnp.bool_(True), inside, short=short)
+        return cls(*found, best, row, row.valid, jnp.bool_(True), inside, short=short)
 
     @property
     def closed(self) -> Window:
@@ -76,7 +73,7 @@ class Window:
     @property
     def max(self) -> jax.Array:
         """As `Row.max`."""
-        return jnp.max(self.values)
+        return self.best[0]
 
     @property
     def count(self) -> jax.Array:
@@ -99,54 +96,81 @@ class Window:
         """As `Row.sum`."""
         if self.tail:
             return self.whole.sum(*terms)
-        sums = (window_sum(self._weights(term), self.ids, self._blocks) for term in terms)
+        sums = [
+            window_sum(self._weights(term, self.values), self.ids, self._blocks) for term in terms
+        ]
         known = [jnp.where(self.inside, s, jnp.nan) for s in sums]
         return tuple(known) if len(known) > 1 else known[0]
 
     def kth(self, k: Number) -> jax.Array:
         """As `Row.kth`."""
         check_scalar(k)
-        values = lax.stop_gradient(self.values)
-        ranked = sorted_values(values)
-        value = ranked[jnp.clip(k, 1, WIDTH) - 1]
-        known = (k <= WIDTH) & jnp.where(self.inside, value > -jnp.inf, value >= self.edge)
-        other = jnp.nan
-        if self.tail and not self.short:
-            other = jnp.where(k >= self.size, smallest_value(self.whole.values), other)
-        few = self.inside & (k >= jnp.sum(self.kept, dtype=jnp.int32))
-        other = jnp.where(few, smallest_value(values), other)
-        return jnp.where(known, value, lax.stop_gradient(other))
+        best = lax.stop_gradient(self.best)[jnp.clip(k, 1, WIDTH) - 1]
+        known = (k <= WIDTH) & (self.inside | (best >= self.edge))
+        few = self.inside & ((self.best[-1] == -jnp.inf) | (k > self.values.size))
+        if self.tail:
+            few |= k > self.size
+        return jnp.where(known, best, jnp.where(few, -jnp.inf, jnp.nan))
 
     def value_at(self, term: Term, share: Number) -> jax.Array:
         """As `Row.value_at`."""
         check_scalar(share)
-        weights = lax.stop_gradient(self._weights(term))
-        mass = lax.stop_gradient(share * self.sum(term))
-        edge = jnp.where(self.inside, -jnp.inf, lax.stop_gradient(self.edge))
-        values = lax.stop_gradient(self.values)
-        return value_at_window_mass(values, weights, self.ids, self._blocks, mass, edge)
+        share, values, best, edge = lax.stop_gradient((share, self.values, self.best, self.edge))
+        weights, best_weights = lax.stop_gradient(
+            (self._weights(term, values), self._weights(term, best))
+        )
+        if self.tail:
+            total = lax.stop_gradient(self.sum(term))
+            mass = share * total
+        else:
+            total = None
+            mass = share * jnp.where(self.inside, jnp.sum(weights), jnp.nan)
+
+        def exact_mass(weights):
+            return share * (window_sum(weights, self.ids, self._blocks) if total is None else total)
+
+        edge = jnp.where(self.inside, -jnp.inf, edge)
+        return value_at_window_mass(
+            values,
+            weights,
+            self.ids,
+            self._blocks,
+            best,
+            best_weights,
+            edge,
+            mass,
+            exact_mass,
+        )
 
     def largest(self, n: int) -> jax.Array:
         """As `Row.largest`; known up to the width of the window."""
-        return self.ranked(n)[0]
+        if n > WIDTH:
+            return self.ranked(n)[0]
+        best = self.best[:n]
+        return jnp.where(self.inside | (best >= self.edge), best, jnp.nan)
 
     def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
         """As `Row.ranked`."""
         count = min(n, self.values.size)
-        values, at = lax.optimization_barrier(lax.top_k(self.values.reshape(-1), count))
+        values, at = top_k(self.values.reshape(-1), count)
         values, tokens = fill(values, self.ids[at // BLOCK] * BLOCK + at % BLOCK, n)
         return jnp.where(self.inside | (values >= self.edge), values, jnp.nan), tokens
 
     def divide(self, t: Number) -> Window:
         """As `Row.divide`."""
         check_scalar(t)
-        edge = jnp.maximum(self.edge - self.max, jnp.finfo(jnp.float32).min)
-        edge = jnp.where(self.edge > -jnp.inf, divided(edge, t), -jnp.inf)
-        values = jnp.where(self.kept, divided(clamp_below(self.values), t), -jnp.inf)
+        top = self.max
+
+        def change(values):
+            changed = divided(clamp_below(values, top), t)
+            return jnp.where(values > -jnp.inf, changed, -jnp.inf)
+
+        edge = change(self.edge)
         return dataclasses.replace(
             self,
-            values=values,
+            values=change(self.values),
             edge=edge,
+            best=change(self.best),
             whole=self.whole.divide(t),
             exact=self.exact & ~jnp.isnan(t),
             inside=self.inside | (edge == -jnp.inf),
@@ -159,6 +183,7 @@ class Window:
         return dataclasses.replace(
             self,
             values=jnp.where(self.values >= value, self.values, -jnp.inf),
+            best=jnp.where(self.best >= value, self.best, -jnp.inf),
             whole=self.whole.keep(value),
             exact=self.exact & ~jnp.isnan(value),
             inside=self.inside | (value > self.edge),
@@ -170,5 +195,5 @@ class Window:
     def _blocks(self):
         return -(-self.size // BLOCK)
 
-    def _weights(self, term):
-        return jnp.where(self.kept, term(clamp_below(self.values)), 0.0)
+    def _weights(self, term, values):
+        return jnp.where(values > -jnp.inf, term(clamp_below(values, self.max)), 0.0)

@@ -19,8 +19,8 @@ from jaxsample import (
     sample,
     stack,
 )
+from jaxsample.kernels.ranked import WIDTH
 from jaxsample.kernels.tree import BLOCK
-from jaxsample.kernels.window import WIDTH
 from jaxsample.transforms.row import Row
 from jaxsample.transforms.window import Window
 from tests import toys
