@@ -1,0 +1,126 @@
+"""What compiling costs: the first token of a fresh process, and every further setting.
+
+    python benchmarks/compile.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
+        [--model 15M] [--repeats 5] [--settings 20]
+
+The first table: a process that imports jaxsample, makes weights, prefills and draws one token, with
+no compilation cache on disk; of what is compiled, jax reports tracing, lowering and XLA itself.
+The second: 100 settings of temperature, k and p given to one jitted sampler, one after another. A
+peer whose settings are constants of its program compiles for every one: `jax sort`, which is sort
+and categorical written out here and jitted that way, keras-hub, tunix. Peers get fewer settings,
+since each costs them the same. How to install them: see benchmarks/sampling.py.
+The third: generate, with 100 settings that mix int, float, numpy and jax numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from decoders import retrace
+from decoders.models import SHAPES
+from harness.progress import progress
+from harness.report import environment, heading, load, save
+from harness.worker import ROOT, WorkerError
+from peers.arms import Arms, scratch
+from peers.registry import interpreters
+
+PEERS = ("jax sort", "keras-hub", "tunix")
+BATCH, VOCABULARY = 1, 32000
+
+
+def first_token(model: str) -> dict:
+    """Run one fresh process; return its laps."""
+    environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "0"}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(path)
+    script = ROOT / "decoders" / "first_token.py"
+    done = subprocess.run(
+        [sys.executable, script, model], env=environment, stdout=subprocess.PIPE, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def settings_of(arms: Arms, folder: Path, settings: int, step) -> dict:
+    """Give setting after setting to our sampler and to each peer."""
+    path = folder / "logits.npy"
+    rng = np.random.default_rng(0)
+    np.save(path, rng.standard_normal((BATCH, VOCABULARY)).astype(np.float32))
+    step(retrace.OURS)
+    found = {retrace.OURS: retrace.sampling(path)}
+    prepares = {name: worker.prepare for name, worker in arms.workers.items()}
+    for name, prepare in (arms.local | prepares).items():
+        step(name)
+        try:
+            found[name] = retrace.peer(prepare, path, settings)
+        except WorkerError as error:
+            arms.absent[name] = str(error)
+    return found
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add(
+        "--quick",
+        action="store_true",
+        help="one fresh process of a tiny model, few settings, no generate",
+    )
+    add("--out", type=Path, help="where results.json and compile.png go")
+    add("--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer's interpreter")
+    add("--model", choices=SHAPES, help="the random Llama of the fresh process")
+    add("--repeats", type=int, help="fresh processes")
+    add("--settings", type=int, help="settings given to a peer")
+    given = parser.parse_args()
+    given.model = given.model or ("tiny" if given.quick else "15M")
+    given.repeats = given.repeats or (1 if given.quick else 5)
+    given.settings = given.settings or (4 if given.quick else 20)
+    return given
+
+
+def main():
+    given = parse()
+    before = environment()
+    print(heading(before))
+    with scratch() as folder, Arms(PEERS, interpreters(given.peer)) as arms:
+        with progress(given.repeats + 2 + len(arms.local) + len(arms.workers)) as step:
+            laps = []
+            for _ in range(given.repeats):
+                step("a fresh process")
+                laps.append(first_token(given.model))
+            found = settings_of(arms, Path(folder), given.settings, step)
+            step("generate")
+            # Two long compilations, of something the tests hold anyway.
+            generated = None if given.quick else retrace.generating()
+        for name, reason in arms.absent.items():
+            print(f"{name}: {reason}")
+        for name, versions in arms.versions.items():
+            print(f"{name}:", ", ".join(" ".join(pair) for pair in versions.items()))
+    results = {
+        "benchmark": "compile",
+        "before": before,
+        "load_after": load(),
+        "model": given.model,
+        "shape": (BATCH, VOCABULARY),
+        "peers": arms.versions,
+        "absent": arms.absent,
+        "first_token": laps,
+        "settings": found,
+        "generate": generated,
+    }
+    from decoders.show_compile import draw, tables
+
+    print(f"\n{tables(results)}\n\nload before {before['load']}, after {results['load_after']}")
+    if given.out:
+        print(f"wrote {save(given.out, results)}")
+        print(f"wrote {draw(results, given.out / 'compile.png')}")
+
+
+if __name__ == "__main__":
+    main()

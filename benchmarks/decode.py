@@ -1,0 +1,156 @@
+"""Tokens per second of generate against other decoders, and the share that is not the model.
+
+    python benchmarks/decode.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
+        [--stories260k DIR] [--models 15M,110M] [--batches 1,8,64]
+
+Each decoder gets the same float32 weights, prompts, number of steps and threads, and the settings
+T .8, top-k 50, top-p .9, no end of text. Times are of whole calls, prefill of 16 tokens included,
+compilation not. The models: random Llamas of the shapes of llama2.c's stories15M and stories110M,
+and stories260K where `--stories260k` gives its Hugging Face folder. A peer is timed on a model only
+once its greedy tokens were found equal to ours. The peers, each in its own environment:
+
+    python -m venv DIR && DIR/bin/pip install ...   and then --peer NAME=DIR/bin/python
+    transformers  pip install torch transformers      (by default looked for in this environment)
+    flax          pip install transformers==4.57.6 jax==0.10.2 flax==0.12.8 safetensors
+    llama         pip install llama-cpp-python gguf numpy          (a build of some minutes)
+
+JAXSAMPLE_PEERS, `NAME=PYTHON,NAME=PYTHON`, does the same. What is not there is skipped. llama.cpp
+reads a GGUF written here; its sequences share each decode, and have a sampler chain each.
+
+The second table compares generate with a loop of the model's own steps: see `decoders/overhead.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from decoders.fleet import CHECKED, OURS, PEERS, THREADS, Fleet, interpreters
+from decoders.models import SHAPES, copied, size_of, write
+from decoders.overhead import ARMS, QUICK_ARMS
+from decoders.overhead import measure as measure_overhead
+from harness.progress import progress
+from harness.report import environment, heading, load, save, summary
+from harness.turns import take_turns
+
+SETTINGS = {"temperature": 0.8, "top_k": 50, "top_p": 0.9}
+STORIES = "stories260K"
+
+
+def measure(opened, batch, given):
+    """Time the decoders of an opened model in turn; return a line of the first table."""
+    arms = opened.arms(batch, given.prompt, given.steps, SETTINGS)
+    times = take_turns(arms, given.rounds, given.budget, 2 if given.quick else 5)
+    opened.forget()
+    return {
+        "batch": batch,
+        "arms": {
+            name: {**summary(runs), "times_s": [float(f"{t:.4g}") for t in runs]}
+            for name, runs in times.items()
+        },
+    }
+
+
+def measure_all(given, fleet, folders):
+    """Yield what was found of each model."""
+    cases = len(folders) * len(given.batches) * 2
+    with progress(cases) as step:
+        for name, folder in folders.items():
+            config, parameters = size_of(folder)
+            opened = fleet.open(folder, config.vocab_size)
+            lines, shares = [], []
+            for batch in given.batches:
+                step(f"{name}, B = {batch}: decoders")
+                lines.append(measure(opened, batch, given))
+            for batch in given.batches:
+                step(f"{name}, B = {batch}: overhead")
+                arms = QUICK_ARMS if given.quick else ARMS
+                arms = measure_overhead(opened.ours, batch, given.steps, given.rounds, arms)
+                shares.append({"batch": batch, "arms": arms})
+            yield {
+                "name": name,
+                "parameters": parameters,
+                "vocabulary": config.vocab_size,
+                "weights": opened.said,
+                "decoders": lines,
+                "overhead": shares,
+            }
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--quick", action="store_true", help="a tiny model, few steps and rounds")
+    add("--out", type=Path, help="where results.json and decode.png go")
+    add("--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer's interpreter")
+    add("--peers", help=f"of {', '.join(PEERS)}; none for no peer")
+    add("--stories260k", type=Path, metavar="DIR", help="the Hugging Face folder of stories260K")
+    add("--models", help=f"of {', '.join(SHAPES)}; none for stories260K alone")
+    add("--batches", help="comma between")
+    add("--steps", type=int, help="new tokens of a call")
+    add("--prompt", type=int, default=CHECKED["prompt"], help="tokens of a prompt")
+    add("--rounds", type=int, help="runs of an arm, at most")
+    add("--budget", type=float, help="seconds for a line; slow arms run five times all the same")
+    given = parser.parse_args()
+
+    def chosen(text, names, otherwise):
+        parts = tuple(otherwise) if text is None else tuple(text.split(","))
+        parts = () if parts == ("none",) else parts
+        for part in parts:
+            if part not in names:
+                parser.error(f"{part!r} is not one of {', '.join(names)}")
+        return parts
+
+    given.models = chosen(given.models, SHAPES, ("tiny",) if given.quick else ("15M", "110M"))
+    given.peers = chosen(given.peers, PEERS, PEERS)
+    # The shapes of the check of the weights: quick has no program to compile for that alone.
+    batches = given.batches or (str(CHECKED["batch"]) if given.quick else "1,8,64")
+    given.batches = tuple(map(int, batches.split(",")))
+    given.steps = given.steps or (CHECKED["steps"] if given.quick else 64)
+    given.rounds = given.rounds or (3 if given.quick else 15)
+    given.budget = given.budget or (4.0 if given.quick else 120.0)
+    return given
+
+
+def main():
+    given = parse()
+    before = environment(("transformers", "torch"))
+    print(heading(before))
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Fleet(interpreters(given.peer), given.peers) as fleet,
+    ):
+        for name, reason in fleet.absent.items():
+            print(f"{name}: not installed ({reason})")
+        for name, versions in fleet.versions.items():
+            print(f"{name}:", ", ".join(" ".join(pair) for pair in versions.items()))
+        folders = {}
+        if given.stories260k and given.stories260k.is_dir():
+            folders[STORIES] = copied(given.stories260k, Path(scratch))
+        else:
+            why = "no --stories260k" if not given.stories260k else f"no folder {given.stories260k}"
+            print(f"{STORIES}: skipped ({why})")
+        folders |= {name: write(name, Path(scratch)) for name in given.models}
+        found = list(measure_all(given, fleet, folders))
+    results = {
+        "benchmark": "decode",
+        "before": before,
+        "load_after": load(),
+        "threads": THREADS,
+        "settings": {**SETTINGS, "prompt": given.prompt, "steps": given.steps},
+        "ours": OURS,
+        "peers": fleet.versions,
+        "absent": fleet.absent,
+        "models": found,
+    }
+    from decoders.show import draw, tables
+
+    print(f"\n{tables(results)}\n\nload before {before['load']}, after {results['load_after']}")
+    if given.out:
+        print(f"wrote {save(given.out, results)}")
+        print(f"wrote {draw(results, given.out / 'decode.png')}")
+
+
+if __name__ == "__main__":
+    main()

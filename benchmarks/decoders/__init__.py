@@ -1,0 +1,1 @@
+"""The decode loops that benchmarks/decode.py and compile.py compare, one file each."""

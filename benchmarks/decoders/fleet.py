@@ -1,0 +1,129 @@
+"""Every decoder that is there, and whether it decodes the same weights as we do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from harness.turns import timed
+from harness.worker import Worker, WorkerError
+
+from . import ours
+from .serving import caller, prompts_of
+
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+OURS = "jaxsample"
+# Enough rows and tokens that weights read wrongly can't pass by chance.
+CHECKED = {"batch": 4, "prompt": 16, "steps": 16}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A decoder in a process of its own: its script, and whose versions to report."""
+
+    script: str
+    packages: tuple[str, ...]
+
+
+PEERS = {
+    "transformers": Peer("torch_generate", ("transformers", "torch")),
+    "flax": Peer("flax_generate", ("transformers", "flax", "jax", "jaxlib")),
+    "llama": Peer("llama_generate", ("llama-cpp-python", "gguf")),
+}
+
+
+def interpreters(given: list[str]) -> dict[str, str]:
+    """Read NAME=PYTHON pairs, after those of JAXSAMPLE_PEERS, which names other peers too."""
+    found = {"transformers": sys.executable}
+    shared = [pair for pair in os.environ.get("JAXSAMPLE_PEERS", "").split(",") if pair]
+    for pair in [*shared, *given]:
+        name, _, python = pair.partition("=")
+        if pair in given and name not in PEERS:
+            raise SystemExit(f"--peer {pair}: {name!r} is not one of {', '.join(PEERS)}")
+        if name in PEERS and python:
+            found[name] = python
+    return found
+
+
+class Fleet(contextlib.AbstractContextManager):
+    """A worker for each peer that can be had; `absent` says of the others why not."""
+
+    def __init__(self, pythons: dict[str, str], names=tuple(PEERS)):
+        self.workers: dict[str, Worker] = {}
+        self.versions: dict[str, dict] = {}
+        self.absent: dict[str, str] = {}
+        for name in names:
+            if name not in pythons:
+                self.absent[name] = f"no --peer {name}=PYTHON"
+                continue
+            script = Path(__file__).with_name(f"{PEERS[name].script}.py")
+            with tempfile.NamedTemporaryFile(suffix=".log") as log:
+                try:
+                    worker = Worker(pythons[name], script, log=log.name)
+                    self.versions[name] = worker.versions(PEERS[name].packages)
+                except (OSError, WorkerError) as error:
+                    said = Path(log.name).read_text().strip().splitlines()
+                    self.absent[name] = said[-1] if said else str(error)
+                    continue
+            self.workers[name] = worker
+
+    def open(self, folder: Path, vocab_size: int) -> Opened:
+        """Load a model for us, and check that the peers load the same."""
+        return Opened(self, folder, vocab_size)
+
+    def __exit__(self, *_):
+        for worker in self.workers.values():
+            worker.close()
+
+
+class Opened:
+    """One model, with the peers that decode it as we do.
+
+    Attributes:
+        said: of each peer, how its greedy tokens compare with ours.
+        peers: the names of those that agree; only they are timed.
+    """
+
+    def __init__(self, fleet: Fleet, folder: Path, vocab_size: int):
+        self.workers, self.ours = fleet.workers, ours.Decoder(folder)
+        self.common = {"folder": str(folder), "threads": THREADS, "vocab_size": vocab_size}
+        self.said: dict[str, str] = {}
+        prompts = prompts_of(CHECKED["batch"], CHECKED["prompt"], vocab_size)
+        expected = self.ours.greedy(prompts, CHECKED["steps"])
+        for name, worker in self.workers.items():
+            try:
+                arm = worker.prepare(**self.common, **CHECKED, settings=None)
+                self.said[name] = _compare(np.asarray(arm.call(0)), expected)
+            except WorkerError as error:
+                self.said[name] = f"failed: {error}"
+        self.peers = [name for name, said in self.said.items() if said.startswith("same")]
+
+    def arms(self, batch: int, prompt: int, steps: int, settings: dict):
+        """Return an arm for each decoder: the seconds of one generation `[B, N]`."""
+        prompts = prompts_of(batch, prompt, self.common["vocab_size"])
+        arms = {OURS: timed(caller(self.ours, prompts, steps, settings))}
+        spec = {"batch": batch, "prompt": prompt, "steps": steps, "settings": settings}
+        for name in self.peers:
+            arms[name] = self.workers[name].prepare(**self.common, **spec)
+        return arms
+
+    def forget(self):
+        """Let the workers drop the arms so far."""
+        for name in self.peers:
+            self.workers[name].forget()
+
+
+def _compare(found: np.ndarray, expected: np.ndarray) -> str:
+    if np.array_equal(found, expected):
+        rows, steps = expected.shape
+        return f"same {rows} x {steps} greedy tokens, {len(np.unique(expected))} different ids"
+    row, step = np.argwhere(found != expected)[0]
+    return (
+        f"greedy tokens differ, first in row {row} at step {step}: {found[row, step]} where we "
+        f"draw {expected[row, step]}"
+    )

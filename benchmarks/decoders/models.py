@@ -1,0 +1,60 @@
+"""The models to decode with, as folders every peer reads the same weights from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+
+from jaxsample_models import TransformerConfig, init, load, save
+
+
+def _llama(dim, layers, heads, mlp_dim, max_length, vocab_size=32000) -> TransformerConfig:
+    return TransformerConfig(
+        vocab_size=vocab_size,
+        dim=dim,
+        layers=layers,
+        heads=heads,
+        kv_heads=heads,
+        head_dim=dim // heads,
+        mlp_dim=mlp_dim,
+        max_length=max_length,
+    )
+
+
+# The shapes of llama2.c's stories15M and stories110M, and one that compiles fast.
+SHAPES = {
+    "tiny": _llama(64, 2, 4, 192, 256, vocab_size=4096),
+    "15M": _llama(288, 6, 6, 768, 256),
+    "110M": _llama(768, 12, 12, 2048, 1024),
+}
+
+
+def params_of(config: TransformerConfig):
+    """Draw weights large enough that every layer has a say in the next token.
+
+    At the usual scale the residual stream is nearly the token's own embedding, greedy decoding
+    repeats the prompt's last token, and a peer that read the layers wrongly would still agree.
+    """
+    params = init(config, jax.random.key(0))
+    return jax.tree.map(lambda leaf: 3 * leaf if leaf.ndim > 1 else leaf, params)
+
+
+def write(name: str, into: Path) -> Path:
+    """Write the random Llama `name` as a float32 Hugging Face folder under `into`."""
+    folder = into / name
+    save(folder, SHAPES[name], params_of(SHAPES[name]), dtype="float32")
+    return folder
+
+
+def copied(folder: Path, into: Path) -> Path:
+    """Copy a float32 folder under `into`, where a GGUF may be written beside it."""
+    checkpoint = load(folder)
+    save(into / folder.name, checkpoint.config, checkpoint.params, dtype="float32")
+    return into / folder.name
+
+
+def size_of(folder: Path) -> tuple[TransformerConfig, int]:
+    """Return the config of a folder and its number of parameters."""
+    checkpoint = load(folder)
+    return checkpoint.config, sum(leaf.size for leaf in jax.tree.leaves(checkpoint.params))

@@ -1,0 +1,130 @@
+"""The tables of benchmarks/decode.py, and its picture."""
+
+from __future__ import annotations
+
+from harness.plot import Panel, picture
+from harness.report import faster, figures, ratio, table
+
+from .overhead import BASE
+
+# How far an overhead's interval may reach, in points, where it does not even tell its sign.
+UNCLEAR = 0.05
+
+
+def tables(results: dict) -> str:
+    """Write both tables, and what each peer's weights were found to be."""
+    settings = results["settings"]
+    words = (
+        f"tokens per second of whole calls: prompt {settings['prompt']}, {settings['steps']} new "
+        f"tokens, T {settings['temperature']}, k {settings['top_k']}, p {settings['top_p']}, "
+        f"float32, {results['threads']} threads; medians\n"
+        "(ours against a peer: how many times faster; `unclear` where runs were too noisy)"
+    )
+    parts = [words]
+    for model in results["models"]:
+        parts += [_title(model), *_weights(model), _decoders(model, results)]
+    parts.append(
+        "what is not the model: ms per token in a loop of the model's own steps and in generate,\n"
+        "and (generate - loop) / loop in %, median over rounds with its interval"
+    )
+    parts += [f"{_title(model)}\n{_overheads(model)}" for model in results["models"]]
+    return "\n\n".join(parts)
+
+
+def speed(arm: dict, batch: int, steps: int) -> tuple[float, float, float]:
+    """Return tokens per second of an arm: of its median run, and the ends of the interval."""
+    tokens = batch * steps
+    return tokens / arm["median_s"], tokens / arm["high_s"], tokens / arm["low_s"]
+
+
+def _title(model):
+    size = figures(model["parameters"] / 1e6)
+    return f"{model['name']}: {size}M parameters, V={model['vocabulary']}"
+
+
+def _weights(model):
+    lines = [f"  {name}: {said}" for name, said in model["weights"].items()]
+    return ["\n".join(["weights against ours", *lines])] if lines else []
+
+
+def _decoders(model, results):
+    ours, steps = results["ours"], results["settings"]["steps"]
+    rows = []
+    for line in model["decoders"]:
+        for name, arm in line["arms"].items():
+            middle, low, high = speed(arm, line["batch"], steps)
+            found = ratio(arm["times_s"], line["arms"][ours]["times_s"])
+            rows.append(
+                [
+                    f"B={line['batch']}  {name}",
+                    figures(middle),
+                    f"{figures(low)} .. {figures(high)}",
+                    arm["runs"],
+                    "" if name == ours else faster(found),
+                ]
+            )
+    return table(["decoder", "tokens/s", "interval", "runs", f"{ours} is"], rows)
+
+
+def _overheads(model):
+    rows = []
+    for line in model["overhead"]:
+        for name, arm in line["arms"].items():
+            rows.append(
+                [
+                    f"B={line['batch']}  {name}",
+                    figures(arm["median_s"] * 1e3),
+                    arm["runs"],
+                    *_share(arm["overhead"]),
+                ]
+            )
+    return table(["arm", "ms/token", "runs", "overhead", "interval"], rows)
+
+
+def _share(found):
+    if found is None:
+        return ["", ""]
+    value, low, high = (found[key] for key in ("value", "low", "high"))
+    interval = f"{low:+.1%} .. {high:+.1%}"
+    unclear = low <= 0 <= high and max(-low, high) > UNCLEAR
+    return ["unclear" if unclear else f"{value:+.1%}", interval]
+
+
+def draw(results: dict, path):
+    """Draw tokens per second, and the overheads, against B, for each model."""
+    steps, panels = results["settings"]["steps"], []
+    for model in results["models"]:
+        lines = {}
+        for line in model["decoders"]:
+            for name, arm in line["arms"].items():
+                point = (line["batch"], *speed(arm, line["batch"], steps))
+                lines.setdefault(name, []).append(point)
+        ticks = [line["batch"] for line in model["decoders"]]
+        panels.append(
+            Panel(model["name"], "B", "tokens/s", lines, bold=results["ours"], ticks=ticks)
+        )
+    for model in results["models"]:
+        lines = {"the model's own step": [(line["batch"], 0) for line in model["overhead"]]}
+        for line in model["overhead"]:
+            for name, arm in line["arms"].items():
+                if name != BASE:
+                    shares = [100 * arm["overhead"][key] for key in ("value", "low", "high")]
+                    lines.setdefault(name, []).append((line["batch"], *shares))
+        panels.append(
+            Panel(
+                f"{model['name']}: what is not the model",
+                "B",
+                "% of the model's step",
+                lines,
+                floors=["the model's own step"],
+                log=False,
+                ticks=ticks_of(model),
+            )
+        )
+    title = f"decoding, float32, {results['threads']} threads, {results['before']['processor']}"
+    return picture(path, panels, title, columns=max(2, len(results["models"])))
+
+
+def ticks_of(model):
+    """Return the batch sizes of a model's overheads."""
+    return [line["batch"] for line in model["overhead"]]

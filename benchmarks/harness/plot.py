@@ -1,0 +1,90 @@
+"""One picture per benchmark, drawn from its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+# Okabe and Ito's palette: told apart by everybody.
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000"]
+MARKERS = "oDsv^P*X"
+
+
+@dataclass
+class Panel:
+    """A log-log (or plain) set of lines: name -> points (x, y) or (x, y, low, high).
+
+    A name in `floors` is drawn as a dashed black line without markers; `bold` is ours.
+    """
+
+    title: str
+    xlabel: str
+    ylabel: str
+    lines: dict[str, Sequence[Sequence[float]]]
+    floors: Sequence[str] = ()
+    bold: str | None = None
+    log: bool = True
+    ticks: Sequence[float] = field(default_factory=list)
+
+
+def picture(path: Path, panels: Sequence[Panel], title: str, columns: int = 3) -> Path:
+    """Draw the panels in a grid, with one legend for all, into the PNG `path`."""
+    columns = max(1, min(columns, len(panels)))
+    rows = -(-len(panels) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(4.6 * columns, 3.7 * rows + 1.0), squeeze=False
+    )
+    names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
+    floors = [name for name in names if any(name in panel.floors for panel in panels)]
+    peers = [name for name in names if name not in floors]
+    handles = {}
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        for name, points in panel.lines.items():
+            if points:
+                handles[name] = _line(axes, name, sorted(points), panel, floors, peers)
+        _dress(axes, panel)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    figure.suptitle(title, fontsize=12)
+    ordered = [name for name in names if name in handles]
+    figure.legend(
+        [handles[name] for name in ordered], ordered, loc="lower center", ncols=4, frameon=False
+    )
+    lines = -(-len(ordered) // 4)
+    figure.tight_layout(rect=(0, 0.25 * lines / figure.get_figheight() + 0.02, 1, 1))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    return path
+
+
+def _line(axes, name, points, panel, floors, peers):
+    x, y = [point[0] for point in points], [point[1] for point in points]
+    if name in floors:
+        style = "--" if floors.index(name) == 0 else ":"
+        return axes.plot(x, y, style, color="black", linewidth=1.2)[0]
+    number = peers.index(name)
+    color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+    if len(points[0]) == 4:
+        axes.vlines(x, [p[2] for p in points], [p[3] for p in points], color=color, alpha=0.5)
+    bold = name == panel.bold
+    return axes.plot(
+        x, y, color=color, marker=marker, linewidth=2.6 if bold else 1.3, zorder=3 if bold else 2
+    )[0]
+
+
+def _dress(axes, panel):
+    axes.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
+    axes.title.set_fontsize(10)
+    if panel.log:
+        axes.set(xscale="log", yscale="log")
+    if panel.ticks:
+        axes.set_xticks(panel.ticks, [f"{tick:g}" for tick in panel.ticks])
+        axes.minorticks_off()
+    axes.grid(alpha=0.3)

@@ -1,0 +1,36 @@
+"""What is sampled: chains as plain data, which every peer reads in its own way.
+
+A chain is a dict with the keys temperature, top_k, top_p, min_p and theta (the strength of entropy
+based temperature), None for what it lacks. Its order is temperature, k, p, min-p. With `per_row`
+every value is a list with one entry per row, neutral where a row lacks it.
+"""
+
+from __future__ import annotations
+
+OFF = {"temperature": 1.0, "top_k": 2**31 - 1, "top_p": 1.0, "min_p": 0.0}
+MIXED = (
+    {"temperature": 0.8, "top_k": 50, "top_p": 0.9},
+    {"temperature": 0.7, "top_k": 40},
+    {"temperature": 0.9, "top_k": 200, "min_p": 0.05},
+    {"temperature": 0.6, "top_p": 0.95},
+)
+CHAINS = {
+    "T": {},
+    "k 50": {"top_k": 50},
+    "k 50 + p .9": {"top_k": 50, "top_p": 0.9},
+    "p .9": {"top_p": 0.9},
+    "min-p .05": {"min_p": 0.05},
+    "EDT + p .9": {"top_p": 0.9, "theta": 0.2},
+    "k 5000 + p .9": {"top_k": 5000, "top_p": 0.9},
+    "per row": None,
+}
+
+
+def settings(name: str, batch: int) -> dict:
+    """Return the chain called `name`, for a batch of so many rows."""
+    if name == "per row":
+        rows = [OFF | MIXED[i % len(MIXED)] for i in range(batch)]
+        lists = {key: [row[key] for row in rows] for key in OFF}
+        return {**lists, "theta": None, "per_row": True}
+    empty = dict.fromkeys(("top_k", "top_p", "min_p", "theta"))
+    return {"temperature": 0.8, **empty, **CHAINS[name], "per_row": False}

@@ -1,0 +1,51 @@
+"""Which tokens a chain keeps, in float64 NumPy, and whether a peer draws from them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+EDGE = 1e-4
+
+
+def kept(row: np.ndarray, chain: dict) -> np.ndarray:
+    """Return the mask of one row, with the edges of p and min-p moved outward by rounding's worth.
+
+    Sums in another order may put a token on the edge in or out: no peer is wrong for that.
+    """
+    row = np.asarray(row, np.float64)
+    temperature = chain["temperature"]
+    if chain["theta"] is not None:
+        p = _probabilities(row)
+        temperature *= 0.8 ** (chain["theta"] / -np.sum(p[p > 0] * np.log(p[p > 0])))
+    row = row / temperature
+    mask = np.ones(row.shape, bool)
+    if chain["top_k"] is not None:
+        k = min(chain["top_k"], row.size)
+        mask &= row >= np.partition(row, row.size - k)[row.size - k]
+    if chain["top_p"] is not None:
+        p = _probabilities(np.where(mask, row, -np.inf))
+        ordered = np.sort(p)[::-1]
+        before = np.cumsum(ordered) - ordered
+        mask &= p >= ordered[(before < chain["top_p"] + EDGE).sum() - 1]
+    if chain["min_p"] is not None:
+        p = _probabilities(row)
+        mask &= p >= chain["min_p"] * (1 - EDGE) * p.max()
+    return mask
+
+
+def verify(name, call, logits, chain, tokens_at_least=4):
+    """Fail unless each token that `call(i)` draws is one that the chain keeps."""
+    batch, vocabulary = logits.shape
+    for i in range(max(1, tokens_at_least // batch)):
+        tokens = np.asarray(call(i))
+        if tokens.shape != (batch,) or not np.issubdtype(tokens.dtype, np.integer):
+            raise SystemExit(f"{name}: {tokens.dtype}{tokens.shape} is not a token for each row")
+        for number, token in enumerate(tokens):
+            one = {key: v[number] if isinstance(v, list) else v for key, v in chain.items()}
+            if not (0 <= token < vocabulary and kept(logits[number], one)[token]):
+                raise SystemExit(f"{name}: token {token} of row {number} is not kept by {one}")
+
+
+def _probabilities(row):
+    exp = np.exp(row - row.max())
+    return exp / exp.sum()

@@ -1,0 +1,66 @@
+"""Which peers there are, and how each is run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A column of the table.
+
+    Attributes:
+        module: in `peers`.
+        arms: label -> arguments of the worker; the faster of two arms counts.
+        packages: whose versions to report; empty for what is written out here.
+        environment: the name `--peer` gives an interpreter to; None runs in this process.
+        wider: settings of a chain this peer does not keep to, in words of `peers.chains`.
+    """
+
+    module: str
+    arms: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"": ()})
+    packages: tuple[str, ...] = ()
+    environment: str | None = None
+    wider: tuple[str, ...] = ()
+
+
+def _by_threads():
+    counts = sorted({1, THREADS})
+    return {f"{n} thread{'s' * (n > 1)}": (str(n),) for n in counts}
+
+
+PEERS = {
+    "jax sort": Peer("sort"),
+    "jax top_k": Peer("top_k"),
+    "t5x-style": Peer("bisection"),
+    "transformers": Peer(
+        "warpers", _by_threads(), ("transformers", "torch"), environment="transformers"
+    ),
+    "keras-hub": Peer(
+        "keras",
+        packages=("keras-hub", "keras", "jax", "jaxlib"),
+        environment="keras-hub",
+        wider=("top_p",),
+    ),
+    "gemma": Peer("gemma", packages=("gemma", "jax", "jaxlib"), environment="gemma"),
+    "tunix": Peer("tunix", packages=("google-tunix", "jax", "jaxlib"), environment="tunix"),
+    "llama.cpp": Peer("llama", {"": ("build",)}, ("llama-cpp-python",), environment="llama"),
+    "llama.cpp bare": Peer("llama", {"": ("bare",)}, ("llama-cpp-python",), environment="llama"),
+}
+
+
+def interpreters(given: list[str]) -> dict[str, str]:
+    """Read NAME=PYTHON pairs, those of JAXSAMPLE_PEERS (comma between) first."""
+    known = {peer.environment for peer in PEERS.values()} - {None}
+    found = {"transformers": sys.executable}
+    for pair in [*os.environ.get("JAXSAMPLE_PEERS", "").split(","), *given]:
+        name, _, python = pair.partition("=")
+        if name and name not in known:
+            raise SystemExit(f"--peer {pair}: {name!r} is not one of {', '.join(sorted(known))}")
+        if python:
+            found[name] = python
+    return found

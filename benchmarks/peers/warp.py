@@ -1,0 +1,34 @@
+"""Pieces of JAX that the written-out peers share: temperature and the settings of a row."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def column(value):
+    """Return a setting as something that broadcasts over `[B, V]`: a column where per row."""
+    return jnp.asarray(value)[:, None] if isinstance(value, list) else value
+
+
+def temper(logits: jax.Array, chain: dict) -> jax.Array:
+    """Divide the logits by the chain's temperature, by the entropy's one with theta."""
+    temperature = column(chain["temperature"])
+    if chain["theta"] is not None:
+        log_p = jax.nn.log_softmax(logits, axis=-1)
+        entropy = -jnp.sum(jnp.exp(log_p) * log_p, axis=-1, keepdims=True)
+        temperature = temperature * 0.8 ** (chain["theta"] / entropy)
+    return logits / temperature
+
+
+def drop_below(logits: jax.Array, threshold: jax.Array) -> jax.Array:
+    """Drop what lies below a row's threshold."""
+    return jnp.where(logits < threshold, -jnp.inf, logits)
+
+
+def min_p(logits: jax.Array, chain: dict) -> jax.Array:
+    """Drop what is less probable than the maximum by the factor min-p."""
+    if chain["min_p"] is None:
+        return logits
+    top = jnp.max(logits, axis=-1, keepdims=True)
+    return drop_below(logits, top + jnp.log(column(chain["min_p"])))

@@ -1,0 +1,153 @@
+r"""A token for every row: this library against the samplers of its peers and the floors below all.
+
+    python benchmarks/sampling.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
+        [--shapes 1x32000,8x128256] [--inputs peaked] [--chains "T;k 50"] [--peers "gemma,tunix"]
+
+All arms take turns: in this process the usual ways to do it in JAX, written out (a sort,
+`lax.top_k`, bisection after t5x), and for each other library a worker in its own environment:
+
+    python -m venv DIR && DIR/bin/pip install ...   and then --peer NAME=DIR/bin/python
+    keras-hub     pip install keras-hub 'jax[cpu]'
+    tunix         pip install google-tunix
+    gemma         pip install 'jax[cpu]' flax clu einops tensorflow-cpu typeguard tabulate \
+                      immutabledict lark graphviz mediapy pandas sentencepiece
+                  pip install --no-deps gemma kauldron   (all they want does not resolve)
+    llama         pip install llama-cpp-python numpy     (a build of some minutes)
+    transformers  pip install torch transformers         (looked for in this environment)
+
+JAXSAMPLE_PEERS, `NAME=PYTHON,NAME=PYTHON`, does the same. What is not there is skipped.
+
+Fairness: logits wait on the device in float32; a fresh key (or generator state) for every call;
+JAX peers are jitted with their settings as constants where their users run them so, while ours are
+traced; transformers runs with one thread and with as many as there are cores, and the faster
+counts; llama.cpp goes row by row on one thread, once with the filling of its candidates and once
+without ("bare"). Each peer's tokens are checked against the set that the chain keeps, before its
+time is taken. The floors: g1 = max of a row, g2 = max and sum of exponentials.
+
+A ratio is printed only where the runs can order the arms: see `harness/report.py`. Temperature .8.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from harness.inputs import INPUTS, logits
+from harness.progress import progress
+from harness.report import environment, heading, load, save, summary
+from harness.turns import take_turns
+from peers.arms import Arms, scratch
+from peers.chains import CHAINS, settings
+from peers.registry import PEERS, THREADS, interpreters
+from peers.show import draw, tables
+
+SHAPES = ((1, 32000), (1, 128256), (8, 128256), (64, 32000), (64, 128256), (8, 256000))
+QUICK = {
+    "shapes": ((1, 32000), (8, 32000)),
+    "inputs": ("peaked",),
+    "chains": ("T", "k 50 + p .9"),
+    "peers": tuple(name for name, peer in PEERS.items() if peer.environment is None),
+}
+
+
+def measure(cases, arms, rounds, budget_s, least):
+    """Time every case; yield its results."""
+    with scratch() as folder, progress(len(cases)) as step:
+        path, held = Path(folder) / "logits.npy", None
+        for number, (shape, name, chain) in enumerate(cases):
+            step(f"{shape} {name}, {chain}")
+            if held != (shape, name):
+                held = shape, name
+                path.unlink(missing_ok=True)
+                path = Path(folder) / f"logits-{number}.npy"
+                np.save(path, logits(name, *shape))
+            ready = arms.ready(path, settings(chain, shape[0]))
+            times = take_turns(ready, rounds, budget_s, least)
+            arms.forget()
+            yield {
+                "shape": shape,
+                "input": name,
+                "chain": chain,
+                "load": load(),
+                "arms": {
+                    arm: {**summary(runs), "times_s": [float(f"{t:.4g}") for t in runs]}
+                    for arm, runs in times.items()
+                },
+            }
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--quick", action="store_true", help="two small shapes, in-process peers, few rounds")
+    add("--out", type=Path, help="where results.json and sampling.png go")
+    add("--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer's interpreter")
+    add("--shapes", help="BxV, comma between")
+    add("--inputs", help=f"of {', '.join(INPUTS)}")
+    add("--chains", help=f"semicolon between, of {'; '.join(CHAINS)}")
+    add("--peers", help=f"of {', '.join(PEERS)}")
+    add("--rounds", type=int, help="runs of an arm, at most")
+    add("--budget", type=float, help="seconds for a case; slow arms run five times all the same")
+    given = parser.parse_args()
+
+    def chosen(text, names, quick, separator=","):
+        if text is None:
+            return quick if given.quick else tuple(names)
+        parts = tuple(part.strip() for part in text.split(separator))
+        for part in parts:
+            if part not in names:
+                parser.error(f"{part!r} is not one of {', '.join(names)}")
+        return parts
+
+    given.inputs = chosen(given.inputs, INPUTS, QUICK["inputs"])
+    given.chains = chosen(given.chains, CHAINS, QUICK["chains"], ";")
+    given.peers = chosen(given.peers, PEERS, QUICK["peers"])
+    if given.shapes:
+        given.shapes = [tuple(map(int, shape.split("x"))) for shape in given.shapes.split(",")]
+    else:
+        given.shapes = QUICK["shapes"] if given.quick else SHAPES
+    given.rounds = given.rounds or (5 if given.quick else 40)
+    given.budget = given.budget or (2.0 if given.quick else 10.0)
+    return given
+
+
+def main():
+    given = parse()
+    before = environment()
+    print(heading(before))
+    cases = [(s, i, c) for s in given.shapes for i in given.inputs for c in given.chains]
+    with Arms(given.peers, interpreters(given.peer)) as arms:
+        for name, versions in arms.versions.items():
+            print(f"{name}:", ", ".join(" ".join(pair) for pair in versions.items()))
+        results = {
+            "benchmark": "sampling",
+            "before": before,
+            "threads": THREADS,
+            "peers": {
+                name: {"arms": labels, "versions": arms.versions.get(name, {})}
+                for name, labels in arms.labels.items()
+            },
+            "absent": arms.absent,
+            "cases": [],
+        }
+        least = 3 if given.quick else 5
+        for case in measure(cases, arms, given.rounds, given.budget, least):
+            results |= {"cases": [*results["cases"], case], "load_after": case["load"]}
+            if given.out:  # a long run that breaks off keeps what it has
+                save(given.out, results)
+    show(results, given.out)
+
+
+def show(results, out):
+    print(f"\n{tables(results)}\n")
+    print(f"load before {results['before']['load']}, after {results['load_after']}")
+    for name, reason in results["absent"].items():
+        print(f"{name}: {reason}")
+    if out:
+        picture = draw(results, out / "sampling.png")
+        print(f"wrote {out / 'results.json'}" + (f", {picture}" if picture else ""))
+
+
+if __name__ == "__main__":
+    main()
