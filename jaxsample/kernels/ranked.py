@@ -52,9 +52,11 @@ def largest(values: jax.Array) -> jax.Array:
 def top_k(values: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
     """Do what `lax.top_k` does; `k` static.
 
-    The barrier keeps XLA on the CPU from turning a top-k whose output is sliced into a sort.
+    The barriers keep XLA on the CPU from turning a top-k whose output is sliced into a sort; one
+    barrier around both outputs ends its compiler where the vocabulary is sharded.
     """
-    return lax.optimization_barrier(lax.top_k(values, k))
+    found, places = lax.top_k(values, k)
+    return lax.optimization_barrier(found), lax.optimization_barrier(places)
 
 
 def settled(
