@@ -53,7 +53,9 @@ def draw_blocks(key: jax.Array, below: jax.Array, ids: jax.Array, valid: jax.Arr
     block = _first_max(jnp.where(masses > 0, scores, -jnp.inf))
 
     tokens = ids[block] * BLOCK + jnp.arange(BLOCK, dtype=jnp.uint32)
-    token = tokens[_first_max(below[block] + gumbel(key, 0, tokens))]
+    # A gather, not a slice: of a vocabulary cut over devices it moves one block alone.
+    inside = below[block[None]][0]
+    token = tokens[_first_max(inside + gumbel(key, 0, tokens))]
     return jnp.where(valid, token.astype(jnp.int32), -1)
 
 

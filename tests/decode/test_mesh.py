@@ -8,13 +8,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_tokens_do_not_depend_on_the_devices():
+def run_on_devices(module):
+    """Run a module in a process that sees 8 virtual devices."""
     env = dict(
         os.environ,
         XLA_FLAGS="--xla_force_host_platform_device_count=8",
         JAX_PLATFORMS="cpu",
         PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "models")]),
     )
-    program = [sys.executable, "-m", "tests.decode.mesh_program"]
-    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    program = [sys.executable, "-m", module]
+    return subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=900)
+
+
+def test_tokens_do_not_depend_on_the_devices():
+    done = run_on_devices("tests.decode.mesh_program")
     assert "mesh ok" in done.stdout, done.stderr[-3000:]
