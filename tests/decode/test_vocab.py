@@ -1,0 +1,8 @@
+"""sample with the vocabulary cut over devices: the same tokens, and no row is gathered."""
+
+from tests.decode.test_mesh import run_on_devices
+
+
+def test_no_row_of_logits_moves():
+    done = run_on_devices("tests.decode.vocab_program")
+    assert "vocabulary ok" in done.stdout, done.stderr[-3000:]
