@@ -152,7 +152,7 @@ def _closed_in(above, weigh, mass, total, bottom, top):
         t = from_ordered(jnp.clip(guess, low + 1, high - 1))
         weight = above(t)
         low_moves = weight >= mass
-        end = jnp.where(low_moves, 1, -1)
+        end = jnp.where(low_moves, jnp.int32(1), jnp.int32(-1))
         again = end == b.last
         return Bracket(
             low=jnp.where(low_moves, t, b.low),
