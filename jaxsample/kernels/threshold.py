@@ -90,8 +90,8 @@ def kth_value(values: jax.Array, k: jax.Array | float, top: jax.Array) -> jax.Ar
 
     Counts are float32, exact up to 2**24 values. `top` is the largest.
     """
-    count = tree_sum(jnp.where(values > -jnp.inf, 1.0, 0.0))
     one, mass = jnp.float32(1), jnp.asarray(k, jnp.float32)
+    count = tree_sum(jnp.where(values > -jnp.inf, one, 0.0))
     return value_at_mass(values, one, jnp.ones_like, mass, count, top)
 
 

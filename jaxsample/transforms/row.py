@@ -150,7 +150,7 @@ def entropy(row: Row) -> jax.Array:
     rest, s, tops = row.sum(
         lambda d: jnp.where(d < 0, jnp.exp(d), 0.0),
         lambda d: jnp.exp(d) * d,
-        lambda d: jnp.where(d < 0, 0.0, 1.0),
+        lambda d: jnp.where(d < 0, 0.0, jnp.ones_like(d)),
     )
     # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
     return jnp.log1p(rest + (tops - 1.0)) - s / (tops + rest)
