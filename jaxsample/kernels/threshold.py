@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.ranked import WIDTH, largest, settled
-from jaxsample.kernels.tree import tree_sum, tree_sums
+from jaxsample.kernels.tree import BLOCK, tree_sum, tree_sums
 
 PROBES = 16  # at most; where many values tie, no number of them leaves a few candidates
 BISECT = 8  # every so many probes one that cannot be misled
@@ -57,30 +57,34 @@ def value_at_mass(
         top: the largest value.
     """
 
-    def above(t):
-        return tree_sum(jnp.where(values > t, weights, 0.0))
-
-    def holds(t):
-        return above(t) < mass
+    def above(*thresholds):
+        return [jnp.where(values > t, weights, 0.0) for t in thresholds]
 
     def hold(t, u):
-        sums = tree_sums(jnp.where(values > t, weights, 0.0), jnp.where(values > u, weights, 0.0))
+        sums = tree_sums(*above(t, u))
         return sums[0] < mass, sums[1] < mass
 
+    def holds(t):
+        return tree_sum(*above(t)) < mass
+
     bottom = smallest_value(values)
-    open_ = (mass > 0) & (total >= mass)
-    b = _closed_in(above, weigh, mass, total, jnp.where(open_, bottom, top), top)
-    inside = jnp.where((values > b.low) & (values <= b.high), values, -jnp.inf)
-    candidates = largest(inside)
+    bottom = jnp.where((mass > 0) & (total >= mass), bottom, top)
+    if values.shape[0] <= WIDTH * BLOCK:  # little to read: what compiles fastest is best
+        found = smallest(holds, bottom, top)
+    else:
+        b = _closed_in(lambda t: tree_sum(*above(t)), weigh, mass, total, bottom, top)
+        inside = jnp.where((values > b.low) & (values <= b.high), values, -jnp.inf)
+        candidates = largest(inside)
 
-    def confirmed():
-        sums = b.above_high + jnp.cumsum(jnp.where(candidates > b.low, weigh(candidates), 0.0))
-        return candidates[settled(candidates, jnp.sum(sums < mass), hold, sure=False)]
+        def confirmed():
+            sums = jnp.cumsum(jnp.where(candidates > b.low, weigh(candidates), 0.0))
+            start = jnp.sum(b.above_high + sums < mass)
+            return candidates[settled(candidates, start, hold, sure=False)]
 
-    def bisected():
-        return smallest(holds, smallest_value(inside), candidates[0])
+        def bisected():
+            return smallest(holds, smallest_value(inside), candidates[0])
 
-    found = lax.cond(candidates[-1] == -jnp.inf, confirmed, bisected)
+        found = lax.cond(candidates[-1] == -jnp.inf, confirmed, bisected)
     found = jnp.where(total < mass, -jnp.inf, jnp.where(mass > 0, found, top))
     return jnp.where(jnp.isnan(mass), jnp.nan, found)
 
@@ -140,7 +144,8 @@ def _closed_in(above, weigh, mass, total, bottom, top):
     def wide(b):
         lightest = jnp.minimum(weigh(b.low), weigh(b.high))
         many = b.above_low - b.above_high > 0.75 * WIDTH * lightest
-        return many & (to_ordered(b.high) - to_ordered(b.low) > 1) & (b.probes < PROBES)
+        open_ = (bottom < top) & (to_ordered(b.high) - to_ordered(b.low) > 1)
+        return many & open_ & (b.probes < PROBES)
 
     def probe(b):
         left = (position(b.above_low) - goal) * b.pull_low
@@ -165,7 +170,8 @@ def _closed_in(above, weigh, mass, total, bottom, top):
             probes=b.probes + 1,
         )
 
-    below = from_ordered(to_ordered(bottom) - 1)
+    # Not the next float: beside 0 that is -0 or subnormal, no less than 0 where those are flushed.
+    below = bottom - jnp.maximum(jnp.abs(bottom) * 2.0**-20, 2.0**-100)
     one, none = jnp.float32(1), jnp.float32(0)
     start = Bracket(below, top, total, none, one, one, jnp.int32(0), jnp.int32(0))
     return lax.while_loop(wide, probe, start)
