@@ -14,7 +14,6 @@ The third: generate, with 100 settings that mix int, float, numpy and jax number
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -24,11 +23,13 @@ from pathlib import Path
 import numpy as np
 from decoders import retrace
 from decoders.models import SHAPES
+from harness.hire import interpreters
+from harness.options import parser, versions_line
 from harness.progress import progress
 from harness.report import environment, heading, load, save
 from harness.worker import ROOT, WorkerError
 from peers.arms import Arms, scratch
-from peers.registry import interpreters
+from peers.registry import ENVIRONMENTS
 
 PEERS = ("jax sort", "keras-hub", "tunix")
 BATCH, VOCABULARY = 1, 32000
@@ -65,19 +66,13 @@ def settings_of(arms: Arms, folder: Path, settings: int, step) -> dict:
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add(
-        "--quick",
-        action="store_true",
-        help="one fresh process of a tiny model, few settings, no generate",
-    )
-    add("--out", type=Path, help="where results.json and compile.png go")
-    add("--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer's interpreter")
+    quick = "one fresh process of a tiny model, few settings, no generate"
+    options = parser(__doc__, "compile.png", quick)
+    add = options.add_argument
     add("--model", choices=SHAPES, help="the random Llama of the fresh process")
     add("--repeats", type=int, help="fresh processes")
     add("--settings", type=int, help="settings given to a peer")
-    given = parser.parse_args()
+    given = options.parse_args()
     given.model = given.model or ("tiny" if given.quick else "15M")
     given.repeats = given.repeats or (1 if given.quick else 5)
     given.settings = given.settings or (4 if given.quick else 20)
@@ -88,7 +83,7 @@ def main():
     given = parse()
     before = environment()
     print(heading(before))
-    with scratch() as folder, Arms(PEERS, interpreters(given.peer)) as arms:
+    with scratch() as folder, Arms(PEERS, interpreters(given.peer, ENVIRONMENTS)) as arms:
         with progress(given.repeats + 2 + len(arms.local) + len(arms.workers)) as step:
             laps = []
             for _ in range(given.repeats):
@@ -101,7 +96,7 @@ def main():
         for name, reason in arms.absent.items():
             print(f"{name}: {reason}")
         for name, versions in arms.versions.items():
-            print(f"{name}:", ", ".join(" ".join(pair) for pair in versions.items()))
+            print(versions_line(name, versions))
     results = {
         "benchmark": "compile",
         "before": before,

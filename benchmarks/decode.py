@@ -22,16 +22,17 @@ The second table compares generate with a loop of the model's own steps: see `de
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
-from decoders.fleet import CHECKED, OURS, PEERS, THREADS, Fleet, interpreters
+from decoders.fleet import CHECKED, OURS, PEERS, Fleet
 from decoders.models import SHAPES, copied, size_of, write
 from decoders.overhead import ARMS, QUICK_ARMS
 from decoders.overhead import measure as measure_overhead
+from harness.hire import THREADS, interpreters
+from harness.options import chosen, parser, versions_line
 from harness.progress import progress
-from harness.report import environment, heading, load, save, summary
+from harness.report import environment, heading, load, recorded, save
 from harness.turns import take_turns
 
 SETTINGS = {"temperature": 0.8, "top_k": 50, "top_p": 0.9}
@@ -43,13 +44,7 @@ def measure(opened, batch, given):
     arms = opened.arms(batch, given.prompt, given.steps, SETTINGS)
     times = take_turns(arms, given.rounds, given.budget, 2 if given.quick else 5)
     opened.forget()
-    return {
-        "batch": batch,
-        "arms": {
-            name: {**summary(runs), "times_s": [float(f"{t:.4g}") for t in runs]}
-            for name, runs in times.items()
-        },
-    }
+    return {"batch": batch, "arms": recorded(times)}
 
 
 def measure_all(given, fleet, folders):
@@ -79,11 +74,8 @@ def measure_all(given, fleet, folders):
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("--quick", action="store_true", help="a tiny model, few steps and rounds")
-    add("--out", type=Path, help="where results.json and decode.png go")
-    add("--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer's interpreter")
+    options = parser(__doc__, "decode.png", "a tiny model, few steps and rounds")
+    add = options.add_argument
     add("--peers", help=f"of {', '.join(PEERS)}; none for no peer")
     add("--stories260k", type=Path, metavar="DIR", help="the Hugging Face folder of stories260K")
     add("--models", help=f"of {', '.join(SHAPES)}; none for stories260K alone")
@@ -92,18 +84,15 @@ def parse():
     add("--prompt", type=int, default=CHECKED["prompt"], help="tokens of a prompt")
     add("--rounds", type=int, help="runs of an arm, at most")
     add("--budget", type=float, help="seconds for a line; slow arms run five times all the same")
-    given = parser.parse_args()
+    given = options.parse_args()
 
-    def chosen(text, names, otherwise):
-        parts = tuple(otherwise) if text is None else tuple(text.split(","))
-        parts = () if parts == ("none",) else parts
-        for part in parts:
-            if part not in names:
-                parser.error(f"{part!r} is not one of {', '.join(names)}")
-        return parts
+    def listed(text, names, otherwise):
+        if text in (None, "none"):
+            return tuple(otherwise) if text is None else ()
+        return chosen(options, text, names)
 
-    given.models = chosen(given.models, SHAPES, ("tiny",) if given.quick else ("15M", "110M"))
-    given.peers = chosen(given.peers, PEERS, PEERS)
+    given.models = listed(given.models, SHAPES, ("tiny",) if given.quick else ("15M", "110M"))
+    given.peers = listed(given.peers, PEERS, PEERS)
     # The shapes of the check of the weights: quick has no program to compile for that alone.
     batches = given.batches or (str(CHECKED["batch"]) if given.quick else "1,8,64")
     given.batches = tuple(map(int, batches.split(",")))
@@ -119,12 +108,12 @@ def main():
     print(heading(before))
     with (
         tempfile.TemporaryDirectory() as scratch,
-        Fleet(interpreters(given.peer), given.peers) as fleet,
+        Fleet(interpreters(given.peer, PEERS), given.peers) as fleet,
     ):
         for name, reason in fleet.absent.items():
             print(f"{name}: not installed ({reason})")
         for name, versions in fleet.versions.items():
-            print(f"{name}:", ", ".join(" ".join(pair) for pair in versions.items()))
+            print(versions_line(name, versions))
         folders = {}
         if given.stories260k and given.stories260k.is_dir():
             folders[STORIES] = copied(given.stories260k, Path(scratch))

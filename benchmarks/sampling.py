@@ -29,17 +29,18 @@ A ratio is printed only where the runs can order the arms: see `harness/report.p
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
+from harness.hire import THREADS, interpreters
 from harness.inputs import INPUTS, logits
+from harness.options import chosen, parser, versions_line
 from harness.progress import progress
-from harness.report import environment, heading, load, save, summary
+from harness.report import environment, heading, load, recorded, save
 from harness.turns import take_turns
 from peers.arms import Arms, scratch
 from peers.chains import CHAINS, settings
-from peers.registry import PEERS, THREADS, interpreters
+from peers.registry import ENVIRONMENTS, PEERS
 from peers.show import draw, tables
 
 SHAPES = ((1, 32000), (1, 128256), (8, 128256), (64, 32000), (64, 128256), (8, 256000))
@@ -70,39 +71,27 @@ def measure(cases, arms, rounds, budget_s, least):
                 "input": name,
                 "chain": chain,
                 "load": load(),
-                "arms": {
-                    arm: {**summary(runs), "times_s": [float(f"{t:.4g}") for t in runs]}
-                    for arm, runs in times.items()
-                },
+                "arms": recorded(times),
             }
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("--quick", action="store_true", help="two small shapes, in-process peers, few rounds")
-    add("--out", type=Path, help="where results.json and sampling.png go")
-    add("--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer's interpreter")
+    options = parser(__doc__, "sampling.png", "two small shapes, in-process peers, few rounds")
+    add = options.add_argument
     add("--shapes", help="BxV, comma between")
     add("--inputs", help=f"of {', '.join(INPUTS)}")
     add("--chains", help=f"semicolon between, of {'; '.join(CHAINS)}")
     add("--peers", help=f"of {', '.join(PEERS)}")
     add("--rounds", type=int, help="runs of an arm, at most")
     add("--budget", type=float, help="seconds for a case; slow arms run five times all the same")
-    given = parser.parse_args()
-
-    def chosen(text, names, quick, separator=","):
+    given = options.parse_args()
+    for name, names in (("inputs", INPUTS), ("chains", CHAINS), ("peers", PEERS)):
+        text = getattr(given, name)
         if text is None:
-            return quick if given.quick else tuple(names)
-        parts = tuple(part.strip() for part in text.split(separator))
-        for part in parts:
-            if part not in names:
-                parser.error(f"{part!r} is not one of {', '.join(names)}")
-        return parts
-
-    given.inputs = chosen(given.inputs, INPUTS, QUICK["inputs"])
-    given.chains = chosen(given.chains, CHAINS, QUICK["chains"], ";")
-    given.peers = chosen(given.peers, PEERS, QUICK["peers"])
+            value = QUICK[name] if given.quick else tuple(names)
+        else:
+            value = chosen(options, text, names, ";" if name == "chains" else ",")
+        setattr(given, name, value)
     if given.shapes:
         given.shapes = [tuple(map(int, shape.split("x"))) for shape in given.shapes.split(",")]
     else:
@@ -117,9 +106,9 @@ def main():
     before = environment()
     print(heading(before))
     cases = [(s, i, c) for s in given.shapes for i in given.inputs for c in given.chains]
-    with Arms(given.peers, interpreters(given.peer)) as arms:
+    with Arms(given.peers, interpreters(given.peer, ENVIRONMENTS)) as arms:
         for name, versions in arms.versions.items():
-            print(f"{name}:", ", ".join(" ".join(pair) for pair in versions.items()))
+            print(versions_line(name, versions))
         results = {
             "benchmark": "sampling",
             "before": before,

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from harness.hire import THREADS, hire
 from harness.turns import timed
 from harness.worker import Worker, WorkerError
 
 from . import ours
 from .serving import caller, prompts_of
 
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 OURS = "jaxsample"
 # Enough rows and tokens that weights read wrongly can't pass by chance.
 CHECKED = {"batch": 4, "prompt": 16, "steps": 16}
@@ -37,19 +34,6 @@ PEERS = {
 }
 
 
-def interpreters(given: list[str]) -> dict[str, str]:
-    """Read NAME=PYTHON pairs, after those of JAXSAMPLE_PEERS, which names other peers too."""
-    found = {"transformers": sys.executable}
-    shared = [pair for pair in os.environ.get("JAXSAMPLE_PEERS", "").split(",") if pair]
-    for pair in [*shared, *given]:
-        name, _, python = pair.partition("=")
-        if pair in given and name not in PEERS:
-            raise SystemExit(f"--peer {pair}: {name!r} is not one of {', '.join(PEERS)}")
-        if name in PEERS and python:
-            found[name] = python
-    return found
-
-
 class Fleet(contextlib.AbstractContextManager):
     """A worker for each peer that can be had; `absent` says of the others why not."""
 
@@ -62,14 +46,13 @@ class Fleet(contextlib.AbstractContextManager):
                 self.absent[name] = f"no --peer {name}=PYTHON"
                 continue
             script = Path(__file__).with_name(f"{PEERS[name].script}.py")
-            with tempfile.NamedTemporaryFile(suffix=".log") as log:
-                try:
-                    worker = Worker(pythons[name], script, log=log.name)
-                    self.versions[name] = worker.versions(PEERS[name].packages)
-                except (OSError, WorkerError) as error:
-                    said = Path(log.name).read_text().strip().splitlines()
-                    self.absent[name] = said[-1] if said else str(error)
-                    continue
+            try:
+                worker, self.versions[name] = hire(
+                    pythons[name], script, packages=PEERS[name].packages
+                )
+            except WorkerError as error:
+                self.absent[name] = str(error)
+                continue
             self.workers[name] = worker
 
     def open(self, folder: Path, vocab_size: int) -> Opened:

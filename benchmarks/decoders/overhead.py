@@ -14,7 +14,7 @@ import statistics
 
 import jax
 import jax.numpy as jnp
-from harness.report import median_interval, summary
+from harness.report import median_interval, recorded
 from harness.turns import take_turns, timed
 
 from jaxsample import TopK, TopP, chain, generate
@@ -75,12 +75,8 @@ def measure(decoder, batch: int, steps: int, rounds: int, chosen: dict) -> dict:
     times = take_turns(arms, rounds, 1e9)
     times = {name: [seconds / steps for seconds in runs] for name, runs in times.items()}
     return {
-        name: {
-            **summary(runs),
-            "times_s": [float(f"{t:.4g}") for t in runs],
-            "overhead": None if name == BASE else overhead(runs, times[BASE]),
-        }
-        for name, runs in times.items()
+        name: {**arm, "overhead": None if name == BASE else overhead(times[name], times[BASE])}
+        for name, arm in recorded(times).items()
     }
 
 

@@ -73,6 +73,14 @@ def summary(values: Sequence[float]) -> dict:
     }
 
 
+def recorded(times: dict[str, Sequence[float]]) -> dict[str, dict]:
+    """Return the summary of every arm, with its runs."""
+    return {
+        arm: {**summary(runs), "times_s": [float(f"{t:.4g}") for t in runs]}
+        for arm, runs in times.items()
+    }
+
+
 def figures(value: float) -> str:
     """Write a number with three significant figures and no exponent."""
     if value == 0 or not math.isfinite(value):

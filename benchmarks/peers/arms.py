@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from harness.hire import hire
 from harness.turns import timed
 from harness.worker import Worker, WorkerError
 
@@ -48,15 +49,12 @@ class Arms(contextlib.AbstractContextManager):
         self.labels[name] = []
         for label, args in peer.arms.items():
             label = f"{name}, {label}" if label else name
-            with tempfile.NamedTemporaryFile(suffix=".log") as log:
-                try:
-                    worker = Worker(python, script, args, log=log.name)
-                    self.versions[name] = worker.versions(peer.packages)
-                except (OSError, WorkerError) as error:
-                    said = Path(log.name).read_text().strip().splitlines()
-                    self.absent[name] = f"not installed ({said[-1] if said else error})"
-                    self.labels.pop(name)
-                    return
+            try:
+                worker, self.versions[name] = hire(python, script, args, peer.packages)
+            except WorkerError as error:
+                self.absent[name] = f"not installed ({error})"
+                self.labels.pop(name)
+                return
             self.workers[label] = worker
             self.labels[name].append(label)
 

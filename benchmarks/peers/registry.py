@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass, field
 
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+from harness.hire import THREADS
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,4 @@ PEERS = {
 }
 
 
-def interpreters(given: list[str]) -> dict[str, str]:
-    """Read NAME=PYTHON pairs, those of JAXSAMPLE_PEERS (comma between) first."""
-    known = {peer.environment for peer in PEERS.values()} - {None}
-    found = {"transformers": sys.executable}
-    for pair in [*os.environ.get("JAXSAMPLE_PEERS", "").split(","), *given]:
-        name, _, python = pair.partition("=")
-        if name and name not in known:
-            raise SystemExit(f"--peer {pair}: {name!r} is not one of {', '.join(sorted(known))}")
-        if python:
-            found[name] = python
-    return found
+ENVIRONMENTS = {peer.environment for peer in PEERS.values()} - {None}

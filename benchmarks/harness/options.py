@@ -1,0 +1,34 @@
+"""The command line that the benchmarks share, and what they say before and after."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+from pathlib import Path
+
+
+def parser(doc: str, picture: str, quick: str) -> argparse.ArgumentParser:
+    """Return a parser of --quick, --out and --peer; `doc` opens with what the script does."""
+    made = argparse.ArgumentParser(description=doc.splitlines()[0])
+    made.add_argument("--quick", action="store_true", help=quick)
+    made.add_argument("--out", type=Path, help=f"where results.json and {picture} go")
+    made.add_argument(
+        "--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer's interpreter"
+    )
+    return made
+
+
+def chosen(
+    made: argparse.ArgumentParser, text: str, names: Collection[str], separator: str = ","
+) -> tuple[str, ...]:
+    """Return the names an option lists; one that is not among `names` ends the program."""
+    parts = tuple(part.strip() for part in text.split(separator))
+    for part in parts:
+        if part not in names:
+            made.error(f"{part!r} is not one of {', '.join(names)}")
+    return parts
+
+
+def versions_line(name: str, versions: dict[str, str]) -> str:
+    """Write what a peer runs."""
+    return f"{name}: " + ", ".join(" ".join(pair) for pair in versions.items())
