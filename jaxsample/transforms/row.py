@@ -74,8 +74,7 @@ class Row:
 
     def sum(self, *terms: Term) -> Any:
         """Sum each term over the kept tokens, in one fixed order; a tuple if there are several."""
-        below = clamp_below(self.values, self.max)
-        weights = [jnp.where(self.kept, term(below), 0.0) for term in terms]
+        weights = [weighed(term, self.values, self.max) for term in terms]
         sums: list[jax.Array] = []
         for a, b in zip(weights[::2], weights[1::2], strict=False):
             sums.extend(tree_sums(a, b))
@@ -97,7 +96,7 @@ class Row:
         values, top, share = lax.stop_gradient((self.values, self.max, share))
 
         def weigh(values):
-            return jnp.where(values > -jnp.inf, term(clamp_below(values, top)), 0.0)
+            return weighed(term, values, top)
 
         weights = lax.stop_gradient(weigh(values))
         total = tree_sum(weights)
@@ -143,6 +142,11 @@ class Row:
         """Change every value by a monotone function, so that the maxima stay those of blocks."""
         values, tops = change(self.values), change(self.tops)
         return dataclasses.replace(self, values=values, tops=tops, valid=valid)
+
+
+def weighed(term: Term, values: jax.Array, top: jax.Array) -> jax.Array:
+    """Return the term of each value under the maximum `top`, 0 for a dropped one."""
+    return jnp.where(values > -jnp.inf, term(clamp_below(values, top)), 0.0)
 
 
 def entropy(row: Row) -> jax.Array:

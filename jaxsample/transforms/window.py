@@ -13,7 +13,7 @@ from jaxsample.kernels.ranked import WIDTH, largest_blocks, top_k
 from jaxsample.kernels.tree import BLOCK
 from jaxsample.kernels.validity import clamp_below
 from jaxsample.kernels.window import value_at_window_mass, window_sum
-from jaxsample.transforms.row import Number, Row, Term, check_scalar, divided, fill
+from jaxsample.transforms.row import Number, Row, Term, check_scalar, divided, fill, weighed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +193,7 @@ class Window:
 
     @property
     def _blocks(self):
-        return -(-self.size // BLOCK)
+        return self.whole.tops.shape[0]
 
     def _weights(self, term, values):
-        return jnp.where(values > -jnp.inf, term(clamp_below(values, self.max)), 0.0)
+        return weighed(term, values, self.max)
