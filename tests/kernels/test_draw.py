@@ -9,7 +9,7 @@ from scipy import stats
 from jaxsample import draw
 from jaxsample.kernels.draw import BLOCK
 from jaxsample.kernels.noise import gumbel
-from tests import oracles
+from tests.oracles import common as oracles
 from tests.statistics import FALSE_ALARM, draws, p_value
 
 KEY = jax.random.key(1)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from jaxsample import EntropyTemperature, Temperature, TopK, TopP, chain, combine, partition
-from tests import oracles
+from tests.oracles.common import compose
+from tests.oracles.temperature import entropy_temperature, temperature
+from tests.oracles.truncation import top_k
 from tests.rows import HIDDEN, NAMES, VALID, V, outputs
 from tests.table import CASES, cases, structures
 
@@ -90,7 +92,8 @@ BY_BOTH = jax.jit(jax.grad(lambda s, x, token: jax.nn.log_softmax(s(x))[token], 
 
 def exact(monkeypatch):
     """The oracles without their rounding of parameters to float32, which would eat the step h."""
-    monkeypatch.setattr(oracles, "single", float)
+    for family in ("temperature", "truncation"):
+        monkeypatch.setattr(f"tests.oracles.{family}.single", float)
 
 
 @pytest.mark.parametrize("t", [0.1, 0.7, 1.0, 4.0])
@@ -99,7 +102,7 @@ def test_temperature_by_central_differences(t, token, monkeypatch):
     exact(monkeypatch)
 
     def of(value, row):
-        return logprob(oracles.temperature(value)(row), token)
+        return logprob(temperature(value)(row), token)
 
     by_s, by_row = BY_BOTH(Temperature(t), np.float32(ROW), token)
     np.testing.assert_allclose(by_s.value, central(lambda v: of(v[0], ROW), [t])[0], **CLOSE)
@@ -118,7 +121,7 @@ def test_entropy_temperature_by_central_differences(t0, theta, masked, monkeypat
         return np.where(mask & masked, -np.inf, x)
 
     def of(a, x):
-        return logprob(oracles.entropy_temperature(a[0], a[1])(hide(x)), token)
+        return logprob(entropy_temperature(a[0], a[1])(hide(x)), token)
 
     by_s, by_row = BY_BOTH(EntropyTemperature(t0, theta), np.float32(hide(ROW)), token)
     expected = central(lambda a: of(a, ROW), [t0, theta])
@@ -132,9 +135,7 @@ def test_a_chain_by_central_differences(monkeypatch):
     token = TOKENS[0]
 
     def oracle(a):
-        return oracles.compose(
-            oracles.top_k(6), oracles.temperature(a[0]), oracles.entropy_temperature(a[1], a[2])
-        )
+        return compose(top_k(6), temperature(a[0]), entropy_temperature(a[1], a[2]))
 
     sampler = chain(TopK(6), Temperature(0.8), EntropyTemperature(0.9, 0.3), TopP(1.0))
     trainable, rest = partition(sampler)

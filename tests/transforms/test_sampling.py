@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxsample import TopK, TopP, chain, draw, sample
-from tests import oracles, toys
+from tests import toys
+from tests.oracles import common as oracles
 from tests.rows import BANK, HIDDEN, NAMES, VALID, apply, outputs
 from tests.statistics import FALSE_ALARM, draws, p_value
 from tests.table import CASES, cases, structures

@@ -1,0 +1,31 @@
+"""The table of transforms, a file per family: every row is held to every law in tests/transforms.
+
+`oracle` is the float64 meaning of `sampler` under the given `state` and `rows.HIDDEN`; `tolerance`
+is how far kept logits may lie from it, relative: 0 means that a kept logit is the incoming one, bit
+for bit. `neutral` is the same transform at its documented neutral value, the identity up to the
+shift by the maximum where `shifts`.
+"""
+
+import jax
+import pytest
+
+from tests.table import chains, temperature, toys, truncation
+
+ATOMS = [*temperature.CASES, *truncation.CASES]
+CHAINS = chains.CASES
+TOYS = toys.CASES
+CASES = [*ATOMS, *CHAINS, *TOYS]
+ORDER = [case for case in CASES if case.kind == "order"]
+
+
+def cases(rows):
+    """Parametrize a test over rows of the table."""
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in rows])
+
+
+def structures(rows):
+    """One row for each structure: for laws that no value of a leaf can change."""
+    seen = {}
+    for case in rows:
+        seen.setdefault(jax.tree.structure((case.sampler, case.state)), case)
+    return cases(seen.values())
