@@ -163,7 +163,6 @@ def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
     moved = sampler.settle(received, state, jnp.maximum(token, 0), hidden)
     if exact is not None:  # what a window does not know is NaN, in a state as anywhere
         exact &= ~_any_nan(moved) | ~final.valid
-        longer = None if longer is None else ~exact
     state = jax.tree.map(lambda new, old: jnp.where(live & (token >= 0), new, old), moved, state)
     seen = jax.tree.map(
         lambda x: jnp.where(live, x, jnp.zeros_like(x)), observe(record, raw, final, token)

@@ -28,7 +28,7 @@ class Drawn(NamedTuple):
         final: the row the token was drawn from.
         received: what `sampler.settle` needs.
         exact: whether all of these are those of the dense tier; None if this is it.
-        longer: whether the long window is worth a try; None if it never is.
+        longer: whether the long window is worth a try if it is not; None if it never is.
     """
 
     token: jax.Array
@@ -49,10 +49,10 @@ def draw_through(
         final, received = sampler.through(row, state, hidden)
         token = draw_clean(key, Clean(final.values, final.tops, final.valid))
         return Drawn(token, final, received, None, None)
-    window, received, goes_on = found
+    window, received, longer = found
     token = draw_blocks(key, window.values - window.max, window.ids, window.valid)
     exact = (window.exact & window.inside) | ~window.valid
-    return Drawn(token, window.closed, received, exact, ~exact if goes_on else None)
+    return Drawn(token, window.closed, received, exact, longer)
 
 
 def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
@@ -63,8 +63,8 @@ def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
         axes: of the arguments, as for `jax.vmap`.
         args: at least one of them carries rows.
 
-    All rows try the short window; if any fails, all try the long one; what still fails runs dense,
-    row by row, so that one flat row costs itself and not the batch.
+    All rows try the short window; if any fails that may do better, all try the long one; what still
+    fails runs dense, row by row, so that one flat row costs itself and not the batch.
     """
 
     def run(tier):
@@ -79,7 +79,7 @@ def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
         return _choose(exact, outputs, again), exact | fine
 
     if longer is not None:
-        outputs, exact = lax.cond(jnp.any(longer), try_long, lambda: (outputs, exact))
+        outputs, exact = lax.cond(jnp.any(~exact & longer), try_long, lambda: (outputs, exact))
     if exact.shape[0] == 1:  # in a loop, a row that does not change would be hoisted and always run
         return lax.cond(exact[0], lambda: outputs, lambda: run(DENSE)[0])
 
@@ -100,7 +100,14 @@ def _choose(first, a, b):
 def _row(args, axes, i):
     """Take row i of arguments whose rows lie along `axes`, a prefix as `jax.vmap` takes it."""
 
-    def take(axis, tree):
-        return tree if axis is None else jax.tree.map(lambda x: x[i], tree)
+    def take(x):
+        if x.ndim > 1 or not jnp.issubdtype(x.dtype, jnp.number):
+            return x[i]
+        # A number by a reduction: XLA on the CPU would take a slice anew for each token it is for.
+        mine = jnp.where(jnp.arange(x.shape[0]) == i, x, jnp.zeros((), x.dtype))
+        return jnp.sum(mine, dtype=x.dtype)
 
-    return jax.tree.map(take, axes, args, is_leaf=lambda a: a is None)
+    def take_all(axis, tree):
+        return tree if axis is None else jax.tree.map(take, tree)
+
+    return jax.tree.map(take_all, axes, args, is_leaf=lambda a: a is None)

@@ -75,15 +75,19 @@ def settled(
     """
     last = ranked.shape[0] - 1
 
-    def move(state):
-        j, _ = state
-        above = jnp.sum(ranked > ranked[j], dtype=jnp.int32) - 1
+    def look(j):
         end = jnp.sum(ranked >= ranked[j], dtype=jnp.int32) - 1
         below = jnp.minimum(end + 1, last)
-        here, next_ = hold(ranked[j], ranked[below])
+        return end, below, ranked[j], ranked[below]
+
+    def move(state):
+        (end, below, value, next_value), _ = state
+        above = jnp.sum(ranked > value, dtype=jnp.int32) - 1
+        here, next_ = hold(value, next_value)
         up = ~here & (above >= 0)
         down = here & next_ & (below > end)
-        return jnp.where(up, above, jnp.where(down, below, end)), ~(up | down)
+        return look(jnp.where(up, above, jnp.where(down, below, end))), ~(up | down)
 
-    start = jnp.clip(start, 0, last).astype(jnp.int32)
-    return lax.while_loop(lambda state: ~state[1], move, (start, jnp.asarray(sure)))[0]
+    start = look(jnp.clip(start, 0, last).astype(jnp.int32))
+    found, _ = lax.while_loop(lambda state: ~state[1], move, (start, jnp.asarray(sure)))
+    return found[0]

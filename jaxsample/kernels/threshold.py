@@ -32,6 +32,7 @@ class Bracket(NamedTuple):
     pull_high: jax.Array
     last: jax.Array
     probes: jax.Array
+    at: jax.Array
 
 
 def value_at_mass(
@@ -110,13 +111,15 @@ def smallest(holds: Callable[[jax.Array], jax.Array], low: jax.Array, high: jax.
     `holds` must be monotone: once true, true for every larger t.
     """
 
-    def halve(bounds):
-        lo, hi = bounds
-        middle = lo + (hi - lo) // 2
-        found = holds(from_ordered(middle))
-        return jnp.where(found, lo, middle + 1), jnp.where(found, middle, hi)
+    def between(lo, hi):
+        return lo, hi, from_ordered(lo + (hi - lo) // 2)
 
-    bounds = to_ordered(low), to_ordered(high)
+    def halve(bounds):
+        lo, hi, t = bounds
+        found, middle = holds(t), lo + (hi - lo) // 2
+        return between(jnp.where(found, lo, middle + 1), jnp.where(found, middle, hi))
+
+    bounds = between(to_ordered(low), to_ordered(high))
     return from_ordered(lax.while_loop(lambda b: b[0] < b[1], halve, bounds)[1])
 
 
@@ -147,19 +150,21 @@ def _closed_in(above, weigh, mass, total, bottom, top):
         open_ = (bottom < top) & (to_ordered(b.high) - to_ordered(b.low) > 1)
         return many & open_ & (b.probes < PROBES)
 
-    def probe(b):
+    def aimed(b):
         left = (position(b.above_low) - goal) * b.pull_low
         right = (goal - position(b.above_high)) * b.pull_high
         share = jnp.clip(left / (left + right), 0.002, 0.998)
         low, high = to_ordered(b.low), to_ordered(b.high)
         guess = to_ordered(b.low * (1 - share) + b.high * share)
         guess = jnp.where(b.probes % BISECT == BISECT - 1, low + (high - low) // 2, guess)
-        t = from_ordered(jnp.clip(guess, low + 1, high - 1))
-        weight = above(t)
+        return b._replace(at=from_ordered(jnp.clip(guess, low + 1, high - 1)))
+
+    def probe(b):
+        t, weight = b.at, above(b.at)
         low_moves = weight >= mass
         end = jnp.where(low_moves, jnp.int32(1), jnp.int32(-1))
         again = end == b.last
-        return Bracket(
+        moved = Bracket(
             low=jnp.where(low_moves, t, b.low),
             high=jnp.where(low_moves, b.high, t),
             above_low=jnp.where(low_moves, weight, b.above_low),
@@ -168,10 +173,12 @@ def _closed_in(above, weigh, mass, total, bottom, top):
             pull_high=jnp.where(again & low_moves, b.pull_high / 2, 1.0),
             last=end,
             probes=b.probes + 1,
+            at=t,
         )
+        return aimed(moved)
 
     # Not the next float: beside 0 that is -0 or subnormal, no less than 0 where those are flushed.
     below = bottom - jnp.maximum(jnp.abs(bottom) * 2.0**-20, 2.0**-100)
     one, none = jnp.float32(1), jnp.float32(0)
-    start = Bracket(below, top, total, none, one, one, jnp.int32(0), jnp.int32(0))
-    return lax.while_loop(wide, probe, start)
+    start = Bracket(below, top, total, none, one, one, jnp.int32(0), jnp.int32(0), top)
+    return lax.while_loop(wide, probe, aimed(start))

@@ -14,12 +14,13 @@ from jaxsample.transforms.window import Window
 
 def through_window(
     sampler: Transform, row: Row, state: Any, hidden: jax.Array | None, short: bool
-) -> tuple[Window, Any, bool] | None:
+) -> tuple[Window, Any, jax.Array | None] | None:
     """Do what `sampler.through` does, its trailing run of order transforms on a window.
 
     What stands before the run sees the whole row. None, a fact about the sampler and the size of
     the row alone, where a window is no use: no such run, no filter in it, or too small a row. The
-    last of the three says whether `short` may make a difference: something follows a filter.
+    last of the three says of a row that came out inexact whether it may be exact without `short`;
+    None if none may: nothing follows a filter.
 
     Args:
         sampler, row, state, hidden: as for `Transform.through`.
@@ -45,7 +46,7 @@ def through_window(
         received.append(seen)
     if not window.filtered:
         return None
-    return window, tuple(received) if many else received[0], goes_on
+    return window, tuple(received) if many else received[0], window.known if goes_on else None
 
 
 def _reads_a_row(t: Transform) -> bool:

@@ -36,6 +36,7 @@ class Window:
             then a sum is NaN unless it did.
         short: whether the first filter is trusted to cut the tail off.
         filtered: whether there was a filter.
+        known: scalar bool, whether every change up to the first filter was an exact one.
     """
 
     values: jax.Array
@@ -49,6 +50,7 @@ class Window:
     tail: bool = True
     short: bool = False
     filtered: bool = False
+    known: Any = True
 
     @classmethod
     def of(cls, row: Row, short: bool) -> Window | None:
@@ -180,15 +182,17 @@ class Window:
         """As `Row.keep`."""
         check_scalar(value)
         value = lax.stop_gradient(jnp.minimum(value, self.max))
+        exact = self.exact & ~jnp.isnan(value)
         return dataclasses.replace(
             self,
             values=jnp.where(self.values >= value, self.values, -jnp.inf),
             best=jnp.where(self.best >= value, self.best, -jnp.inf),
             whole=self.whole.keep(value),
-            exact=self.exact & ~jnp.isnan(value),
+            exact=exact,
             inside=self.inside | (value > self.edge),
             tail=self.tail and not self.short,
             filtered=True,
+            known=self.known if self.filtered else exact,
         )
 
     @property
