@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.row import Row, entropy
+from jaxsample.transforms.row import Row, log_mass_and_entropy
 from jaxsample.transforms.window import Window
 
 PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
@@ -78,14 +78,18 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
     """
     valid = final.valid & (token != -1)
     found: dict[str, Any] = {}
+    if "entropy" in record:  # one reading of the row serves all that is asked of it
+        log_mass, entropy = log_mass_and_entropy(raw)
+    else:
+        log_mass, entropy = jnp.log(raw.sum(jnp.exp)), None
     for entry in record:
         name, size = entry if isinstance(entry, tuple) else (entry, 0)
         if name == "logprobs":
             found[name] = jnp.where(valid, logprob(final, token), jnp.nan)
         elif name == "model_logprobs":
-            found[name] = jnp.where(valid, logprob(raw, token), jnp.nan)
+            found[name] = jnp.where(valid, logprob(raw, token, log_mass), jnp.nan)
         elif name == "entropy":
-            found[name] = jnp.where(valid, entropy(raw), jnp.nan)
+            found[name] = jnp.where(valid, entropy, jnp.nan)
         elif name == "kept":
             found[name] = jnp.where(valid, final.count, 0).astype(jnp.int32)
         elif name == "support":
@@ -93,19 +97,21 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
             found[name] = Support(ids, valid & (final.count > size))
         else:
             values, ids = raw.ranked(size)
-            values = values - raw.max - jnp.log(raw.sum(jnp.exp))
+            values = values - raw.max - log_mass
             found[name] = Top(jnp.where(valid, ids, -1), jnp.where(valid, values, jnp.nan))
     return Records(**found)
 
 
-def logprob(row: Row | Window, token: jax.Array) -> jax.Array:
+def logprob(row: Row | Window, token: jax.Array, log_mass: jax.Array | None = None) -> jax.Array:
     """Log-probability of a token under a row, nats.
 
-    -inf, with zero gradient, for a token that is dropped or not in the vocabulary.
+    -inf, with zero gradient, for a token that is dropped or not in the vocabulary. `log_mass` is
+    the log of the summed exp(value - max), where it is known already.
     """
+    log_mass = jnp.log(row.sum(jnp.exp)) if log_mass is None else log_mass
     known = (token >= 0) & (token < row.size)
     value = jnp.where(known, row.value(jnp.where(known, token, 0)), -jnp.inf)
     kept = value > -jnp.inf
     below = jnp.where(kept, value, row.max) - row.max
-    score = jnp.maximum(below, jnp.finfo(jnp.float32).min) - jnp.log(row.sum(jnp.exp))
+    score = jnp.maximum(below, jnp.finfo(jnp.float32).min) - log_mass
     return jnp.where(kept, score, -jnp.inf)

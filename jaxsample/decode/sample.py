@@ -12,7 +12,6 @@ from jax.custom_batching import custom_vmap
 from jaxsample.decode.tiers import by_tiers, draw_through
 from jaxsample.kernels.noise import one_key
 from jaxsample.transforms.base import Transform
-from jaxsample.transforms.row import Row
 
 
 def sample(
@@ -69,5 +68,5 @@ def _(size, batched, *args):
 
 
 def _draw_row(tier, key, logits, sampler, state, hidden):
-    drawn = draw_through(tier, key, Row.of(logits), sampler, state, hidden)
-    return drawn.token, drawn.exact, drawn.longer
+    drawn = draw_through(tier, key, logits, sampler, state, hidden)
+    return drawn.token, drawn.exact

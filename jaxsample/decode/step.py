@@ -15,7 +15,6 @@ from jaxsample.decode.prefill import Decoding, last_output, next_logits
 from jaxsample.decode.records import Support, Top, check_record, observe
 from jaxsample.decode.tiers import DENSE, by_tiers, draw_through
 from jaxsample.transforms.base import Transform
-from jaxsample.transforms.row import Row
 
 
 class Step(NamedTuple):
@@ -157,17 +156,15 @@ def _(record, axes, primals, tangents):
 
 
 def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
-    raw = Row.of(logits)
-    drawn = draw_through(tier, key, raw, sampler, state, hidden)
-    token, final, received, exact, longer = drawn
+    drawn = draw_through(tier, key, logits, sampler, state, hidden)
+    token, raw, final, received, exact = drawn
     moved = sampler.settle(received, state, jnp.maximum(token, 0), hidden)
     if exact is not None:  # what a window does not know is NaN, in a state as anywhere
         exact &= ~_any_nan(moved) | ~final.valid
     state = jax.tree.map(lambda new, old: jnp.where(live & (token >= 0), new, old), moved, state)
-    seen = jax.tree.map(
-        lambda x: jnp.where(live, x, jnp.zeros_like(x)), observe(record, raw, final, token)
-    )
-    return (token, state, seen), exact, longer
+    seen = observe(record, raw, final, token)
+    seen = jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
+    return (token, state, seen), exact
 
 
 def _any_nan(tree):

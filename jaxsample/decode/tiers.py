@@ -15,9 +15,9 @@ from jaxsample.kernels.validity import Clean
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.plan import through_window
 from jaxsample.transforms.row import Row
-from jaxsample.transforms.window import Window
+from jaxsample.transforms.window import ROWS, Window
 
-SHORT, LONG, DENSE = "short", "long", "dense"
+WINDOW, DENSE = "window", "dense"
 
 
 class Drawn(NamedTuple):
@@ -25,61 +25,60 @@ class Drawn(NamedTuple):
 
     Attributes:
         token: int32.
+        raw: the row as it came.
         final: the row the token was drawn from.
         received: what `sampler.settle` needs.
         exact: whether all of these are those of the dense tier; None if this is it.
-        longer: whether the long window is worth a try if it is not; None if it never is.
     """
 
     token: jax.Array
+    raw: Row
     final: Row | Window
     received: Any
     exact: jax.Array | None
-    longer: jax.Array | None
 
 
 def draw_through(
-    tier: str, key: jax.Array, row: Row, sampler: Transform, state: Any, hidden: jax.Array | None
+    tier: str,
+    key: jax.Array,
+    logits: jax.Array,
+    sampler: Transform,
+    state: Any,
+    hidden: jax.Array | None,
 ) -> Drawn:
     """Draw from one row through a sampler, on a window where the tier and the sampler allow it."""
-    found = None
-    if tier != DENSE:
-        found = through_window(sampler, row, state, hidden, short=tier == SHORT)
+    row, found = Row.of(logits), None
+    if tier == WINDOW:
+        found = through_window(sampler, row, lambda: Row.of(logits), state, hidden)
     if found is None:
         final, received = sampler.through(row, state, hidden)
         token = draw_clean(key, Clean(final.values, final.tops, final.valid))
-        return Drawn(token, final, received, None, None)
-    window, received, longer = found
+        return Drawn(token, row, final, received, None)
+    window, received = found
     token = draw_blocks(key, window.values - window.max, window.ids, window.valid)
     exact = (window.exact & window.inside) | ~window.valid
-    return Drawn(token, window.closed, received, exact, longer)
+    return Drawn(token, row, window.close(), received, exact)
 
 
 def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
     """Return `draw(DENSE, *row)` for every row of `args`, computed faster where that is exact.
 
     Args:
-        draw: `(tier, *row) -> (outputs, exact, longer)`, the last two as in `Drawn`.
+        draw: `(tier, *row) -> (outputs, exact)`, the last as in `Drawn`.
         axes: of the arguments, as for `jax.vmap`.
         args: at least one of them carries rows.
 
-    All rows try the short window; if any fails that may do better, all try the long one; what still
-    fails runs dense, row by row, so that one flat row costs itself and not the batch.
+    All rows try the window; what fails runs dense, row by row, so that one flat row costs itself
+    and not the batch.
     """
 
     def run(tier):
-        return jax.vmap(functools.partial(draw, tier), in_axes=axes)(*args)
+        each = functools.partial(draw, tier)
+        return jax.vmap(each, in_axes=axes, axis_name=ROWS)(*args)
 
-    outputs, exact, longer = run(SHORT)
+    outputs, exact = run(WINDOW)
     if exact is None:
         return outputs
-
-    def try_long():
-        again, fine, _ = run(LONG)
-        return _choose(exact, outputs, again), exact | fine
-
-    if longer is not None:
-        outputs, exact = lax.cond(jnp.any(~exact & longer), try_long, lambda: (outputs, exact))
     if exact.shape[0] == 1:  # in a loop, a row that does not change would be hoisted and always run
         return lax.cond(exact[0], lambda: outputs, lambda: run(DENSE)[0])
 
@@ -90,11 +89,6 @@ def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
         return jax.tree.map(lambda x, new: x.at[i].set(new), outputs, row), exact.at[i].set(True)
 
     return lax.while_loop(lambda carry: ~jnp.all(carry[1]), next_row, (outputs, exact))[0]
-
-
-def _choose(first, a, b):
-    choose = jax.vmap(lambda p, x, y: jax.tree.map(functools.partial(jnp.where, p), x, y))
-    return choose(first, a, b)
 
 
 def _row(args, axes, i):

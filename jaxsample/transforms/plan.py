@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,18 +14,20 @@ from jaxsample.transforms.window import Window
 
 
 def through_window(
-    sampler: Transform, row: Row, state: Any, hidden: jax.Array | None, short: bool
-) -> tuple[Window, Any, jax.Array | None] | None:
+    sampler: Transform,
+    row: Row,
+    again: Callable[[], Row],
+    state: Any,
+    hidden: jax.Array | None,
+) -> tuple[Window, Any] | None:
     """Do what `sampler.through` does, its trailing run of order transforms on a window.
 
     What stands before the run sees the whole row. None, a fact about the sampler and the size of
-    the row alone, where a window is no use: no such run, no filter in it, or too small a row. The
-    last of the three says of a row that came out inexact whether it may be exact without `short`;
-    None if none may: nothing follows a filter.
+    the row alone, where a window is no use: no such run, no filter in it, or too small a row.
 
     Args:
         sampler, row, state, hidden: as for `Transform.through`.
-        short: see `Window`.
+        again: see `Window.of`.
     """
     many = isinstance(sampler, Chain)
     members: Any = tuple(sampler) if many else (sampler,)  # type: ignore[arg-type]
@@ -36,17 +39,18 @@ def through_window(
     for t, s in zip(members[:start], states[:start], strict=True):
         row, seen = t.through(row, s, hidden)
         received.append(seen)
-    window: Any = Window.of(row, short) if start < len(members) else None
+    if start:
+        changed = row
+        again = lambda: changed  # noqa: E731
+    window: Any = Window.of(row, again) if start < len(members) else None
     if window is None:
         return None
-    goes_on = False
     for t, s in zip(members[start:], states[start:], strict=True):
-        goes_on |= window.filtered
         window, seen = t.through(window, s, hidden)
         received.append(seen)
     if not window.filtered:
         return None
-    return window, tuple(received) if many else received[0], window.known if goes_on else None
+    return window, tuple(received) if many else received[0]
 
 
 def _reads_a_row(t: Transform) -> bool:

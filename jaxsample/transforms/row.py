@@ -151,13 +151,19 @@ def weighed(term: Term, values: jax.Array, top: jax.Array) -> jax.Array:
 
 def entropy(row: Row) -> jax.Array:
     """Entropy of a row's distribution, nats."""
+    return log_mass_and_entropy(row)[1]
+
+
+def log_mass_and_entropy(row: Row) -> tuple[jax.Array, jax.Array]:
+    """Return the log of the summed exp(value - max), and the entropy, both in nats."""
     rest, s, tops = row.sum(
         lambda d: jnp.where(d < 0, jnp.exp(d), 0.0),
         lambda d: jnp.exp(d) * d,
         lambda d: jnp.where(d < 0, 0.0, jnp.ones_like(d)),
     )
     # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
-    return jnp.log1p(rest + (tops - 1.0)) - s / (tops + rest)
+    log_mass = jnp.log1p(rest + (tops - 1.0))
+    return log_mass, log_mass - s / (tops + rest)
 
 
 def divided(below: jax.Array, t: Number) -> jax.Array:

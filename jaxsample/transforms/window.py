@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,57 +17,62 @@ from jaxsample.kernels.validity import clamp_below
 from jaxsample.kernels.window import value_at_window_mass, window_sum
 from jaxsample.transforms.row import Number, Row, Term, check_scalar, divided, fill, weighed
 
+ROWS = "rows"  # the axis of `jax.vmap` over which windows are looked through
+
 
 @dataclasses.dataclass(frozen=True)
 class Window:
     """A `Row` of which only some blocks are looked at, and the tail only if a sum asks.
 
     Answers and changes are those of `Row`, with the same bits. An answer the window does not know
-    is NaN; a change made with NaN makes it inexact, and the row must be run as a `Row`.
+    is NaN; a change made with NaN makes it inexact, and the row must be run as a `Row`. Sums are
+    always known: where kept tokens of any row along the axis `ROWS` lie outside, whole rows are
+    read.
 
     Attributes:
         values: `[K, BLOCK]` float32; a dropped token is -inf.
         ids: `[K]` int32, which blocks these are, ascending.
         edge: the largest value outside of them, under the same changes.
         best: `[WIDTH]`, the largest values, descending, under the same changes.
-        whole: the row itself under the same changes; computed only where an answer needs it.
+        row: the row itself before the changes.
+        again: makes it anew, for a branch seldom taken: what a branch reads is always written out.
+        changes: what was done to it since.
         valid: scalar bool, as `Row.valid`.
         exact: scalar bool, whether every change so far was an exact one.
         inside: scalar bool, whether every token still kept is in these blocks.
-        tail: whether sums read the whole row; False once a filter may have cut the tail off, and
-            then a sum is NaN unless it did.
-        short: whether the first filter is trusted to cut the tail off.
-        filtered: whether there was a filter.
-        known: scalar bool, whether every change up to the first filter was an exact one.
+        filtered: whether there was a filter; before one, a sum reads whole rows.
+        closed: whether a sum is over these blocks, whatever `inside` says.
     """
 
     values: jax.Array
     ids: jax.Array
     edge: jax.Array
     best: jax.Array
-    whole: Row
+    row: Row
+    again: Callable[[], Row]
+    changes: tuple[Callable[[Row], Row], ...]
     valid: jax.Array
     exact: jax.Array
     inside: jax.Array
-    tail: bool = True
-    short: bool = False
     filtered: bool = False
-    known: Any = True
+    closed: bool = False
 
     @classmethod
-    def of(cls, row: Row, short: bool) -> Window | None:
-        """Look at a row through its largest blocks; None if it has too few to leave any out."""
+    def of(cls, row: Row, again: Callable[[], Row]) -> Window | None:
+        """Look at a row through its largest blocks; None if it has too few to leave any out.
+
+        `again` makes the same row.
+        """
         found = largest_blocks(row.values, row.tops)
         if found is None or not row.filters:
             return None
         best = top_k(found.values.reshape(-1), WIDTH)[0]
         inside = found.edge == -jnp.inf
-        return cls(*found, best, row, row.valid, jnp.bool_(True), inside, short=short)
+        return cls(*found, best, row, again, (), row.valid, jnp.bool_(True), inside)
 
-    @property
-    def closed(self) -> Window:
-        """The window as all there is of the row, which holds where it is exact and inside."""
-        return dataclasses.replace(self, inside=jnp.bool_(True), tail=False)
+    def close(self) -> Window:
+        """Return the window as all there is of the row: true where it is exact and inside."""
+        return dataclasses.replace(self, inside=jnp.bool_(True), closed=True)
 
     @property
     def kept(self) -> jax.Array:
@@ -79,30 +86,29 @@ class Window:
 
     @property
     def count(self) -> jax.Array:
-        """As `Row.count`, float NaN where the window does not know."""
-        if self.tail:
-            return self.whole.count
-        count = jnp.sum(self.kept, dtype=jnp.int32)
-        return jnp.where(self.inside, count.astype(jnp.float32), jnp.nan)
+        """As `Row.count`."""
+        return self._seen_or_whole(
+            lambda: jnp.sum(self.kept, dtype=jnp.int32), lambda row: row.count
+        )
 
     @property
     def size(self) -> int:
         """As `Row.size`."""
-        return self.whole.size
+        return self.row.size
 
     def value(self, token: jax.Array) -> jax.Array:
         """As `Row.value`."""
-        return self.whole.value(token)
+        return self._changed(self.row).value(token)
 
     def sum(self, *terms: Term) -> Any:
         """As `Row.sum`."""
-        if self.tail:
-            return self.whole.sum(*terms)
-        sums = [
-            window_sum(self._weights(term, self.values), self.ids, self._blocks) for term in terms
-        ]
-        known = [jnp.where(self.inside, s, jnp.nan) for s in sums]
-        return tuple(known) if len(known) > 1 else known[0]
+
+        def seen():
+            weights = [self._weights(term, self.values) for term in terms]
+            sums = [window_sum(w, self.ids, self._blocks) for w in weights]
+            return tuple(sums) if len(sums) > 1 else sums[0]
+
+        return self._seen_or_whole(seen, lambda row: row.sum(*terms))
 
     def kth(self, k: Number) -> jax.Array:
         """As `Row.kth`."""
@@ -110,7 +116,7 @@ class Window:
         best = lax.stop_gradient(self.best)[jnp.clip(k, 1, WIDTH) - 1]
         known = (k <= WIDTH) & (self.inside | (best >= self.edge))
         few = self.inside & ((self.best[-1] == -jnp.inf) | (k > self.values.size))
-        if self.tail:
+        if not self.filtered and not self.closed:
             few |= k > self.size
         return jnp.where(known, best, jnp.where(few, -jnp.inf, jnp.nan))
 
@@ -121,15 +127,13 @@ class Window:
         weights, best_weights = lax.stop_gradient(
             (self._weights(term, values), self._weights(term, best))
         )
-        if self.tail:
-            total = lax.stop_gradient(self.sum(term))
-            mass = share * total
-        else:
-            total = None
-            mass = share * jnp.where(self.inside, jnp.sum(weights), jnp.nan)
+        total = lax.stop_gradient(
+            self._seen_or_whole(lambda: jnp.sum(weights), lambda row: row.sum(term))
+        )
 
         def exact_mass(weights):
-            return share * (window_sum(weights, self.ids, self._blocks) if total is None else total)
+            seen = window_sum(weights, self.ids, self._blocks)
+            return share * jnp.where(self.inside, seen, total)
 
         edge = jnp.where(self.inside, -jnp.inf, edge)
         return value_at_window_mass(
@@ -140,7 +144,7 @@ class Window:
             best,
             best_weights,
             edge,
-            mass,
+            share * total,
             exact_mass,
         )
 
@@ -173,7 +177,7 @@ class Window:
             values=change(self.values),
             edge=edge,
             best=change(self.best),
-            whole=self.whole.divide(t),
+            changes=(*self.changes, lambda row: row.divide(t)),
             exact=self.exact & ~jnp.isnan(t),
             inside=self.inside | (edge == -jnp.inf),
         )
@@ -182,22 +186,32 @@ class Window:
         """As `Row.keep`."""
         check_scalar(value)
         value = lax.stop_gradient(jnp.minimum(value, self.max))
-        exact = self.exact & ~jnp.isnan(value)
         return dataclasses.replace(
             self,
             values=jnp.where(self.values >= value, self.values, -jnp.inf),
             best=jnp.where(self.best >= value, self.best, -jnp.inf),
-            whole=self.whole.keep(value),
-            exact=exact,
+            changes=(*self.changes, lambda row: row.keep(value)),
+            exact=self.exact & ~jnp.isnan(value),
             inside=self.inside | (value > self.edge),
-            tail=self.tail and not self.short,
             filtered=True,
-            known=self.known if self.filtered else exact,
         )
 
     @property
     def _blocks(self):
-        return self.whole.tops.shape[0]
+        return self.row.tops.shape[0]
+
+    def _changed(self, row):
+        return functools.reduce(lambda row, change: change(row), self.changes, row)
+
+    def _seen_or_whole(self, seen, whole):
+        if self.closed:
+            return seen()
+        if not self.filtered:
+            return whole(self._changed(self.row))
+        outside = (~self.inside & self.valid & self.exact).astype(jnp.int32)
+        # One answer for all rows: only then is it a branch that is not taken, not a choice.
+        needed = lax.pmax(outside, ROWS) > 0
+        return lax.cond(needed, lambda: whole(self._changed(self.again())), seen)
 
     def _weights(self, term, values):
         return weighed(term, values, self.max)

@@ -22,7 +22,7 @@ from jaxsample import (
 from jaxsample.kernels.ranked import WIDTH
 from jaxsample.kernels.tree import BLOCK
 from jaxsample.transforms.row import Row
-from jaxsample.transforms.window import Window
+from jaxsample.transforms.window import ROWS, Window
 from tests import toys
 
 V = BLOCK * WIDTH + 391  # seven blocks more than the window holds, the last one not full
@@ -48,8 +48,8 @@ def _inputs():
 
 
 INPUTS = {name: np.float32(row) for name, row in _inputs().items()}
-ROWS = np.stack([row for row in INPUTS.values() for _ in range(2)])
-KEYS = jax.random.split(jax.random.key(1), len(ROWS))
+BANK = np.stack([row for row in INPUTS.values() for _ in range(2)])
+KEYS = jax.random.split(jax.random.key(1), len(BANK))
 P = (0.0, 1e-7, 0.9, 0.999999, 1.0)
 K = (1, 50, 64, 65, V + 1)
 # One structure each, so that all of its settings share a compilation.
@@ -78,13 +78,13 @@ def both(keys, rows, sampler):
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_sample_is_the_draw_from_the_whole_row(name):
     for sampler in SAMPLERS[name]:
-        dense, fast = both(KEYS, ROWS, sampler)
+        dense, fast = both(KEYS, BANK, sampler)
         np.testing.assert_array_equal(fast, dense, err_msg=repr(sampler))
 
 
 def test_one_row_and_mixed_rows():
     settings = [chain(TopK(k), TopP(p)) for k in (1, 50, V) for p in (0.5, 1.0)]
-    keys, rows = KEYS[:6], ROWS[2:8]
+    keys, rows = KEYS[:6], BANK[2:8]
     mixed = jax.jit(jax.vmap(sample))(keys, rows, stack(settings))
     for i, sampler in enumerate(settings):
         assert mixed[i] == draw(keys[i], sampler(rows[i])) == sample(keys[i], rows[i], sampler)
@@ -103,8 +103,11 @@ def answers(values, share, k, floor):
         kept = row.keep(row.max - floor)
         return [a for r in (row, kept, kept.divide(1.3)) for some in ask(r) for a in some]
 
-    whole = Row.of(values)
-    return said(whole), [said(Window.of(whole, short)) for short in (False, True)]
+    def seen(values):
+        return said(Window.of(Row.of(values), lambda: Row.of(values)))
+
+    (window,) = jax.vmap(lambda x: (seen(x),), axis_name=ROWS)(values[None])
+    return said(Row.of(values)), jax.tree.map(lambda x: x[0], window)
 
 
 @pytest.mark.parametrize("name", ["peaked", "flat", "ties", "constant", "peaked in one block"])
@@ -117,16 +120,15 @@ def test_a_window_answers_exactly_or_with_nan(name):
     known = 0
     for share, k in zip([*edges, 0.0, 1.0], K, strict=True):
         for floor in (0.5, 3.0):
-            whole, windows = answers(values, np.float32(share), k, np.float32(floor))
-            for window in windows:
-                for mine, theirs in zip(window, whole, strict=True):
-                    mine, theirs = (np.asarray(x, np.float32) for x in (mine, theirs))
-                    knows = ~np.isnan(mine)
-                    known += knows.sum()
-                    # Where comparisons flush subnormals, bisection may stop at one beside 0.
-                    mine, theirs = (np.where(np.abs(x) < 2e-38, 0, x) for x in (mine, theirs))
-                    np.testing.assert_array_equal(mine[knows], theirs[knows])
-    assert known > 600  # and it does know most of them
+            whole, window = answers(values, np.float32(share), k, np.float32(floor))
+            for mine, theirs in zip(window, whole, strict=True):
+                mine, theirs = (np.asarray(x, np.float32) for x in (mine, theirs))
+                knows = ~np.isnan(mine)
+                known += knows.sum()
+                # Where comparisons flush subnormals, bisection may stop at one beside 0.
+                mine, theirs = (np.where(np.abs(x) < 2e-38, 0, x) for x in (mine, theirs))
+                np.testing.assert_array_equal(mine[knows], theirs[knows])
+    assert known > 300  # and it does know most of them
 
 
 def _apply(params, tokens, positions, cache):
@@ -159,7 +161,7 @@ def test_generate_through_windows_equals_generate_through_rows(sampler, monkeypa
         return got._replace(decoding=got.decoding.state)
 
     fast = run()
-    monkeypatch.setattr(Window, "of", lambda row, short: None)
+    monkeypatch.setattr(Window, "of", lambda row, again: None)
     jax.clear_caches()
     dense = run()
     for name in ("tokens", "kept", "support", "lengths"):
