@@ -10,29 +10,45 @@ from jaxsample.decode.stream import stream
 from jaxsample.kernels.draw import draw
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.chain import chain
+from jaxsample.transforms.deviation import TopNSigma
+from jaxsample.transforms.exclusion import XTC
 from jaxsample.transforms.fields import field
 from jaxsample.transforms.function import Function
 from jaxsample.transforms.partition import combine, partition
+from jaxsample.transforms.probability import Epsilon, Eta, PLess, PLessNorm, TopA
 from jaxsample.transforms.prompt import Prompt
 from jaxsample.transforms.stack import stack
+from jaxsample.transforms.tail_free import TailFree
 from jaxsample.transforms.temperature import EntropyTemperature, Temperature
+from jaxsample.transforms.top_h import TopH
 from jaxsample.transforms.truncation import MinP, TopK, TopP
+from jaxsample.transforms.typical import Typical
 
 __all__ = [
     "Decoding",
     "EntropyTemperature",
+    "Epsilon",
+    "Eta",
     "Function",
     "Generation",
     "MinP",
     "Model",
     "ModelOutput",
+    "PLess",
+    "PLessNorm",
     "Prompt",
     "Score",
     "Step",
+    "TailFree",
     "Temperature",
+    "TopA",
+    "TopH",
     "TopK",
+    "TopNSigma",
     "TopP",
     "Transform",
+    "Typical",
+    "XTC",
     "chain",
     "combine",
     "draw",

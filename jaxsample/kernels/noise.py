@@ -49,9 +49,18 @@ def fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
 
 def gumbel(key: jax.Array, stream: int, index: jax.Array) -> jax.Array:
     """Return standard Gumbel noise for each index (uint32) of a stream under one threefry key."""
+    return from_bits(_bits(key, stream, index))
+
+
+def uniform(key: jax.Array, stream: int, index: jax.Array) -> jax.Array:
+    """Return a multiple of 2**-24 in [0, 1) for each index (uint32) of a stream under one key."""
+    return (_bits(key, stream, index) >> 8).astype(jnp.float32) * jnp.float32(2**-24)
+
+
+def _bits(key, stream, index):
     words = jax.random.key_data(key)
     high = jnp.full(index.shape, stream, jnp.uint32)
-    return from_bits(_threefry(words[0], words[1], high, index.astype(jnp.uint32)))
+    return _threefry(words[0], words[1], high, index.astype(jnp.uint32))
 
 
 def from_bits(bits: jax.Array) -> jax.Array:

@@ -76,16 +76,19 @@ def value_at_mass(
         b = _closed_in(lambda t: tree_sum(*above(t)), weigh, mass, total, bottom, top)
         inside = jnp.where((values > b.low) & (values <= b.high), values, -jnp.inf)
         candidates = largest(inside)
+        few = candidates[-1] == -jnp.inf
 
         def confirmed():
             sums = jnp.cumsum(jnp.where(candidates > b.low, weigh(candidates), 0.0))
             start = jnp.sum(b.above_high + sums < mass)
-            return candidates[settled(candidates, start, hold, sure=False)]
+            return candidates[settled(candidates, start, hold, sure=~few)]
 
         def bisected():
-            return smallest(holds, smallest_value(inside), candidates[0])
+            # In a batch both branches run: a row that needs no bisection must not wait for it.
+            low = jnp.where(few, candidates[0], smallest_value(inside))
+            return smallest(holds, low, candidates[0])
 
-        found = lax.cond(candidates[-1] == -jnp.inf, confirmed, bisected)
+        found = lax.cond(few, confirmed, bisected)
     found = jnp.where(total < mass, -jnp.inf, jnp.where(mass > 0, found, top))
     return jnp.where(jnp.isnan(mass), jnp.nan, found)
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.threshold import kth_value, value_at_mass
-from jaxsample.kernels.tree import largest, tree_sum, tree_sums
+from jaxsample.kernels.tree import block_maxima, largest, tree_sum, tree_sums
 from jaxsample.kernels.validity import clamp_below, clean
 
 Number = jax.Array | float
@@ -137,6 +137,16 @@ class Row:
             lambda values: jnp.where(values >= value, values, -jnp.inf),
             self.valid & ~jnp.isnan(value),
         )
+
+    def only(self, members: jax.Array, valid: jax.Array) -> Row:
+        """Drop every token outside of a mask `[V]`, which a window has no use for.
+
+        Not `valid` says that the mask came from a hyperparameter that is no number.
+        """
+        if not self.filters:
+            return self
+        values = jnp.where(members, self.values, -jnp.inf)
+        return Row(values, block_maxima(values), self.valid & valid)
 
     def _changed(self, change, valid):
         """Change every value by a monotone function, so that the maxima stay those of blocks."""

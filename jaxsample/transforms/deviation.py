@@ -1,0 +1,51 @@
+"""A threshold measured in standard deviations of the logits."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+
+from jaxsample.transforms.base import Transform, transform
+from jaxsample.transforms.fields import field
+
+
+@transform(kind="order")
+class TopNSigma(Transform):
+    """Keep the tokens with a logit of at least max l - n sigma.
+
+    sigma is the population standard deviation of the logits above -inf; so a row with one of them
+    keeps it. A temperature before or after it drops the same tokens. Ties live or die together.
+    n = 0 keeps the maxima, `TopNSigma.off` (infinity) everything. The gradient with respect to `n`
+    is zero.
+
+    Attributes:
+        n: standard deviations, >= 0; a leaf: may be traced, batched by `vmap`.
+
+    Raises:
+        ValueError: if `n` is a negative Python number.
+
+    Reference: Tang et al., 2024, https://arxiv.org/abs/2411.07641
+
+    >>> TopNSigma(1.0)(jnp.array([10.0, 9.0, 5.0, 0.0, -3.0, -4.0]))
+    Array([ 10.,   9.,   5., -inf, -inf, -inf], dtype=float32)
+    """
+
+    off = math.inf
+
+    n: float = field(low=0.0)
+
+    def on(self, row, state=None, hidden=None):
+        del state, hidden
+        # The share of each token, a power of two, keeps sums of the largest floats finite.
+        share = 2.0 ** -math.ceil(math.log2(row.size))
+        count, total = row.sum(lambda d: jnp.full_like(d, share), lambda d: d * share)
+        mean = jnp.maximum(total / count, jnp.finfo(jnp.float32).min)
+        # In units of the mean no square overflows. Differences before squares: against one outlier
+        # the mean of squares less the square of the mean loses every digit.
+        unit = jnp.where(mean < 0, -mean, 1.0)
+        squares = row.sum(lambda d: ((d - mean) / unit) ** 2 * share)
+        sigma = unit * jnp.sqrt(squares / count)
+        off = self.n == math.inf
+        below = jnp.where(off, -jnp.inf, -jnp.where(off, 0.0, self.n) * sigma)
+        return row.keep(row.max + below)
