@@ -41,9 +41,10 @@ class TopNSigma(Transform):
         share = 2.0 ** -math.ceil(math.log2(row.size))
         count, total = row.sum(lambda d: jnp.full_like(d, share), lambda d: d * share)
         mean = jnp.maximum(total / count, jnp.finfo(jnp.float32).min)
-        # In units of the mean no square overflows. Differences before squares: against one outlier
-        # the mean of squares less the square of the mean loses every digit.
-        unit = jnp.where(mean < 0, -mean, 1.0)
+        # In about the mean's own unit no square overflows, nor does the unit's reciprocal vanish.
+        # Differences before squares: against one outlier the mean of squares less the square of the
+        # mean would lose every digit.
+        unit = jnp.clip(-mean, 2.0**-100, 2.0**100)
         squares = row.sum(lambda d: ((d - mean) / unit) ** 2 * share)
         sigma = unit * jnp.sqrt(squares / count)
         off = self.n == math.inf

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.noise import one_key, uniform
+from jaxsample.kernels.validity import clamp_below
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.fields import field
 from jaxsample.transforms.row import check_scalar
@@ -56,11 +57,13 @@ class XTC(Transform):
         words, n = self._state(state)
         acts = uniform(jax.random.wrap_key_data(words, impl="threefry2x32"), 2, n)
         acts = acts < self.probability
-        values = lax.stop_gradient(row.values)
+        values, top = lax.stop_gradient((row.values, row.max))
         log = jnp.log(jnp.maximum(self.threshold, 0.0))
-        edge = lax.stop_gradient(row.max + (log + jnp.log(row.sum(jnp.exp))))
-        # If there is none above the edge, least is inf, and nothing lies above that.
-        least = jnp.min(jnp.where(values >= edge, values, jnp.inf))
+        edge = lax.stop_gradient(log + jnp.log(row.sum(jnp.exp)))
+        # Of differences, which are exact: a threshold on the values would round with the maximum.
+        choices = row.kept & (clamp_below(values, top) >= edge)
+        # If there is none, least is inf, and nothing lies above that.
+        least = jnp.min(jnp.where(choices, values, jnp.inf))
         return row.only(~acts | (values <= least), ~jnp.isnan(edge + self.probability))
 
     def update(self, state, logits, token, hidden=None):

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.threshold import value_at_mass
+from jaxsample.kernels.tree import tree_sums
 from jaxsample.kernels.validity import clamp_below
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.fields import field
@@ -39,14 +40,16 @@ class Typical(Transform):
         del state, hidden
         check_scalar(self.p)
         values, top, p = lax.stop_gradient((row.values, row.max, self.p))
-        mass, moment = lax.stop_gradient(row.sum(jnp.exp, lambda d: jnp.exp(d) * d))
-        # Below the maximum, a token of the row's own entropy: -log q - H is mean - d.
-        mean = moment / mass
         below = clamp_below(values, top)
+        # The barrier makes XLA take each exponential once.
+        weights = lax.optimization_barrier(weighed(jnp.exp, values, top))
+        mass, moment = tree_sums(weights, weights * below)
+        # As much below the maximum lies a token of just the row's entropy: -log q - H is mean - d.
+        mean = moment / mass
         nearness = jnp.where(row.kept, -jnp.abs(below - mean), -jnp.inf)
         found = value_at_mass(
             nearness,
-            weighed(jnp.exp, values, top),
+            weights,
             lambda near: jnp.exp(mean + near),
             jnp.where(p >= 1, 0.0, p) * mass,
             mass,
