@@ -8,15 +8,21 @@ from jaxsample.decode.score import Score, score
 from jaxsample.decode.step import Step, step
 from jaxsample.decode.stream import stream
 from jaxsample.kernels.draw import draw
+from jaxsample.transforms.adaptive import AdaptiveP
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.chain import chain
+from jaxsample.transforms.classes import ClassTemperature
+from jaxsample.transforms.decay import TopPDecay
 from jaxsample.transforms.deviation import TopNSigma
+from jaxsample.transforms.dynamic import DynamicTemperature
 from jaxsample.transforms.exclusion import XTC
 from jaxsample.transforms.fields import field
 from jaxsample.transforms.function import Function
+from jaxsample.transforms.mirostat import Mirostat
 from jaxsample.transforms.partition import combine, partition
 from jaxsample.transforms.probability import Epsilon, Eta, PLess, PLessNorm, TopA
 from jaxsample.transforms.prompt import Prompt
+from jaxsample.transforms.quadratic import Quadratic
 from jaxsample.transforms.stack import stack
 from jaxsample.transforms.tail_free import TailFree
 from jaxsample.transforms.temperature import EntropyTemperature, Temperature
@@ -25,18 +31,23 @@ from jaxsample.transforms.truncation import MinP, TopK, TopP
 from jaxsample.transforms.typical import Typical
 
 __all__ = [
+    "AdaptiveP",
+    "ClassTemperature",
     "Decoding",
+    "DynamicTemperature",
     "EntropyTemperature",
     "Epsilon",
     "Eta",
     "Function",
     "Generation",
     "MinP",
+    "Mirostat",
     "Model",
     "ModelOutput",
     "PLess",
     "PLessNorm",
     "Prompt",
+    "Quadratic",
     "Score",
     "Step",
     "TailFree",
@@ -46,6 +57,7 @@ __all__ = [
     "TopK",
     "TopNSigma",
     "TopP",
+    "TopPDecay",
     "Transform",
     "Typical",
     "XTC",

@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.fields import cast, show, spec_of
+from jaxsample.transforms.hyperparameters import Hyperparameters, frozen
 from jaxsample.transforms.row import Row
 
 KINDS = "order", "set", "token"
 
 
-class Transform:
+class Transform(Hyperparameters):
     """Maps one row of logits `[V]` to one row of logits `[V]` float32.
 
     Subclass it, decorate the class with `transform`, and write either `on` (and `after`), against
@@ -27,11 +27,6 @@ class Transform:
     """
 
     kind = "token"
-
-    def __post_init__(self):
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = cast(type(self).__name__, f, getattr(self, f.name))
-            object.__setattr__(self, f.name, value)
 
     def init(self, key: jax.Array | None, prompt: Any) -> Any:
         """Return the state before the first token.
@@ -91,24 +86,8 @@ class Transform:
         """Update the state from what `through` returned, without transforming the row again."""
         return self.after(received, state, token, hidden)
 
-    def replace(self, **fields: Any) -> Any:
-        """Return a copy with some fields changed, cast and checked as by the constructor."""
-        known = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
-        for name in fields:
-            if name not in known:
-                raise ValueError(f"{type(self).__name__} has no field {name!r}, only {known}")
-        return dataclasses.replace(self, **fields)  # type: ignore[type-var]
-
     def _state(self, state):
         return self.init(None, None) if state is None else state
-
-    def __repr__(self):
-        parts = []
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = show(getattr(self, f.name))
-            if f.default is dataclasses.MISSING or value != show(cast("", f, f.default)):
-                parts.append(f"{f.name}={value}")
-        return f"{type(self).__name__}({', '.join(parts)})"
 
 
 def transform(cls: Any = None, *, kind: str = "token") -> Any:
@@ -132,7 +111,7 @@ def transform(cls: Any = None, *, kind: str = "token") -> Any:
         return functools.partial(transform, kind=kind)
     if not isinstance(cls, type) or not issubclass(cls, Transform):
         raise ValueError(f"@transform decorates a subclass of Transform, got {cls!r}")
-    cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)  # type: ignore[assignment]
+    cls = frozen(cls)
     if not isinstance(cls.__dict__.get("kind"), property):
         cls.kind = kind  # type: ignore[attr-defined]
     for pair in (("on", "__call__"), ("after", "update")):
@@ -141,7 +120,6 @@ def transform(cls: Any = None, *, kind: str = "token") -> Any:
                 setattr(cls, other, getattr(Transform, other))
     if cls.__call__ is not Transform.__call__:  # type: ignore[attr-defined]
         cls.__call__ = _shared_semantics(cls.__call__)  # type: ignore[attr-defined]
-    _register(cls)
     return cls
 
 
@@ -159,27 +137,3 @@ def _shared_semantics(call):
         return jnp.where(row.valid, out.logits, jnp.nan)
 
     return guarded
-
-
-def _register(cls):
-    fields = dataclasses.fields(cls)
-    leaves = tuple(f.name for f in fields if not spec_of(f).static)
-    static = tuple(f.name for f in fields if spec_of(f).static)
-    keys = tuple(jax.tree_util.GetAttrKey(name) for name in leaves)
-
-    def flatten(self):
-        children = tuple(getattr(self, name) for name in leaves)
-        return children, tuple(getattr(self, name) for name in static)
-
-    def flatten_with_keys(self):
-        children, aux = flatten(self)
-        return tuple(zip(keys, children, strict=True)), aux
-
-    def unflatten(aux, children):
-        self = object.__new__(cls)
-        for names, values in ((leaves, children), (static, aux)):
-            for name, value in zip(names, values, strict=True):
-                object.__setattr__(self, name, value)
-        return self
-
-    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.base import Transform
 from jaxsample.transforms.fields import spec_of
+from jaxsample.transforms.hyperparameters import Hyperparameters
 
 
 def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -> tuple[Any, Any]:
@@ -54,7 +54,7 @@ def _is_fixed(node, path):
     """Follow a key path down from `node`; True if it passes a field declared fixed."""
     for key in path:
         if isinstance(key, jax.tree_util.GetAttrKey):
-            if not isinstance(node, Transform):
+            if not isinstance(node, Hyperparameters):
                 return False
             specs = {f.name: spec_of(f) for f in dataclasses.fields(node)}  # type: ignore[arg-type]
             if specs[key.name].fixed:

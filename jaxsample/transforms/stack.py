@@ -8,9 +8,9 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.base import Transform
+from jaxsample.transforms.hyperparameters import Hyperparameters
 
-S = TypeVar("S", bound=Transform)
+S = TypeVar("S", bound=Hyperparameters)
 
 
 def stack(samplers: Iterable[S]) -> S:

@@ -9,9 +9,9 @@ shift by the maximum where `shifts`.
 import jax
 import pytest
 
-from tests.table import chains, filters, temperature, toys, truncation
+from tests.table import adaptive, chains, filters, temperature, toys, truncation
 
-ATOMS = [*temperature.CASES, *truncation.CASES, *filters.CASES]
+ATOMS = [*temperature.CASES, *truncation.CASES, *adaptive.CASES, *filters.CASES]
 CHAINS = chains.CASES
 TOYS = toys.CASES
 CASES = [*ATOMS, *CHAINS, *TOYS]

@@ -23,6 +23,8 @@ class Case:
     neutral: Any = None
     shifts: bool = False
     state: Any = None
+    # Where the result is a difference that may cancel: how far a kept logit may lie off, in nats.
+    near: float = 0.0
 
     @property
     def filters(self):

@@ -88,13 +88,17 @@ def test_any_other_rank_says_vmap(case, shape):
         case.sampler(jnp.zeros(shape))
 
 
-@structures([*ATOMS, *CHAINS, *TOYS[:3]])
+def _printed_whole(case):
+    return all(np.size(leaf) <= 8 for leaf in jax.tree.leaves(case.sampler))
+
+
+@structures(filter(_printed_whole, [*ATOMS, *CHAINS, *TOYS[:3]]))
 def test_repr_is_the_constructor_call(case):
     again = eval(repr(case.sampler), dict(vars(jaxsample), Nucleus=toys.Nucleus))
     assert repr(again) == repr(case.sampler)
     assert jax.tree.structure(again) == jax.tree.structure(case.sampler)
     for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(case.sampler), strict=True):
-        assert a == b
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("number", [0.7, 0.1, 0.95, 1e-4, 0.3333])
