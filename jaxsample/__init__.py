@@ -1,6 +1,8 @@
 """Decoding for JAX: sampling transforms that compose, compile once, and can be learned."""
 
+from jaxsample.decode.combiners import Contrast, Guidance, KLTemperature
 from jaxsample.decode.generate import Generation, generate, resume
+from jaxsample.decode.guidance import guided
 from jaxsample.decode.model import Model, ModelOutput
 from jaxsample.decode.prefill import Decoding, prefill
 from jaxsample.decode.sample import sample
@@ -33,6 +35,7 @@ from jaxsample.transforms.typical import Typical
 __all__ = [
     "AdaptiveP",
     "ClassTemperature",
+    "Contrast",
     "Decoding",
     "DynamicTemperature",
     "EntropyTemperature",
@@ -40,6 +43,8 @@ __all__ = [
     "Eta",
     "Function",
     "Generation",
+    "Guidance",
+    "KLTemperature",
     "MinP",
     "Mirostat",
     "Model",
@@ -66,6 +71,7 @@ __all__ = [
     "draw",
     "field",
     "generate",
+    "guided",
     "partition",
     "prefill",
     "resume",

@@ -112,7 +112,7 @@ def start(
 ) -> tuple[Decoding, Any]:
     """Prefill as `generate` does; return the decoding and the sampler with a leaf row per row."""
     if max_length is None:
-        max_length = check_prompts(prompts, lengths).shape[1] + max_new_tokens
+        max_length = check_prompts(prompts, lengths, model.streams).shape[-1] + max_new_tokens
     decoding = prefill(
         key,
         model,

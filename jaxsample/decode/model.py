@@ -13,7 +13,8 @@ class ModelOutput(NamedTuple):
 
     Attributes:
         logits: `[B, T, V]`, or None where `Model.unembed` rebuilds them from `hidden`.
-        hidden: `[B, T, D]` after the final norm, or None if the model does not show it.
+        hidden: `[B, T, D]` after the final norm, or None if the model does not show it; of a model
+            with several streams `[B, T, streams, D]`.
         cache: the cache after these tokens, the same structure as the one that came in.
     """
 
@@ -35,8 +36,13 @@ class Model(NamedTuple):
             is padding: the model leaves that row of the cache as it is.
         unembed: `(params, hidden [.., D]) -> logits [.., V]`, or None. With it `apply` may return
             hidden states only, and `[B, T, V]` never exists.
+        streams: how many prompts make one row of output. A model with more than one is given
+            prompts `[B, streams, P]`, and as `tokens` and `positions` first these and then what is
+            written, `[B, T]`; see `guided`. Position, hidden state and all else that is shown of a
+            row are those of its first stream.
     """
 
     init_cache: Callable[[int, int], Any]
     apply: Callable[[Any, jax.Array, jax.Array, Any], ModelOutput]
     unembed: Callable[[Any, jax.Array], jax.Array] | None = None
+    streams: int = 1

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxsample.decode import rows
 from jaxsample.decode.model import Model
@@ -62,10 +63,11 @@ def prefill(
     Args:
         key: one PRNG key, or `[B]` row keys. Row b of one key is `fold_in(key, b)`.
         model, params: see `Model`.
-        prompts: `[B, P]` token ids, right-padded.
+        prompts: `[B, P]` token ids, right-padded; `[B, streams, P]` for a model of many streams.
         sampler: any transform.
         max_length: tokens of prompt and output together a row has room for; static.
-        lengths: `[B]` in 1..P, the prompts' lengths; all P by default.
+        lengths: `[B]`, or `[B, streams]`, in 1..P, the prompts' lengths; all P by default. The
+            longest of a row takes from its room.
         budget: `[B]`, how many tokens each row may draw; the room that is left by default.
         samples: rows per prompt, repeated after one pass over the prompts; static.
         sampler_axes: None (leaves shared), 0 (every leaf carries `[B]`), or for a chain a tuple of
@@ -74,15 +76,15 @@ def prefill(
     Raises:
         ValueError: if a shape, a length or the room does not fit.
     """
-    prompts = check_prompts(prompts, lengths)
-    batch, width = prompts.shape
+    prompts = check_prompts(prompts, lengths, model.streams)
+    batch, width = prompts.shape[0], prompts.shape[-1]
     max_length = rows.count("max_length", max_length)
     if max_length < width:
         raise ValueError(f"max_length must be at least the prompts' {width}, got {max_length}")
     rows.check_axes(sampler, sampler_axes, batch)
     samples = None if samples is None else rows.count("samples", samples)
-    lengths = rows.per_row("lengths", lengths, width, batch)
-    budget = rows.per_row("budget", budget, max_length, batch)
+    lengths = rows.per_row("lengths", lengths, width, prompts.shape[:-1])
+    budget = rows.per_row("budget", budget, max_length, (batch,))
     keys = rows.row_keys(key, batch)
     return _prefill(
         model, params, prompts, sampler, keys, lengths, budget, max_length, samples, sampler_axes
@@ -91,12 +93,13 @@ def prefill(
 
 @functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
 def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length, samples, axes):
-    batch, width = prompts.shape
-    remaining = jnp.clip(jnp.minimum(budget, max_length - lengths), 0)
-    columns = jnp.arange(width, dtype=jnp.int32)[None, :]
-    positions = jnp.where(columns < lengths[:, None], columns, -1)
+    batch, width = prompts.shape[0], prompts.shape[-1]
+    remaining = jnp.clip(jnp.minimum(budget, max_length - rows.longest(lengths)), 0)
+    columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
+    positions = jnp.where(columns < lengths[..., None], columns, -1)
     output = model.apply(params, prompts, positions, model.init_cache(batch, max_length))
-    logits, hidden = last_output(model, output, lengths - 1)
+    prompts, lengths = (rows.first_stream(x, model.streams) for x in (prompts, lengths))
+    logits, hidden = last_output(model, params, output, lengths - 1)
     prompts = jnp.pad(prompts, ((0, 0), (0, max_length - width)))
     vocab_size = jax.eval_shape(
         functools.partial(next_logits, model), params, logits, hidden
@@ -122,14 +125,20 @@ def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length,
     )
 
 
-def last_output(model: Model, output: Any, at: jax.Array) -> tuple[Any, Any]:
-    """Pick each row's logits (None where `unembed` rebuilds them) and hidden state at `at`."""
+def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[Any, Any]:
+    """Pick each row's logits (None where `unembed` rebuilds them) and hidden state at `at`.
+
+    Several streams are one from here on: only their logits still need them all.
+    """
 
     def pick(x):
         return None if x is None else x[jnp.arange(x.shape[0]), at]
 
-    logits = pick(None if rebuilds(model, output) else output.logits)
-    return None if logits is None else logits.astype(jnp.float32), pick(output.hidden)
+    logits, hidden = pick(None if rebuilds(model, output) else output.logits), pick(output.hidden)
+    if model.streams > 1:
+        logits = next_logits(model, params, logits, hidden)
+        hidden = rows.first_stream(hidden, model.streams)
+    return None if logits is None else logits.astype(jnp.float32), hidden
 
 
 def rebuilds(model: Model, output: Any) -> bool:
@@ -147,18 +156,20 @@ def next_logits(model: Model, params: Any, logits: Any, hidden: Any) -> jax.Arra
     return model.unembed(params, hidden) if logits is None else logits  # type: ignore[misc]
 
 
-def check_prompts(prompts: Any, lengths: Any) -> jax.Array:
-    """Return prompts as int32 `[B, P]`, having checked them and the lengths that are known."""
+def check_prompts(prompts: Any, lengths: Any, streams: int) -> jax.Array:
+    """Return prompts as int32, having checked them and the lengths that are known."""
+    shape = "[B, P]" if streams == 1 else f"[B, {streams}, P]"
     try:
         prompts = jnp.asarray(prompts)
     except (TypeError, ValueError):
         raise ValueError(
-            "prompts must be one array [B, P]: pad shorter ones on the right and pass lengths"
+            f"prompts must be one array {shape}: pad shorter ones on the right and pass lengths"
         ) from None
-    if prompts.ndim != 2 or not prompts.size or not jnp.issubdtype(prompts.dtype, jnp.integer):
+    fits = prompts.ndim == 2 if streams == 1 else prompts.shape[1:-1] == (streams,)
+    if not fits or not prompts.size or not jnp.issubdtype(prompts.dtype, jnp.integer):
         raise ValueError(
-            "prompts must be integers [B, P] with at least one row and one token, got "
+            f"prompts must be integers {shape} with at least one row and one token, got "
             f"{prompts.dtype}{list(prompts.shape)}"
         )
-    rows.check_range("lengths", lengths, 1, prompts.shape[1])
+    rows.check_range("lengths", lengths, 1, prompts.shape[-1])
     return prompts.astype(jnp.int32)

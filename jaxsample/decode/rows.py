@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxsample.kernels.noise import as_key, fold_in
 from jaxsample.transforms.base import Transform
@@ -47,16 +48,26 @@ def init_keys(keys: jax.Array) -> jax.Array:
     return fold_in(keys, 1)
 
 
-def per_row(name: str, x: Any, default: int, batch: int) -> jax.Array:
-    """Return one integer per row `[B]`, int32, from a scalar, a row of them or None.
+def per_row(name: str, x: Any, default: int, shape: tuple[int, ...]) -> jax.Array:
+    """Return integers of a shape such as `[B]`, int32, from a scalar, an array of them or None.
 
     Raises:
-        ValueError: if they are not integers, or not one per row.
+        ValueError: if they are not integers, or of another shape.
     """
     x = jnp.asarray(default if x is None else x)
-    if x.shape not in ((), (batch,)) or not jnp.issubdtype(x.dtype, jnp.integer):
-        raise ValueError(f"{name} must be integers [{batch}], got {x.dtype}{list(x.shape)}")
-    return jnp.broadcast_to(x.astype(jnp.int32), (batch,))
+    if x.shape not in ((), shape) or not jnp.issubdtype(x.dtype, jnp.integer):
+        raise ValueError(f"{name} must be integers {list(shape)}, got {x.dtype}{list(x.shape)}")
+    return jnp.broadcast_to(x.astype(jnp.int32), shape)
+
+
+def first_stream(x: Any, streams: int, axis: int = 1) -> Any:
+    """Take what belongs to the first stream, where there are several along `axis`."""
+    return x if x is None or streams == 1 else lax.index_in_dim(x, 0, axis, keepdims=False)
+
+
+def longest(lengths: jax.Array) -> jax.Array:
+    """Return `[B]`, the longest prompt of each row, from lengths `[B]` or `[B, streams]`."""
+    return lengths if lengths.ndim == 1 else jnp.max(lengths, axis=1)
 
 
 def check_range(name: str, x: Any, low: int, high: int) -> None:

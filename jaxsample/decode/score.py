@@ -73,8 +73,8 @@ def score(
     Raises:
         ValueError: if an argument does not fit.
     """
-    prompts = check_prompts(prompts, lengths)
-    batch, width = prompts.shape
+    prompts = check_prompts(prompts, lengths, model.streams)
+    batch, width = prompts.shape[0], prompts.shape[-1]
     tokens = jnp.asarray(tokens)
     if (
         tokens.ndim != 2
@@ -87,9 +87,10 @@ def score(
     rows.check_axes(sampler, sampler_axes, batch)
     rows.check_range("token_lengths", token_lengths, 0, tokens.shape[1])
     max_length = rows.count("max_length", max_length or width + tokens.shape[1])
-    lengths = rows.per_row("lengths", lengths, width, batch)
-    budget = jnp.minimum(rows.per_row("budget", budget, max_length, batch), max_length - lengths)
-    token_lengths = rows.per_row("token_lengths", token_lengths, tokens.shape[1], batch)
+    lengths = rows.per_row("lengths", lengths, width, prompts.shape[:-1])
+    budget = rows.per_row("budget", budget, max_length, (batch,))
+    budget = jnp.minimum(budget, max_length - rows.longest(lengths))
+    token_lengths = rows.per_row("token_lengths", token_lengths, tokens.shape[1], (batch,))
     keys = None if key is None else rows.init_keys(rows.row_keys(key, batch))
     return _score(
         model,
@@ -125,14 +126,18 @@ def _score(
     max_length,
 ):
     batch, count = tokens.shape
-    total = prompts.shape[1] + count
-    sequence, positions = _join(prompts, tokens, lengths, lengths + token_lengths)
+    total = prompts.shape[-1] + count
+    join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
+    sequence, positions = join(prompts, tokens, lengths, token_lengths)
     output = model.apply(params, sequence, positions, model.init_cache(batch, total))
+    prompts, lengths = (rows.first_stream(x, model.streams) for x in (prompts, lengths))
     columns = jnp.arange(count, dtype=jnp.int32)[None, :]
     at = jnp.minimum(lengths[:, None] - 1 + columns, total - 1)
 
     def pick(x):
-        return None if x is None else jnp.take_along_axis(x, at[:, :, None], axis=1)
+        if x is None:
+            return None
+        return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
 
     hidden = pick(output.hidden)
     rebuilt = rebuilds(model, output)
@@ -147,6 +152,8 @@ def _score(
     prefix = rows.axes_prefix(axes)
     state = jax.vmap(init, in_axes=(prefix, 0, 0, 0, 0))(sampler, keys, padded, lengths, budget)
     score_rows = jax.vmap(functools.partial(_score_row, record), in_axes=(prefix, 0, 0, 0, 0, 0, 0))
+    if not rebuilt:
+        hidden = rows.first_stream(hidden, model.streams, axis=2)
     given = logits, hidden, tokens, columns < token_lengths[:, None], support
     if not rebuilt and not jax.tree.leaves(state):
         every = jax.vmap(functools.partial(score_rows, sampler, state), in_axes=1, out_axes=1)
@@ -154,7 +161,9 @@ def _score(
 
     def body(state, column):
         logits, hidden, *others = column
-        logits = next_logits(model, params, logits, hidden)
+        if rebuilt:
+            logits = next_logits(model, params, logits, hidden)
+            hidden = rows.first_stream(hidden, model.streams)
         return score_rows(sampler, state, logits, hidden, *others)
 
     seen = _scan_columns(body, state, given, count)
@@ -208,12 +217,12 @@ def _replay(final, unfiltered, support):
     return Row(values, block_maxima(values), valid)
 
 
-def _join(prompts, tokens, lengths, ends):
+def _join(prompts, tokens, lengths, token_lengths):
     """Put each row's tokens right behind its prompt; position -1 past the end."""
     columns = jnp.arange(prompts.shape[1] + tokens.shape[1], dtype=jnp.int32)[None, :]
     behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
     head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))
     tail = jnp.take_along_axis(tokens, behind, axis=1)
     sequence = jnp.where(columns < lengths[:, None], head, tail)
-    inside = columns < ends[:, None]
+    inside = columns < (lengths + token_lengths)[:, None]
     return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1)

@@ -123,7 +123,7 @@ def advance(
         jnp.where(fed, d.position, -1)[:, None],
         d.cache,
     )
-    logits, hidden = last_output(model, output, jnp.zeros_like(tokens))
+    logits, hidden = last_output(model, params, output, jnp.zeros_like(tokens))
     d = Decoding(
         output.cache,
         logits,

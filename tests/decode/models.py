@@ -94,11 +94,14 @@ def linen_params():
     return Gru().init(jax.random.key(13), jnp.zeros((1, D)), jnp.zeros(1, jnp.int32))
 
 
-def slow(key, table, prompt, sampler, *, count, max_length, budget=None, eos=(), stop=()):
+def slow(
+    key, table, prompt, sampler, *, count, max_length, budget=None, eos=(), stop=(), logits=None
+):
     """Decode one row of the TABLE model in a Python loop; return its tokens and what it left.
 
     The contract's own words: token n is drawn with fold_in(fold_in(key, 0), n) from what the
     sampler makes of the logits, and a row ends by eos, stop, budget, or an invalid draw (-1).
+    `logits(table, last token, its position)` is the model, TABLE's by default.
     """
     prompt = np.asarray(prompt)
     room = max_length - len(prompt)
@@ -111,7 +114,8 @@ def slow(key, table, prompt, sampler, *, count, max_length, budget=None, eos=(),
     last, position = int(prompt[-1]), len(prompt) - 1
     while len(tokens) < min(count, budget):
         n = jnp.int32(len(tokens))
-        token, logprob, size, state = _one(key, n, table, last, position, sampler, state)
+        given = key, n, table, last, position, sampler, state
+        token, logprob, size, state = _one(logits or _table_logits, *given)
         tokens.append(int(token))
         if token < 0:
             break
@@ -123,9 +127,9 @@ def slow(key, table, prompt, sampler, *, count, max_length, budget=None, eos=(),
     return tokens, logprobs, kept
 
 
-@jax.jit
-def _one(key, n, table, last, position, sampler, state):
-    logits = _table_logits(table, last, position)
+@functools.partial(jax.jit, static_argnums=0)
+def _one(model, key, n, table, last, position, sampler, state):
+    logits = model(table, last, position)
     shaped = sampler(logits, state)
     token = draw(jax.random.fold_in(jax.random.fold_in(key, 0), n), shaped)
     state = sampler.update(state, logits, token)
