@@ -14,6 +14,9 @@ from jaxsample.transforms.adaptive import AdaptiveP
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.chain import chain
 from jaxsample.transforms.classes import ClassTemperature
+from jaxsample.transforms.constraints.bias import LogitBias, SequenceBias
+from jaxsample.transforms.constraints.start import ForceTokens, MinNewTokens
+from jaxsample.transforms.constraints.words import Allow, BadWords, Suppress
 from jaxsample.transforms.decay import TopPDecay
 from jaxsample.transforms.deviation import TopNSigma
 from jaxsample.transforms.dynamic import DynamicTemperature
@@ -22,6 +25,14 @@ from jaxsample.transforms.fields import field
 from jaxsample.transforms.function import Function
 from jaxsample.transforms.mirostat import Mirostat
 from jaxsample.transforms.partition import combine, partition
+from jaxsample.transforms.penalties.counts import (
+    FrequencyPenalty,
+    PresencePenalty,
+    RepetitionPenalty,
+)
+from jaxsample.transforms.penalties.dry import DRY
+from jaxsample.transforms.penalties.length import ExponentialLengthDecay
+from jaxsample.transforms.penalties.ngram import NoRepeatNgram
 from jaxsample.transforms.probability import Epsilon, Eta, PLess, PLessNorm, TopA
 from jaxsample.transforms.prompt import Prompt
 from jaxsample.transforms.quadratic import Quadratic
@@ -36,6 +47,9 @@ __all__ = [
     "AdaptiveP",
     "ClassTemperature",
     "Contrast",
+    "Allow",
+    "BadWords",
+    "DRY",
     "Decoding",
     "DynamicTemperature",
     "EntropyTemperature",
@@ -45,6 +59,13 @@ __all__ = [
     "Generation",
     "Guidance",
     "KLTemperature",
+    "ExponentialLengthDecay",
+    "ForceTokens",
+    "FrequencyPenalty",
+    "Function",
+    "Generation",
+    "LogitBias",
+    "MinNewTokens",
     "MinP",
     "Mirostat",
     "Model",
@@ -53,9 +74,15 @@ __all__ = [
     "PLessNorm",
     "Prompt",
     "Quadratic",
+    "NoRepeatNgram",
+    "PresencePenalty",
+    "Prompt",
+    "RepetitionPenalty",
     "Score",
+    "SequenceBias",
     "Step",
     "TailFree",
+    "Suppress",
     "Temperature",
     "TopA",
     "TopH",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.oracles.common import divide, keep, settle, single
+from tests.oracles.common import divide, settle, single
 
 LEAST = np.log(2.0**-149)
 
@@ -30,9 +30,7 @@ def divergence(c, u):
 
 def kl_temperature(temperature, sigma):
     def oracle(c, u):
-        return divide(
-            settle(c), single(temperature) * 2.0 ** (-divergence(c, u) / single(sigma))
-        )
+        return divide(settle(c), single(temperature) * 2.0 ** (-divergence(c, u) / single(sigma)))
 
     return oracle
 

@@ -1,0 +1,1 @@
+"""Transforms that say which tokens may come, and lean towards some of them."""

@@ -1,0 +1,1 @@
+"""Transforms that make tokens less likely for what came before."""

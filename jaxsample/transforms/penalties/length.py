@@ -1,0 +1,60 @@
+"""Growing keener to end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxsample.transforms.base import Transform, transform
+from jaxsample.transforms.fields import field
+from jaxsample.transforms.shift import power, raised
+from jaxsample.transforms.token_ids import among, pack_ids
+
+
+@transform(kind="token")
+class ExponentialLengthDecay(Transform):
+    """Raise the end-of-sequence tokens more with every token past `start`.
+
+    l + |l| * (factor ** (n - start) - 1) once n > start, n being the output tokens so far; a factor
+    below 1 lowers them. A logit of 0 stays 0. What overflows stays finite. Neutral: factor = 1.
+
+    The state is n.
+
+    Attributes:
+        start: output tokens before it begins, >= 0; a leaf.
+        factor: growth per token, > 0; a leaf.
+        eos: token ids, or one, `[E]` int32; a leaf. Ids outside the vocabulary, and negative ones
+            in an array, are ignored.
+
+    Raises:
+        ValueError: if a Python value lies outside its range.
+
+    Reference: https://huggingface.co/docs/transformers/main_classes/text_generation
+
+    >>> ExponentialLengthDecay(2, 1.5, eos=0)(jnp.array([-2.0, 1.0]), jnp.int32(3))
+    Array([-1.,  1.], dtype=float32)
+    """
+
+    start: int = field(low=0)
+    factor: float = field(low=1e-6, high=1e6)
+    eos: Any = field()
+
+    def __post_init__(self):
+        object.__setattr__(self, "eos", pack_ids("ExponentialLengthDecay: eos", self.eos))
+        super().__post_init__()
+
+    def init(self, key, prompt):
+        del key, prompt
+        return jnp.int32(0)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del hidden
+        past = jnp.maximum(state - jnp.maximum(self.start, 0), 0)
+        ends = among(self.eos, logits.shape[0]) & (logits > -jnp.inf)
+        size = jnp.where(ends, jnp.abs(logits), 0.0)
+        return raised(logits, size * (power(self.factor, past) - 1.0))
+
+    def update(self, state, logits, token, hidden=None):
+        del logits, token, hidden
+        return state + 1
