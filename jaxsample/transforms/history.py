@@ -25,7 +25,7 @@ class History(NamedTuple):
     def of(cls, owner: object, prompt: Prompt | None) -> History:
         """Start with the prompt; ValueError without one."""
         prompt = needed(owner, prompt)
-        return cls(prompt.tokens, prompt.length)
+        return cls(jnp.asarray(prompt.tokens), jnp.asarray(prompt.length))
 
     def after(self, token: jax.Array) -> History:
         """Append a token."""
@@ -48,7 +48,7 @@ def last(prompt: Prompt | None, n: int) -> jax.Array:
     if prompt is None or not n:
         return jnp.full(n, -1, jnp.int32)
     at = prompt.length - n + jnp.arange(n, dtype=jnp.int32)
-    return jnp.where(at >= 0, prompt.tokens[jnp.maximum(at, 0)], -1)
+    return jnp.where(at >= 0, jnp.asarray(prompt.tokens)[jnp.maximum(at, 0)], -1)
 
 
 def push(recent: jax.Array, token: jax.Array) -> jax.Array:

@@ -9,9 +9,25 @@ shift by the maximum where `shifts`.
 import jax
 import pytest
 
-from tests.table import adaptive, chains, filters, temperature, toys, truncation
+from tests.table import (
+    adaptive,
+    chains,
+    constraints,
+    filters,
+    penalties,
+    temperature,
+    toys,
+    truncation,
+)
 
-ATOMS = [*temperature.CASES, *truncation.CASES, *adaptive.CASES, *filters.CASES]
+ATOMS = [
+    *temperature.CASES,
+    *truncation.CASES,
+    *adaptive.CASES,
+    *constraints.CASES,
+    *filters.CASES,
+    *penalties.CASES,
+]
 CHAINS = chains.CASES
 TOYS = toys.CASES
 CASES = [*ATOMS, *CHAINS, *TOYS]

@@ -88,11 +88,11 @@ def test_any_other_rank_says_vmap(case, shape):
         case.sampler(jnp.zeros(shape))
 
 
-def _printed_whole(case):
-    return all(np.size(leaf) <= 8 for leaf in jax.tree.leaves(case.sampler))
+# A leaf as large as the vocabulary is printed as its dtype and shape.
+WRITTEN_OUT = [c for c in ATOMS if all(np.size(leaf) <= 8 for leaf in jax.tree.leaves(c.sampler))]
 
 
-@structures(filter(_printed_whole, [*ATOMS, *CHAINS, *TOYS[:3]]))
+@structures([*WRITTEN_OUT, *CHAINS, *TOYS[:3]])
 def test_repr_is_the_constructor_call(case):
     again = eval(repr(case.sampler), dict(vars(jaxsample), Nucleus=toys.Nucleus))
     assert repr(again) == repr(case.sampler)

@@ -36,7 +36,9 @@ def gradients(sampler, state, rows, hidden):
 @cases(CASES)
 def test_gradients_are_finite(case):
     values, (by_leaf, by_logit) = gradients(case.sampler, case.state, ROWS, HIDDEN)
-    for i, name in enumerate(VALID):
+    for i, (name, row) in enumerate(VALID.items()):
+        if case.empties(row):  # an invalid row has no loss
+            continue
         assert np.isfinite(values[i]), name
         assert np.isfinite(by_logit[i]).all(), f"{name}: logits"
         for path, leaf in jax.tree.leaves_with_path(by_leaf):

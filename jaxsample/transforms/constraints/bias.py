@@ -114,7 +114,7 @@ def completing(sequences: jax.Array | np.ndarray, recent: jax.Array) -> jax.Arra
         sequences: filled up with -1 on the right.
         recent: the last L - 1 tokens, -1 in front where there are fewer.
     """
-    sequences = jnp.asarray(sequences)
+    sequences, recent = jnp.asarray(sequences), jnp.asarray(recent)
     count, width = sequences.shape
     ends = lengths(sequences)[:, None] - 1
     place = jnp.arange(width - 1, dtype=jnp.int32)[None, :]

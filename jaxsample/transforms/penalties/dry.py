@@ -37,8 +37,8 @@ class DRY(Transform):
 
     Of all earlier places whose last m tokens equal the last m tokens of the history, m being the
     longest, the token t that followed there gets l - multiplier * base ** (m - allowed_length), if
-    m >= allowed_length; where t followed at several, the longest m counts. The exponent is capped
-    so that nothing overflows.
+    m >= allowed_length; where t followed at several, the longest m counts. Powers past 1e26
+    count as that, so that nothing overflows.
 
     A repetition does not reach across a sequence breaker: m is at most the number of tokens behind
     the last one, the one that begins last (the longest of those that begin there). Nor is a
@@ -122,7 +122,7 @@ class DRY(Transform):
         breakers, size = jnp.asarray(self.breakers), lengths(self.breakers)
         width = breakers.shape[1]
         tokens = lax.dynamic_slice_in_dim(jnp.pad(history.tokens, (0, width)), head, width)
-        same = jnp.all((breakers < 0) | (breakers == tokens), axis=1)
+        same = jnp.all((breakers < 0) | (breakers == tokens[None, :]), axis=1)
         fits = (head >= 0) & (head + size <= history.length)
         return jnp.max(jnp.where(same & fits, size, 0), initial=0)
 
