@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.fields import field
-from jaxsample.transforms.shift import power, raised
+from jaxsample.transforms.shift import bounded, power
 from jaxsample.transforms.token_ids import among, pack_ids
 
 
@@ -52,9 +52,11 @@ class ExponentialLengthDecay(Transform):
     def __call__(self, logits, state=None, hidden=None):
         del hidden
         past = jnp.maximum(state - jnp.maximum(self.start, 0), 0)
+        growth = power(self.factor, past)
         ends = among(self.eos, logits.shape[0]) & (logits > -jnp.inf)
-        size = jnp.where(ends, jnp.abs(logits), 0.0)
-        return raised(logits, size * (power(self.factor, past) - 1.0))
+        safe = jnp.where(ends, logits, 0.0)
+        # The same as adding |l| * (growth - 1), whose product may overflow where the sum does not.
+        return jnp.where(ends, bounded(safe * jnp.where(safe < 0, 2.0 - growth, growth)), logits)
 
     def update(self, state, logits, token, hidden=None):
         del logits, token, hidden
