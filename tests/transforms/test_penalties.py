@@ -1,0 +1,264 @@
+"""Penalties worked by hand, against the oracle after any history, and at their edges."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxsample import (
+    DRY,
+    ExponentialLengthDecay,
+    FrequencyPenalty,
+    NoRepeatNgram,
+    PresencePenalty,
+    Prompt,
+    RepetitionPenalty,
+    chain,
+)
+from tests.oracles import penalties as oracles
+from tests.oracles.common import probabilities
+from tests.statistics import FALSE_ALARM, draws, p_value
+from tests.transforms.driven import ROOM, ROW, V, driven
+
+
+def after(sampler, tokens, row):
+    """The row after a prompt, in a vocabulary as large as the row."""
+    row = jnp.asarray(row, jnp.float32)
+    state = sampler.init(None, Prompt.of(tokens, row.shape[0], 0))
+    return np.asarray(sampler(row, state))
+
+
+def test_penalties_of_llama_cpp_by_hand():
+    """penalty_last_n 64, repeat 1.3, frequency .2, presence .1, as its library computed them."""
+    sampler = chain(
+        RepetitionPenalty(1.3, window=64),
+        FrequencyPenalty(0.2, window=64),
+        PresencePenalty(0.1, window=64),
+    )
+    got = after(sampler, [0, 0, 1], [1.0, -1.0, 0.0, 2.0])
+    # 1 / 1.3 - .2 * 2 - .1 and -1 * 1.3 - .2 - .1
+    np.testing.assert_allclose(got, [0.2692, -1.6, 0.0, 2.0], atol=5e-5)
+
+
+def test_the_order_of_penalties_is_the_order_of_the_chain():
+    row, r, f = [2.0, 0.0], RepetitionPenalty(2.0), FrequencyPenalty(0.5)
+    np.testing.assert_allclose(after(chain(r, f), [0], row), [0.5, 0.0])
+    np.testing.assert_allclose(after(chain(f, r), [0], row), [0.75, 0.0])
+
+
+SCOPED = {  # prompt 3 1 1 7, output 2 1 5
+    ("all", None): {1: 3, 2: 1, 3: 1, 5: 1, 7: 1},
+    ("prompt", None): {1: 2, 3: 1, 7: 1},
+    ("output", None): {1: 1, 2: 1, 5: 1},
+    ("all", 5): {1: 2, 2: 1, 5: 1, 7: 1},
+    ("prompt", 2): {1: 1, 7: 1},
+    ("output", 2): {1: 1, 5: 1},
+    ("output", 9): {1: 1, 2: 1, 5: 1},
+}
+
+
+@pytest.mark.parametrize("scope, window", SCOPED)
+def test_scope_and_window_say_which_tokens_count(scope, window):
+    got = driven(FrequencyPenalty(1.0, scope, window), [3, 1, 1, 7, 2, 1, 5], 4, np.zeros(V))
+    assert {i: -int(v) for i, v in enumerate(got) if v} == SCOPED[scope, window]
+
+
+def test_a_token_is_penalised_once_however_often_it_came():
+    np.testing.assert_allclose(after(RepetitionPenalty(2.0), [0, 0, 0], [3.0, 1.0]), [1.5, 1.0])
+    np.testing.assert_allclose(after(PresencePenalty(2.0), [0, 0, 0], [3.0, 1.0]), [1.0, 1.0])
+
+
+def test_what_overflows_stays_finite():
+    row = np.float32([3e38, -3e38, 1.0])
+    for sampler in (RepetitionPenalty(0.5), RepetitionPenalty(2.0), FrequencyPenalty(1e30),
+                    FrequencyPenalty(-1e30), PresencePenalty(1e30)):  # fmt: skip
+        assert np.isfinite(after(sampler, [0, 1], row)).all(), sampler
+    assert np.isfinite(after(RepetitionPenalty(2.0), [1], np.float32([-np.inf, -3e38]))[1])
+
+
+NONSENSE = {
+    "repetition": (RepetitionPenalty(1.0), [0.0, -2.0, 1e-30, np.inf, -np.inf]),
+    "frequency": (FrequencyPenalty(0.0), [np.inf, -np.inf, 3e38]),
+    "presence": (PresencePenalty(0.0), [np.inf, -np.inf, 3e38]),
+    "dry": (DRY(1.0), [0.0, -1.0, np.inf, 3e38]),
+    "length_decay": (ExponentialLengthDecay(0, 1.0, 3), [0.0, -1.0, np.inf, 3e38]),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_no_traced_value_makes_nan_or_drops_a_token(name):
+    sampler, values = NONSENSE[name]
+    for value in values:
+        cast = jax.tree.map(lambda x, v=value: np.full_like(x, np.clip(v, -9, 9))
+                            if x.dtype == np.int32 else np.float32(v), sampler)  # fmt: skip
+        got = driven(cast, [3, 4, 3, 4, 3, 4, 3], 2)
+        assert np.isfinite(got).all(), value
+
+
+def test_no_ngram_comes_twice():
+    row = np.zeros(6)
+    # 1 2 3 came, 1 2 4 too: after 1 2 neither may come again.
+    history = [1, 2, 3, 1, 2, 4, 1, 2]
+    banned = lambda n, tokens: np.flatnonzero(after(NoRepeatNgram(n), tokens, row) < 0).tolist()  # noqa: E731
+    assert banned(3, history) == [3, 4]
+    assert banned(2, history) == [3, 4]
+    assert banned(4, [*history[:6], 1]) == []
+    assert banned(1, history) == [1, 2, 3, 4]
+    assert banned(9, history) == [] and banned(8, history) == []
+    assert banned(3, [1, 1]) == [] and banned(3, [1, 1, 1]) == [1]
+
+
+def test_a_row_without_a_token_left_is_invalid():
+    assert np.isnan(after(NoRepeatNgram(1), [0, 1], [1.0, 2.0])).all()
+
+
+A, B, C, Y = 0, 1, 2, 3
+EXAMPLE = [A, B, C, C, B, C, Y, A, B, C]
+
+
+def test_dry_by_hand():
+    """After abc, going on with c repeats 3 tokens (abc c), with y 2 (bc y), with b 1 (c b)."""
+    got = after(DRY(0.5, 3.0, 1), EXAMPLE, np.zeros(5))
+    np.testing.assert_allclose(got, [0, -0.5, -0.5 * 9, -0.5 * 3, 0], rtol=1e-6)
+    got = after(DRY(0.5, 3.0, 3), EXAMPLE, np.zeros(5))
+    np.testing.assert_allclose(got, [0, 0, -0.5, 0, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "breakers, expected",
+    [
+        ([], {B: 1, C: 3, Y: 2}),
+        ([[Y]], {B: 1, C: 3}),  # three tokens lie behind it; it is not lowered itself
+        ([[B]], {C: 1, Y: 1}),
+        ([[C, Y]], {B: 1, C: 3, Y: 2}),
+        ([[B, C], [Y]], {B: 0, C: 0}),  # nothing lies behind the one that begins last
+        ([[Y, A, B], [A]], {B: 1, C: 2, Y: 2}),  # A begins last, though it ends first
+        ([[A, B], [A]], {B: 1, C: 1, Y: 1}),  # the longer of two that begin together
+        ([[C, C, C], [9, 9]], {B: 1, C: 3, Y: 2}),
+    ],
+)
+def test_breakers_bound_a_repetition(breakers, expected):
+    got = after(DRY(1.0, 2.0, 0, breakers), EXAMPLE, np.zeros(5))
+    # allowed_length 0 shows every m; a token after no match at all has m = 0 and loses 1.
+    seen = {i: int(np.log2(-v)) for i, v in enumerate(got) if v and i != A}
+    assert seen == expected
+    assert oracles.repeats(EXAMPLE, breakers).items() >= expected.items()
+
+
+def test_a_window_cuts_repetitions():
+    assert after(DRY(1.0, 2.0, 2, window=8), EXAMPLE, np.zeros(5)).tolist() == [0, 0, 0, -1, 0]
+    assert after(DRY(1.0, 2.0, 2, window=10), EXAMPLE, np.zeros(5)).tolist() == [0, 0, -2, -1, 0]
+
+
+def test_long_repetitions_do_not_overflow():
+    row = jnp.zeros(4)
+    for base in (1.0, 1.75, 1e6):
+        sampler = DRY(1.0, base)
+        state = sampler.init(None, Prompt.of([1] * 400, 4, 0))
+        got, grads = jax.value_and_grad(lambda s, x: jnp.sum(s(x, state)), allow_int=True)(  # noqa: B023
+            sampler, row
+        )
+        assert np.isfinite(got) and np.isfinite(grads.multiplier) and np.isfinite(grads.base)
+        # A repetition of 399 tokens: nothing is left of token 1 but a finite logit.
+        assert got <= -1
+
+
+def test_length_decay_by_hand():
+    for n, expected in [(0, [-2.0, 1.0, 4.0]), (2, [-2.0, 1.0, 4.0]), (4, [0.5, 1.0, 9.0])]:
+        got = ExponentialLengthDecay(2, 1.5, [0, 2, 99])(jnp.array([-2.0, 1.0, 4.0]), jnp.int32(n))
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+BREAKERS = [[0], [2, 3], [1, 1, 2]]
+FAMILY = {
+    "repetition": (RepetitionPenalty(1.7), lambda p, o: oracles.repetition(1.7, p + o)),
+    "frequency": (
+        FrequencyPenalty(0.4, "prompt", 5), lambda p, o: oracles.frequency(0.4, p[-5:])),
+    "presence": (PresencePenalty(0.6, "output"), lambda p, o: oracles.presence(0.6, o)),
+    "window": (RepetitionPenalty(0.6, window=6),
+               lambda p, o: oracles.repetition(0.6, (p + o)[-6:])),
+    "ngram": (NoRepeatNgram(2), lambda p, o: oracles.no_repeat_ngram(2, p + o)),
+    "dry": (DRY(0.8, 1.5, 1, BREAKERS),
+            lambda p, o: oracles.dry(0.8, 1.5, 1, p + o, BREAKERS)),
+    "dry window": (DRY(0.8, 1.5, 1, BREAKERS, 7),
+                   lambda p, o: oracles.dry(0.8, 1.5, 1, p + o, BREAKERS, 7)),
+    "length_decay": (ExponentialLengthDecay(4, 1.3, [5, 6]),
+                     lambda p, o: oracles.exponential_decay(4, 1.3, [5, 6], len(o))),
+}  # fmt: skip
+HISTORIES = st.lists(st.integers(0, 3), min_size=1, max_size=ROOM)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+@settings(max_examples=40, deadline=None)
+@given(tokens=HISTORIES, share=st.floats(0, 1))
+def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, share):
+    """Wherever the prompt ends and the drawing begins."""
+    sampler, oracle = FAMILY[name]
+    start = max(1, round(share * len(tokens)))
+    expected = oracle(tokens[:start], tokens[start:])(ROW)
+    got = driven(sampler, tokens, start)
+    np.testing.assert_array_equal(got > -np.inf, expected > -np.inf)
+    # float32 against float64, logits of size 3 lowered by up to .8 * 1.5 ** 20.
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_draws_after_a_history_follow_the_oracle(name):
+    sampler, oracle = FAMILY[name]
+    prompt, output = [9, 1, 2, 5, 1, 2, 3, 6], [1, 2, 5, 4, 1, 2]
+    logits = driven(sampler, prompt + output, len(prompt))
+    expected = probabilities(oracle(prompt, output)(ROW))
+    assert p_value(draws(21, logits, thousands=20), expected) > FALSE_ALARM
+
+
+def test_tokens_outside_the_vocabulary_are_not_counted():
+    for sampler in (RepetitionPenalty(2.0), FrequencyPenalty(1.0), DRY(1.0, allowed_length=0),
+                    FrequencyPenalty(1.0, window=4)):  # fmt: skip
+        got = after(sampler, [7, -1, 7, -1], [1.0, 2.0, 3.0])
+        np.testing.assert_array_equal(got, [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: RepetitionPenalty(0.0), ["penalty", "0.0"]),
+        (lambda: RepetitionPenalty(-1.2), ["penalty", "-1.2"]),
+        (lambda: RepetitionPenalty(1.2, "both"), ["scope", "both", "output"]),
+        (lambda: FrequencyPenalty(float("nan")), ["strength", "nan"]),
+        (lambda: PresencePenalty(0.1, window=0), ["window", "0"]),
+        (lambda: PresencePenalty(0.1, window=jnp.int32(3)), ["window"]),
+        (lambda: NoRepeatNgram(0), ["n", "0"]),
+        (lambda: NoRepeatNgram(2.0), ["n", "2.0"]),
+        (lambda: DRY(-1.0), ["multiplier", "-1.0"]),
+        (lambda: DRY(1.0, 0.5), ["base", "0.5"]),
+        (lambda: DRY(1.0, allowed_length=-1), ["allowed_length", "-1"]),
+        (lambda: DRY(1.0, breakers=[[1], []]), ["breakers", "[]"]),
+        (lambda: DRY(1.0, breakers=[1, 2]), ["breakers", "[1, 2]"]),
+        (lambda: DRY(1.0, breakers=[[1, -1]]), ["breakers", "-1"]),
+        (lambda: DRY(1.0, window=0), ["window", "0"]),
+        (lambda: ExponentialLengthDecay(-1, 1.1, 0), ["start", "-1"]),
+        (lambda: ExponentialLengthDecay(1, 0.0, 0), ["factor", "0.0"]),
+        (lambda: ExponentialLengthDecay(1, 1.1, [-1]), ["eos", "-1"]),
+        (lambda: RepetitionPenalty(1.2)(jnp.zeros(3)), ["prompt", "RepetitionPenalty"]),
+        (lambda: NoRepeatNgram(2)(jnp.zeros(3)), ["prompt", "NoRepeatNgram"]),
+        (lambda: DRY(1.0)(jnp.zeros(3)), ["prompt", "DRY"]),
+        (lambda: after(RepetitionPenalty(1.2), [0], np.zeros(3)) is None
+         or RepetitionPenalty(1.2)(jnp.zeros(4), jnp.zeros(3, jnp.int32)), ["3", "4"]),
+    ],
+)  # fmt: skip
+def test_nonsense_raises_value_error_naming_it(make, words):
+    with pytest.raises(ValueError) as error:
+        make()
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_repr_says_what_was_given():
+    assert repr(RepetitionPenalty(1.2, "output", 8)) == (
+        "RepetitionPenalty(penalty=1.2, scope='output', window=8)"
+    )
+    assert repr(DRY(0.8, breakers=[[1, 2], [3]])) == (
+        "DRY(multiplier=0.8, base=1.75, allowed_length=2, breakers=[[1, 2], [3]])"
+    )
