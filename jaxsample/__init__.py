@@ -42,6 +42,9 @@ from jaxsample.transforms.temperature import EntropyTemperature, Temperature
 from jaxsample.transforms.top_h import TopH
 from jaxsample.transforms.truncation import MinP, TopK, TopP
 from jaxsample.transforms.typical import Typical
+from jaxsample.transforms.watermark.detect import Detection, detect
+from jaxsample.transforms.watermark.greenlist import Watermark
+from jaxsample.transforms.watermark.synthid import SynthID
 
 __all__ = [
     "AdaptiveP",
@@ -52,6 +55,7 @@ __all__ = [
     "DRY",
     "Decoding",
     "DynamicTemperature",
+    "Detection",
     "EntropyTemperature",
     "Epsilon",
     "Eta",
@@ -83,6 +87,7 @@ __all__ = [
     "Step",
     "TailFree",
     "Suppress",
+    "SynthID",
     "Temperature",
     "TopA",
     "TopH",
@@ -93,8 +98,10 @@ __all__ = [
     "Transform",
     "Typical",
     "XTC",
+    "Watermark",
     "chain",
     "combine",
+    "detect",
     "draw",
     "field",
     "generate",

@@ -49,26 +49,27 @@ def fold_in(key: jax.Array, data: jax.Array | int) -> jax.Array:
 
 def gumbel(key: jax.Array, stream: int, index: jax.Array) -> jax.Array:
     """Return standard Gumbel noise for each index (uint32) of a stream under one threefry key."""
-    return from_bits(_bits(key, stream, index))
+    return from_bits(bits(key, stream, index))
 
 
 def uniform(key: jax.Array, stream: int, index: jax.Array) -> jax.Array:
     """Return a multiple of 2**-24 in [0, 1) for each index (uint32) of a stream under one key."""
-    return (_bits(key, stream, index) >> 8).astype(jnp.float32) * jnp.float32(2**-24)
+    return (bits(key, stream, index) >> 8).astype(jnp.float32) * jnp.float32(2**-24)
 
 
-def _bits(key, stream, index):
+def bits(key: jax.Array, stream: int, index: jax.Array) -> jax.Array:
+    """Return 32 random bits for each index (uint32) of a stream under one threefry key."""
     words = jax.random.key_data(key)
     high = jnp.full(index.shape, stream, jnp.uint32)
     return _threefry(words[0], words[1], high, index.astype(jnp.uint32))
 
 
-def from_bits(bits: jax.Array) -> jax.Array:
+def from_bits(random: jax.Array) -> jax.Array:
     """Turn 32 random bits into Gumbel noise in [-2.82, 22.88].
 
     The uniform is finest near 0, which is where the large values, the maxima, come from.
     """
-    v = (bits.astype(jnp.float32) + 0.5) * jnp.float32(2**-32)
+    v = (random.astype(jnp.float32) + 0.5) * jnp.float32(2**-32)
     v = jnp.minimum(v, jnp.float32(1 - 2**-24))
     return -jnp.log(-jnp.log1p(-v))
 

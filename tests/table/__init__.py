@@ -18,6 +18,7 @@ from tests.table import (
     temperature,
     toys,
     truncation,
+    watermark,
 )
 
 ATOMS = [
@@ -27,6 +28,7 @@ ATOMS = [
     *constraints.CASES,
     *filters.CASES,
     *penalties.CASES,
+    *watermark.CASES,
 ]
 CHAINS = chains.CASES
 TOYS = toys.CASES

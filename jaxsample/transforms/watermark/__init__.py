@@ -1,0 +1,1 @@
+"""Watermarks: samplers that leave a trace in the text, and the test that finds it by their key."""
