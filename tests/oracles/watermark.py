@@ -24,14 +24,14 @@ def tournament(coins):
         row = settle(row)
         if np.isnan(row).any():
             return row
-        log_p = row - row.max()
-        log_p = log_p - np.log(np.exp(log_p).sum())
+        below = row - row.max()
+        log_p = below - np.log(np.exp(below).sum())
         change = np.zeros_like(row)
         for g in coins.T:
             losers = np.exp(log_p[~g]).sum()
             step = np.where(g, np.log1p(losers), np.log(np.clip(losers, LEAST, 1.0)))
             log_p, change = log_p + step, change + step
-        return row + change
+        return below + change
 
     return oracle
 

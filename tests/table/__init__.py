@@ -3,7 +3,8 @@
 `oracle` is the float64 meaning of `sampler` under the given `state` and `rows.HIDDEN`; `tolerance`
 is how far kept logits may lie from it, relative: 0 means that a kept logit is the incoming one, bit
 for bit. `neutral` is the same transform at its documented neutral value, the identity up to the
-shift by the maximum where `shifts`.
+shift by the maximum where `shifts`. `terms` is how many numbers a token transform adds to a logit,
+each of them rounded.
 """
 
 import jax

@@ -49,7 +49,7 @@ CASES = [
          neutral=chain(Temperature(1.0), Watermark(1, 0.25, 0.0, width=2)), shifts=True,
          state=((), _seen(5, 130))),
     Case("synthid", SYNTH, tournament(_coins(SYNTH, 9, 8, 9, 7)), kind="token", tolerance=ENTROPY,
-         neutral=OFF, state=_marked(SYNTH, 9, 8, 9, 7)),
+         neutral=OFF, state=_marked(SYNTH, 9, 8, 9, 7), terms=6),
     Case("synthid-short", SHORT, tournament(_coins(SHORT, 9)), kind="token", tolerance=ENTROPY,
-         neutral=SynthID([0, 0], width=1), state=_marked(SHORT, 9)),
+         neutral=SynthID([0, 0], width=1), state=_marked(SHORT, 9), terms=3),
 ]  # fmt: skip

@@ -93,8 +93,9 @@ def test_one_trace_for_every_k(make, counted):
 
 @structures(CASES)
 def test_leaves_are_strong_float32_or_int32(case):
+    """Or uint32, the words of a watermark's secret."""
     leaves = jax.tree.leaves(jax.eval_shape(lambda s: s, case.sampler))
-    assert {leaf.dtype for leaf in leaves} <= {jnp.dtype("float32"), jnp.dtype("int32")}
+    assert {leaf.dtype.name for leaf in leaves} <= {"float32", "int32", "uint32"}
     assert not any(leaf.weak_type for leaf in leaves)
 
 

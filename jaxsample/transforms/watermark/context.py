@@ -74,7 +74,7 @@ def secret(owner: str, key: Any) -> Any:
     if not words.ndim:  # a traced int, or an array that holds one
         low = jnp.asarray(words).astype(jnp.uint32)
         return jnp.stack([jnp.zeros_like(low), low])
-    if words.shape[-1] != 2:
+    if words.shape[-1] != 2 or not _fit(words):
         raise wrong
     return words.astype(jnp.uint32)
 
@@ -86,14 +86,18 @@ def secrets(owner: str, keys: Any) -> Any:
         ValueError: if they are not a row of ints in [0, 2**32).
     """
     words = _integers(keys)
-    fits = words is not None and words.ndim and words.shape[-1]
-    if fits and not isinstance(words, jax.Array) and words.dtype != np.uint32:
-        fits = words.min() >= 0 and words.max() < 2**32
-    if not fits or not jnp.issubdtype(words.dtype, jnp.integer):
+    if words is None or not words.ndim or not words.size or not _fit(words):
         raise ValueError(
             f"{owner}: keys must be a row of ints in [0, 2**32), one for each depth, got {keys!r}"
         )
     return words.astype(jnp.uint32)
+
+
+def _fit(words):
+    """Whether they are words of 32 bits; arrays on a device are not waited for."""
+    if isinstance(words, jax.Array):
+        return jnp.issubdtype(words.dtype, jnp.integer)
+    return not words.size or (words.min() >= 0 and words.max() < 2**32)
 
 
 def _integers(given):
