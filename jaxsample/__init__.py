@@ -14,6 +14,7 @@ from jaxsample.transforms.adaptive import AdaptiveP
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.chain import chain
 from jaxsample.transforms.classes import ClassTemperature
+from jaxsample.transforms.constraints.automaton import TokenAutomaton
 from jaxsample.transforms.constraints.bias import LogitBias, SequenceBias
 from jaxsample.transforms.constraints.start import ForceTokens, MinNewTokens
 from jaxsample.transforms.constraints.words import Allow, BadWords, Suppress
@@ -91,6 +92,7 @@ __all__ = [
     "Temperature",
     "TopA",
     "TopH",
+    "TokenAutomaton",
     "TopK",
     "TopNSigma",
     "TopP",

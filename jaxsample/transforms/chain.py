@@ -57,6 +57,11 @@ class Chain(Transform):
         members = zip(self, received, state, strict=True)
         return tuple(t.settle(seen, s, token, hidden) for t, seen, s in members)
 
+    @classmethod
+    def alike(cls, transforms):
+        columns = (type(members[0]).alike(members) for members in zip(*transforms, strict=True))
+        return [cls(members) for members in zip(*columns, strict=True)]
+
     def _check_state(self, state):
         if len(state) != len(self):
             raise ValueError(f"a chain of {len(self)} transforms got {len(state)} states")

@@ -17,7 +17,8 @@ def stack(samplers: Iterable[S]) -> S:
     """Stack samplers of one structure along a new first axis of every leaf.
 
     The result is the per-row sampler that `sampler_axes=0` stands for. Rows mix settings through
-    neutral values: `TopK(TopK.off)`, `TopP(1.0)`, `Temperature(1.0)`.
+    neutral values: `TopK(TopK.off)`, `TopP(1.0)`, `Temperature(1.0)`. Arrays of different sizes
+    are padded where their class says how, in `Transform.alike`.
 
     Raises:
         ValueError: if there are none, or their structures differ.
@@ -35,4 +36,4 @@ def stack(samplers: Iterable[S]) -> S:
                 "stack needs samplers of one structure; give a row that lacks a transform its "
                 f"neutral value. Row 0 is {samplers[0]!r}, row {i} is {s!r}"
             )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *samplers)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *type(samplers[0]).alike(samplers))

@@ -1,0 +1,89 @@
+"""Regular languages over characters, as trees: what regular expressions and schemas compile to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Ranges = tuple[tuple[int, int], ...]
+
+LAST = 0x10FFFF
+SURROGATES = (0xD800, 0xDFFF)
+
+
+class Chars(NamedTuple):
+    """One character out of sorted, disjoint, inclusive ranges of code points."""
+
+    ranges: Ranges
+
+
+class Then(NamedTuple):
+    """One part after another; without parts, the empty text."""
+
+    parts: tuple
+
+
+class Either(NamedTuple):
+    """Any one of the parts; without parts, no text at all."""
+
+    parts: tuple
+
+
+class Repeat(NamedTuple):
+    """A part `low` to `high` times; `high` None has no bound."""
+
+    part: Node
+    low: int
+    high: int | None
+
+
+Node = Chars | Then | Either | Repeat
+
+EMPTY = Then(())
+
+
+def chars(ranges: Iterable[tuple[int, int]]) -> Chars:
+    """Return the characters of any ranges, surrogates left out: UTF-8 cannot write them."""
+    low, high = SURROGATES
+    merged: list[tuple[int, int]] = []
+    for a, b in sorted(ranges):
+        for start, end in ((a, min(b, low - 1)), (max(a, high + 1), b)):
+            if start > end:
+                continue
+            if merged and start <= merged[-1][1] + 1:
+                merged[-1] = merged[-1][0], max(end, merged[-1][1])
+            else:
+                merged.append((start, end))
+    return Chars(tuple(merged))
+
+
+def one_of(letters: str) -> Chars:
+    """Return the characters of a string."""
+    return chars((ord(c), ord(c)) for c in letters)
+
+
+def but(given: Chars) -> Chars:
+    """Return every character but the given."""
+    ends = [-1, *(x for pair in given.ranges for x in (pair[0], pair[1])), LAST + 1]
+    gaps = zip(ends[::2], ends[1::2], strict=True)
+    return chars((a + 1, b - 1) for a, b in gaps if a + 1 < b)
+
+
+def text(letters: str) -> Node:
+    """Return the language of one text."""
+    return Then(tuple(one_of(c) for c in letters))
+
+
+def then(*parts: Node) -> Node:
+    """Return one part after another."""
+    return parts[0] if len(parts) == 1 else Then(parts)
+
+
+def either(*parts: Node) -> Node:
+    """Return any one of the parts."""
+    return parts[0] if len(parts) == 1 else Either(parts)
+
+
+def optional(part: Node) -> Node:
+    """Return a part or the empty text."""
+    return Either((part, EMPTY))

@@ -1,0 +1,102 @@
+"""The bytes that each token of a tokenizer stands for."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+
+
+def vocabulary_of(tokenizer: Any, size: int | None = None) -> list[bytes | None]:
+    """Return what each token adds to the text, None for special tokens and ids without a token.
+
+    Written in bytes, for a token may end inside a character. How the decoder joins tokens is
+    undone here: the letters that stand for bytes in byte-level BPE, `<0xNN>` for single bytes, and
+    "▁" for a space, also where the decoder would drop it at the start of a text.
+
+    Args:
+        tokenizer: a `tokenizers.Tokenizer`, or a fast tokenizer of transformers.
+        size: how many tokens the model has, if more than the tokenizer.
+
+    Raises:
+        ValueError: if the tokenizer's decoder joins tokens in a way not known here, or `size` is
+            too small.
+    """
+    tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not hasattr(tokenizer, "to_str"):
+        raise ValueError(f"a tokenizers.Tokenizer is needed, got {type(tokenizer).__name__}")
+    described = json.loads(tokenizer.to_str())
+    ids = tokenizer.get_vocab(with_added_tokens=True)
+    count = max(ids.values()) + 1
+    size = count if size is None else size
+    if size < count:
+        raise ValueError(f"the tokenizer has {count} tokens, more than size {size}")
+    spell = _speller(described.get("decoder"))
+    found: list[bytes | None] = [None] * size
+    for token, i in ids.items():
+        found[i] = spell(token)
+    unknown = described.get("model", {}).get("unk_token")
+    if unknown in ids:
+        found[ids[unknown]] = None
+    for added in described.get("added_tokens") or ():
+        found[added["id"]] = None if added["special"] else added["content"].encode()
+    return found
+
+
+def _speller(decoder):
+    """Return the function from a token to its bytes."""
+    steps = _steps(decoder)
+    kinds = [step["type"] for step in steps]
+    for kind in kinds:
+        if kind not in ("ByteLevel", "Metaspace", "Replace", "ByteFallback", "Fuse", "Strip"):
+            raise ValueError(
+                f"tokens joined by a decoder {kind} have no bytes of their own; give the "
+                "vocabulary as a list of bytes, a token each"
+            )
+    if "ByteLevel" in kinds:
+        letters = {letter: byte for byte, letter in enumerate(_letters())}
+        return lambda token: _by_letters(token, letters)
+    pairs = [("▁", " ")] if "Metaspace" in kinds else []
+    for step in steps:
+        if step["type"] == "Metaspace":
+            pairs = [(step.get("replacement", "▁"), " ")]
+        elif step["type"] == "Replace":
+            pairs.append((step["pattern"].get("String"), step["content"]))
+    if any(old is None for old, _ in pairs):
+        raise ValueError("a decoder that replaces by regular expression is not supported")
+
+    def spell(token):
+        byte = BYTE.fullmatch(token) if "ByteFallback" in kinds else None
+        if byte:
+            return bytes([int(byte[1], 16)])
+        for old, new in pairs:
+            token = token.replace(old, new)
+        return token.encode()
+
+    return spell
+
+
+def _steps(decoder):
+    if decoder is None:
+        raise ValueError("the tokenizer has no decoder, so how its tokens join is not known")
+    if decoder["type"] != "Sequence":
+        return [decoder]
+    return [step for part in decoder["decoders"] for step in _steps(part)]
+
+
+def _by_letters(token, letters):
+    if any(c not in letters for c in token):
+        return token.encode()  # a token that was added, not learned from bytes
+    return bytes(letters[c] for c in token)
+
+
+def _letters():
+    """The letters byte-level BPE writes the bytes 0..255 with.
+
+    Bytes that are visible characters of Latin-1 are those; the rest take the letters from 256 on.
+    """
+    visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(byte if byte in visible else next(others)) for byte in range(256)]
