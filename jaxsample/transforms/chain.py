@@ -60,7 +60,7 @@ class Chain(Transform):
     @classmethod
     def alike(cls, transforms):
         columns = (type(members[0]).alike(members) for members in zip(*transforms, strict=True))
-        return [cls(members) for members in zip(*columns, strict=True)]
+        return [chain(*members) for members in zip(*columns, strict=True)]
 
     def _check_state(self, state):
         if len(state) != len(self):

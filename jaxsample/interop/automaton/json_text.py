@@ -9,23 +9,23 @@ from typing import Any
 from jaxsample.interop.automaton.language import (
     EMPTY,
     Chars,
-    Either,
     Node,
     Repeat,
-    Then,
     but,
     chars,
     either,
+    minus,
     one_of,
     optional,
     text,
     then,
+    within,
 )
 from jaxsample.interop.automaton.regex import parse
 
-CONTROLS = chars([(0, 0x1F), (0x7F, 0x7F)])
 SHORT = {'"': '"', "\\": "\\", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
-RAW = but(chars([*CONTROLS.ranges, *one_of('"\\').ranges]))
+NUMBERED = (*range(0x20), 0x7F)
+ESCAPED = chars([(0, 0x1F), (0x7F, 0x7F), *one_of('"\\').ranges])
 
 INTEGER = parse("-?(0|[1-9][0-9]*)")
 NUMBER = then(INTEGER, parse(r"(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
@@ -38,25 +38,16 @@ def spelled(given: Chars) -> Node:
     backslash and controls, by their letter or by \u00XX. Others are never escaped, which keeps
     automata small and can still write every string.
     """
-    raw = but(chars([*but(given).ranges, *but(RAW).ranges]))
-    letters = "".join(letter for c, letter in SHORT.items() if _holds(given, ord(c)))
+    raw = minus(given, ESCAPED)
     ways: list[Node] = [raw] if raw.ranges else []
+    letters = "".join(letter for c, letter in SHORT.items() if within(one_of(c), given))
     if letters:
         ways.append(then(text("\\"), one_of(letters)))
-    for high in "017":
-        low = [
-            x
-            for x in range(16)
-            if _holds(CONTROLS, y := int(high, 16) * 16 + x) and _holds(given, y)
-        ]
-        if low:
-            digits = one_of("".join(f"{x:x}{x:X}" for x in low))
-            ways.append(then(text("\\u00" + high), digits))
+    numbered = [x for x in NUMBERED if within(one_of(chr(x)), given)]
+    for high in {x // 16: None for x in numbered}:
+        digits = "".join(f"{x % 16:x}{x % 16:X}" for x in numbered if x // 16 == high)
+        ways.append(then(text(f"\\u00{high}"), one_of(digits)))
     return either(*ways)
-
-
-def _holds(given, point):
-    return any(a <= point <= b for a, b in given.ranges)
 
 
 CHARACTER = spelled(but(chars([])))
@@ -93,7 +84,7 @@ class Layout:
         """Return the objects with these `(name, value, required)`, in this order."""
         first, later = EMPTY, self.space  # what may follow before and after the first member
         for name, value, required in reversed(members):
-            member = then(text(json.dumps(name, ensure_ascii=False)), self.colon, value)
+            member = then(self.value(name), self.colon, value)
             begun, gone_on = then(member, later), then(self.comma, member, later)
             if not required:
                 begun, gone_on = either(begun, first), either(gone_on, later)
@@ -124,6 +115,9 @@ class Layout:
             return self.object([(name, self.value(v), True) for name, v in value.items()])
         if isinstance(value, list):
             return self.sequence([self.value(v) for v in value])
+        if isinstance(value, str):
+            value.encode()
+            return quoted(escaped(text(value)))
         try:
             written = json.dumps(value, ensure_ascii=False, allow_nan=False)
             written.encode()
@@ -139,16 +133,14 @@ def whitespace(pattern: str) -> Node:
         ValueError: if it may match anything else.
     """
     tree = parse(pattern)
-    if not _within(tree, one_of(" \t\n\r")):
+    if not _only(tree, one_of(" \t\n\r")):
         raise ValueError(f"whitespace may match spaces, tabs and line ends only, got {pattern!r}")
     return tree
 
 
-def _within(tree, allowed):
+def _only(tree, allowed):
+    """Whether a tree reads no character but the allowed."""
     if isinstance(tree, Chars):
-        return all(
-            _holds(allowed, x) for a, b in tree.ranges for x in range(a, min(b, 0x80) + 1)
-        ) and all(b < 0x80 for _, b in tree.ranges)
-    if isinstance(tree, Then | Either):
-        return all(_within(part, allowed) for part in tree.parts)
-    return _within(tree.part, allowed)
+        return within(tree, allowed)
+    parts = (tree.part,) if isinstance(tree, Repeat) else tree.parts
+    return all(_only(part, allowed) for part in parts)

@@ -69,6 +69,16 @@ def but(given: Chars) -> Chars:
     return chars((a + 1, b - 1) for a, b in gaps if a + 1 < b)
 
 
+def minus(given: Chars, others: Chars) -> Chars:
+    """Return the characters of one set that are not in another."""
+    return but(chars([*but(given).ranges, *others.ranges]))
+
+
+def within(given: Chars, others: Chars) -> bool:
+    """Whether all characters of one set are in another."""
+    return not minus(given, others).ranges
+
+
 def text(letters: str) -> Node:
     """Return the language of one text."""
     return Then(tuple(one_of(c) for c in letters))

@@ -99,10 +99,11 @@ class _Parser:
         if not all(n.isascii() and n.isdigit() for n in numbers) or not (numbers or comma):
             return None  # as in re, a brace that bounds nothing is itself
         self.at = end + 1
-        bounds = int(low or 0), (int(high) if high else None) if comma else int(low)
-        if bounds[1] is not None and bounds[1] < bounds[0]:
+        least = int(low or 0)
+        most = least if not comma else int(high) if high else None
+        if most is not None and most < least:
             raise self.error("the bounds of a repeat are the wrong way round", 1)
-        return bounds
+        return least, most
 
     def atom(self):
         c = self.next()

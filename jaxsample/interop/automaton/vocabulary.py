@@ -30,11 +30,11 @@ def vocabulary_of(tokenizer: Any, size: int | None = None) -> list[bytes | None]
     described = json.loads(tokenizer.to_str())
     ids = tokenizer.get_vocab(with_added_tokens=True)
     count = max(ids.values()) + 1
-    size = count if size is None else size
-    if size < count:
+    room = count if size is None else size
+    if room < count:
         raise ValueError(f"the tokenizer has {count} tokens, more than size {size}")
     spell = _speller(described.get("decoder"))
-    found: list[bytes | None] = [None] * size
+    found: list[bytes | None] = [None] * room
     for token, i in ids.items():
         found[i] = spell(token)
     unknown = described.get("model", {}).get("unk_token")

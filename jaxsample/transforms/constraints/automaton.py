@@ -79,10 +79,10 @@ class TokenAutomaton(Transform):
         _check_range("table", self.table, -1, states)
         _check_range("distance", self.distance, 0, UNLIMITED)
 
-    @classmethod
-    def free(cls, vocab_size: int) -> TokenAutomaton:
+    @staticmethod
+    def free(vocab_size: int) -> TokenAutomaton:
         """Return the automaton that allows every token."""
-        return cls(np.zeros(vocab_size, np.int32), [[0]], [0])
+        return TokenAutomaton(np.zeros(vocab_size, np.int32), [[0]], [0])
 
     def init(self, key, prompt):
         del key
