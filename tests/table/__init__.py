@@ -12,6 +12,7 @@ import pytest
 
 from tests.table import (
     adaptive,
+    automaton,
     chains,
     constraints,
     filters,
@@ -26,6 +27,7 @@ ATOMS = [
     *temperature.CASES,
     *truncation.CASES,
     *adaptive.CASES,
+    *automaton.CASES,
     *constraints.CASES,
     *filters.CASES,
     *penalties.CASES,

@@ -86,7 +86,7 @@ class _Parser:
             raise self.error("multiple repeat", self.at - start)
         return Repeat(part, *bounds)
 
-    def bounds(self):
+    def bounds(self) -> tuple[int, int | None] | None:
         """Take a quantifier; None, having taken nothing, where there is none."""
         for sign, bounds in {"*": (0, None), "+": (1, None), "?": (0, 1)}.items():
             if self.take(sign):

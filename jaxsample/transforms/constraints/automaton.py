@@ -33,23 +33,23 @@ class TokenAutomaton(Transform):
 
     From state s a token of class c leads to table[s, c]; -1 forbids it. A token is allowed if then
     the nearest end still fits: 1 + distance[next] <= the tokens left of the prompt's budget. So a
-    row whose budget is at least distance[0] always ends. Where not even the nearest end fits, the
-    budget is ignored: what is written is the beginning of something the automaton accepts. Without
-    a prompt the budget has no limit. A token the automaton forbids, which only `score` can give,
-    leaves the state alone.
+    row whose budget is at least distance[0] always ends. Where no end fits any more, the budget is
+    ignored: what is written is the beginning of something the automaton accepts. Without a prompt
+    the budget has no limit. A token the automaton forbids, which only `score` can give, leaves the
+    state alone.
 
     `jaxsample.interop.automaton` makes automata from regular expressions and JSON schemas: there
-    the end is reached by an end-of-sequence token, which the budget counts. The automaton belongs
-    before truncation, or a filter may drop all it would allow and leave the row empty. Automata
-    for different rows may differ in size: `stack` pads them.
+    the end is reached by an end-of-sequence token, which the budget counts, and every state has a
+    token that leads on, so that a row is empty only if what came before dropped all of these. So
+    the automaton belongs before truncation. Automata for different rows may differ in size:
+    `stack` pads them.
 
     Neutral: `TokenAutomaton.free(V)`.
 
     Attributes:
         classes: `[V]`, the class of each token, in 0..C-1; a leaf.
         table: `[S, C]`, the next state, -1 where there is none; state 0 is the start; a leaf.
-        distance: `[S]`, tokens to the nearest end, >= 0; a leaf. Where every state but an end has
-            a next state whose distance is one less, the automaton never empties a row by itself.
+        distance: `[S]`, tokens to the nearest end, >= 0; a leaf.
 
     Raises:
         ValueError: if the shapes do not fit each other, or numbers on the host lie outside them;
@@ -108,9 +108,10 @@ class TokenAutomaton(Transform):
     def _allowed(self, place):
         """Which classes are allowed, `[C]`."""
         following = jnp.asarray(self.table)[place.state]
-        distance = jnp.asarray(self.distance)
-        in_time = distance[jnp.maximum(following, 0)] < place.left
-        return (following >= 0) & (in_time | (distance[place.state] > place.left))
+        possible = following >= 0
+        distance = jnp.asarray(self.distance)[jnp.maximum(following, 0)]
+        in_time = possible & (distance < place.left)
+        return jnp.where(jnp.any(in_time), in_time, possible)
 
     @classmethod
     def alike(cls, transforms: Sequence[TokenAutomaton]) -> list[TokenAutomaton]:

@@ -1,0 +1,230 @@
+"""JSON schemas: what is written is valid, what is valid can be written, the rest is an error."""
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxsample.interop.automaton import from_json_schema
+from tests.vocabularies import EOS, NESTED, VOCABULARY, accepts, random_texts
+
+LINK = {
+    "type": "object",
+    "properties": {"v": {"type": "integer"}, "next": {"$ref": "#/$defs/link"}},
+    "required": ["v"],
+}
+TREE = {
+    "type": "object",
+    "properties": {"v": {"type": "boolean"}, "of": {"type": "array", "items": {"$ref": "#"}}},
+    "required": ["v", "of"],
+}
+KINDS = [
+    {
+        "type": "object",
+        "properties": {"kind": {"const": kind}, kind: {"type": "null"}},
+        "required": ["kind"],
+    }
+    for kind in ("circle", "square")
+]
+STRING = {"type": "string", "minLength": 1, "maxLength": 3}
+PAIR = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "null"}}}
+# A schema, texts it allows, and texts it does not allow or that are not written so.
+LANGUAGES = {
+    "string": (
+        STRING,
+        ['"a"', '"\u20ac😀é"', r'"\n\"\\"', r'"\u0000\u001f\u007f"', '"\u2028/"'],
+        ['""', '"abcd"', '"a', '"\n"', '"\x7f"', r'"\x"', r'"\u00e9"', r'"\/"', "a", r'"\u00"'],
+    ),
+    "pattern": (
+        {"type": "string", "pattern": '^[a-c"]+\\s?$'},
+        ['"a"', r'"\"b\n"', '"c "'],
+        ['""', '"d"', '"a"b"', '"xa"'],
+    ),
+    "pattern somewhere": (
+        {"type": "string", "pattern": "b.|^x$"},
+        ['"x"', '"abc"', r'"\nb\\"', '"b€"'],
+        ['"xx"', '"b"', r'"b\n"'],
+    ),
+    "integer": (
+        {"type": "integer"},
+        ["0", "-0", "10", "-987654321987654321"],
+        ["01", "1.0", "1e3", "+1", "-"],
+    ),
+    "number": (
+        {"type": "number"},
+        ["0", "-1.50", "1e5", "2.5E-10", "0.0e+0"],
+        [".5", "1.", "1e", "01", "NaN", "0x1"],
+    ),
+    "types": ({"type": ["boolean", "null"]}, ["true", "false", "null"], ["True", "0", "nul"]),
+    "enum": (
+        {"enum": [1, 1.5, "é", None, True, [1, {"a": "b"}], {}]},
+        ["1", "1.5", '"é"', "null", "true", '[1,{"a":"b"}]', "{}"],
+        ["2", "false", "1.0", '[1, {"a":"b"}]', "[]"],
+    ),
+    "enum of a type": ({"type": "string", "enum": ["a", 1]}, ['"a"'], ["1"]),
+    "const": ({"const": {"a": [1, 2]}}, ['{"a":[1,2]}'], ["{}", '{"a":[1]}']),
+    "array": (
+        {"type": "array", "items": {"enum": [1, 2]}, "minItems": 1, "maxItems": 3},
+        ["[1]", "[2,1]", "[1,1,2]"],
+        ["[]", "[1,]", "[1,1,1,1]", "[3]", "[1 ]"],
+    ),
+    "open array": (
+        {"type": "array", "items": {"type": "null"}, "minItems": 2},
+        ["[null,null]", "[" + "null," * 30 + "null]"],
+        ["[null]"],
+    ),
+    "no items": ({"type": "array", "maxItems": 0}, ["[]"], ["[1]"]),
+    "optional": (
+        PAIR,
+        ["{}", '{"a":1}', '{"b":null}', '{"a":1,"b":null}'],
+        ['{"b":null,"a":1}', '{,"a":1}', '{"a":1,}', '{"c":1}', '{"a":null}'],
+    ),
+    "required": (
+        PAIR | {"required": ["b"], "additionalProperties": False},
+        ['{"b":null}', '{"a":1,"b":null}'],
+        ["{}", '{"a":1}'],
+    ),
+    "names": (
+        {"type": "object", "properties": {'a"\n': {"const": 1}}, "required": ['a"\n']},
+        [r'{"a\"\n":1}'],
+        ['{"a":1}'],
+    ),
+    "anyOf": (
+        {"anyOf": [{"type": "integer"}, {"const": 1}, {"type": "array", "items": {"const": 1}}]},
+        ["1", "7", "[1]", "[]"],
+        ["[7]", '"1"'],
+    ),
+    "oneOf": (
+        {"oneOf": KINDS},
+        ['{"kind":"circle"}', '{"kind":"square","square":null}'],
+        ['{"kind":"circle","square":null}', "{}"],
+    ),
+    "reference": (
+        {"$ref": "#/$defs/link", "$defs": {"link": LINK}, "title": "a note", "$comment": "x"},
+        ['{"v":1}', '{"v":1,"next":{"v":2,"next":{"v":3,"next":{"v":4}}}}'],
+        ['{"v":1,"next":{"v":2,"next":{"v":3,"next":{"v":4,"next":{"v":5}}}}}', '{"next":{"v":1}}'],
+    ),
+    "root": (
+        TREE,
+        ['{"v":true,"of":[]}', '{"v":true,"of":[{"v":true,"of":[]},{"v":false,"of":[]}]}'],
+        ['{"v":true}'],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_the_texts_of_a_schema(name):
+    schema, inside, outside = LANGUAGES[name]
+    automaton = from_json_schema(schema, VOCABULARY, EOS)
+    for text in inside:
+        json.loads(text)
+        assert accepts(automaton, text.encode()), text
+    for text in outside:
+        assert not accepts(automaton, text.encode()), text
+
+
+@pytest.mark.parametrize("name", [*LANGUAGES, "nested"])
+def test_every_text_written_in_tokens_is_valid(name):
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    schema = NESTED if name == "nested" else LANGUAGES[name][0]
+    checker = jsonschema.Draft202012Validator(schema)
+    for space in ("", r"[ \t\n]{0,2}"):
+        automaton = from_json_schema(schema, VOCABULARY, EOS, whitespace=space)
+        budget = int(automaton.distance[0]) + 40
+        for data in random_texts(automaton, np.random.default_rng(2), 20, budget):
+            checker.validate(json.loads(data))
+
+
+def test_what_json_dumps_writes_can_be_written():
+    value = {
+        "name": 'A "quoted"\\ \n\t\b name €😀\x7f',
+        "age": -3,
+        "email": None,
+        "address": {"street": "x" * 40, "city": "", "zip": "01234"},
+        "tags": ["", "ü" * 12],
+        "score": 1.5e-10,
+        "kind": "cé",
+        "ok": True,
+    }
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    written = written.replace("\x7f", r"\u007f")  # the one character json.dumps leaves as it is
+    assert accepts(from_json_schema(NESTED, VOCABULARY, EOS), written.encode())
+    spaced = from_json_schema(NESTED, VOCABULARY, EOS, whitespace=r"[ \n]*")
+    for layout in ({"indent": 2}, {}, {"separators": (" , ", " :\n ")}):
+        written = json.dumps(value, ensure_ascii=False, **layout).replace("\x7f", r"\u007f")
+        assert accepts(spaced, written.encode())
+
+
+def test_depth_bounds_recursion():
+    schema = {"$ref": "#/$defs/link", "$defs": {"link": LINK}}
+    for depth in (0, 1, 5):
+        automaton = from_json_schema(schema, VOCABULARY, EOS, depth=depth)
+        for links in (depth, depth + 1):
+            text = '{"v":1,"next":' * links + '{"v":1}' + "}" * links
+            assert accepts(automaton, text.encode()) == (links <= depth)
+    endless = {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}
+    with pytest.raises(ValueError, match="no text fits the schema, recursive to depth 3"):
+        from_json_schema(endless, VOCABULARY, EOS)
+
+
+ITEM = {"type": "array", "items": {"type": "string", "minLength": 5, "maxLength": 4}}
+ERRORS = [
+    ({"type": "integer", "minimum": 3}, "keyword 'minimum' at # "),
+    ({"type": "string", "format": "date"}, "keyword 'format'"),
+    ({"type": "array", "items": {"type": "null"}, "uniqueItems": True}, "keyword 'uniqueItems'"),
+    ({"type": "array", "prefixItems": []}, "keyword 'prefixItems'"),
+    ({"type": "object", "patternProperties": {}}, "keyword 'patternProperties'"),
+    ({"type": "object", "properties": {"a": {"not": {}}}}, "'type'"),
+    ({"type": "object", "properties": {"a": {"type": "null", "if": {}}}}, "'if' at #/properties/a"),
+    ({"allOf": []}, "'type'"),
+    ({"type": "null", "allOf": []}, "keyword 'allOf'"),
+    ({"type": "null", "nonsense": 1}, "keyword 'nonsense'"),
+    ({"$ref": "#", "type": "null"}, "keyword 'type' at # is not supported beside '$ref'"),
+    ({"enum": [1], "anyOf": []}, "keyword 'enum' at # is not supported beside 'anyOf'"),
+    ({"type": "object", "additionalProperties": {"type": "null"}}, "'additionalProperties'"),
+    ({"type": "object", "required": ["a"]}, "'required' at # names 'a'"),
+    ({"type": "array"}, "needs 'items'"),
+    (ITEM, "'minLength' at #/items is larger than 'maxLength': 5 > 4"),
+    ({"type": "string", "maxLength": -1}, "'maxLength' at # must be a whole number"),
+    ({"type": "string", "maxLength": True}, "'maxLength' at # must be a whole number"),
+    ({"type": "string", "pattern": "a", "maxLength": 3}, "'pattern' at # is not supported beside"),
+    ({"type": "string", "pattern": "(?=a)"}, "look-around"),
+    ({"type": "date"}, "got 'date'"),
+    ({"type": []}, "needs a 'type'"),
+    ({}, "needs a 'type'"),
+    (True, "must be an object, got True"),
+    ({"$ref": "http://x"}, "'$ref' at # must be a place in the schema"),
+    ({"$ref": "#/$defs/a"}, "points nowhere: '#/$defs/a'"),
+    ({"anyOf": []}, "'anyOf' at # must list"),
+    ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, "'oneOf' at # are not plainly disjoint"),
+    ({"oneOf": [PAIR, PAIR]}, "'oneOf'"),
+    ({"oneOf": [{"const": 1}, {"enum": [2, 1.0]}]}, "'oneOf'"),
+    ({"enum": [float("nan")]}, "JSON cannot write nan"),
+    ({"enum": []}, "no text fits the schema"),
+]
+
+
+@pytest.mark.parametrize("schema, words", ERRORS, ids=range(len(ERRORS)))
+def test_what_is_not_supported_is_named(schema, words):
+    with pytest.raises(ValueError) as error:
+        from_json_schema(schema, VOCABULARY, EOS)
+    assert words in str(error.value)
+
+
+def test_white_space_is_that_of_json():
+    with pytest.raises(ValueError, match="spaces, tabs and line ends only"):
+        from_json_schema({"type": "null"}, VOCABULARY, EOS, whitespace=r"\s*")
+
+
+@pytest.mark.parametrize(
+    "schemas",
+    [
+        [{"type": "integer"}, {"type": "string"}, {"type": ["null", "array"], "items": STRING}],
+        [{"const": 1}, {"const": True}, {"const": "1"}, {"const": [1]}, {"const": [True]}],
+        KINDS,
+        [{"enum": [1, 2]}, {"anyOf": [{"const": 3}, {"type": "null"}]}],
+        [{"const": {}}, {"type": "array", "items": STRING}],
+    ],
+)
+def test_disjoint_schemas_may_be_one_of(schemas):
+    from_json_schema({"oneOf": schemas}, VOCABULARY, EOS)
