@@ -1,0 +1,67 @@
+"""Every field of a generation config is honoured, left to generate, or named in an error."""
+
+import json
+
+import pytest
+
+from jaxsample import MinNewTokens, RepetitionPenalty, Temperature, TopK, TopP, chain
+from jaxsample.interop.generation_config import from_generation_config, generate_arguments
+
+
+def test_absent_fields_are_what_transformers_fills_in():
+    """A missing top_k means 50 there, and a missing do_sample greedy: known to surprise people."""
+    assert repr(from_generation_config({"do_sample": True})) == repr(chain(TopK(50)))
+    assert repr(from_generation_config({})) == repr(chain(Temperature(0.0)))
+    assert repr(from_generation_config({"do_sample": True, "top_k": 0})) == "chain()"
+
+
+def test_a_greedy_config_has_penalties_but_no_filters():
+    sampler = from_generation_config({"repetition_penalty": 1.2, "top_k": 5, "top_p": 0.3})
+    assert repr(sampler) == repr(chain(RepetitionPenalty(1.2), Temperature(0.0)))
+
+
+def test_a_file_or_its_folder(tmp_path):
+    config = {"do_sample": True, "top_k": 20, "top_p": 0.8, "transformers_version": "5.0.0"}
+    path = tmp_path / "generation_config.json"
+    path.write_text(json.dumps(config))
+    for given in (tmp_path, str(path), config):
+        assert repr(from_generation_config(given)) == repr(chain(TopK(20), TopP(0.8)))
+    with pytest.raises(FileNotFoundError):
+        from_generation_config(tmp_path / "missing.json")
+
+
+def test_what_is_for_generate():
+    config = {"max_new_tokens": 9, "eos_token_id": [1, 2], "pad_token_id": 0, "top_p": 0.5}
+    assert generate_arguments(config) == {"max_new_tokens": 9, "eos": [1, 2], "pad": 0}
+
+
+def test_suppressing_at_the_start_is_a_least_length_of_one():
+    sampler = from_generation_config({"begin_suppress_tokens": [220, 50256]})
+    assert repr(sampler[0]) == repr(MinNewTokens(1, [220, 50256]))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"guidance_scale": 1.5}, "guidance_scale=1.5.*Guidance"),
+        ({"num_beams": 4}, "num_beams=4.*beam"),
+        ({"min_length": 10}, "min_length=10.*min_new_tokens"),
+        ({"forced_eos_token_id": 2}, "forced_eos_token_id"),
+        ({"stop_strings": ["\n"]}, "stop_strings.*stop"),
+        ({"penalty_alpha": 0.6}, "penalty_alpha"),
+        ({"watermarking_config": {"bias": 2.0}}, "watermarking_config"),
+        ({"remove_invalid_values": True}, "remove_invalid_values"),
+        ({"temprature": 0.5}, "temprature"),
+        ({"min_new_tokens": 4}, "min_new_tokens needs eos_token_id"),
+        ({"do_sample": True, "top_p": 1.7}, "1.7"),
+        ({"do_sample": True, "top_k": -3}, "-3"),
+    ],
+)
+def test_what_a_chain_cannot_do_is_named(config, message):
+    with pytest.raises(ValueError, match=message):
+        from_generation_config(config)
+
+
+@pytest.mark.parametrize("off", [{"num_beams": 1}, {"guidance_scale": None}, {"min_length": 0}])
+def test_a_field_that_is_off_is_no_error(off):
+    assert repr(from_generation_config(off)) == repr(chain(Temperature(0.0)))
