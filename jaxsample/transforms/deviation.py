@@ -48,5 +48,5 @@ class TopNSigma(Transform):
         squares = row.sum(lambda d: ((d - mean) / unit) ** 2 * share)
         sigma = unit * jnp.sqrt(squares / count)
         off = self.n == math.inf
-        below = jnp.where(off, -jnp.inf, -jnp.where(off, 0.0, self.n) * sigma)
+        below = jnp.where(off, -jnp.inf, -jnp.where(off, 0.0, jnp.maximum(self.n, 0.0)) * sigma)
         return row.keep(row.max + below)

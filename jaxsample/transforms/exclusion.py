@@ -64,7 +64,7 @@ class XTC(Transform):
         choices = row.kept & (clamp_below(values, top) >= edge)
         # If there is none, least is inf, and nothing lies above that.
         least = jnp.min(jnp.where(choices, values, jnp.inf))
-        return row.only(~acts | (values <= least), ~jnp.isnan(edge + self.probability))
+        return row.only(~acts | (values <= least), ~(jnp.isnan(edge) | jnp.isnan(self.probability)))
 
     def update(self, state, logits, token, hidden=None):
         del logits, token, hidden

@@ -43,7 +43,7 @@ class TopH(Transform):
         # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
         log_mass = jnp.log1p(rest + (tops - 1.0))
         off = self.alpha >= 1
-        share = jnp.where(off, 0.0, self.alpha)
+        share = jnp.where(off, 0.0, jnp.maximum(self.alpha, 0.0))
         reached = row.value_at(lambda d: jnp.exp(d) * (log_mass - d), share)
         return row.keep(jnp.where(off, -jnp.inf, _next_above(reached)))
 

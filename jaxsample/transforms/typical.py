@@ -30,7 +30,7 @@ class Typical(Transform):
 
     Reference: Meister et al., 2022, https://arxiv.org/abs/2202.00666
 
-    >>> Typical(0.5)(jnp.log(jnp.array([0.4, 0.3, 0.2, 0.1]))) > -jnp.inf
+    >>> Typical(0.4)(jnp.log(jnp.array([0.4, 0.3, 0.2, 0.1]))) > -jnp.inf
     Array([False,  True,  True, False], dtype=bool)
     """
 

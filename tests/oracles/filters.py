@@ -25,6 +25,13 @@ def _at_least(threshold):
     return _filter(mask)
 
 
+def _before(keys, terms):
+    """For each token the sum of the terms of those with a smaller key."""
+    values, place = np.unique(keys, return_inverse=True)
+    per_value = np.bincount(place, terms, len(values))
+    return (np.cumsum(per_value) - per_value)[place]
+
+
 def epsilon(value):
     value = single(value)
     return _at_least(lambda p, size: value)
@@ -72,7 +79,7 @@ def top_h(alpha):
         logs = np.where(row > -np.inf, row - row.max(), 0.0)
         logs = logs - np.log(np.exp(logs)[row > -np.inf].sum())
         terms = np.where(row > -np.inf, -np.exp(logs) * logs, 0.0)
-        upto = np.array([terms[row >= value].sum() for value in row])
+        upto = terms.sum() - _before(row, terms)
         return upto < (alpha + nudge) * terms.sum()
 
     return _filter(mask)
@@ -89,7 +96,7 @@ def typical(p):
         surprise = np.log(np.exp(row[alive] - row.max()).sum()) - (row - row.max())
         far = np.abs(surprise - (entropy(row) + nudge))
         far[~alive] = np.inf
-        nearer = np.array([q[far < f].sum() for f in far])
+        nearer = _before(far, q)
         return np.where(alive & ((nearer < p + nudge) | (far == far.min())), row, -np.inf)
 
     return oracle

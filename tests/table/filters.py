@@ -10,7 +10,6 @@ from jaxsample import (
     PLess,
     PLessNorm,
     TailFree,
-    Temperature,
     TopA,
     TopH,
     TopNSigma,
@@ -19,8 +18,7 @@ from jaxsample import (
 )
 from tests.oracles import filters as oracle
 from tests.oracles.common import compose
-from tests.oracles.temperature import temperature
-from tests.table.case import WARM, Case
+from tests.table.case import Case
 
 KEY = np.asarray(jax.random.key_data(jax.random.key(0)))
 STATE = KEY, np.int32(0)
@@ -41,9 +39,6 @@ CASES = [
       for v in (0.5, 0.95)),
     *(Case(f"xtc-{p}", XTC(0.02, p), oracle.xtc(0.02, p == 1), kind="set",
            neutral=XTC(0.02, 0.0), state=STATE) for p in (0.0, 1.0)),
-    Case("t-sigma-h-less", chain(Temperature(0.7), TopNSigma(3.0), TopH(0.8), PLess()),
-         compose(temperature(0.7), oracle.top_n_sigma(3.0), oracle.top_h(0.8), oracle.p_less()),
-         **WARM),
     Case("eta-typical-xtc", chain(Eta(1e-3), Typical(0.9), XTC(0.05, 1.0)),
          compose(oracle.eta(1e-3), oracle.typical(0.9), oracle.xtc(0.05, True)), kind="set",
          neutral=chain(Eta(0.0), Typical(1.0), XTC(0.05, 0.0)), state=((), (), STATE)),
