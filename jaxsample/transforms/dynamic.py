@@ -46,6 +46,6 @@ class DynamicTemperature(Transform):
         # An exponent below 1 has a slope without bound at 0; so sure a row is as good as sure.
         safe = jnp.where(safe > 1e-9, safe, lax.stop_gradient(safe))
         nothing = jnp.where(self.exponent > 0, 0.0, jnp.float32(1.0))
-        power = jnp.where(sure, nothing, safe ** jnp.maximum(self.exponent, 0.0))
-        low, high = jnp.minimum(self.low, 1e30), jnp.minimum(self.high, 1e30)
+        power = jnp.where(sure, nothing, safe ** jnp.clip(self.exponent, 0.0, 1e6))
+        low, high = jnp.clip(self.low, -1e30, 1e30), jnp.clip(self.high, -1e30, 1e30)
         return row.divide(low + (high - low) * power)

@@ -5,7 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import Model, ModelOutput, Temperature, TopP, chain, prefill, score
+from jaxsample import (
+    Guidance,
+    Model,
+    ModelOutput,
+    Temperature,
+    TopP,
+    chain,
+    guided,
+    prefill,
+    score,
+)
 from tests.toys import Counts, Nucleus
 
 B, T, D, V = 2, 96, 8, 8192
@@ -39,6 +49,15 @@ def test_the_measure_sees_the_array_where_it_exists():
 def test_prefill():
     def run(params):
         return prefill(jax.random.key(0), MODEL, params, TOKENS, TopP(0.9), max_length=T + 1).hidden
+
+    assert temporary(run, PARAMS) < WHOLE / 4
+
+
+def test_prefill_of_two_streams():
+    def run(params):
+        two = np.stack([TOKENS, TOKENS], 1)
+        model, params = guided(MODEL, Guidance(2.0)), (params, Guidance(2.0))
+        return prefill(jax.random.key(0), model, params, two, TopP(0.9), max_length=T + 1).logits
 
     assert temporary(run, PARAMS) < WHOLE / 4
 

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from jaxsample import (
+    DynamicTemperature,
     EntropyTemperature,
     MinP,
+    Mirostat,
     Model,
     ModelOutput,
     Temperature,
     TopK,
     TopP,
+    TopPDecay,
     chain,
     draw,
     generate,
@@ -66,6 +69,11 @@ SAMPLERS = {
         chain(MinP(0.01), Temperature(1.5), TopK(40), Temperature(0.5), MinP(0.2))
     ],
     "no filter": [chain(Temperature(0.7))],
+    "mirostat, dynamic temperature, decay": [
+        chain(Mirostat(tau, 0.1), DynamicTemperature(0.5, 2.0), TopPDecay(p, 0.9))
+        for tau, p in ((2.0, 0.9), (4.0, 1.0), (np.inf, 0.5))
+    ],
+    "mirostat of version 1": [Mirostat(tau, 0.1, 1) for tau in (0.5, 2.0, 5.0)],
 }
 
 
@@ -149,8 +157,9 @@ RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", 70), ("to
         chain(EntropyTemperature(1.0, 0.2), toys.Nucleus(0.9, 0.97)),
         chain(toys.Counts(0.5), MinP(0.1)),
         toys.Probe(),
+        chain(TopPDecay(0.99, 0.9), Mirostat(3.0, 0.5)),
     ],
-    ids=["filters", "stateful order", "stateful token", "no filter"],
+    ids=["filters", "stateful order", "stateful token", "no filter", "mirostat"],
 )
 def test_generate_through_windows_equals_generate_through_rows(sampler, monkeypatch):
     def run():

@@ -1,0 +1,265 @@
+"""Temperatures and filters that look at the row or at what was drawn: by hand, and as laws."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxsample import (
+    AdaptiveP,
+    ClassTemperature,
+    DynamicTemperature,
+    Mirostat,
+    Prompt,
+    Quadratic,
+    TopK,
+    TopPDecay,
+    chain,
+    sample,
+)
+from tests.oracles import adaptive as oracles
+from tests.oracles.common import probabilities
+
+RUN = jax.jit(lambda sampler, row, state: sampler(row, state))
+UPDATE = jax.jit(lambda sampler, state, row, token: sampler.update(state, row, token))
+HALVES = np.log([0.5, 0.25, 0.125, 0.125]).astype(np.float32)
+TENTHS = np.log([0.4, 0.3, 0.2, 0.1]).astype(np.float32)
+
+
+def kept(row):
+    return np.flatnonzero(np.asarray(row) > -np.inf).tolist()
+
+
+def test_dynamic_temperature_gives_what_llama_cpp_gives():
+    """temp_ext at 1 +- .5 on [3, 2, 1, 0], which does not shift its result."""
+    got = np.asarray(DynamicTemperature(0.5, 1.5)(jnp.array([3.0, 2.0, 1.0, 0.0])))
+    np.testing.assert_allclose(got - got[3], [2.5348, 1.6899, 0.8449, 0], atol=1e-4)
+
+
+def test_dynamic_temperature_counts_the_tokens_a_filter_left():
+    row = jnp.array([1.0, 1.0, -1.0, -2.0])
+    equal = chain(TopK(2), DynamicTemperature(0.1, 3.0))
+    np.testing.assert_array_equal(equal(row), [0, 0, -np.inf, -np.inf])
+    # Two tokens of three: a backend that counts the dropped one too would be colder.
+    row = np.float32([1.0, 0.0, -np.inf])
+    h = -(probabilities(row[:2]) * np.log(probabilities(row[:2]))).sum()
+    expected = -1 / (0.1 + 2.9 * h / np.log(2))
+    np.testing.assert_allclose(DynamicTemperature(0.1, 3.0)(row)[1], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("low", [0.0, 0.5])
+@pytest.mark.parametrize("exponent", [0.0, 0.3, 2.0])
+def test_dynamic_temperature_leaves_one_token_alone(low, exponent):
+    row = jnp.array([-jnp.inf, 7.0, -jnp.inf])
+    got = RUN(DynamicTemperature(low, 2.0, exponent), row, ())
+    np.testing.assert_array_equal(got, [-np.inf, 0.0, -np.inf])
+
+
+def test_quadratic_by_hand():
+    row = jnp.array([4.0, 3.0, 0.0, -jnp.inf])
+    np.testing.assert_array_equal(Quadratic(0.5)(row), [4.0, 3.5, -4.0, -np.inf])
+    # k = .5, s = .5: f (d^2 / 2 + |d|^3 / 2).
+    np.testing.assert_array_equal(Quadratic(1.0, 2.0)(row), [4.0, 3.0, -36.0, -np.inf])
+    # k = -.5, s = 1.5: a token a little below the maximum overtakes it.
+    got = Quadratic(1.0, 4.0)(jnp.array([1.0, 0.75]))
+    np.testing.assert_array_equal(got, [1.0, 1.0 + 0.5 / 16 - 1.5 / 64])
+    np.testing.assert_array_equal(Quadratic(0.0, 9.0)(row), row)
+
+
+def test_adaptive_p_gives_what_llama_cpp_gives():
+    got = AdaptiveP(0.3, 0.9)(HALVES)
+    np.testing.assert_allclose(got, [2.3333, 4.7619, 2.8509, 2.8509], atol=1e-4)
+
+
+def test_adaptive_p_remembers_as_llama_cpps_two_sums_do():
+    """A weighted sum over a total weight, both begun where they would stand still."""
+    sampler, state = AdaptiveP(0.3, 0.8), AdaptiveP(0.3, 0.8).init(None, None)
+    total, weight = 0.3 / (1 - 0.8), 1 / (1 - 0.8)
+    for token in (0, 3, 1, 0):
+        aim = np.clip(2 * 0.3 - total / weight, 0, 1)
+        d = np.abs(np.exp(HALVES) - aim) / 0.3
+        np.testing.assert_allclose(RUN(sampler, HALVES, state), 5 - 10 * d**2 / (1 + d), rtol=1e-4)
+        state = UPDATE(sampler, state, HALVES, token)
+        total, weight = np.exp(HALVES[token]) + 0.8 * total, 1 + 0.8 * weight
+    np.testing.assert_allclose(state, total / weight, rtol=1e-5)
+
+
+def drawn(sampler, row, count):
+    """Draw from one row over and over."""
+
+    def body(state, n):
+        token = sample(jax.random.fold_in(jax.random.key(7), n), row, sampler, state)
+        return sampler.update(state, row, token), token
+
+    run = jax.jit(lambda s: jax.lax.scan(body, s, jnp.arange(count)))
+    return np.asarray(run(sampler.init(None, None))[1])
+
+
+def test_adaptive_p_steers_as_far_as_the_rule_does():
+    """The mean lags behind the target: the aim answers an error, it does not sum errors up."""
+    row = np.float32(-0.25 * np.arange(40))
+    p, rng = probabilities(row), np.random.default_rng(0)
+    for target in (0.03, 0.15):
+        mean, seen = target, []
+        for _ in range(2000):
+            shaped = oracles.adaptive_p(target, mean)(row)
+            seen.append(rng.choice(p, p=probabilities(shaped)))
+            mean = 0.9 * mean + 0.1 * seen[-1]
+        got = p[drawn(AdaptiveP(target), row, 2000)]
+        # Means of 2000 draws that deviate by .07 each: .0016, and five of the difference of two.
+        assert abs(got.mean() - np.mean(seen)) < 5 * 0.0016 * 2**0.5
+
+
+def test_class_temperature_follows_the_token_before():
+    sampler = ClassTemperature([1.0, 2.0, 0.0], [0, 1, 2, 9])
+    row = jnp.array([3.0, 1.0, 2.0, 0.0])
+    prompt = Prompt.of([2, 0, 1], vocab_size=4, budget=5)
+    state = sampler.init(None, prompt)
+    assert state == 1 and state.dtype == jnp.int32
+    np.testing.assert_array_equal(sampler(row, state), [0, -1, -0.5, -1.5])
+    np.testing.assert_array_equal(sampler(row), [0, -2, -1, -3])
+    for token in (2, 3):  # a class past the last counts as the last
+        state = sampler.update(state, row, token)
+        np.testing.assert_array_equal(sampler(row, state), [0, -np.inf, -np.inf, -np.inf])
+
+
+def test_class_temperature_says_what_it_needs():
+    row = jnp.zeros(4)
+    for temperatures, classes in ((1.0, [0] * 4), ([1.0], 0), ([1.0], [0] * 3), ([], [0] * 4)):
+        with pytest.raises(ValueError, match=r"temperatures \[C\] and classes \[4\]"):
+            ClassTemperature(temperatures, classes)(row)
+    with pytest.raises(ValueError, match="-1.0"):
+        ClassTemperature([0.5, -1.0], [0, 1])
+
+
+def test_mirostat_measures_surprise_over_the_whole_row():
+    """Not over what it kept, as llama.cpp does: 1.737 bits for the second of [.4 .3 .2 .1]."""
+    sampler = Mirostat(1.0, 0.5)
+    assert kept(sampler(TENTHS)) == [0, 1]
+    np.testing.assert_allclose(sampler.update(None, TENTHS, 1), 2 - 0.5 * (1.737 - 1), atol=1e-3)
+    np.testing.assert_allclose(oracles.surprise(TENTHS, 1), 1.737, atol=1e-3)
+
+
+def test_mirostat_keeps_the_crossing_token_and_never_less_than_the_maxima():
+    halves = jnp.log2(jnp.array([0.5, 0.25, 0.125, 0.125])) * jnp.log(2.0)
+    # 2 bits exactly, to the rounding of a logarithm.
+    assert kept(Mirostat(9.0, 0.0)(halves, jnp.float32(2.00001))) == [0, 1]
+    assert kept(Mirostat(9.0, 0.0)(halves, jnp.float32(1.9999))) == [0]
+    for version in (1, 2):
+        for mu in (-1e9, -1.0, 0.0):
+            assert kept(Mirostat(1.0, 0.1, version)(halves, jnp.float32(mu)))[0] == 0
+        assert kept(Mirostat(1.0, 0.1, version)(halves, jnp.float32(50.0))) == [0, 1, 2, 3]
+
+
+def authors_k(logits, mu):
+    """What the authors' code computes for a row of more than 101 distinct logits."""
+    p = np.sort(probabilities(logits))[::-1]
+    i = np.arange(100)
+    t, b = np.log((i + 2) / (i + 1)), np.log(p[:100] / p[1:101])
+    s = (t * b).sum() / (t * t).sum()
+    eps = s - 1
+    return round(((eps * 2**mu) / (1 - len(p) ** -eps)) ** (1 / s)) + 1
+
+
+@pytest.mark.parametrize("exponent, mu", [(1.5, 4.0), (1.1, 6.0), (0.8, 5.0), (3.0, 2.0)])
+def test_mirostat_1_keeps_as_many_as_the_authors_code(exponent, mu):
+    row = np.float32(-exponent * np.log(np.arange(1, 301)))
+    got = kept(RUN(Mirostat(3.0, 1.0, 1), row, np.float32(mu)))
+    assert got == list(range(min(authors_k(row.astype(np.float64), mu), 300)))
+
+
+def test_mirostat_leaves_mu_alone_for_a_token_of_no_probability_and_when_off():
+    row = jnp.array([0.0, -jnp.inf, -3e38])
+    for sampler, state in ((Mirostat(2.0, 0.5), 4.0), (Mirostat(np.inf, 0.0), np.inf)):
+        assert UPDATE(sampler, jnp.float32(state), row, 1) == state
+        assert not np.isnan(UPDATE(sampler, jnp.float32(state), row, 2))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_mirostat_steers_the_average_surprise(version):
+    row = np.float32(-1.1 * np.log(np.arange(1, 401)))
+    bits = -np.log2(probabilities(row))
+    assert (bits * probabilities(row)).sum() > 5  # what plain draws would have
+    tokens = drawn(Mirostat(3.0, 0.3, version), row, 400)
+    # mu stays bounded, so the mean of n surprises is within |mu| / (eta n) of tau: .1 here.
+    assert abs(bits[tokens].mean() - 3.0) < 0.1
+
+
+def test_top_p_decay_by_hand():
+    sampler, row = TopPDecay(0.8, 0.5, 0.3, reset=2), TENTHS
+    state, masses = sampler.init(None, None), []
+    for token in (0, 1, 3, 2, 0):
+        masses.append(float(state))
+        state = sampler.update(state, row, token)
+    np.testing.assert_allclose([*masses, state], [0.8, 0.4, 0.3, 0.3, 0.8, 0.4])
+    assert kept(sampler(row)) == [0, 1, 2]
+    assert kept(sampler(row, jnp.float32(0.3))) == [0]
+
+
+def test_top_p_decay_without_a_reset_never_resets():
+    sampler = TopPDecay(0.8, 0.5)
+    state = jnp.float32(0.8)
+    for token in (0, 1, 2, 3):
+        state = UPDATE(sampler, state, TENTHS, token)
+    np.testing.assert_allclose(state, 0.05)
+
+
+NONSENSE = [
+    lambda: DynamicTemperature(-0.1, 1.0),
+    lambda: DynamicTemperature(0.5, float("nan")),
+    lambda: DynamicTemperature(0.5, 1.0, -1.0),
+    lambda: Quadratic(-1.0),
+    lambda: Quadratic(1.0, 0.5),
+    lambda: AdaptiveP(1.5),
+    lambda: AdaptiveP(0.5, 1.5),
+    lambda: Mirostat(-1.0, 0.1),
+    lambda: Mirostat(3.0, -0.1),
+    lambda: Mirostat(3.0, 0.1, 3),
+    lambda: TopPDecay(1.5, 0.9),
+    lambda: TopPDecay(0.5, 1.5),
+    lambda: TopPDecay(0.5, 0.9, -0.1),
+    lambda: TopPDecay(0.5, 0.9, 0.1, -2),
+]
+
+
+@pytest.mark.parametrize("make", NONSENSE, ids=range(len(NONSENSE)))
+def test_nonsense_raises(make):
+    with pytest.raises(ValueError, match=" must be a "):
+        make()
+
+
+SAMPLERS = {
+    "dynamic": DynamicTemperature(0.5, 1.5, 0.7),
+    "quadratic": Quadratic(0.3, 2.0),
+    "adaptive_p": AdaptiveP(0.3),
+    "mirostat": Mirostat(3.0, 0.1),
+    "mirostat1": Mirostat(3.0, 0.1, 1),
+    "p_decay": TopPDecay(0.9, 0.9),
+}
+VALUES = st.one_of(st.floats(-30, 30, width=32), st.sampled_from([-np.inf, 3e38, -3e38]))
+NUMBERS = st.one_of(st.floats(-2, 4, width=32), st.sampled_from([np.inf, -np.inf, 1e30]))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@settings(max_examples=25, deadline=None)
+@given(
+    row=st.lists(VALUES, min_size=12, max_size=12),
+    best=st.floats(-30, 30, width=32),
+    numbers=st.lists(NUMBERS, min_size=3, max_size=3),
+    memory=st.floats(-100, 100, width=32),
+)
+def test_any_row_and_any_traced_number_leave_a_usable_row(name, row, best, numbers, memory):
+    row, wild = np.float32([*row, best]), iter(numbers)
+    sampler = jax.tree.map(
+        lambda x: jnp.float32(next(wild)) if x.dtype == np.float32 else x, SAMPLERS[name]
+    )
+    state = jax.tree.map(lambda x: jnp.float32(memory), SAMPLERS[name].init(None, None))
+    out = np.asarray(RUN(sampler, row, state))
+    assert not np.isnan(out).any() and (out < np.inf).all() and kept(out)
+    assert (out[row == -np.inf] == -np.inf).all()
+    if sampler.kind == "order":
+        assert np.argmax(row) in kept(out)
+    for leaf in jax.tree.leaves(UPDATE(sampler, state, row, int(np.argmax(row)))):
+        assert not np.isnan(leaf)
