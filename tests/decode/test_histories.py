@@ -11,13 +11,11 @@ from jaxsample import (
     ExponentialLengthDecay,
     ForceTokens,
     FrequencyPenalty,
-    LogitBias,
     MinNewTokens,
     NoRepeatNgram,
     PresencePenalty,
     RepetitionPenalty,
     SequenceBias,
-    Suppress,
     Temperature,
     chain,
     generate,
@@ -50,7 +48,6 @@ def words(multiplier, biases, bad, minimum):
         DRY(multiplier, 1.5, 1, [[3], [1, 4]]),
         SequenceBias([[1, 4], [6], [5, 2, 6]], biases),
         BadWords(np.array(bad)),
-        LogitBias(np.where(np.arange(V) == 11, 1.0, 0.0)),
         ForceTokens([-1, 6]),
         MinNewTokens(minimum, EOS),
         ExponentialLengthDecay(6, 1.4, EOS),
@@ -62,7 +59,7 @@ SETTINGS = {
     "counts": [counts(1.3, 0.4, 0.3), counts(1.0, 0.0, 0.0), counts(0.8, -0.3, 1.0),
                counts(1.1, 2.0, -0.5)],
     "words": [words(1.5, [2.0, 1.0, -1.0], A_WORD, 3), words(0.0, [0.0] * 3, NO_WORD, 0),
-              words(5.0, [-jnp.inf, 0.0, 3.0], NO_WORD, 9), words(0.5, [1.0] * 3, A_WORD, 20)],
+              words(5.0, [0.0, -jnp.inf, 3.0], NO_WORD, 9), words(0.5, [1.0] * 3, A_WORD, 20)],
 }  # fmt: skip
 OPTIONS = dict(lengths=LENGTHS, max_length=ROOM)
 HALF = N // 2
@@ -82,16 +79,19 @@ def _halves(per_row):
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_slow_loop_draws_the_same_tokens(name, halves):
-    """Each row under its own setting, some of them neutral, some rows done early."""
+    """Each row under its own setting, some of them neutral; some rows are done early.
+
+    The third may not bring token 6, which is forced: it loses every token and ends.
+    """
     first, rest = halves[name]
     tokens, logprobs = (np.concatenate([getattr(x, field) for x in (first, rest)], axis=1)
                         for field in ("tokens", "logprobs"))  # fmt: skip
     for b, sampler in enumerate(SETTINGS[name]):
         key, prompt = jax.random.fold_in(KEY, b), PROMPTS[b, : LENGTHS[b]]
         expected, logp, _ = slow(key, TABLE_FEW, prompt, sampler, count=N, max_length=ROOM, eos=EOS)
-        n = len(expected)
+        n = sum(token >= 0 for token in expected)
         assert first.lengths[b] + rest.lengths[b] == n
-        np.testing.assert_array_equal(tokens[b], expected + [PAD] * (N - n))
+        np.testing.assert_array_equal(tokens[b], expected + [PAD] * (N - len(expected)))
         # Two ways of summing 61 exponentials in float32.
         np.testing.assert_allclose(logprobs[b, :n], logp, atol=1e-5)
 
@@ -124,26 +124,5 @@ def test_score_equals_what_generate_recorded(name, halves):
         record=("logprobs",),
         **OPTIONS,
     )
-    np.testing.assert_allclose(again.logprobs, got.logprobs, atol=1e-5)
-
-
-def test_gradients_go_through_histories():
-    """Through a scan whose state is integers, the search for breakers in the prompt included."""
-
-    def loss(sampler):
-        options = dict(max_new_tokens=4, early_stop=False)
-        return jnp.sum(
-            generate(KEY, TABLE, TABLE_FEW, PROMPTS, sampler, **OPTIONS, **options).logprobs
-        )
-
-    sampler = chain(RepetitionPenalty(1.2), DRY(1.0, 1.5, 0, [[3], [1, 4]]))
-    grads = jax.grad(loss, allow_int=True)(sampler)
-    for leaf in (grads[0].penalty, grads[1].multiplier):
-        assert np.isfinite(leaf) and leaf != 0
-
-
-def test_a_row_that_loses_every_token_ends():
-    got = generate(
-        KEY, TABLE, TABLE_FEW, PROMPTS, Suppress(range(V)), max_new_tokens=2, early_stop=False
-    )
-    assert np.all(got.tokens[:, 0] == -1) and np.all(got.invalid) and not np.any(got.lengths)
+    recorded = np.where(np.asarray(got.tokens) >= 0, got.logprobs, 0.0)
+    np.testing.assert_allclose(again.logprobs, recorded, atol=1e-5)

@@ -14,7 +14,7 @@ ROW = np.float32(np.random.default_rng(1).standard_normal(V))
 
 
 @jax.jit
-def _driven(sampler, tokens, start, length, logits):
+def driven_traced(sampler, tokens, start, length, logits):
     # What lies past the prompt is junk on purpose: the tokens that are to come.
     prompt = Prompt(tokens, start, jnp.int32(ROOM) - start, V)
 
@@ -35,4 +35,4 @@ def driven(sampler, tokens, start=None, logits=ROW):
     padded = np.zeros(ROOM, np.int32)
     padded[: len(tokens)] = tokens
     args = padded, np.int32(start), np.int32(len(tokens)), np.float32(logits)
-    return np.asarray(_driven(sampler, *args))
+    return np.asarray(driven_traced(sampler, *args))

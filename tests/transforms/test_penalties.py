@@ -22,7 +22,7 @@ from jaxsample import (
 from tests.oracles import penalties as oracles
 from tests.oracles.common import probabilities
 from tests.statistics import FALSE_ALARM, draws, p_value
-from tests.transforms.driven import ROOM, ROW, V, driven
+from tests.transforms.driven import ROOM, ROW, V, driven, driven_traced
 
 
 def after(sampler, tokens, row):
@@ -169,6 +169,22 @@ def test_long_repetitions_do_not_overflow():
         assert np.isfinite(got) and np.isfinite(grads.multiplier) and np.isfinite(grads.base)
         # A repetition of 399 tokens: nothing is left of token 1 but a finite logit.
         assert got <= -1
+
+
+def test_gradients_go_through_histories():
+    """Back through a scan of integers, and the search for breakers in the prompt."""
+    tokens = np.int32(EXAMPLE + [0] * (ROOM - len(EXAMPLE)))
+    sampler = chain(RepetitionPenalty(1.2), DRY(1.0, 1.5, 0, [[9], [8, 9]]))
+
+    @jax.jit
+    @functools.partial(jax.grad, allow_int=True)
+    def slope(sampler):
+        after = driven_traced(sampler, tokens, jnp.int32(4), jnp.int32(10), jnp.asarray(ROW))
+        return jax.nn.log_softmax(after)[C]
+
+    grads = slope(sampler)
+    for leaf in (grads[0].penalty, grads[1].multiplier, grads[1].base):
+        assert np.isfinite(leaf) and leaf != 0
 
 
 def test_length_decay_by_hand():
