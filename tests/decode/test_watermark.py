@@ -9,8 +9,6 @@ import pytest
 from scipy import stats
 
 from jaxsample import (
-    Model,
-    ModelOutput,
     Prompt,
     SynthID,
     Temperature,
@@ -18,8 +16,8 @@ from jaxsample import (
     Watermark,
     chain,
     detect,
+    draw,
     generate,
-    score,
     stack,
     transform,
 )
@@ -39,33 +37,49 @@ KINDS = {
 ROWS, N = 200, 100
 
 
+@jax.jit
+def written(marks, keys, prompts):
+    """A text and the model's entropies for each row, by a plain loop."""
+
+    def row(mark, key, prompt):
+        state = mark.init(None, Prompt(prompt, jnp.int32(3), jnp.int32(N), V))
+
+        def one(carry, n):
+            state, last = carry
+            logits = TABLE_PARAMS[last]
+            token = draw(jax.random.fold_in(key, n), mark(logits, state))
+            logp = jax.nn.log_softmax(logits)
+            state = mark.update(state, logits, token)
+            return (state, token), (token, -jnp.sum(jnp.exp(logp) * logp))
+
+        return jax.lax.scan(one, (state, prompt[2]), jnp.arange(N))[1]
+
+    return jax.vmap(row)(marks, keys, prompts)
+
+
 @functools.cache
 def texts(kind):
-    """Marked texts under a key each, and what `detect` needs of them."""
+    """Marks, texts under them and their entropies, and texts without a mark."""
     marks = stack([KINDS[kind](i) for i in range(ROWS)])
-    prompts = np.arange(3 * ROWS).reshape(ROWS, 3) % V
-    got = generate(
-        KEY, TABLE, TABLE_PARAMS, prompts, marks, max_new_tokens=N, sampler_axes=0,
-        record=("entropy",),
-    )  # fmt: skip
-    return marks, prompts, np.asarray(got.tokens), np.asarray(got.entropy)
+    prompts = jnp.arange(3 * ROWS).reshape(ROWS, 3) % V
+    keys = jax.random.split(KEY, ROWS)
+    tokens, entropy = written(marks, keys, prompts)
+    plain, _ = written(jax.tree.map(jnp.zeros_like, marks), keys, prompts)
+    return marks, np.asarray(tokens), np.asarray(entropy), np.asarray(plain)
 
 
-@functools.cache
-def unmarked():
-    prompts = np.arange(3 * ROWS).reshape(ROWS, 3) % V
-    got = generate(KEY, TABLE, TABLE_PARAMS, prompts, chain(), max_new_tokens=N)
-    return np.asarray(got.tokens)
+@jax.jit
+@jax.vmap
+def found(mark, tokens, length):
+    return detect(mark, tokens, length=length)
 
 
-def found(marks, tokens, *args):
-    return jax.vmap(detect)(marks, jnp.asarray(tokens), *args)
+FULL = np.full(ROWS, N)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_generate_equals_a_python_loop(kind):
+def test_generate_equals_a_python_loop():
     """Rows of a batch under keys of their own; one has room for five tokens."""
-    marks = [chain(Temperature(1.1), TopP(0.95), KINDS[kind](i)) for i in range(4)]
+    marks = [chain(Temperature(1.1), KINDS["green list"](i), KINDS["synthid"](i)) for i in range(4)]
     budget = np.array([16, 16, 5, 16])
     got = generate(
         KEY, TABLE, TABLE_PARAMS, PROMPTS, stack(marks), max_new_tokens=16, lengths=LENGTHS,
@@ -82,44 +96,37 @@ def test_generate_equals_a_python_loop(kind):
         # Two ways of summing 61 exponentials in float32.
         np.testing.assert_allclose(got.logprobs[b, :n], logprobs, atol=1e-5)
     assert got.lengths[2] <= 5
-    again = score(
-        TABLE, TABLE_PARAMS, PROMPTS, got.tokens, stack(marks), lengths=LENGTHS,
-        token_lengths=got.lengths, sampler_axes=0,
-    )  # fmt: skip
-    np.testing.assert_allclose(again.logprobs, got.logprobs, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_marked_texts_are_found(kind):
     """At least 95 of 100 texts with 80 tokens above 1 nat, at a false alarm in 100."""
-    marks, prompts, tokens, entropy = texts(kind)
+    marks, tokens, entropy, _ = texts(kind)
     rich = (entropy > 1).sum(1) >= 80
     assert rich.sum() > 150
-    got = found(marks, tokens, jnp.asarray(prompts))
+    got = found(marks, tokens, FULL)
     assert np.mean(np.asarray(got.p_value)[rich] <= 0.01) >= 0.95
-    whole = np.asarray(got.scored)
-    # Cut at the front, and without the prompt: `width` tokens lose their context.
-    got = found(marks, tokens[:, 10:])
-    assert np.mean(np.asarray(got.p_value)[rich] <= 0.01) >= 0.95
-    assert (np.asarray(got.scored) < whole).all()
+    cut = found(marks, np.roll(tokens, -10, axis=1), FULL - 10)
+    assert np.mean(np.asarray(cut.p_value)[rich] <= 0.01) >= 0.95
+    assert (np.asarray(cut.scored) < np.asarray(got.scored)).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_without_the_mark_are_not_found(kind):
     """Neither plain texts nor texts under another's key: as many p-values <= a as a allows."""
-    marks, _, tokens, _ = texts(kind)
+    marks, tokens, _, unmarked = texts(kind)
     other = jax.tree.map(lambda leaf: np.roll(leaf, 1, axis=0), marks)
-    plain = found(marks, unmarked()).p_value
-    wrong = found(other, tokens).p_value
+    plain = found(marks, unmarked, FULL).p_value
+    wrong = found(other, tokens, FULL).p_value
     # A text that says the same three words again and again has few coins, each scored once.
     cycles = (np.arange(ROWS)[:, None] + np.arange(N) % 3) % V
-    stuck = found(marks, cycles)
+    stuck = found(marks, cycles, FULL)
     assert (np.asarray(stuck.scored) <= 3 * DEPTH).all()
     for p in (plain, wrong, stuck.p_value):
         p = np.asarray(p, np.float64)
         for level in (0.01, 0.05, 0.2, 0.5):
             assert stats.binom.sf((p <= level).sum() - 1, ROWS, level) > FALSE_ALARM
-    # p-values of counts that are not few are nearly uniform.
+    # Where the counts are not few, p-values are nearly uniform.
     assert stats.kstest(plain, "uniform").pvalue > FALSE_ALARM
 
 
@@ -151,30 +158,31 @@ def test_counts_and_p_value_of_a_tournament():
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_prompt_and_padding(kind):
-    mark = chain(TopP(0.9), KINDS[kind](3))
+def test_prompt_and_padding():
+    mark = chain(TopP(0.9), KINDS["green list"](3))
     text = np.random.default_rng(1).integers(0, V, 40)
     plain = detect(mark, text)
     padded = detect(mark, np.concatenate([text, np.zeros(7, int)]), length=40)
     jax.tree.map(np.testing.assert_array_equal, padded, plain)
     # With the last tokens of the prompt every token has a context, with less of it fewer have.
-    rounds = DEPTH if kind == "synthid" else 1
-    for prompt, scored in (([1, 2, 3, 4], 40), ([4], 39), ([], 38), (None, 38)):
-        assert detect(mark, text, prompt).scored == scored * rounds
-    jax.tree.map(
-        np.testing.assert_array_equal, detect(mark, text, [9, 9, 3, 4]), detect(mark, text, [3, 4])
-    )
-    for short in ([], [3], [3, 4]):
-        got = detect(mark, short)
-        assert (got.score, got.p_value, got.green, got.scored) == (0, 1, 0, 0)
-    off = (
-        detect(Watermark(1, 0.0), text),
-        detect(Watermark(1, 1.0), text),
-        detect(SynthID([0]), text),
-    )
-    for got in off:
-        assert got.score == 0 and got.p_value == 1
+    whole = detect(mark, text, [9, 9, 3, 4])
+    assert whole.scored == 40
+    jax.tree.map(np.testing.assert_array_equal, whole, detect(mark, text, [3, 4]))
+    assert detect(mark, text, [4]).scored == 39
+    assert detect(mark, text, []).scored == plain.scored == 38
+
+
+@pytest.mark.parametrize(
+    "mark", [Watermark(1, 0.0, width=2), Watermark(1, 1.0, width=2), SynthID([0, 0, 0], width=2)]
+)
+def test_without_coins_there_is_nothing_to_find(mark):
+    got = detect(mark, np.random.default_rng(0).integers(0, 9, 120))
+    assert (got.score, got.p_value) == (0, 1)
+
+
+def test_a_text_shorter_than_a_context_says_nothing():
+    assert detect(Watermark(1, width=2), []) == (0, 1, 0, 0)
+    assert detect(Watermark(1, width=2), np.arange(120), length=2) == (0, 1, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -214,30 +222,24 @@ class Forgetful(SynthID):
         return after._replace(seen=jnp.zeros_like(after.seen))
 
 
-def _one_row(row, tokens, positions, cache):
-    return ModelOutput(jnp.broadcast_to(row, (*tokens.shape, row.shape[0])), None, cache)
-
-
 @pytest.mark.parametrize("kind", [SynthID, Forgetful])
 def test_whole_texts_are_undistorted_only_because_contexts_mark_once(kind, monkeypatch):
     """Over keys, texts follow the model: a context that marked twice would tie its two tokens."""
     monkeypatch.setattr(SynthID, "history", 8)
     p = np.array([0.5, 0.3, 0.2])
-    rows, n = 20_000, 5
-    keys = np.random.default_rng(3).integers(1, 2**32, (rows, 3))
-    got = generate(
-        KEY, Model(TABLE.init_cache, _one_row), jnp.log(jnp.asarray(p, jnp.float32)),
-        np.zeros((rows, 1), int), kind(keys, width=1), max_new_tokens=n, sampler_axes=0,
-    )  # fmt: skip
-    texts = np.asarray(got.tokens) @ 3 ** np.arange(n)
+    logits, n = jnp.log(jnp.asarray(p, jnp.float32)), 5
+
+    @jax.jit
+    @jax.vmap
+    def text(key):
+        mark = kind(jax.random.bits(jax.random.fold_in(key, n), (3,)), width=1)
+
+        def one(state, i):
+            token = draw(jax.random.fold_in(key, i), mark(logits, state))
+            return mark.update(state, logits, token), token
+
+        return jax.lax.scan(one, mark.init(None, Prompt.of([0], 3, n)), jnp.arange(n))[1]
+
+    texts = np.asarray(text(jax.random.split(KEY, 20_000))) @ 3 ** np.arange(n)
     value = p_value(texts, functools.reduce(np.kron, [p] * n))
     assert value > FALSE_ALARM if kind is SynthID else value < 1e-12
-
-
-def test_a_prompt_is_context():
-    mark = Watermark(7, 0.5, 100.0, width=2)
-    tokens = generate(KEY, TABLE, TABLE_PARAMS, PROMPTS[:1], mark, max_new_tokens=12).tokens[0]
-    got = detect(mark, tokens, PROMPTS[0])
-    assert got.green == got.scored >= 10
-    state = mark.init(None, Prompt.of(PROMPTS[0], V, 1))
-    np.testing.assert_array_equal(state.tokens, PROMPTS[0, -2:])

@@ -12,7 +12,6 @@ from jax import lax
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.chain import Chain
 from jaxsample.transforms.watermark.binomial import upper_tail
-from jaxsample.transforms.watermark.context import key_of
 from jaxsample.transforms.watermark.greenlist import Watermark
 from jaxsample.transforms.watermark.synthid import SynthID
 
@@ -49,7 +48,7 @@ def detect(sampler: Transform, tokens: Any, prompt: Any = None, length: Any = No
             batches of texts, and of keys, by `jax.vmap`.
         tokens: `[N]` token ids.
         prompt: `[P]` token ids right before `tokens`, context of the first ones and not scored.
-        length: how many of `tokens` are text, the rest being padding; all by default; may be traced.
+        length: how many of `tokens` are text, the rest padding; all by default; may be traced.
 
     Raises:
         ValueError: if the sampler has not one watermark, or the ids are not one row of integers.
@@ -74,14 +73,14 @@ def _detect(mark, text, end, skipped):
     places = jnp.arange(text.shape[0], dtype=jnp.int32)
     contexts = padded[places[:, None] + jnp.arange(mark.width, dtype=jnp.int32)]
     known = (places >= max(mark.width, skipped)) & (places < end)
+    keys = jax.vmap(mark._key)(contexts)
     if isinstance(mark, SynthID):
-        coins = jax.vmap(lambda c, t: mark.coins(c, t[None])[0])(contexts, text)
-        chance, on, same = jnp.float32(0.5), jnp.asarray(mark.keys) != 0, contexts
+        coins = jax.vmap(lambda k, t: mark._coins(k, t[None])[0])(keys, text)
+        chance, on, then = jnp.float32(0.5), jnp.asarray(mark.keys) != 0, jnp.zeros_like(text)
     else:
-        coins = jax.vmap(lambda c, t: mark.green(c, t[None]))(contexts, text)
-        chance, on = jnp.asarray(mark.fraction, jnp.float32), jnp.ones(1, bool)
-        same = jnp.concatenate([contexts, text[:, None]], axis=1)
-    tossed = _first(same, known)[:, None] & on
+        coins = jax.vmap(lambda k, t: mark._green(k, t[None]))(keys, text)
+        chance, on, then = jnp.asarray(mark.fraction, jnp.float32), jnp.ones(1, bool), text
+    tossed = _first(known, keys, then)[:, None] & on
     green = jnp.sum(coins & tossed, dtype=jnp.int32)
     scored = jnp.sum(tossed, dtype=jnp.int32)
     h, n = green.astype(jnp.float32), scored.astype(jnp.float32)
@@ -90,17 +89,17 @@ def _detect(mark, text, end, skipped):
     return Detection(score, upper_tail(h, n, chance), green, scored)
 
 
-def _first(rows, known):
-    """Return which rows `[N, w]` that are known are the first of their value.
+def _first(known, keys, tokens):
+    """Return which places `[N]` that are known are the first of their key and token.
 
-    Equal is what hashes to the same 64 bits.
+    Contexts are the same if their keys, 64 bits, are.
     """
-    nobody = jnp.zeros(2, jnp.uint32)
-    words = jax.vmap(lambda row: jax.random.key_data(key_of(nobody, row)))(rows)
-    places = jnp.arange(rows.shape[0], dtype=jnp.int32)
-    unknown, high, low, order = lax.sort((~known, words[:, 0], words[:, 1], places), num_keys=4)
-    repeats = (high[1:] == high[:-1]) & (low[1:] == low[:-1]) & ~unknown[:-1]
-    first = ~jnp.concatenate([jnp.zeros(min(1, rows.shape[0]), bool), repeats])
+    words = jax.random.key_data(keys)
+    places = jnp.arange(tokens.shape[0], dtype=jnp.int32)
+    *ranked, order = lax.sort((~known, words[:, 0], words[:, 1], tokens, places), num_keys=5)
+    same = [column[1:] == column[:-1] for column in ranked]
+    repeats = functools.reduce(jnp.logical_and, same)
+    first = ~jnp.concatenate([jnp.zeros(min(1, tokens.shape[0]), bool), repeats])
     return known & jnp.zeros_like(known).at[order].set(first)
 
 

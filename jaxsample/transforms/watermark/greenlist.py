@@ -23,10 +23,10 @@ class Watermark(Transform):
     prompt's; a step with fewer than `width` tokens before it is left alone. strength = 0 is the
     identity, and per-row keys give every row a mark of its own. `detect` finds it.
 
-    The bias is on what comes in: put it last, or a filter behind it may cut green tokens off again.
-    Tokens, seeding and share are those of transformers' `WatermarkLogitsProcessor` ("lefthash") in
-    meaning, not in bits: its list is a permutation of the vocabulary seeded by the last token alone,
-    exactly floor(V * ratio) long.
+    Put it last, where the paper has it: a filter behind it would see biased logits. The meaning is
+    that of transformers' `WatermarkLogitsProcessor` with "lefthash", the bits are not: its list is
+    the head of a permutation of the vocabulary, floor(V * ratio) tokens, seeded by the last token
+    alone whatever `context_width` says, so neither finds the other's mark.
 
     Attributes:
         key: the secret: an int in [0, 2**64), a PRNG key or its words; kept as uint32 `[2]`, a leaf
@@ -62,7 +62,7 @@ class Watermark(Transform):
 
     def __call__(self, logits, state=None, hidden=None):
         del hidden
-        green = self.green(state.tokens, jnp.arange(logits.shape[0], dtype=jnp.uint32))
+        green = self._green(self._key(state.tokens), jnp.arange(logits.shape[0], dtype=jnp.uint32))
         # Subtracted, because only 0 - 0 leaves a logit of -0.0 what it was.
         return logits - jnp.where(green & state.whole, 0.0 - self.strength, 0.0)
 
@@ -72,5 +72,11 @@ class Watermark(Transform):
 
     def green(self, context: jax.Array, tokens: jax.Array) -> jax.Array:
         """Return which of `tokens` `[n]` are green behind the context `[width]`, bool `[n]`."""
-        drawn = bits(key_of(self.key, context), 0, tokens) >> 8
+        return self._green(self._key(context), tokens)
+
+    def _key(self, context):
+        return key_of(self.key, context)
+
+    def _green(self, key, tokens):
+        drawn = bits(key, 0, tokens) >> 8
         return drawn.astype(jnp.float32) * jnp.float32(2**-24) < self.fraction

@@ -38,17 +38,18 @@ class SynthID(Transform):
     """Redistribute probability by a tournament of keyed coins, one round for each key.
 
     Each round tosses a coin g in {0, 1} for every token, a keyed hash of (the last `width` tokens,
-    the token, the round), and `p <- p (1 + g - sum g p)`: the law of the winner when two tokens drawn
-    from p meet, g wins and ties are broken evenly. A token's probability averaged over keys stays
-    what it was, so no single step distorts the text; that keeps no distortion in a whole text only
-    as long as no context marks it twice. So a step whose context came up before in this row is left
-    alone, as is one with fewer than `width` tokens before it. `SynthID.history` contexts are
-    remembered (1024, as in transformers), the prompt's not among them. `detect` finds the mark.
+    the token, the round), and `p <- p (1 + g - sum g p)`: how the winner is distributed when two
+    tokens drawn from p meet, g = 1 wins and ties are broken evenly. Averaged over keys, p stays
+    what it was: no step distorts the text. Nor is a whole text distorted, as long as no context
+    marks it twice: so a step whose context came up before in this row is left alone, as is one with
+    fewer than `width` tokens before it. The last `SynthID.history` contexts are remembered (1024,
+    as in transformers), the prompt's not among them. `detect` finds the mark.
 
-    Kept logits stay finite: a share of the mass below 2**-80 counts as 2**-80 in the ratio. Put it
-    last: the mark is in the law it returns. All keys make one secret, whose hash gives 32 rounds at
-    a time; changing one changes every coin. A key of 0 turns its round off, keys of 0 alone are the
-    identity, so that rows with and without a mark, or of different depth, can mix.
+    A marked row comes back less its maximum; tokens dropped before stay dropped, no other is: where
+    g = 0 on less than 2**-80 of the mass, that counts as 2**-80. Put it last: the mark is in the
+    distribution it returns. All keys make one secret, whose hash gives the coins of 32 rounds at a
+    time; changing one changes every coin. A key of 0 turns its round off and keys of 0 alone are
+    the identity, so that rows with and without a mark, or of different depths, can mix.
 
     Against transformers' `SynthIDTextWatermarkLogitsProcessor`: the same tournament and rule for
     repeated contexts (`ngram_len` is width + 1), other hashes. There a context starts as zeros and
@@ -100,10 +101,13 @@ class SynthID(Transform):
         return Marked(recent.then(token), met, n)
 
     def coins(self, context: jax.Array, tokens: jax.Array) -> jax.Array:
-        """Return g for each of `tokens` `[n]` and each round behind a context, bool `[n, depth]`."""
-        words = self._words(self._key(context), tokens)
-        rounds = range(jnp.shape(self.keys)[-1])
-        return jnp.stack([_coin(words[i // _BITS], i % _BITS) for i in rounds], axis=-1)
+        """Return g of `tokens` `[n]` in each round behind the context, bool `[n, depth]`."""
+        return self._coins(self._key(context), tokens)
+
+    def _coins(self, key, tokens):
+        rounds = jnp.arange(jnp.shape(self.keys)[-1], dtype=jnp.uint32)
+        words = self._words(key, tokens)[rounds // _BITS].T
+        return _coin(words, jnp.broadcast_to(rounds % _BITS, words.shape))
 
     def _key(self, context):
         """Hash the keys and the context into one key. A key of 0 has no part in it."""

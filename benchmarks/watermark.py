@@ -1,0 +1,267 @@
+"""How much entropy a watermark needs to be found.
+
+    python benchmarks/watermark.py [--quick] [--out DIR] [--texts 200]
+
+Texts are written by the embedded story model at several temperatures and by tables of random logits
+of several entropies, each text under a key of its own: with the green list, with SynthID, and
+without a mark. A text is called marked where `detect` gives p <= 0.01, which no more than one
+unmarked text in a hundred does. Each text is judged at every level of summed entropy it reaches, cut
+behind the token that reaches it; entropy is that of the distribution that the mark is put on.
+
+The second table holds a promise to account: of texts cut at their 80th token of more than 1 nat, at
+least 95 in 100 are found. Intervals are Wilson's, at 95%.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from harness.progress import progress
+from harness.report import environment, figures, heading, load, save, table
+
+import jaxsample_models
+from jaxsample import Model, ModelOutput, SynthID, Watermark, chain, detect, generate, stack
+
+ALARM = 0.01
+RICH, NATS = 80, 1.0
+LEVELS = (5, 10, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250)
+VOCABULARY, STATES, DEPTH = 512, 4096, 30
+PLAIN = "no mark"
+
+
+def green_list(i):
+    """The defaults: a quarter of the vocabulary, 2 nats, the last token."""
+    return Watermark(2**33 + i)
+
+
+def synthid(i):
+    """The paper's depth, the last four tokens."""
+    return SynthID(np.arange(1, DEPTH + 1) + 1000 * (i + 1))
+
+
+MARKS = {"green list": green_list, "SynthID": synthid}
+
+
+def story():
+    """The story model with params (params, temperature), its prompt, eos and how far it goes."""
+    model, params, _, config, extra = jaxsample_models.embedded()
+
+    def apply(pair, tokens, positions, cache):
+        return model.apply(pair[0], tokens, positions, cache)
+
+    def unembed(pair, hidden):
+        return model.unembed(pair[0], hidden) / pair[1]
+
+    tempered = Model(model.init_cache, apply, unembed)
+    room = config.max_position_embeddings - 1
+    return tempered, params, extra["bos_token_id"], extra["eos_token_id"], room
+
+
+def random_table():
+    """Random logits for what the last two tokens hash to; params (table, scale)."""
+
+    def init_cache(batch, max_length):
+        del max_length
+        return jnp.zeros((batch, 1), jnp.int32)
+
+    def apply(pair, tokens, positions, cache):
+        def one(last, column):
+            token, position = column
+            hashed = (last[:, 0] * 31 + token * 7919) % STATES
+            return jnp.where(position[:, None] < 0, last, token[:, None]), hashed
+
+        cache, at = jax.lax.scan(one, cache, (tokens.T, positions.T))
+        return ModelOutput(pair[0][at.T] * pair[1], None, cache)
+
+    logits = jax.random.normal(jax.random.key(0), (STATES, VOCABULARY))
+    return Model(init_cache, apply), logits, 0, (), 300
+
+
+def scale_of(nats):
+    """The scale at which a row of many normal logits has so many nats, by bisection."""
+    row = np.random.default_rng(0).standard_normal((64, VOCABULARY))
+    low, high = 0.0, 60.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        p = np.exp(middle * (row - row.max(1, keepdims=True)))
+        p /= p.sum(1, keepdims=True)
+        mean = -np.mean(np.sum(p * np.log(np.maximum(p, 1e-300)), 1))
+        low, high = (middle, high) if mean > nats else (low, middle)
+    return low
+
+
+@jax.jit
+def p_values(marks, tokens, lengths):
+    """`detect` for each text `[B, N]` at each of its lengths `[B, L]`."""
+    cut = jax.vmap(lambda mark, text, n: detect(mark, text, length=n).p_value, (None, None, 0))
+    return jax.vmap(cut)(marks, tokens, lengths)
+
+
+def measure(opened, knob, texts, step):
+    """Write texts at one temperature or scale; return rates by level, and at RICH rich tokens."""
+    model, params, bos, eos, room = opened
+    prompts = jnp.full((texts, 1), bos)
+    stacks = {name: stack([make(i) for i in range(texts)]) for name, make in MARKS.items()}
+    found, nats, kinds = {}, [], [PLAIN, *stacks]
+    for name in kinds:
+        step(name)
+        marks = stacks.get(name)
+        got = generate(
+            jax.random.key(len(name)),
+            model,
+            (params, jnp.float32(knob)),
+            prompts,
+            chain() if marks is None else marks,
+            max_new_tokens=room,
+            eos=eos,
+            sampler_axes=None if marks is None else 0,
+            record=("entropy",),
+        )
+        entropy, lengths = np.asarray(got.entropy), np.asarray(got.lengths)
+        nats.append(entropy.sum() / lengths.sum())
+        sums = np.cumsum(entropy, 1)
+        rich = np.cumsum(entropy > NATS, 1)
+        # Where each level is reached first, and the RICH-th rich token.
+        ends = [np.argmax(sums >= level, 1) + 1 for level in LEVELS] + [
+            np.argmax(rich >= RICH, 1) + 1
+        ]
+        reached = np.stack([sums[:, -1] >= level for level in LEVELS] + [rich[:, -1] >= RICH], 1)
+        # Unmarked texts are tried with the keys of every mark.
+        for kind, keys in stacks.items() if marks is None else [(name, marks)]:
+            p = np.asarray(p_values(keys, got.tokens, np.stack(ends, 1)))
+            rates = [rate((p[:, i] <= ALARM)[reached[:, i]]) for i in range(p.shape[1])]
+            found[kind, marks is not None] = rates
+    return {
+        "nats_per_token": float(np.mean(nats)),
+        "kinds": {
+            kind: {
+                "levels": dict(zip(LEVELS, found[kind, True], strict=False)),
+                "unmarked": dict(zip(LEVELS, found[kind, False], strict=False)),
+                "rich": found[kind, True][-1],
+                "rich_unmarked": found[kind, False][-1],
+            }
+            for kind in MARKS
+        },
+    }
+
+
+def rate(hits):
+    """The share of True with Wilson's interval; None of nothing."""
+    n, k = len(hits), int(np.sum(hits))
+    if not n:
+        return None
+    z, p = 1.96, k / n
+    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
+    return {"texts": n, "found": k, "rate": p, "low": max(0.0, low), "high": min(1.0, high)}
+
+
+def pooled(rates):
+    """One rate of several."""
+    rates = [one for one in rates if one]
+    found, texts = (sum(one[name] for one in rates) for name in ("found", "texts"))
+    return rate(np.arange(texts) < found)
+
+
+def tables(results):
+    """Write the tables."""
+
+    def share(one):
+        return "-" if one is None or one["texts"] < 20 else f"{one['rate']:.3f}"
+
+    rows = []
+    for setting in results["settings"]:
+        for kind, arm in setting["kinds"].items():
+            name = f"{setting['name']} ({figures(setting['nats_per_token'])} nats a token), {kind}"
+            rows.append([name, *(share(arm["levels"][level]) for level in LEVELS)])
+    parts = [
+        f"share found at p <= {ALARM} by summed entropy, nats; {results['texts']} texts each",
+        table(["texts", *LEVELS], rows),
+        f"texts cut at their {RICH}th token above {NATS:g} nat",
+    ]
+    rows = []
+    for kind, arm in results["rich"].items():
+        for name, one in arm.items():
+            if one:
+                interval = f"{one['low']:.3f} .. {one['high']:.3f}"
+                rows.append([f"{kind}, {name}", one["texts"], f"{one['rate']:.3f}", interval])
+    parts.append(table(["", "texts", "share found", "interval"], rows))
+    return "\n\n".join(parts)
+
+
+def draw(results, path):
+    """Draw the share found over summed entropy, a panel for each setting."""
+    from harness.plot import Panel, picture
+
+    panels = []
+    for setting in results["settings"]:
+        lines = {}
+        for kind, arm in setting["kinds"].items():
+            for name, rates in ((kind, arm["levels"]), (f"{kind}, {PLAIN}", arm["unmarked"])):
+                lines[name] = [
+                    (level, one["rate"], one["low"], one["high"])
+                    for level, one in rates.items()
+                    if one and one["texts"] >= 20
+                ]
+        title = f"{setting['name']}, {figures(setting['nats_per_token'])} nats a token"
+        floors = [f"{kind}, {PLAIN}" for kind in MARKS]
+        panels.append(
+            Panel(title, "summed entropy, nats", "share found", lines, floors=floors, log=False)
+        )
+    return picture(path, panels, f"watermarks found at p <= {ALARM}", columns=4)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--quick", action="store_true", help="two settings of few texts")
+    options.add_argument("--out", type=Path, help="where results.json and watermark.png go")
+    options.add_argument("--texts", type=int, help="texts of a setting")
+    given = options.parse_args()
+    texts = given.texts or (20 if given.quick else 200)
+    before = environment()
+    print(heading(before))
+    temperatures, entropies = (
+        ((2.0,), ()) if given.quick else ((1.0, 1.5, 2.0, 2.5), (0.5, 1, 2, 3))
+    )
+    settings = [(story, f"stories, T = {t:g}", t) for t in temperatures]
+    settings += [(random_table, f"table of {nats:g} nats", scale_of(nats)) for nats in entropies]
+    found = []
+    with progress(len(settings) * (1 + len(MARKS))) as step:
+        opened = {make: make() for make, _, _ in settings}
+        for make, name, knob in settings:
+            seen = measure(
+                opened[make], knob, texts, lambda kind, name=name: step(f"{name}: {kind}")
+            )
+            found.append({"name": name, "knob": knob, **seen})
+    results = {
+        "benchmark": "watermark",
+        "before": before,
+        "load_after": load(),
+        "texts": texts,
+        "alarm": ALARM,
+        "marks": {
+            "green list": {"fraction": 0.25, "strength": 2.0, "width": 1},
+            "SynthID": {"depth": DEPTH, "width": 4},
+        },
+        "settings": found,
+        "rich": {
+            kind: {
+                "marked": pooled([one["kinds"][kind]["rich"] for one in found]),
+                PLAIN: pooled([one["kinds"][kind]["rich_unmarked"] for one in found]),
+            }
+            for kind in MARKS
+        },
+    }
+    print(f"\n{tables(results)}")
+    if given.out:
+        print(f"wrote {save(given.out, results)}")
+        print(f"wrote {draw(results, given.out / 'watermark.png')}")
+
+
+if __name__ == "__main__":
+    main()
