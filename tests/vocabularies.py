@@ -55,7 +55,7 @@ NESTED = {
 
 def spelled(tokens):
     """The bytes of tokens up to the first eos, and whether there was one."""
-    tokens = [int(t) for t in tokens]
+    tokens = np.asarray(tokens).tolist()
     ended = EOS in tokens
     tokens = tokens[: tokens.index(EOS)] if ended else tokens
     return b"".join(VOCABULARY[t] for t in tokens), ended

@@ -6,11 +6,9 @@ them, for a token transform may empty a row and owes it nothing then.
 
 import numpy as np
 
-from jaxsample import TokenAutomaton, TopP, chain
+from jaxsample import TokenAutomaton
 from jaxsample.transforms.constraints.automaton import Place
 from tests.oracles.automaton import token_automaton
-from tests.oracles.common import compose
-from tests.oracles.truncation import top_p
 from tests.rows import V
 from tests.table.case import Case
 
@@ -33,6 +31,7 @@ def _case(name, state, left):
         kind="token",
         neutral=TokenAutomaton.free(V),
         state=_place(state, left),
+        
     )
 
 
@@ -40,7 +39,4 @@ CASES = [
     _case("with time", state=0, left=100),
     _case("just in time", state=1, left=3),
     _case("too late", state=1, left=1),
-    Case("automaton-p", chain(AUTOMATON, TopP(0.9)),
-         compose(token_automaton(CLASSES, TABLE, DISTANCE, 1, 3), top_p(0.9)), kind="token",
-         state=(_place(1, 3), ())),
-]  # fmt: skip
+]
