@@ -1,0 +1,1 @@
+"""What the benchmark of constraints compiles, times and shows."""
