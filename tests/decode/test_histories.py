@@ -23,7 +23,7 @@ from jaxsample import (
     score,
     stack,
 )
-from tests.decode.models import TABLE, TABLE_PARAMS, V, slow
+from tests.decode.models import TABLE, TABLE_PARAMS, slow
 
 KEY = jax.random.key(9)
 PROMPTS = np.array([[3, 1, 4, 1, 3, 1], [5, 9, 0, 0, 0, 0], [2, 6, 5, 2, 0, 0], [8, 0, 0, 0, 0, 0]])

@@ -31,7 +31,6 @@ def _case(name, state, left):
         kind="token",
         neutral=TokenAutomaton.free(V),
         state=_place(state, left),
-        
     )
 
 
