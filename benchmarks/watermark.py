@@ -5,8 +5,8 @@
 Texts are written by the embedded story model at several temperatures and by tables of random logits
 of several entropies, each text under a key of its own: with the green list, with SynthID, and
 without a mark. A text is called marked where `detect` gives p <= 0.01, which no more than one
-unmarked text in a hundred does. Each text is judged at every level of summed entropy it reaches, cut
-behind the token that reaches it; entropy is that of the distribution that the mark is put on.
+unmarked text in a hundred does. Each text is judged at every level of summed entropy it reaches,
+cut behind the token that reaches it; entropy is that of the distribution that the mark is put on.
 
 The second table holds a promise to account: of texts cut at their 80th token of more than 1 nat, at
 least 95 in 100 are found. Intervals are Wilson's, at 95%.
