@@ -38,7 +38,7 @@ def to_dict(sampler: Transform) -> dict[str, Any]:
     name = type(sampler).__name__
     described: dict[str, Any] = {NAME: name}
     if isinstance(sampler, Function):
-        return described | _describe_function(sampler.fn)
+        return described | _describe_function(sampler.fn)  # type: ignore[attr-defined]
     for f in dataclasses.fields(sampler):  # type: ignore[arg-type]
         described[f.name] = _describe(getattr(sampler, f.name), f"{name}.{f.name}")
     return described

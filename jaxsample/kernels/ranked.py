@@ -88,6 +88,6 @@ def settled(
         down = here & next_ & (below > end)
         return look(jnp.where(up, above, jnp.where(down, below, end))), ~(up | down)
 
-    start = look(jnp.clip(start, 0, last).astype(jnp.int32))
-    found, _ = lax.while_loop(lambda state: ~state[1], move, (start, jnp.asarray(sure)))
+    first = look(jnp.clip(start, 0, last).astype(jnp.int32))
+    found, _ = lax.while_loop(lambda state: ~state[1], move, (first, jnp.asarray(sure)))
     return found[0]

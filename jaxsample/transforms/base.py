@@ -86,14 +86,6 @@ class Transform(Hyperparameters):
         """Update the state from what `through` returned, without transforming the row again."""
         return self.after(received, state, token, hidden)
 
-    @classmethod
-    def alike(cls, transforms: Any) -> Any:
-        """Return transforms of this class with leaves of equal shapes, for `stack`.
-
-        As they are, unless the class knows how to pad its arrays without changing what they mean.
-        """
-        return transforms
-
     def _state(self, state):
         return self.init(None, None) if state is None else state
 

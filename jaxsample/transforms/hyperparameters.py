@@ -29,6 +29,14 @@ class Hyperparameters:
                 raise ValueError(f"{type(self).__name__} has no field {name!r}, only {known}")
         return dataclasses.replace(self, **fields)  # type: ignore[type-var]
 
+    @classmethod
+    def alike(cls, them: Any) -> Any:
+        """Return objects of this class with leaves of equal shapes, for `stack`.
+
+        As they are, unless the class knows how to pad its arrays without changing what they mean.
+        """
+        return them
+
     def __repr__(self):
         parts = []
         for f in dataclasses.fields(self):  # type: ignore[arg-type]

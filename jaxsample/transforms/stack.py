@@ -18,7 +18,7 @@ def stack(samplers: Iterable[S]) -> S:
 
     The result is the per-row sampler that `sampler_axes=0` stands for. Rows mix settings through
     neutral values: `TopK(TopK.off)`, `TopP(1.0)`, `Temperature(1.0)`. Arrays of different sizes
-    are padded where their class says how, in `Transform.alike`.
+    are padded where their class says how, in `alike`.
 
     Raises:
         ValueError: if there are none, or their structures differ.
