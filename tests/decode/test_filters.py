@@ -19,7 +19,7 @@ from jaxsample import (
 from jaxsample.kernels.ranked import WIDTH
 from jaxsample.kernels.tree import BLOCK
 from jaxsample.transforms.row import Row
-from jaxsample.transforms.window import Window
+from jaxsample.transforms.window import ROWS, Window
 from tests.rows import bits
 from tests.table.filters import CASES
 
@@ -40,15 +40,21 @@ def _long():
 def seen(samplers, rows):
     """What each sampler keeps of whole rows and of their windows."""
 
-    def one(sampler, row):
-        row = Row.of(row)
-        window = sampler.on(Window.of(row, short=True))
+    def one(sampler, values):
+        row = Row.of(values)
+        window = sampler.on(Window.of(row, lambda: Row.of(values)))
         whole = sampler.on(row)
         blocks = jnp.pad(whole.values, (0, -LONG % BLOCK), constant_values=-INF)
         inside = blocks.reshape(-1, BLOCK)[window.ids]
-        return window.exact & window.inside, window.values, inside, whole.count, window.closed.count
+        return (
+            window.exact & window.inside,
+            window.values,
+            inside,
+            whole.count,
+            window.close().count,
+        )
 
-    return [jax.vmap(one, in_axes=(None, 0))(sampler, rows) for sampler in samplers]
+    return [jax.vmap(one, in_axes=(None, 0), axis_name=ROWS)(sampler, rows) for sampler in samplers]
 
 
 def test_windows_keep_what_whole_rows_keep():
