@@ -14,10 +14,8 @@ from jaxsample import (
     TopH,
     TopNSigma,
     Typical,
-    chain,
 )
 from tests.oracles import filters as oracle
-from tests.oracles.common import compose
 from tests.table.case import Case
 
 KEY = np.asarray(jax.random.key_data(jax.random.key(0)))
@@ -39,7 +37,4 @@ CASES = [
       for v in (0.5, 0.95)),
     *(Case(f"xtc-{p}", XTC(0.02, p), oracle.xtc(0.02, p == 1), kind="set",
            neutral=XTC(0.02, 0.0), state=STATE) for p in (0.0, 1.0)),
-    Case("eta-typical-xtc", chain(Eta(1e-3), Typical(0.9), XTC(0.05, 1.0)),
-         compose(oracle.eta(1e-3), oracle.typical(0.9), oracle.xtc(0.05, True)), kind="set",
-         neutral=chain(Eta(0.0), Typical(1.0), XTC(0.05, 0.0)), state=((), (), STATE)),
 ]  # fmt: skip
