@@ -19,7 +19,9 @@ from jaxsample import (
     TopNSigma,
     Typical,
 )
+from tests.oracles.common import probabilities
 from tests.rows import VALID, V, apply
+from tests.statistics import FALSE_ALARM, draws, p_value
 from tests.table import cases
 from tests.table.filters import CASES, STATE
 
@@ -229,6 +231,24 @@ def test_p_less_is_the_stricter(row):
 def test_eta_never_cuts_above_epsilon(row, epsilon):
     strict, loose = (apply(s, row[None])[0] > -INF for s in (Epsilon(epsilon), Eta(epsilon)))
     assert (strict <= loose).all()
+
+
+DRAWN = {type(case.sampler).__name__: case for case in CASES if case.id != "epsilon-0.3"}
+SHORT = np.float32(np.random.default_rng(1).standard_normal(32))
+
+
+@pytest.fixture(scope="module")
+def short():
+    """What each filter makes of one row of 32."""
+    run = jax.jit(lambda samplers, row: {n: s(row, DRAWN[n].state) for n, s in samplers.items()})
+    return run({name: case.sampler for name, case in DRAWN.items()}, SHORT)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_100_000_draws_follow_the_oracle(name, short):
+    expected = probabilities(DRAWN[name].oracle(SHORT))
+    assert 1 < (expected > 0).sum()
+    assert p_value(draws(12, short[name]), expected) > FALSE_ALARM
 
 
 def test_state_is_only_what_chance_needs():
