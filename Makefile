@@ -10,7 +10,7 @@ demo: $(VENV)/installed-cli
 	$(BIN)/jaxsample generate -n 2 --temperature 0.9 --stats
 
 test: $(VENV)/installed-$(EXTRAS)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: $(VENV)/installed-$(EXTRAS)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright

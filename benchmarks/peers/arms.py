@@ -64,6 +64,8 @@ class Arms(contextlib.AbstractContextManager):
         arms = {name: timed(prepare(str(path), chain)) for name, prepare in FLOORS.items()}
         arms["ours"] = self._local("ours", ours.prepare, path, chain, logits)
         for name, labels in self.labels.items():
+            if chain["filter"] and chain["filter"]["transform"] not in PEERS[name].filters:
+                continue
             for label in labels:
                 if name in self.local:
                     arm = self._local(name, self.local[name], path, chain, logits)

@@ -1,8 +1,9 @@
 """What is sampled: chains as plain data, which every peer reads in its own way.
 
-A chain is a dict with the keys temperature, top_k, top_p, min_p and theta (the strength of entropy
-based temperature), None for what it lacks. Its order is temperature, k, p, min-p. With `per_row`
-every value is a list with one entry per row, neutral where a row lacks it.
+A chain is a dict with the keys temperature, top_k, top_p, min_p and theta (the strength of
+entropy-based temperature), None for what it lacks. Its order is temperature, k, p, min-p, and then
+`filter`, any other transform as `jaxsample.interop.serial` writes it. With `per_row` every value is
+a list with one entry per row, neutral where a row lacks it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,16 @@ MIXED = (
     {"temperature": 0.9, "top_k": 200, "min_p": 0.05},
     {"temperature": 0.6, "top_p": 0.95},
 )
+FILTERS = {
+    "typical .9": {"transform": "Typical", "p": 0.9},
+    "epsilon 3e-4": {"transform": "Epsilon", "epsilon": 3e-4},
+    "eta 3e-4": {"transform": "Eta", "epsilon": 3e-4},
+    "top-a .1": {"transform": "TopA", "a": 0.1},
+    "top-n-sigma 2": {"transform": "TopNSigma", "n": 2.0},
+    "top-h .4": {"transform": "TopH", "alpha": 0.4},
+    "p-less": {"transform": "PLess"},
+    "tail-free .95": {"transform": "TailFree", "z": 0.95},
+}
 CHAINS = {
     "T": {},
     "k 50": {"top_k": 50},
@@ -23,6 +34,7 @@ CHAINS = {
     "EDT + p .9": {"top_p": 0.9, "theta": 0.2},
     "k 5000 + p .9": {"top_k": 5000, "top_p": 0.9},
     "per row": None,
+    **{name: {"filter": described} for name, described in FILTERS.items()},
 }
 
 
@@ -31,6 +43,6 @@ def settings(name: str, batch: int) -> dict:
     if name == "per row":
         rows = [OFF | MIXED[i % len(MIXED)] for i in range(batch)]
         lists = {key: [row[key] for row in rows] for key in OFF}
-        return {**lists, "theta": None, "per_row": True}
-    empty = dict.fromkeys(("top_k", "top_p", "min_p", "theta"))
+        return {**lists, "theta": None, "filter": None, "per_row": True}
+    empty = dict.fromkeys(("top_k", "top_p", "min_p", "theta", "filter"))
     return {"temperature": 0.8, **empty, **CHAINS[name], "per_row": False}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxsample.interop.serial import from_dict
+
 EDGE = 1e-4
 
 
 def kept(row: np.ndarray, chain: dict) -> np.ndarray:
     """Return the mask of one row, with the edges of p and min-p moved outward by rounding's worth.
 
-    Sums in another order may put a token on the edge in or out: no peer is wrong for that.
+    Sums in another order may put a token on the edge in or out: no peer is wrong for that. What
+    another filter keeps is what the library says of the whole row; the tests hold that to oracles.
     """
     row = np.asarray(row, np.float64)
     temperature = chain["temperature"]
@@ -30,6 +33,9 @@ def kept(row: np.ndarray, chain: dict) -> np.ndarray:
     if chain["min_p"] is not None:
         p = _probabilities(row)
         mask &= p >= chain["min_p"] * (1 - EDGE) * p.max()
+    if chain["filter"] is not None:
+        masked = np.where(mask, row, -np.inf).astype(np.float32)
+        mask &= np.asarray(from_dict(chain["filter"])(masked)) > -np.inf
     return mask
 
 

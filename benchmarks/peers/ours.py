@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample import EntropyTemperature, MinP, Temperature, TopK, TopP, chain, sample, stack
+from jaxsample.interop.serial import from_dict
 
 from .compiled import calling
 
@@ -29,6 +30,8 @@ def _one(settings):
     for name, make in (("top_k", TopK), ("top_p", TopP), ("min_p", MinP)):
         if settings[name] is not None:
             parts.append(make(settings[name]))
+    if settings["filter"] is not None:
+        parts.append(from_dict(settings["filter"]))
     return chain(*parts)
 
 

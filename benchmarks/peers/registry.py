@@ -17,6 +17,7 @@ class Peer:
         packages: whose versions to report; empty for what is written out here.
         environment: the name `--peer` gives an interpreter to; None runs in this process.
         wider: settings of a chain this peer does not keep to, in words of `peers.chains`.
+        filters: which of the other transforms it has.
     """
 
     module: str
@@ -24,6 +25,7 @@ class Peer:
     packages: tuple[str, ...] = ()
     environment: str | None = None
     wider: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
 
 
 def _by_threads():
@@ -36,7 +38,11 @@ PEERS = {
     "jax top_k": Peer("top_k"),
     "t5x-style": Peer("bisection"),
     "transformers": Peer(
-        "warpers", _by_threads(), ("transformers", "torch"), environment="transformers"
+        "warpers",
+        _by_threads(),
+        ("transformers", "torch"),
+        environment="transformers",
+        filters=("Typical", "Epsilon", "Eta"),
     ),
     "keras-hub": Peer(
         "keras",

@@ -19,6 +19,11 @@ MAKERS = {
     "top_p": warpers.TopPLogitsWarper,
     "min_p": warpers.MinPLogitsWarper,
 }
+FILTERS = {
+    "Typical": lambda p: warpers.TypicalLogitsWarper(p),
+    "Epsilon": lambda epsilon: warpers.EpsilonLogitsWarper(epsilon),
+    "Eta": lambda epsilon: warpers.EtaLogitsWarper(epsilon),
+}
 
 
 def prepare(path, chain):
@@ -27,6 +32,9 @@ def prepare(path, chain):
     logits = torch.from_numpy(np.load(path)).to(DEVICE)
     given = {name: chain[name] for name in MAKERS if chain[name] is not None}
     warp = warpers.LogitsProcessorList([MAKERS[name](value) for name, value in given.items()])
+    if chain["filter"] is not None:
+        fields = dict(chain["filter"])
+        warp.append(FILTERS[fields.pop("transform")](**fields))
     prompt = torch.ones((logits.shape[0], 1), dtype=torch.long, device=DEVICE)
 
     @torch.no_grad()

@@ -40,8 +40,13 @@ ORDER = [case for case in CASES if case.kind == "order"]
 
 
 def cases(rows):
-    """Parametrize a test over rows of the table."""
-    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in rows])
+    """Parametrize a test over rows of the table.
+
+    Those of one transform run in one process under `--dist loadgroup`: they share compilations.
+    """
+    family = [pytest.mark.xdist_group(case.id.split("-")[0]) for case in rows]
+    params = [pytest.param(case, id=case.id, marks=m) for case, m in zip(rows, family, strict=True)]
+    return pytest.mark.parametrize("case", params)
 
 
 def structures(rows):
@@ -49,4 +54,4 @@ def structures(rows):
     seen = {}
     for case in rows:
         seen.setdefault(jax.tree.structure((case.sampler, case.state)), case)
-    return cases(seen.values())
+    return cases(list(seen.values()))
