@@ -25,7 +25,7 @@ def driven_traced(sampler, tokens, start, length, logits):
         return jax.tree.map(functools.partial(jnp.where, live), moved, state), ()
 
     state = sampler.init(jax.random.key(0), prompt)
-    state = jax.lax.scan(body, state, (jnp.arange(ROOM), tokens))[0]
+    state = jax.lax.scan(body, state, (jnp.arange(ROOM, dtype=jnp.int32), tokens))[0]
     return sampler(logits, state)
 
 

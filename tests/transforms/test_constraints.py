@@ -228,3 +228,12 @@ def test_values_do_not_retrace(counted):
     for sequences in ([[1, 2], [3]], np.array([[1, 2], [3, -1]]), jnp.ones((2, 2), jnp.int16)):
         jitted.trace(SequenceBias(sequences, [0.5, 1]))
     assert run.traces == 2
+
+
+def test_64_bit_types_change_no_bit():
+    sampler = chain(*(sampler for sampler, _ in FAMILY.values()))
+    history = [9, 1, 2, 5, 1, 2, 3, 6, 1, 2]
+    with jax.enable_x64(True):
+        got = driven(sampler, history, 8)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, driven(sampler, history, 8))

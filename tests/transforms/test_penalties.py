@@ -283,3 +283,12 @@ def test_repr_says_what_was_given():
     assert repr(DRY(0.8, breakers=[[1, 2], [3]])) == (
         "DRY(multiplier=0.8, base=1.75, allowed_length=2, breakers=[[1, 2], [3]])"
     )
+
+
+def test_64_bit_types_change_no_bit():
+    sampler = chain(*(sampler for sampler, _ in FAMILY.values()))
+    history = [9, 1, 2, 5, 1, 2, 3, 6, 1, 2]
+    with jax.enable_x64(True):
+        got = driven(sampler, history, 8)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, driven(sampler, history, 8))

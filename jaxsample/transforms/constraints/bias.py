@@ -96,7 +96,7 @@ class SequenceBias(Transform):
         size = logits.shape[0]
         tokens = completing(self.sequences, state)
         biases = jnp.where(tokens >= 0, self.biases, 0.0)
-        by = jnp.zeros(size).at[places(tokens, size)].add(biases, mode="drop")
+        by = jnp.zeros(size, jnp.float32).at[places(tokens, size)].add(biases, mode="drop")
         return raised(logits, by)
 
     def update(self, state, logits, token, hidden=None):
