@@ -12,7 +12,7 @@ from jaxsample.transforms.fields import field
 
 LN2 = math.log(2.0)
 RANKED = 100  # how many ratios of neighbouring probabilities the exponent is fitted to
-# Surprises past this are of tokens that are never drawn; they must not make the state infinite.
+# Past this an error is that of a token that is never drawn; it must not make mu infinite.
 MOST = 1e6
 
 
@@ -69,8 +69,8 @@ class Mirostat(Transform):
         top, total = lax.stop_gradient((row.max, row.sum(jnp.exp)))
         possible = value > -jnp.inf
         surprise = (jnp.log(total) - (jnp.where(possible, value, top) - top)) / LN2
-        error = jnp.minimum(surprise, MOST) - jnp.where(self._off, 0.0, self.tau)
-        return jnp.where(possible & ~self._off, mu - jnp.minimum(self.eta, 1e6) * error, mu)
+        error, eta = (jnp.clip(x, -MOST, MOST) for x in (surprise - self.tau, self.eta))
+        return jnp.where(possible & ~self._off, mu - eta * error, mu)
 
     @property
     def _off(self):
