@@ -141,7 +141,7 @@ def main():
             given.rounds,
         )  # fmt: skip
         costs.append(priced(f"generate, {given.model}, V={config.vocab_size}", times, given.steps))
-        for size in given.sizes:
+        for size in () if given.quick else given.sizes:
             times = runs.sampling(trained[size][1]["nested objects"], BATCH, size, given.rounds)
             costs.append(priced(f"sampling alone, V={size}", times, 1))
     results = {

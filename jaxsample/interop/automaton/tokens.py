@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -59,9 +60,8 @@ def over_tokens(
     table = new[table[kept]]
     table, again = np.unique(table, axis=1, return_inverse=True)
     classes = again.ravel()[classes]
-    # Made of numbers on the host, which are checked; then put on the device once and for all.
-    made = TokenAutomaton(classes, table, distance[kept])
-    return made.replace(**{name: jnp.asarray(getattr(made, name)) for name in made.__annotations__})
+    # Numbers on the host are checked; then they go to the device, once and for all.
+    return jax.tree.map(jnp.asarray, TokenAutomaton(classes, table, distance[kept]))
 
 
 def _moves(automaton, vocabulary):

@@ -37,9 +37,10 @@ def vocabulary_of(tokenizer: Any, size: int | None = None) -> list[bytes | None]
     found: list[bytes | None] = [None] * room
     for token, i in ids.items():
         found[i] = spell(token)
-    unknown = described.get("model", {}).get("unk_token")
-    if unknown in ids:
-        found[ids[unknown]] = None
+    model = described.get("model", {})
+    for unknown in (ids.get(model.get("unk_token")), model.get("unk_id")):
+        if unknown is not None:
+            found[unknown] = None
     for added in described.get("added_tokens") or ():
         found[added["id"]] = None if added["special"] else added["content"].encode()
     return found
