@@ -1,10 +1,29 @@
-"""Defects measured in other JAX libraries; each test names the defect it keeps out."""
+"""Defects of other libraries, measured or read; each test names the defect it keeps out."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsample import EntropyTemperature, MinP, Temperature, TopK, TopP, chain, draw
+from jaxsample import (
+    XTC,
+    DynamicTemperature,
+    EntropyTemperature,
+    FrequencyPenalty,
+    MinP,
+    Mirostat,
+    Prompt,
+    Quadratic,
+    RepetitionPenalty,
+    Temperature,
+    TopK,
+    TopNSigma,
+    TopP,
+    Typical,
+    chain,
+    draw,
+    generate,
+)
+from tests.decode.models import TABLE, TABLE_PARAMS
 from tests.statistics import FALSE_ALARM, draws, p_value
 
 KEYS = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(2), i))(jnp.arange(64))
@@ -123,3 +142,155 @@ def test_a_mask_before_a_temperature_leaves_its_gradient_finite():
     ):
         run = jax.jit(jax.grad(lambda t, b=build: jax.nn.log_softmax(b(t)(row))[0]))
         assert np.isfinite(run(0.7))
+
+
+def test_temperature_zero_divides_no_zero_by_zero():
+    """Gemma's sampler divides: a maximum of 0 becomes NaN, one above it +inf, one below -inf."""
+    for top in (-3.0, 0.0, 3.0):
+        row = jnp.array([top - 1, top, -jnp.inf, top - 9])
+        out = jax.jit(lambda s, x: s(x))(Temperature(0.0), row)
+        np.testing.assert_array_equal(out, [-np.inf, 0, -np.inf, -np.inf])
+        slope = jax.jit(jax.grad(lambda x: Temperature(0.0)(x)[1]))(row)
+        assert np.isfinite(slope).all()
+
+
+def test_a_tiny_top_p_does_not_mask_every_token():
+    """mlx: 1 - 1e-8 rounds to 1, no running sum passes it, and all tokens become -inf."""
+    row = [1.0, 3.0, 2.0, -1.0]
+    for p in (1e-3, 1e-7, 1e-8, 1e-30):
+        assert kept(TopP(p), row) == [1]
+    assert kept(TopP(1e-8), jnp.asarray(row, jnp.bfloat16)) == [1]
+
+
+def test_typical_after_top_n_sigma_is_still_typical():
+    """llama.cpp: 0 log 0 of what top-n-sigma masked is NaN, and typical turns into a top-p."""
+    row = [10, 9.5, 9, 8.5, 5, 0, -3, -4]
+    assert kept(Typical(0.25), row[:5]) == [1]
+    assert kept(chain(TopNSigma(1.0), Typical(0.25)), row) == [1]
+
+
+def test_typical_keeps_the_token_that_crosses():
+    """aphrodite and exllamav2 drop it, and with it half of the mass asked for."""
+    assert kept(Typical(0.45), np.log([0.4, 0.3, 0.2, 0.1])) == [1, 2]
+
+
+def test_top_n_sigma_after_a_mask_is_not_off():
+    """aphrodite: the deviation of a row with a -inf is NaN, and nothing is dropped.
+
+    text-generation-webui takes masked tokens for logits of 0, which widens the deviation.
+    """
+    row = np.array([10, 9, 5.9, 0, -3, -4, 5])
+    assert kept(TopNSigma(1.0), row[[0, 1, 2, 3]]) == [0, 1]
+    masked = np.where(np.arange(7) < 4, row, -np.inf)
+    assert kept(TopNSigma(1.0), masked) == [0, 1]
+    filled = np.where(np.arange(7) < 4, row, 0.0)
+    assert filled.std() > masked[:4].std() and filled.max() - filled.std() < 5.9
+
+
+def test_top_p_after_top_k_is_a_share_of_what_is_left():
+    """sglang sums the probabilities as they were before top-k: .7 of them is more than two."""
+    row = np.log([0.3, 0.2, 0.2, 0.15, 0.15])
+    assert kept(chain(TopK(3), TopP(0.4)), row) == [0]
+    assert kept(TopP(0.4), row) == [0, 1, 2]
+
+
+ENTROPIES = jnp.array([[9.0, 0, 0, 0], [1, 0.9, 0.8, 0.7], [3, 1, -1, -3], [0, 0, 0, 0]])
+
+
+def each_alone(sampler, rows):
+    """A batch and its rows one by one, at the same shape."""
+    run = jax.jit(lambda s, x: jax.vmap(s)(x))
+    batch = np.asarray(run(sampler, rows))
+    alone = [np.asarray(run(sampler, jnp.stack([row] * len(rows))))[0] for row in rows]
+    np.testing.assert_array_equal(batch, alone)
+    return batch
+
+
+def test_a_dynamic_temperature_is_of_its_own_row():
+    """text-generation-webui sums the entropy over the whole batch: one temperature, too high."""
+    batch = each_alone(DynamicTemperature(0.5, 1.5), ENTROPIES)
+    temperatures = (ENTROPIES[:3, 1] - ENTROPIES[:3, 0]) / batch[:3, 1]
+    assert 0.5 < temperatures[0] < 0.6 < temperatures[2] < 1.3 < temperatures[1] < 1.5
+
+
+def test_a_dynamic_temperature_of_one_token_is_a_number():
+    """aphrodite: the entropy of one token by the logarithm of one token is 0 / 0."""
+    row = jnp.array([-jnp.inf, 2.0, -jnp.inf])
+    out = jax.jit(lambda s, x: s(x))(DynamicTemperature(0.5, 1.5), row)
+    np.testing.assert_array_equal(out, [-np.inf, 0, -np.inf])
+
+
+def test_smoothing_is_by_the_maximum_of_its_own_row():
+    """text-generation-webui bends all rows at the largest logit of the batch."""
+    batch = each_alone(Quadratic(0.3), ENTROPIES)
+    np.testing.assert_array_equal(batch.max(axis=1), ENTROPIES.max(axis=1))
+    np.testing.assert_allclose(batch[2], [3, 1.8, -1.8, -7.8], rtol=1e-6)
+
+
+def test_xtc_decides_for_each_row_and_step_anew():
+    """mlx decides once for the whole batch: all rows lose their top choices, or none does."""
+    xtc, row = XTC(0.2, 0.4), jnp.log(jnp.array([0.5, 0.375, 0.125]))
+
+    @jax.jit
+    def acts(keys):
+        def steps(key):
+            def one(state, _):
+                return xtc.update(state, row, 1), xtc(row, state)[0] == -jnp.inf
+
+            return jax.lax.scan(one, xtc.init(key, None), length=50)[1]
+
+        return jax.vmap(steps)(keys)
+
+    acted = np.asarray(acts(KEYS))
+    assert 0.37 < acted.mean() < 0.43  # 3200 decisions: 3.5 standard errors
+    # Were one draw shared by a row's steps or a step's rows, a mean would be 0 or 1.
+    assert 0.1 < acted.mean(axis=0).min() and acted.mean(axis=0).max() < 0.7
+    assert 0.1 < acted.mean(axis=1).min() and acted.mean(axis=1).max() < 0.7
+
+
+def test_mirostat_carries_its_mu_from_step_to_step():
+    """Wrappers of llama.cpp began every token at 2 tau: nothing was steered."""
+    prompts = np.array([[3, 1], [4, 5]])
+    made = generate(
+        jax.random.key(4), TABLE, TABLE_PARAMS, prompts, Mirostat(2.0, 0.3), max_new_tokens=12
+    )
+    mu = np.full(2, 4.0)
+    for n in range(12):
+        last = prompts[:, -1] if n == 0 else made.tokens[:, n - 1]
+        logits = TABLE_PARAMS[last] + TABLE_PARAMS[(prompts.shape[1] - 1 + n) % 7] * 0.5
+        p = np.asarray(jax.nn.softmax(logits))[np.arange(2), made.tokens[:, n]]
+        mu -= 0.3 * (-np.log2(p) - 2.0)
+    np.testing.assert_allclose(made.decoding.state, mu, rtol=1e-4)
+    assert (np.abs(mu - 4) > 0.05).all()
+
+
+def test_penalties_count_what_their_scope_says():
+    """sglang leaves the prompt out of the repetition penalty, TensorRT-LLM counts it in both.
+
+    Neither may count padding, as left padding was in transformers.
+    """
+    tokens = jnp.array([1, 2, 2, 0, 0, 0], jnp.int32)  # three of prompt, then room
+    prompt = Prompt(tokens, jnp.int32(3), jnp.int32(3), 5)
+    row = jnp.array([1.0, 1, 1, 1, 1])
+    expected = {
+        "all": ([1, 0.5, 0.5, 0.5, 1], [1, 0, -1, 0, 1]),
+        "prompt": ([1, 0.5, 0.5, 1, 1], [1, 0, -1, 1, 1]),
+        "output": ([1, 1, 1, 0.5, 1], [1, 1, 1, 0, 1]),
+    }
+    for scope, (repeated, counted) in expected.items():
+        for penalty, wanted in ((RepetitionPenalty(2.0, scope), repeated),
+                                (FrequencyPenalty(1.0, scope), counted)):  # fmt: skip
+            state = penalty.update(penalty.init(None, prompt), row, jnp.int32(3))
+            np.testing.assert_array_equal(penalty(row, state), wanted, err_msg=scope)
+
+
+def test_the_order_of_penalties_is_the_order_written():
+    """sglang ran its penalties in the order of a set of classes, which nothing pins down."""
+    prompt, row = Prompt.of([0], 2, 0), jnp.array([2.0, 0.0])
+
+    def run(*members):
+        sampler = chain(*members)
+        return float(sampler(row, sampler.init(None, prompt))[0])
+
+    assert run(RepetitionPenalty(2.0), FrequencyPenalty(1.0)) == 0.0
+    assert run(FrequencyPenalty(1.0), RepetitionPenalty(2.0)) == 0.5
