@@ -190,6 +190,7 @@ def test_a_text_shorter_than_a_context_says_nothing():
     [
         lambda: detect(TopP(0.5), [1, 2]),
         lambda: detect(chain(Watermark(1), SynthID([2])), [1, 2]),
+        lambda: detect(stack([Watermark(1), Watermark(2)]), [1, 2]),
         lambda: detect(Watermark(1), np.zeros((2, 3), int)),
         lambda: detect(Watermark(1), [0.5]),
         lambda: detect(Watermark(1), [1], prompt=np.zeros((1, 1), int)),

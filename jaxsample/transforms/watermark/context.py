@@ -70,7 +70,7 @@ def secret(owner: str, key: Any) -> Any:
     if words is None:
         raise wrong
     if jnp.issubdtype(words.dtype, jax.dtypes.prng_key):
-        return jax.random.key_data(as_key(words))
+        return jax.random.key_data(as_key(jnp.asarray(words)))
     if not words.ndim:  # a traced int, or an array that holds one
         low = jnp.asarray(words).astype(jnp.uint32)
         return jnp.stack([jnp.zeros_like(low), low])

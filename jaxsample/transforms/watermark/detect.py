@@ -103,13 +103,16 @@ def _first(known, keys, tokens):
     return known & jnp.zeros_like(known).at[order].set(first)
 
 
-def _mark_of(sampler):
+def _mark_of(sampler) -> Any:
     members = list(sampler) if isinstance(sampler, Chain) else [sampler]  # type: ignore[call-overload]
     marks = [t for t in members if isinstance(t, Watermark | SynthID)]
     if len(marks) != 1:
         raise ValueError(
             f"detect needs a Watermark or a SynthID, or a chain with one, got {sampler!r}"
         )
+    secret = marks[0].keys if isinstance(marks[0], SynthID) else marks[0].key
+    if jnp.ndim(secret) != 1:
+        raise ValueError(f"one row's Watermark or SynthID is needed, use jax.vmap: {marks[0]!r}")
     return marks[0]
 
 
