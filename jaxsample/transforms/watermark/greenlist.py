@@ -1,4 +1,4 @@
-"""The green list of Kirchenbauer and others: a bias for a share of the vocabulary, chosen by a key."""
+"""The green list of Kirchenbauer and others: a bias for a share of the tokens, chosen by a key."""
 
 from __future__ import annotations
 
