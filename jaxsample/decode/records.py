@@ -90,7 +90,7 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
         elif name == "model_logprobs":
             found[name] = jnp.where(valid, logprob(raw, token, log_mass), jnp.nan)
         elif name == "entropy":
-            found[name] = jnp.where(valid, moments[1], jnp.nan)
+            found[name] = jnp.where(valid, moments[-1], jnp.nan)
         elif name == "kept":
             found[name] = jnp.where(valid, final.count, 0).astype(jnp.int32)
         elif name == "support":

@@ -251,6 +251,7 @@ def test_the_memory_of_contexts_is_a_ring(monkeypatch):
 SAME_KEYS = {
     "int": 2**32 + 5,
     "np.int64": np.int64(2**32 + 5),
+    "np.array": np.array(2**32 + 5),
     "words": [1, 5],
     "array": jnp.array([1, 5], jnp.uint32),
     "key": jax.random.wrap_key_data(jnp.array([1, 5], jnp.uint32), impl="threefry2x32"),

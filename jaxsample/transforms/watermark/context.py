@@ -61,7 +61,8 @@ def secret(owner: str, key: Any) -> Any:
         f"{owner}: key must be an int in [0, 2**64), a PRNG key or uint32 words [.., 2], "
         f"got {key!r}"
     )
-    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+    scalar = isinstance(key, np.ndarray) and not key.ndim and key.dtype.kind in "iu"
+    if scalar or (isinstance(key, int | np.integer) and not isinstance(key, bool)):
         number = int(key)
         if not 0 <= number < 2**64:
             raise wrong
@@ -71,9 +72,10 @@ def secret(owner: str, key: Any) -> Any:
         raise wrong
     if jnp.issubdtype(words.dtype, jax.dtypes.prng_key):
         return jax.random.key_data(as_key(jnp.asarray(words)))
-    if not words.ndim:  # a traced int, or an array that holds one
+    if not words.ndim:  # on a device, or traced
         low = jnp.asarray(words).astype(jnp.uint32)
-        return jnp.stack([jnp.zeros_like(low), low])
+        high = (words >> 32).astype(jnp.uint32) if words.dtype.itemsize == 8 else 0 * low
+        return jnp.stack([high, low])
     if words.shape[-1] != 2 or not _fit(words):
         raise wrong
     return words.astype(jnp.uint32)
