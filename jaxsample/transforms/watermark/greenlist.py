@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The green list of Kirchenbauer and others: a bias for a share of the tokens, chosen by a key."""
-=======
-"""The green list of Kirchenbauer and others: a bias for tokens that a key chooses."""
->>>>>>> 042c48b (Keep both words of a 64-bit key wherever it lies)
 
 from __future__ import annotations
 
