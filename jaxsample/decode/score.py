@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxsample.decode import rows
+from jaxsample.decode.columns import answers, over_columns
 from jaxsample.decode.model import Model
-from jaxsample.decode.prefill import check_prompts, next_logits, rebuilds
+from jaxsample.decode.prefill import check_prompts, next_logits
 from jaxsample.decode.records import Support, Top, check_record, observe
 from jaxsample.kernels.tree import block_maxima
 from jaxsample.transforms.base import Transform
@@ -125,23 +124,11 @@ def _score(
     axes,
     max_length,
 ):
-    batch, count = tokens.shape
-    total = prompts.shape[-1] + count
-    join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
-    sequence, positions = join(prompts, tokens, lengths, token_lengths)
-    output = model.apply(params, sequence, positions, model.init_cache(batch, total))
+    count = tokens.shape[1]
+    logits, hidden = answers(model, params, prompts, lengths, tokens, token_lengths)
+    rebuilt = logits is None
     prompts, lengths = (rows.first_stream(x, model.streams) for x in (prompts, lengths))
     columns = jnp.arange(count, dtype=jnp.int32)[None, :]
-    at = jnp.minimum(lengths[:, None] - 1 + columns, total - 1)
-
-    def pick(x):
-        if x is None:
-            return None
-        return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
-
-    hidden = pick(output.hidden)
-    rebuilt = rebuilds(model, output)
-    logits = None if rebuilt else pick(output.logits)
     shape = jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden)
 
     def init(sampler, key, tokens, length, budget):
@@ -151,47 +138,22 @@ def _score(
     padded = jnp.pad(prompts, ((0, 0), (0, room)))
     prefix = rows.axes_prefix(axes)
     state = jax.vmap(init, in_axes=(prefix, 0, 0, 0, 0))(sampler, keys, padded, lengths, budget)
-    score_rows = jax.vmap(functools.partial(_score_row, record), in_axes=(prefix, 0, 0, 0, 0, 0, 0))
     if not rebuilt:
         hidden = rows.first_stream(hidden, model.streams, axis=2)
-    given = logits, hidden, tokens, columns < token_lengths[:, None], support
-    if not rebuilt and not jax.tree.leaves(state):
-        every = jax.vmap(functools.partial(score_rows, sampler, state), in_axes=1, out_axes=1)
-        return Score(**every(*given)[1]._asdict())
 
-    def body(state, column):
-        logits, hidden, *others = column
-        if rebuilt:
-            logits = next_logits(model, params, logits, hidden)
-            hidden = rows.first_stream(hidden, model.streams)
-        return score_rows(sampler, state, logits, hidden, *others)
+    def rebuild(hidden):
+        logits = next_logits(model, params, None, hidden)
+        return logits, rows.first_stream(hidden, model.streams)
 
-    seen = _scan_columns(body, state, given, count)
+    seen = over_columns(
+        functools.partial(_score_row, record),
+        sampler,
+        state,
+        (logits, hidden, tokens, columns < token_lengths[:, None], support),
+        rebuild if rebuilt else None,
+        prefix,
+    )
     return Score(**seen._asdict())
-
-
-def _scan_columns(body, state, given, count):
-    """Scan over the second axis of `given`, keeping about 2 sqrt(count) states for the way back.
-
-    Each column of logits `[B, V]` is computed again there: neither `[B, N, V]` logits nor N states
-    of size V ever exist.
-    """
-    chunk = max(math.isqrt(count), 1)
-    chunks = -(-count // chunk)
-
-    def split(x):
-        x = jnp.swapaxes(x, 0, 1)
-        x = jnp.pad(x, ((0, chunks * chunk - count), *((0, 0),) * (x.ndim - 1)))
-        return x.reshape(chunks, chunk, *x.shape[1:])
-
-    def join(x):
-        return jnp.swapaxes(x.reshape(chunks * chunk, *x.shape[2:])[:count], 0, 1)
-
-    @jax.checkpoint
-    def some(state, columns):
-        return lax.scan(jax.checkpoint(body), state, columns)
-
-    return jax.tree.map(join, lax.scan(some, state, jax.tree.map(split, given))[1])
 
 
 def _score_row(record, sampler, state, logits, hidden, token, live, support):
@@ -215,14 +177,3 @@ def _replay(final, unfiltered, support):
     valid = jnp.where(support.larger, final.valid, unfiltered.valid)
     values = jnp.where(support.larger, final.values, values)
     return Row(values, block_maxima(values), valid)
-
-
-def _join(prompts, tokens, lengths, token_lengths):
-    """Put each row's tokens right behind its prompt; position -1 past the end."""
-    columns = jnp.arange(prompts.shape[1] + tokens.shape[1], dtype=jnp.int32)[None, :]
-    behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
-    head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))
-    tail = jnp.take_along_axis(tokens, behind, axis=1)
-    sequence = jnp.where(columns < lengths[:, None], head, tail)
-    inside = columns < (lengths + token_lengths)[:, None]
-    return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1)

@@ -136,4 +136,3 @@ def between(u: jax.Array, low: float, high: float) -> jax.Array:
 def _clipped(x: jax.Array, low: float, high: float) -> jax.Array:
     """Clip, but let the gradient pass: a filter that is off could never be learned otherwise."""
     return lax.stop_gradient(jnp.clip(x, low, high)) + (x - lax.stop_gradient(x))
-

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.fields import spec_of
+from jaxsample.transforms.fields import Spec, spec_of
 from jaxsample.transforms.hyperparameters import Hyperparameters
 
 
@@ -33,7 +33,7 @@ def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -
         if where is not None:
             return where(path, leaf)
         floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-        return floating and not _is_fixed(sampler, path)
+        return floating and not any(spec.fixed for spec in specs_along(sampler, path))
 
     def split(path, leaf):
         return (leaf, None) if trains(path, leaf) else (None, leaf)
@@ -50,20 +50,17 @@ def combine(trainable: Any, rest: Any) -> Any:
     )
 
 
-def _is_fixed(node, path):
-    """Follow a key path down from `node`; True if it passes a field declared fixed."""
+def specs_along(node: Any, path: tuple) -> Iterator[Spec]:
+    """Yield what was declared about each field that a key path passes, from `node` down."""
     for key in path:
         if isinstance(key, jax.tree_util.GetAttrKey):
             if not isinstance(node, Hyperparameters):
-                return False
-            specs = {f.name: spec_of(f) for f in dataclasses.fields(node)}  # type: ignore[arg-type]
-            if specs[key.name].fixed:
-                return True
+                return
+            yield {f.name: spec_of(f) for f in dataclasses.fields(node)}[key.name]  # type: ignore[arg-type]
             node = getattr(node, key.name)
         elif isinstance(key, jax.tree_util.SequenceKey):
             node = node[key.idx]
         elif isinstance(key, jax.tree_util.DictKey):
             node = node[key.key]
         else:
-            return False
-    return False
+            return

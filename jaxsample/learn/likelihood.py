@@ -1,0 +1,95 @@
+"""How likely a sampler makes given texts."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.decode.columns import answers, over_columns
+from jaxsample.decode.model import Model
+from jaxsample.learn.examples import Examples
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.prompt import Prompt
+from jaxsample.transforms.row import Row, log_mass_and_entropy
+
+
+class Seen(NamedTuple):
+    """What is seen of every token; 0 past the end of a text.
+
+    Attributes:
+        logprobs: `[B, M]` nats, under the sampler; -inf for a token it cannot produce.
+        temperature: `[B, M]`, by how much the sampler spread the two likeliest tokens: the
+            temperature, where that is all it does; NaN where there is no telling.
+    """
+
+    logprobs: jax.Array
+    temperature: jax.Array | None
+
+
+def logprobs(
+    sampler: Transform, batch: Examples, model: Model | None = None, params: Any = None
+) -> jax.Array:
+    """Return the log-probability of each token under the sampler, `[B, M]`; differentiable.
+
+    Args:
+        sampler: any transform.
+        batch: checked examples; the model is called only if they hold no answers of it.
+        model, params: the frozen model.
+    """
+    return _look(sampler, batch, model, params, False).logprobs
+
+
+def look(sampler: Transform, batch: Examples, model: Model | None, params: Any) -> Seen:
+    """Return all of `Seen`."""
+    return _look(sampler, batch, model, params, True)
+
+
+def _look(sampler, batch, model, params, temperature):
+    logits, hidden = batch.logits, batch.hidden
+    tokens = jnp.asarray(batch.tokens, jnp.int32)
+    if not batch.cached:
+        prompts = jnp.asarray(batch.prompts, jnp.int32)
+        logits, hidden = answers(model, params, prompts, batch.lengths, tokens, batch.token_lengths)
+    rebuild = None
+    if logits is None:
+        rebuild = lambda hidden: (model.unembed(params, hidden), hidden)  # noqa: E731
+    live = jnp.arange(tokens.shape[1]) < jnp.asarray(batch.token_lengths)[:, None]
+    state = _states(sampler, batch, logits, hidden, model, params)
+
+    def row(sampler, state, logits, hidden, token, live):
+        raw = Row.of(logits)
+        final, received = sampler.through(raw, state, hidden)
+        token = jnp.clip(token, 0, raw.size - 1)
+        moved = sampler.settle(received, state, token, hidden)
+        state = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, state)
+        logprob = final.value(token) - final.max - log_mass_and_entropy(final)[0]
+        seen = Seen(logprob, _spread(raw, final) if temperature else None)
+        return state, jax.tree.map(lambda x: jnp.where(live, x, 0.0), seen)
+
+    return over_columns(row, sampler, state, (logits, hidden, tokens, live), rebuild)
+
+
+def _states(sampler, batch, logits, hidden, model, params):
+    """Make each row's state: with its prompt where there is one, else as without."""
+    count, width = batch.tokens.shape
+    if batch.prompts is None:
+        state = sampler.init(None, None)
+        return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), state)
+    if logits is None:
+        logits = jax.eval_shape(model.unembed, params, hidden)
+    tokens = jnp.pad(jnp.asarray(batch.prompts, jnp.int32), ((0, 0), (0, width)))
+
+    def init(tokens, length):
+        return sampler.init(None, Prompt(tokens, length, jnp.int32(width), logits.shape[-1]))
+
+    return jax.vmap(init)(tokens, jnp.asarray(batch.lengths, jnp.int32))
+
+
+def _spread(raw, final):
+    below = raw.values < raw.max
+    second = jnp.max(jnp.where(below, raw.values, -jnp.inf))
+    changed = final.max - jnp.max(jnp.where(below, final.values, -jnp.inf))
+    told = jnp.isfinite(second) & jnp.isfinite(changed) & (changed > 0)
+    return jnp.where(told, (raw.max - second) / jnp.where(told, changed, 1.0), jnp.nan)

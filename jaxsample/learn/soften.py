@@ -1,0 +1,60 @@
+"""Swap hard filters for soft ones and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxsample.learn.learned import Learned
+from jaxsample.learn.soft import SoftMinP, SoftTopP
+from jaxsample.transforms.base import Transform
+from jaxsample.transforms.chain import Chain, chain
+from jaxsample.transforms.truncation import MinP, TopP
+
+PAIRS = {TopP: SoftTopP, MinP: SoftMinP}
+HARD = {soft: hard for hard, soft in PAIRS.items()}
+
+
+def soften(sampler: Any, sharpness: Any) -> Any:
+    """Give `TopP`, `MinP` and a `Learned` nucleus a slope, so that their edges can be learned.
+
+    What is soft already gets the new sharpness.
+
+    >>> soften(chain(TopK(50), TopP(0.9)), 30.0)
+    chain(TopK(k=50), SoftTopP(p=0.9, sharpness=30.0))
+    """
+    sharpness = jnp.asarray(sharpness, jnp.float32)
+
+    def one(t):
+        if type(t) in PAIRS:
+            return PAIRS[type(t)](t.p, sharpness)
+        if type(t) in HARD:
+            return t.replace(sharpness=sharpness)
+        if isinstance(t, Learned) and t.policy.head == "nucleus":  # type: ignore[attr-defined]
+            return t.replace(soft=True, sharpness=sharpness)
+        return t
+
+    return _members(one, sampler)
+
+
+def harden(sampler: Any) -> Any:
+    """Put the hard filters back, at the edges the soft ones have.
+
+    >>> harden(soften(chain(TopK(50), TopP(0.9)), 30.0))
+    chain(TopK(k=50), TopP(p=0.9))
+    """
+
+    def one(t):
+        if type(t) in HARD:
+            return HARD[type(t)](t.p)
+        return t.replace(soft=False) if isinstance(t, Learned) else t
+
+    return _members(one, sampler)
+
+
+def _members(one: Callable[[Transform], Transform], sampler: Transform) -> Transform:
+    if isinstance(sampler, Chain):
+        return chain(*map(one, sampler))  # type: ignore[call-overload]
+    return one(sampler)
