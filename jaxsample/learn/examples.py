@@ -53,8 +53,11 @@ def checked(examples: Examples) -> Examples:
         ValueError: if there is no example or the arrays do not fit each other.
     """
     tokens = examples.tokens
-    if np.ndim(tokens) != 2 or not np.issubdtype(np.asarray(tokens[:1]).dtype, np.integer):
-        raise ValueError(f"tokens must be integers [N, M], got shape {list(np.shape(tokens))}")
+    dtype = getattr(tokens, "dtype", np.dtype(object))
+    if np.ndim(tokens) != 2 or not jnp.issubdtype(dtype, jnp.integer):
+        raise ValueError(
+            f"tokens must be an array of integers [N, M], got {dtype}{list(np.shape(tokens))}"
+        )
     count, width = np.shape(tokens)
     if not count or not width:
         raise ValueError(f"there is nothing to learn from: tokens have shape {[count, width]}")

@@ -25,7 +25,7 @@ class Seen(NamedTuple):
     """
 
     logprobs: jax.Array
-    temperature: jax.Array | None
+    temperature: Any
 
 
 def logprobs(
@@ -38,15 +38,13 @@ def logprobs(
         batch: checked examples; the model is called only if they hold no answers of it.
         model, params: the frozen model.
     """
-    return _look(sampler, batch, model, params, False).logprobs
+    return look(sampler, batch, model, params, False).logprobs
 
 
-def look(sampler: Transform, batch: Examples, model: Model | None, params: Any) -> Seen:
-    """Return all of `Seen`."""
-    return _look(sampler, batch, model, params, True)
-
-
-def _look(sampler, batch, model, params, temperature):
+def look(
+    sampler: Transform, batch: Examples, model: Any, params: Any, temperature: bool = True
+) -> Seen:
+    """Return what is seen of every token; the temperatures only if they are asked for."""
     logits, hidden = batch.logits, batch.hidden
     tokens = jnp.asarray(batch.tokens, jnp.int32)
     if not batch.cached:

@@ -1,0 +1,31 @@
+"""A bar for a long run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def bar(wanted: bool, total: int, first: int) -> Iterator[Callable[[int, dict], None]]:
+    """Show a bar with time left, loss and mean temperature; yields `(step, entry) -> None`.
+
+    Raises:
+        ImportError: if a bar is wanted and rich is not installed.
+    """
+    if not wanted:
+        yield lambda step, entry: None
+        return
+    try:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    except ImportError as error:
+        raise ImportError("a progress bar needs: pip install 'jaxsample[train]'") from error
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns) as progress:
+        task = progress.add_task("compiling", total=total, completed=first)
+
+        def show(step: int, entry: dict) -> None:
+            words = [f"{name} {value:.4f}" for name, value in entry.items() if name != "step"]
+            progress.update(task, completed=step, description=" · ".join(words))
+
+        yield show
