@@ -1,0 +1,1 @@
+"""Worlds whose right answer is known exactly, to hold learned decoding to."""

@@ -1,0 +1,149 @@
+"""What a model says in many contexts beside the exact truth, and how far a sampler is from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample import Transform
+
+ROWS = 2048
+"""Rows of logits worked on at once, which bounds the memory beside the contexts themselves."""
+
+
+class Contexts(NamedTuple):
+    """S independent units, a story each or one context with T = 1; a pytree.
+
+    Attributes:
+        logits: float32 `[S, T, V]`, the model's.
+        hidden: float32 `[S, T, D]`, the model's.
+        truth: float32 `[S, T, V]`, the exact distribution of the token.
+        tokens: int32 `[S, T]`, drawn from `truth`.
+        live: bool `[S, T]`, False at padding.
+        kinds: int8 `[S, T]`, an index into the world's kinds; -1 at padding.
+    """
+
+    logits: jax.Array
+    hidden: jax.Array
+    truth: jax.Array
+    tokens: jax.Array
+    live: jax.Array
+    kinds: jax.Array
+
+
+class World(NamedTuple):
+    """A model, a truth, and what is known about the best way from one to the other.
+
+    Attributes:
+        name: as results.json calls it.
+        kinds: the names of the classes or kinds of slot.
+        train, val, test: disjoint in units.
+        ideal: the best temperature by construction, float32 `[S, T]` under "train", "val" and
+            "test", 1 where it does not matter; None where it is not known in closed form.
+        interval: `(low, high]`, the values of p at which TopP gives the truth exactly, or None.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    train: Contexts
+    val: Contexts
+    test: Contexts
+    ideal: dict[str, jax.Array] | None = None
+    interval: tuple[float, float] | None = None
+
+
+def take(contexts: Contexts, units) -> Contexts:
+    """Return some units, by index or slice."""
+    return Contexts(*(field[units] for field in contexts))
+
+
+def fields(contexts: Contexts) -> dict[str, jax.Array]:
+    """Return the arrays of `jaxsample.learn.Examples`, by the names it gives them."""
+    return {
+        "tokens": contexts.tokens,
+        "token_lengths": contexts.live.sum(axis=1, dtype=jnp.int32),
+        "logits": contexts.logits,
+        "hidden": contexts.hidden,
+    }
+
+
+def streamed(contexts: Contexts, size: int) -> Callable[[jax.Array], dict[str, jax.Array]]:
+    """Return key -> `fields` of `size` units, chosen and labelled anew from the truth.
+
+    A network with few fixed labels learns them by heart; with these it sees none twice.
+    """
+
+    def draw(key):
+        choice, label = jax.random.split(key)
+        some = take(contexts, jax.random.randint(choice, (size,), 0, len(contexts.tokens)))
+        tokens = jax.random.categorical(label, jnp.log(some.truth)).astype(jnp.int32)
+        return fields(some._replace(tokens=jnp.where(some.live, tokens, 0)))
+
+    return draw
+
+
+def kl(truth: jax.Array, logits: jax.Array) -> jax.Array:
+    """Return KL(truth `[V]` || softmax(logits `[V]`)) in nats, inf where support is missing."""
+    logprobs = jax.nn.log_softmax(logits)
+    return jnp.sum(jnp.where(truth > 0, truth * (jnp.log(truth) - logprobs), 0.0))
+
+
+@jax.jit
+def divergence(sampler: Transform, contexts: Contexts) -> jax.Array:
+    """Return the exact KL(truth || sampler) at every position, nats per token `[S, T]`.
+
+    It is inf where the sampler removes a token the truth allows, NaN where it leaves no token, and
+    0 at padding. A sampler with state reads each unit's tokens in turn, from its state without a
+    key or a prompt. Compiled once for each structure of sampler: its leaves are arguments.
+
+    Raises:
+        ValueError: a sampler that needs a key or a prompt.
+    """
+    state = sampler.init(None, None)
+    if jax.tree.leaves(state):
+        found = by_unit(lambda unit: _along(sampler, state, unit), contexts)
+    else:
+        found = by_unit(jax.vmap(lambda at: _here(sampler, state, at)), contexts)
+    return jnp.where(contexts.live, found, 0.0)
+
+
+@jax.jit
+def divergence_at(temperatures: jax.Array, contexts: Contexts) -> jax.Array:
+    """Return KL(truth || softmax(logits / T)) for a temperature a position, both `[S, T]`."""
+
+    def here(at):
+        temperature, contexts = at
+        return kl(contexts.truth, contexts.logits / temperature)
+
+    found = by_unit(jax.vmap(here), (temperatures, contexts))
+    return jnp.where(contexts.live, found, 0.0)
+
+
+def per_unit(kl: jax.Array, live: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the mean per token of each unit `[S]`, and the mean over all tokens `[]`."""
+    total = jnp.sum(jnp.where(live, kl, 0.0), axis=1)
+    count = live.sum(axis=1)
+    return total / count, total.sum() / count.sum()
+
+
+def by_unit(function, units):
+    """Map over the units of a pytree of `[S, T, ..]`, as many at once as `ROWS` allows."""
+    length = jax.tree.leaves(units)[-1].shape[1]
+    return lax.map(function, units, batch_size=max(ROWS // length, 1))
+
+
+def _here(sampler, state, at):
+    return kl(at.truth, sampler(at.logits, state, at.hidden))
+
+
+def _along(sampler, state, unit):
+    def body(state, at):
+        moved = sampler.update(state, at.logits, at.tokens, at.hidden)
+        moved = jax.tree.map(lambda new, old: jnp.where(at.live, new, old), moved, state)
+        return moved, _here(sampler, state, at)
+
+    return lax.scan(body, state, unit)[1]
