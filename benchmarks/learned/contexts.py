@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxsample import Transform
 
 ROWS = 2048
 """Rows of logits worked on at once, which bounds the memory beside the contexts themselves."""
+
+SHARES = {"train": 1 / 2, "val": 1 / 6, "test": 1 / 3}
+"""How the contexts of a world that has no stories are divided."""
 
 
 class Contexts(NamedTuple):
@@ -56,9 +60,17 @@ class World(NamedTuple):
     interval: tuple[float, float] | None = None
 
 
-def take(contexts: Contexts, units) -> Contexts:
-    """Return some units, by index or slice."""
-    return Contexts(*(field[units] for field in contexts))
+def take(contexts: Any, units) -> Any:
+    """Return some units, by index or slice, of contexts or of an array `[S, ..]`."""
+    return jax.tree.map(lambda field: field[units], contexts)
+
+
+def divided(contexts: Any) -> dict[str, Any]:
+    """Return the parts of a world: `SHARES` of the units, in order."""
+    count = len(jax.tree.leaves(contexts)[0])
+    ends = np.round(np.cumsum(list(SHARES.values())) * count).astype(int).tolist()
+    slices = map(slice, [0, *ends], ends)
+    return {part: take(contexts, units) for part, units in zip(SHARES, slices, strict=True)}
 
 
 def fields(contexts: Contexts) -> dict[str, jax.Array]:

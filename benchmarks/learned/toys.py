@@ -20,15 +20,12 @@ from scipy.special import log_softmax
 
 from jaxsample import EntropyTemperature
 
-from .contexts import Contexts, World, take
+from .contexts import Contexts, World, divided
 
 VOCAB, HIDDEN = 64, 16
 ENTROPIES = {"sure": (0.5, 1.3), "unsure": (2.4, 3.2)}
 EDT = (1.2, 1.5)
 """t0 and theta of the edt world."""
-
-SHARES = (1 / 2, 1 / 6, 1 / 3)
-"""Of the contexts, for train, val and test."""
 
 TEMPERATURES = {
     "null": {"sure": 0.8, "unsure": 0.8},
@@ -75,15 +72,8 @@ def toy(name: str, count: int = 1500, seed: int = 0) -> World:
         jnp.ones((count, 1), bool),
         jnp.asarray(kinds, jnp.int8)[:, None],
     )
-    ends = np.round(np.cumsum(SHARES) * count).astype(int).tolist()
-    parts = dict(zip(("train", "val", "test"), map(slice, [0, *ends], ends), strict=False))
-    best = jnp.asarray(ideal, jnp.float32)[:, None]
-    return World(
-        name,
-        tuple(temperatures),
-        **{part: take(whole, units) for part, units in parts.items()},
-        ideal={part: best[units] for part, units in parts.items()},
-    )
+    best = divided(jnp.asarray(ideal, jnp.float32)[:, None])
+    return World(name, tuple(temperatures), **divided(whole), ideal=best)
 
 
 def rows(rng: np.random.Generator, entropies: np.ndarray) -> np.ndarray:
