@@ -48,6 +48,7 @@ def generate(
     top_p: flags.TopP = None,
     min_p: flags.MinP = None,
     preset: flags.Preset = None,
+    policy: flags.Policy = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -94,7 +95,7 @@ def generate(
     """
     from jaxsample.cli.generate import generate
 
-    given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset)
+    given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset, policy)
     color = color or (Color.probability if stats else None)
     generate(prompt, model, given, seed, samples, max_new_tokens, stats, color)
 

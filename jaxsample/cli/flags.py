@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,6 +50,15 @@ Preset = Annotated[
     ),
 ]
 
+Policy = Annotated[
+    Path | None,
+    _option(
+        "--policy",
+        "A folder with a learned sampler, from jaxsample.learn.save; it runs before the others.",
+        "DIR",
+    ),
+]
+
 
 @dataclasses.dataclass(frozen=True)
 class SamplerFlags:
@@ -60,9 +70,10 @@ class SamplerFlags:
     top_p: float | None = None
     min_p: float | None = None
     preset: str | None = None
+    policy: Path | None = None
 
     def chain(self) -> Chain:
-        """Build the sampler: temperature or EDT, top-k, top-p, min-p.
+        """Build the sampler: the policy, temperature or EDT, top-k, top-p, min-p.
 
         Raises:
             ValueError: if a value is out of range, or both --edt and --temperature are given.
@@ -78,6 +89,10 @@ class SamplerFlags:
             temperature = heat.value if temperature is None else temperature
             top_p = nucleus.p if top_p is None else top_p
         members = []
+        if self.policy is not None:
+            from jaxsample.learn import load
+
+            members.append(_checked("--policy", load, self.policy))
         if self.edt is not None:
             members.append(_checked("--edt", jaxsample.EntropyTemperature, *self.edt))
         elif temperature is not None:

@@ -2,13 +2,26 @@
 
 from jaxsample.learn.bounds import constrain as constrain
 from jaxsample.learn.bounds import unconstrain as unconstrain
+from jaxsample.learn.credit import Credit as Credit
+from jaxsample.learn.credit import Group as Group
+from jaxsample.learn.credit import KernelScore as KernelScore
+from jaxsample.learn.credit import Rewards as Rewards
 from jaxsample.learn.cross_entropy import cross_entropy as cross_entropy
 from jaxsample.learn.examples import Examples as Examples
 from jaxsample.learn.examples import remember as remember
 from jaxsample.learn.fit import Fit as Fit
 from jaxsample.learn.fit import fit as fit
 from jaxsample.learn.learned import Learned as Learned
+from jaxsample.learn.likelihood import logprobs as logprobs
 from jaxsample.learn.policy import Policy as Policy
+from jaxsample.learn.policy_gradient import PolicyGradient as PolicyGradient
+from jaxsample.learn.preferences import Pairs as Pairs
+from jaxsample.learn.preferences import Preferences as Preferences
+from jaxsample.learn.saving import load as load
+from jaxsample.learn.saving import save as save
+from jaxsample.learn.similarity import exact_match as exact_match
+from jaxsample.learn.similarity import hamming as hamming
+from jaxsample.learn.similarity import ngrams as ngrams
 from jaxsample.learn.soft import SoftMinP as SoftMinP
 from jaxsample.learn.soft import SoftTopK as SoftTopK
 from jaxsample.learn.soft import SoftTopP as SoftTopP

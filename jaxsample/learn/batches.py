@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.kernels.noise import fold_in
-from jaxsample.learn.examples import Examples, checked
+from jaxsample.learn.examples import Examples
 
 
 def order(key: jax.Array, step: int, size: int, count: int) -> np.ndarray:
@@ -24,7 +24,7 @@ def order(key: jax.Array, step: int, size: int, count: int) -> np.ndarray:
 @functools.partial(jax.jit, static_argnums=0)
 def stream(draw: Callable[[jax.Array], Examples], key: jax.Array) -> Examples:
     """Draw a fresh batch."""
-    return checked(draw(key))
+    return draw(key).checked()
 
 
 def to_device(examples: Examples) -> Examples:

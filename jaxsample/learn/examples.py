@@ -41,42 +41,48 @@ class Examples(NamedTuple):
         """Whether the model need not be called."""
         return self.logits is not None or self.hidden is not None
 
+    @property
+    def texts(self) -> Examples:
+        """These examples: what a batch of any kind shows of its texts."""
+        return self
+
+    def checked(self) -> Examples:
+        """Fill in lengths.
+
+        Raises:
+            ValueError: if there is no example or the arrays do not fit each other.
+        """
+        tokens = self.tokens
+        dtype = getattr(tokens, "dtype", np.dtype(object))
+        if np.ndim(tokens) != 2 or not jnp.issubdtype(dtype, jnp.integer):
+            raise ValueError(
+                f"tokens must be an array of integers [N, M], got {dtype}{list(np.shape(tokens))}"
+            )
+        count, width = np.shape(tokens)
+        if not count or not width:
+            raise ValueError(f"there is nothing to learn from: tokens have shape {[count, width]}")
+        for name, array in zip(self._fields, self, strict=True):
+            if array is not None and np.shape(array)[:1] != (count,):
+                raise ValueError(f"{name} must have {count} rows, got {list(np.shape(array))}")
+        for name in ("logits", "hidden"):
+            array = getattr(self, name)
+            if array is not None and (array.ndim != 3 or array.shape[1] != width):
+                raise ValueError(f"{name} must be [{count}, {width}, ..], got {list(array.shape)}")
+        if self.prompts is None and not self.cached:
+            raise ValueError(
+                "examples need prompts, or the logits or hidden states before each token"
+            )
+        token_lengths = self.token_lengths
+        if token_lengths is None:
+            token_lengths = np.full(count, width, np.int32)
+        lengths = self.lengths
+        if lengths is None and self.prompts is not None:
+            lengths = np.full(count, np.shape(self.prompts)[1], np.int32)
+        return self._replace(token_lengths=token_lengths, lengths=lengths)
+
     def __getitem__(self, index: Any) -> Examples:  # type: ignore[override]
         """Pick examples by an array of indices or a slice."""
         return Examples(*(None if x is None else x[index] for x in self))
-
-
-def checked(examples: Examples) -> Examples:
-    """Fill in lengths.
-
-    Raises:
-        ValueError: if there is no example or the arrays do not fit each other.
-    """
-    tokens = examples.tokens
-    dtype = getattr(tokens, "dtype", np.dtype(object))
-    if np.ndim(tokens) != 2 or not jnp.issubdtype(dtype, jnp.integer):
-        raise ValueError(
-            f"tokens must be an array of integers [N, M], got {dtype}{list(np.shape(tokens))}"
-        )
-    count, width = np.shape(tokens)
-    if not count or not width:
-        raise ValueError(f"there is nothing to learn from: tokens have shape {[count, width]}")
-    for name, array in zip(examples._fields, examples, strict=True):
-        if array is not None and np.shape(array)[:1] != (count,):
-            raise ValueError(f"{name} must have {count} rows, got {list(np.shape(array))}")
-    for name in ("logits", "hidden"):
-        array = getattr(examples, name)
-        if array is not None and (array.ndim != 3 or array.shape[1] != width):
-            raise ValueError(f"{name} must be [{count}, {width}, ..], got {list(array.shape)}")
-    if examples.prompts is None and not examples.cached:
-        raise ValueError("examples need prompts, or the logits or hidden states before each token")
-    token_lengths = examples.token_lengths
-    if token_lengths is None:
-        token_lengths = np.full(count, width, np.int32)
-    lengths = examples.lengths
-    if lengths is None and examples.prompts is not None:
-        lengths = np.full(count, np.shape(examples.prompts)[1], np.int32)
-    return examples._replace(token_lengths=token_lengths, lengths=lengths)
 
 
 def remember(
@@ -104,7 +110,7 @@ def remember(
     Raises:
         ValueError: if there is no example, they have no prompts, or the model has two streams.
     """
-    examples = checked(examples._replace(logits=None, hidden=None))
+    examples = examples._replace(logits=None, hidden=None).checked()
     if model.streams != 1:
         raise ValueError("examples hold one prompt a text; learn on the conditional model alone")
     count, width = np.shape(examples.tokens)

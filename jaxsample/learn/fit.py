@@ -18,7 +18,7 @@ from jaxsample.kernels.noise import as_key, fold_in
 from jaxsample.learn.batches import order, stream, to_device
 from jaxsample.learn.bounds import constrain, unconstrain
 from jaxsample.learn.cross_entropy import cross_entropy
-from jaxsample.learn.examples import Examples, checked
+from jaxsample.learn.examples import Examples
 from jaxsample.learn.progress import bar
 from jaxsample.learn.records import Journal
 from jaxsample.learn.soften import harden, soften
@@ -97,9 +97,9 @@ def fit(
         FloatingPointError: if the loss is NaN or infinite; says at which step.
         ImportError: if `folder` or `progress` ask for a package that is not installed.
     """
-    streamed = callable(data) and not isinstance(data, Examples)
-    data = data if streamed else checked(data)  # type: ignore[arg-type]
-    held_out = None if held_out is None else checked(held_out)
+    streamed = callable(data) and not isinstance(data, tuple)
+    data = data if streamed else data.checked()  # type: ignore[arg-type]
+    held_out = None if held_out is None else held_out.checked()
     if not streamed:
         batch_size = min(batch_size, len(data.tokens))  # type: ignore[union-attr]
     _check(steps, batch_size, microbatches, every, patience, held_out)

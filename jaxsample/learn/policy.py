@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -93,6 +94,21 @@ class Policy(nnx.Module):
             self.last = nnx.Linear(
                 sizes[-1], HEADS[head], use_bias=False, kernel_init=zeros, rngs=rngs
             )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the constructor took, to make one like it."""
+        return {
+            "head": self.head,
+            "per": self.per,
+            "features": list(self.features),
+            "hidden_size": self.hidden_size,
+            "width": self.width,
+            "depth": self.depth,
+            "t_min": self.t_min,
+            "t_max": self.t_max,
+            "theta_max": self.theta_max,
+        }
 
     @property
     def stateful(self) -> bool:

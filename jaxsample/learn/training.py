@@ -99,8 +99,9 @@ def _measure(forms, sampler, rest, raw, batch, params, key, heat):
     now = _rebuilt(raw, sampler, rest, heat)
     # What an objective is worth is not always what its gradient is taken of.
     total, count = getattr(objective, "value", objective)(now, batch, key, model, params)
-    live = jnp.arange(batch.tokens.shape[1]) < batch.token_lengths[:, None]
-    heats = look(harden(now), batch, model, params).temperature
+    texts = batch.texts
+    live = jnp.arange(texts.tokens.shape[1]) < texts.token_lengths[:, None]
+    heats = look(harden(now), texts, model, params).temperature
     told = live & ~jnp.isnan(heats)
     return total, count, jnp.sum(jnp.where(told, heats, 0.0)), jnp.sum(told)
 
@@ -129,9 +130,9 @@ def evaluate(
         seed = fold_in(fold_in(key, 2**31 - 1), start)
         seen = _measure(forms, sampler, rest, run.raw, part, params, seed, np.float32(sharpness))
         sums += [float(x) for x in seen]
-    loss = sums[0] / max(sums[1], 1)
+    loss = float(sums[0] / max(sums[1], 1.0))
     better = loss < float(run.best[1])
     best = (run.raw, jnp.float32(loss)) if better else run.best
     run = run._replace(best=best, stale=jnp.int32(0) if better else run.stale + 1)
-    temperature = sums[2] / sums[3] if sums[3] else float("nan")
+    temperature = float(sums[2] / sums[3]) if sums[3] else float("nan")
     return run, {"held_out": loss, "temperature": temperature}

@@ -1,0 +1,54 @@
+"""How alike two texts are: positive definite kernels, 1 for a text and itself."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+
+def exact_match(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.Array) -> jax.Array:
+    """Return 1 if two texts `[N]`, `[M]` are the same, else 0."""
+    return (hamming(a, a_length, b, b_length) == 1.0).astype(jnp.float32)
+
+
+def hamming(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.Array) -> jax.Array:
+    """Return the share of places where two texts agree; past its end a text has its own token."""
+    width = max(a.shape[0], b.shape[0])
+    places = jnp.arange(width)
+    a, b = (
+        jnp.where(places < length, jnp.pad(x, (0, width - x.shape[0])), -1)
+        for x, length in ((a, a_length), (b, b_length))
+    )
+    # Past the end of both they agree, which is a kernel too: the ends are part of the text.
+    return jnp.mean((a == b).astype(jnp.float32))
+
+
+def ngrams(n: int):
+    """Return the cosine of the n-gram counts of two texts, 0 where one has none.
+
+    Raises:
+        ValueError: if `n` is no int >= 1.
+    """
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"n must be an int >= 1, got {n!r}")
+    return functools.partial(_ngrams, n)
+
+
+def _ngrams(n, a, a_length, b, b_length):
+    def shared(x, x_length, y, y_length):
+        same = jnp.ones((_windows(x, n), _windows(y, n)), bool)
+        for i in range(n):
+            left, right = x[i : i + same.shape[0]], y[i : i + same.shape[1]]
+            same &= left[:, None] == right[None, :]
+        same &= jnp.arange(same.shape[0])[:, None] <= x_length - n
+        same &= jnp.arange(same.shape[1])[None, :] <= y_length - n
+        return jnp.sum(same, dtype=jnp.float32)
+
+    own = shared(a, a_length, a, a_length) * shared(b, b_length, b, b_length)
+    return jnp.where(own > 0, shared(a, a_length, b, b_length) / jnp.sqrt(jnp.maximum(own, 1.0)), 0)
+
+
+def _windows(x, n):
+    return max(x.shape[0] - n + 1, 0)
