@@ -19,7 +19,8 @@ class Seen(NamedTuple):
     """What is seen of every token; 0 past the end of a text.
 
     Attributes:
-        logprobs: `[B, M]` nats, under the sampler; -inf for a token it cannot produce.
+        logprobs: `[B, M]` nats, under the sampler; -inf for a token it cannot produce, NaN for an
+            invalid row.
         temperature: `[B, M]`, by how much the sampler spread the two likeliest tokens: the
             temperature, where that is all it does; NaN where there is no telling.
     """
@@ -63,6 +64,7 @@ def look(
         moved = sampler.settle(received, state, token, hidden)
         state = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, state)
         logprob = final.value(token) - final.max - log_mass_and_entropy(final)[0]
+        logprob = jnp.where(final.valid, logprob, jnp.nan)
         seen = Seen(logprob, _spread(raw, final) if temperature else None)
         return state, jax.tree.map(lambda x: jnp.where(live, x, 0.0), seen)
 

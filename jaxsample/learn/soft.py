@@ -53,7 +53,7 @@ class SoftTopP(Transform):
         above = _unsorted(above[first], order)
         at = self.sharpness * (self.p - above)
         off = self.sharpness * (1.0 - above)
-        return logits + (jax.nn.log_sigmoid(at) - jax.nn.log_sigmoid(off))
+        return logits - (jax.nn.log_sigmoid(off) - jax.nn.log_sigmoid(at))
 
 
 @transform(kind="set")
@@ -83,7 +83,7 @@ class SoftMinP(Transform):
         del state, hidden
         ratio = self.sharpness * _ratios(logits)
         edge = self.sharpness * self.p
-        return logits + (jax.nn.log_sigmoid(ratio - edge) - jax.nn.log_sigmoid(ratio))
+        return logits - (jax.nn.log_sigmoid(ratio) - jax.nn.log_sigmoid(ratio - edge))
 
 
 @transform(kind="set")

@@ -16,6 +16,7 @@ from tests.table import (
     chains,
     constraints,
     filters,
+    learned,
     penalties,
     temperature,
     toys,
@@ -30,6 +31,7 @@ ATOMS = [
     *automaton.CASES,
     *constraints.CASES,
     *filters.CASES,
+    *learned.CASES,
     *penalties.CASES,
     *watermark.CASES,
 ]

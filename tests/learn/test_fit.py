@@ -1,0 +1,187 @@
+"""Training finds what is known to be right, goes on where it was killed, and says what is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from jaxsample import EntropyTemperature, Temperature, TopK, TopP, chain
+from jaxsample.learn import (
+    Examples,
+    Learned,
+    Policy,
+    cross_entropy,
+    fit,
+    logprobs,
+    remember,
+)
+from tests.decode.models import RECURRENT, D, V, recurrent_params
+from tests.learn import crossed, fit_program
+
+ADAM = optax.adam(optax.cosine_decay_schedule(1e-2, 600))
+
+
+def streamed(key):
+    return crossed.draw(key)._replace(prompts=None)
+
+
+def test_a_policy_finds_the_temperature_of_each_context():
+    sampler = Learned(Policy(hidden_size=crossed.D, width=16, rngs=nnx.Rngs(0)))
+    found = fit(
+        sampler, None, None, streamed, key=jax.random.key(1), steps=600, every=600, optimizer=ADAM
+    ).sampler
+    assert crossed.divergence(chain()) > 0.1
+    # Half a percent of what plain sampling loses; labels are noisy, so not zero.
+    assert crossed.divergence(found) < 0.005
+
+
+def test_a_fixed_temperature_is_that_of_newton():
+    """Where one temperature serves all, cross-entropy is least where E_q[z] = E_y[z]."""
+    data = crossed.draw(jax.random.key(3), 256)._replace(prompts=None)
+    adam = optax.adam(3e-2)
+    found = fit(
+        Temperature(1.0), None, None, data, key=jax.random.key(1), steps=300, batch_size=256,
+        every=300, optimizer=adam,
+    ).sampler  # fmt: skip
+    rows, labels = data.logits[:, 0], data.tokens[:, 0]
+    q = jax.nn.softmax(rows / found.value)
+    gap = jnp.mean(jnp.sum(q * rows, -1) - jnp.take_along_axis(rows, labels[:, None], 1)[:, 0])
+    assert abs(float(gap)) < 1e-3
+
+
+def test_rungs_of_the_ladder_and_any_chain_train():
+    rungs = [
+        chain(EntropyTemperature(1.0, 0.5), TopP(0.95)),
+        Learned(Policy("edt", per="corpus", rngs=nnx.Rngs(0))),
+        Learned(Policy("nucleus", per="instance", width=8, rngs=nnx.Rngs(0))),
+    ]
+    data = crossed.draw(jax.random.key(3), 64)._replace(prompts=None)
+    for sampler in rungs:
+        got = fit(sampler, None, None, data, key=jax.random.key(0), steps=4, batch_size=32, every=2)
+        assert jax.tree.structure(got.sampler) == jax.tree.structure(sampler)
+        assert np.isfinite([entry["loss"] for entry in got.history]).all()
+        assert any(
+            np.any(np.asarray(a) != np.asarray(b))
+            for a, b in zip(jax.tree.leaves(got.sampler), jax.tree.leaves(sampler), strict=True)
+        )
+
+
+def test_microbatches_change_memory_and_not_the_gradient():
+    data = crossed.draw(jax.random.key(3), 64)._replace(prompts=None)
+    sampler = Learned(Policy(hidden_size=crossed.D, width=8, rngs=nnx.Rngs(0)))
+    whole, parts = (
+        fit(sampler, None, None, data, key=jax.random.key(0), steps=3, batch_size=32, every=3,
+            microbatches=n).sampler
+        for n in (1, 4)
+    )  # fmt: skip
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)  # Adam divides sums of another order
+
+
+def test_the_model_is_asked_once_or_every_time_with_one_result(tmp_path):
+    params = recurrent_params()
+    prompts = jax.random.randint(jax.random.key(0), (5, 3), 0, V)
+    tokens = jax.random.randint(jax.random.key(1), (5, 4), 0, V)
+    asked = Examples(tokens, jnp.array([4, 1, 3, 4, 2]), prompts, jnp.array([3, 1, 2, 3, 3]))
+    asked = asked.checked()
+    kept = remember(RECURRENT, params, asked, tmp_path, batch_size=2)
+    assert kept.logits is None and kept.hidden.shape == (5, 4, D)
+    assert (tmp_path / "hidden.npy").exists()
+    sampler = chain(EntropyTemperature(1.0, 0.3))
+    for batch in (asked, kept):
+        got = logprobs(sampler, batch, RECURRENT, params)
+        if batch is asked:
+            expected = got
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_nothing_is_traced_twice_over_epochs():
+    traces = []
+
+    def counted(*args):
+        traces.append(1)
+        return cross_entropy(*args)
+
+    data = crossed.draw(jax.random.key(3), 64)._replace(prompts=None)
+    fit(Temperature(1.0), None, None, data, key=jax.random.key(0), steps=12, batch_size=16,
+        every=4, objective=counted)  # fmt: skip
+    assert len(traces) == 1
+
+
+def test_training_stops_early_and_keeps_the_best():
+    data = crossed.draw(jax.random.key(3), 32)._replace(prompts=None)
+    held_out = crossed.draw(jax.random.key(4), 64)._replace(prompts=None)
+    sampler = Learned(Policy(hidden_size=crossed.D, width=32, rngs=nnx.Rngs(0)))
+    got = fit(sampler, None, None, data, key=jax.random.key(0), steps=400, batch_size=32, every=10,
+              optimizer=optax.adam(3e-2), held_out=held_out, patience=3)  # fmt: skip
+    losses = [entry["held_out"] for entry in got.history]
+    assert got.steps < 400
+    assert got.loss == pytest.approx(min(losses))
+    assert min(losses) < losses[-1]
+
+
+def test_killed_and_run_again_it_ends_with_the_same_bits(tmp_path):
+    whole = fit_program.run(tmp_path / "whole")
+    folder = tmp_path / "killed"
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "tests.learn.fit_program", str(folder)]
+    paths = os.pathsep.join(map(str, (root, root / "models")))
+    environment = os.environ | {"PYTHONPATH": paths}
+    process = subprocess.Popen(command, cwd=root, env=environment)
+    metrics = folder / "metrics.jsonl"
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) >= 3):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    subprocess.run(command, cwd=root, env=environment, check=True)
+    kept = np.load(folder / "leaves.npz")
+    for mine, other in zip(jax.tree.leaves(whole.sampler), kept.values(), strict=True):
+        np.testing.assert_array_equal(np.asarray(mine), other)
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    assert lines == whole.history
+
+
+def test_a_checkpoint_of_another_sampler_is_refused(tmp_path):
+    data = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
+
+    def run(sampler):
+        fit(sampler, None, None, data, key=jax.random.key(0), steps=2, batch_size=16, every=1,
+            folder=tmp_path)  # fmt: skip
+
+    run(Temperature(1.0))
+    with pytest.raises(ValueError, match="checkpoint of step 2 .* another sampler"):
+        run(Learned(Policy(width=4, rngs=nnx.Rngs(0))))
+
+
+def test_what_cannot_be_learned_from_is_named():
+    data = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
+
+    def run(sampler=None, data=data, **arguments):
+        sampler = sampler or Temperature(1.0)
+        return fit(sampler, None, None, data, key=jax.random.key(0), steps=2, **arguments)
+
+    with pytest.raises(ValueError, match="nothing to learn from"):
+        run(data=Examples(jnp.zeros((0, 4), jnp.int32), logits=jnp.zeros((0, 4, 8))))
+    with pytest.raises(ValueError, match="nothing in .*TopK.* can be trained"):
+        run(TopK(5))
+    with pytest.raises(FloatingPointError, match="loss at step 1 is nan"):
+        run(data=data._replace(logits=data.logits.at[0].set(jnp.nan)))
+    with pytest.raises(ValueError, match="multiple of microbatches"):
+        run(microbatches=3)
+    with pytest.raises(ValueError, match="patience needs held_out"):
+        run(patience=2)
+    with pytest.raises(ValueError, match="need prompts, or logits"):
+        run(data=Examples(jnp.zeros((2, 4), jnp.int32)))
+    with pytest.raises(ValueError, match=r"hidden state \[9\], got \[4\]"):
+        run(Learned(Policy(hidden_size=9, rngs=nnx.Rngs(0))))

@@ -1,0 +1,173 @@
+"""Objectives on whole texts and on pairs."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxsample import Temperature, chain
+from jaxsample.learn import (
+    Examples,
+    Group,
+    KernelScore,
+    Pairs,
+    PolicyGradient,
+    Preferences,
+    Rewards,
+    exact_match,
+    fit,
+    hamming,
+    ngrams,
+)
+from tests.learn import crossed
+
+K = 3
+ROW = jnp.log(jnp.array([0.6, 0.3, 0.1]))
+
+
+def every_group(reference=1):
+    """All K-tuples of one-token texts over three tokens."""
+    for tokens in itertools.product(range(3), repeat=K):
+        yield tokens, Group(
+            jnp.array(tokens)[:, None], jnp.ones(K, jnp.int32),
+            jnp.array([reference]), jnp.int32(1), jnp.zeros(1, jnp.int32), jnp.int32(1),
+        )  # fmt: skip
+
+
+def expected_gradient(credit, t):
+    """The exact mean of sum advantage * grad log q / K over all groups."""
+    total = 0.0
+    for tokens, group in every_group():
+        advantages = jnp.asarray(credit(group))
+
+        def surrogate(t, tokens=tokens, advantages=advantages):
+            logq = jax.nn.log_softmax(ROW / t)[jnp.array(tokens)]
+            return jnp.mean(advantages * logq)
+
+        q = jax.nn.softmax(ROW / t)[jnp.array(tokens)]
+        total += float(jnp.prod(q)) * float(jax.grad(surrogate)(t))
+    return total
+
+
+def kernel_score(t):
+    """2 q(x) - sum q^2, exactly, for the exact-match kernel and the text [1]."""
+    q = jax.nn.softmax(ROW / t)
+    return 2 * q[1] - jnp.sum(q * q)
+
+
+def test_the_kernel_score_has_the_exact_gradient():
+    right = KernelScore(exact_match)
+    for t in (0.7, 1.5):
+        exact = float(jax.grad(kernel_score)(t))
+        assert expected_gradient(lambda g: right(g).advantages, t) == pytest.approx(exact, abs=1e-5)
+
+
+def test_the_mean_of_the_other_rewards_is_a_biased_baseline():
+    """It holds k(y_i, y_j): part of the diversity term cancels, so ours leaves those pairs out."""
+
+    def naive(group):
+        tokens = group.tokens[:, 0]
+        same = (tokens[:, None] == tokens[None, :]) * (1.0 - jnp.eye(K))
+        credit = 2.0 * (tokens == group.reference[0]) - 2.0 * same.sum(1) / (K - 1)
+        return credit - (credit.sum() - credit) / (K - 1)
+
+    exact = float(jax.grad(kernel_score)(1.5))
+    assert abs(expected_gradient(naive, 1.5) - exact) > 0.1 * abs(exact)
+
+
+def test_rewards_of_their_own_have_the_exact_gradient():
+    worth = jnp.array([0.0, 1.0, 5.0])
+    credit = Rewards(lambda group: worth[group.tokens[:, 0]])
+    exact = float(jax.grad(lambda t: jax.nn.softmax(ROW / t) @ worth)(1.3))
+    assert expected_gradient(lambda g: credit(g).advantages, 1.3) == pytest.approx(exact, abs=1e-5)
+
+
+def test_the_worth_of_a_group_is_unbiased():
+    q = jax.nn.softmax(ROW)
+    mean = sum(
+        float(jnp.prod(q[jnp.array(tokens)])) * float(KernelScore(exact_match)(group).value)
+        for tokens, group in every_group()
+    )
+    assert mean == pytest.approx(float(kernel_score(1.0)), abs=1e-5)
+
+
+def test_the_gradient_of_the_objective_is_that_of_many_draws():
+    batch = Examples(jnp.full((4096, 1), 1), prompts=jnp.zeros((4096, 1), jnp.int32)).checked()
+    model, params = crossed.MODEL, (ROW[None], jnp.zeros((1, 2)))
+    objective = PolicyGradient(KernelScore(exact_match), K, 1)
+
+    def loss(t):
+        total, count = objective(chain(Temperature(t)), batch, jax.random.key(0), model, params)
+        return total / count
+
+    exact = -float(jax.grad(kernel_score)(1.5))
+    # 4,096 groups; the spread of one is about .3, so four standard errors are .02.
+    assert float(jax.jit(jax.grad(loss))(1.5)) == pytest.approx(exact, abs=0.02)
+    value, count = objective.value(chain(Temperature(1.5)), batch, jax.random.key(1), model, params)
+    assert float(value / count) == pytest.approx(-float(kernel_score(1.5)), abs=0.05)
+
+
+def test_a_user_reward_moves_a_temperature():
+    batch = crossed.draw(jax.random.key(0), 32)._replace(logits=None, hidden=None)
+    likeliest = jnp.argmax(crossed.LOGITS, axis=-1)
+
+    def reward(group):
+        return (group.tokens[:, 0] == likeliest[group.prompt[0]]).astype(jnp.float32)
+
+    got = fit(
+        chain(Temperature(1.0)), crossed.MODEL, crossed.PARAMS, batch, key=jax.random.key(0),
+        steps=20, every=20, objective=PolicyGradient(Rewards(reward), 4, 1),
+        optimizer=optax.adam(5e-2),
+    ).sampler  # fmt: skip
+    assert got[0].value < 0.8  # the likeliest token pays: colder
+
+
+def test_preferences_move_towards_the_preferred_texts():
+    data = crossed.draw(jax.random.key(0), 64)._replace(prompts=None)
+    best = jnp.argmax(data.logits, axis=-1).astype(jnp.int32)
+    worst = jnp.argmin(data.logits, axis=-1).astype(jnp.int32)
+    heats = []
+    for chosen, rejected in ((best, worst), (worst, best)):
+        pairs = Pairs(data._replace(tokens=chosen), data._replace(tokens=rejected))
+        got = fit(chain(Temperature(1.0)), None, None, pairs, key=jax.random.key(0), steps=10,
+                  every=10, objective=OBJECTIVE, optimizer=optax.adam(3e-2))  # fmt: skip
+        heats.append(float(got.sampler[0].value))
+    assert heats[0] < 1 < heats[1]
+
+
+OBJECTIVE = Preferences(0.5)
+
+
+@pytest.mark.parametrize("kernel", [exact_match, hamming, ngrams(1), ngrams(2)])
+def test_kernels_are_positive_definite_and_one_on_themselves(kernel):
+    rng = np.random.default_rng(0)
+    texts, lengths = rng.integers(0, 3, (24, 6)), rng.integers(2, 7, 24)
+    pairs = jax.vmap(jax.vmap(kernel, (None, None, 0, 0)), (0, 0, None, None))
+    gram = np.asarray(pairs(texts, lengths, texts, lengths))
+    np.testing.assert_allclose(np.diag(gram), 1, atol=1e-6)
+    np.testing.assert_allclose(gram, gram.T, atol=1e-6)
+    assert np.linalg.eigvalsh(gram).min() > -1e-5
+
+
+def test_padding_is_not_part_of_a_text():
+    a, b = jnp.array([1, 2, 9, 9]), jnp.array([1, 2, 3])
+    assert exact_match(a, 2, b, 2) == 1
+    assert exact_match(a, 2, b, 3) == 0
+    assert ngrams(2)(a, 2, b, 3) == pytest.approx(1 / np.sqrt(2))
+    assert ngrams(3)(a, 2, b, 3) == 0
+
+
+def test_what_makes_no_sense_is_refused():
+    with pytest.raises(ValueError, match="samples must be >= 3"):
+        PolicyGradient(KernelScore(hamming), 2, 4)
+    with pytest.raises(ValueError, match="strength must be > 0"):
+        Preferences(0.0)
+    with pytest.raises(ValueError, match="n must be an int >= 1"):
+        ngrams(0)
+    batch = Examples(jnp.zeros((2, 1), jnp.int32), logits=jnp.zeros((2, 1, 3))).checked()
+    objective = PolicyGradient(KernelScore(hamming), 3, 1)
+    with pytest.raises(ValueError, match="with a model and prompts"):
+        objective(chain(), batch, jax.random.key(0), None, None)

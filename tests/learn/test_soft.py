@@ -1,0 +1,73 @@
+"""Soft filters become the hard ones, in value and in gradient."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample import MinP, TopK, TopP, chain
+from jaxsample.learn import SoftMinP, SoftTopK, SoftTopP, harden, soften
+
+# Masses .5 .2 .15 and then noise below: no token sits on an edge.
+ROW = jnp.log(jnp.array([0.02, 0.5, 0.01, 0.2, 0.15, 0.06, 0.03, 0.03]))
+PAIRS = [
+    (lambda s: SoftTopP(0.78, s), TopP(0.78)),
+    (lambda s: SoftMinP(0.2, s), MinP(0.2)),
+    (lambda s: SoftTopK(3.0, s), TopK(3)),
+]
+
+
+def logprob(sampler, row, token):
+    return jax.nn.log_softmax(sampler(row))[token]
+
+
+@pytest.mark.parametrize(("soft", "hard"), PAIRS, ids="p min-p k".split())
+def test_value_and_gradient_converge_to_the_hard_filter(soft, hard):
+    kept = np.flatnonzero(np.asarray(hard(ROW)) > -np.inf)
+    for token in kept:
+        value, slope = jax.value_and_grad(logprob, 1)(hard, ROW, token)
+        gaps = []
+        for sharpness in (30.0, 100.0, 300.0, 1000.0):
+            near, near_slope = jax.value_and_grad(logprob, 1)(soft(sharpness), ROW, token)
+            gaps.append(max(abs(near - value), jnp.max(jnp.abs(near_slope - slope))))
+        assert gaps[-1] < 1e-5
+        assert gaps[0] > gaps[2] or gaps[0] < 1e-5
+
+
+@pytest.mark.parametrize(("soft", "hard"), PAIRS, ids="p min-p k".split())
+def test_their_edge_has_a_slope_and_the_hard_one_has_none(soft, hard):
+    field = "k" if isinstance(hard, TopK) else "p"
+
+    def at(value):
+        return logprob(soft(30.0).replace(**{field: value}), ROW, 4)
+
+    if field == "p":
+        slope = jax.grad(lambda p: logprob(hard.replace(p=p), ROW, 4))(0.5)
+        assert slope == 0
+    here = float(getattr(soft(1.0), field))
+    assert jnp.isfinite(jax.grad(at)(here)) and jax.grad(at)(here) != 0
+
+
+def test_a_filter_that_is_off_can_learn_to_bite():
+    assert jax.grad(lambda p: logprob(SoftTopP(p, 30.0), ROW, 1))(1.0) < 0
+    assert jax.grad(lambda p: logprob(SoftMinP(p, 30.0), ROW, 1))(0.0) > 0
+
+
+def test_the_token_that_crosses_p_stays():
+    """An inclusive sum would damp it; the nucleus keeps it."""
+    probs = jax.nn.softmax(SoftTopP(0.6, 300.0)(ROW))
+    np.testing.assert_allclose(probs[jnp.array([1, 3])], [0.5 / 0.7, 0.2 / 0.7], atol=1e-6)
+
+
+def test_ties_share_their_fate():
+    row = jnp.zeros(6)
+    assert len(set(SoftTopP(0.4, 30.0)(row).tolist())) == 1
+    assert len(set(SoftTopK(2.0, 30.0)(row).tolist())) == 1
+
+
+def test_soften_and_harden_undo_each_other():
+    sampler = chain(TopK(50), TopP(0.9), MinP(0.05))
+    soft = soften(sampler, 30.0)
+    assert [type(t) for t in soft] == [TopK, SoftTopP, SoftMinP]
+    assert soften(soft, 300.0)[1].sharpness == 300.0
+    assert repr(harden(soft)) == repr(sampler)
