@@ -34,6 +34,7 @@ def block_sums(x: jax.Array) -> jax.Array:
     return _halved(x, jnp.add)
 
 
+@jax.custom_jvp
 def tree_sum(x: jax.Array) -> jax.Array:
     """Sum a row `[V]`: halves inside blocks, then adjacent pairs over blocks.
 
@@ -41,6 +42,12 @@ def tree_sum(x: jax.Array) -> jax.Array:
     a threshold on such sums is well defined.
     """
     return pair_sums(block_sums(blocks(x, 0.0)))
+
+
+@tree_sum.defjvp
+def _(primals, tangents):
+    # A derivative needs no fixed order; back through the tree it would be written out per level.
+    return tree_sum(*primals), jnp.sum(*tangents)
 
 
 def tree_sums(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:

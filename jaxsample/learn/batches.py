@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,8 @@ def stream(draw: Callable[[jax.Array], Examples], key: jax.Array) -> Examples:
     return draw(key).checked()
 
 
-def to_device(examples: Examples) -> Examples:
-    """Read a batch that may lie on disk."""
-    return jax.tree.map(jnp.asarray, examples)
+def parts(batch: Any, count: int) -> Iterator[Any]:
+    """Yield a batch, which may lie on disk, in equal parts, each read when its turn comes."""
+    size = len(batch.tokens) // count
+    for start in range(0, size * count, size):
+        yield jax.tree.map(jnp.asarray, batch[start : start + size])

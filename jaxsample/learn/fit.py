@@ -15,7 +15,7 @@ import optax
 
 from jaxsample.decode.model import Model
 from jaxsample.kernels.noise import as_key, fold_in
-from jaxsample.learn.batches import order, stream, to_device
+from jaxsample.learn.batches import order, parts, stream
 from jaxsample.learn.bounds import constrain, unconstrain
 from jaxsample.learn.cross_entropy import cross_entropy
 from jaxsample.learn.examples import Examples
@@ -111,7 +111,7 @@ def fit(
         raise ValueError(f"nothing in {sampler!r} can be trained")
     raw = unconstrain(trainable, sampler)
     run = Run(raw, optimizer.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
-    forms = Forms(model, objective, optimizer, microbatches)
+    forms = Forms(model, objective, optimizer)
 
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(Journal(folder))
@@ -125,8 +125,9 @@ def fit(
             if streamed:
                 batch = stream(data, seed)  # type: ignore[arg-type]
             else:
-                batch = to_device(data[order(key, done, batch_size, len(data.tokens))])  # type: ignore[union-attr]
-            run, loss = train_step(forms, sampler, rest, run, batch, params, seed, heat)
+                batch = data[order(key, done, batch_size, len(data.tokens))]  # type: ignore[union-attr]
+            some = parts(batch, microbatches)
+            run, loss = train_step(forms, sampler, rest, run, some, params, seed, heat)
             losses.append(loss)
             done += 1
             if done % every == 0 or done == steps:

@@ -12,7 +12,7 @@ from jaxsample.decode.model import Model
 from jaxsample.learn.examples import Examples
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.prompt import Prompt
-from jaxsample.transforms.row import Row, log_mass_and_entropy
+from jaxsample.transforms.row import Row
 
 
 class Seen(NamedTuple):
@@ -63,8 +63,7 @@ def look(
         token = jnp.clip(token, 0, raw.size - 1)
         moved = sampler.settle(received, state, token, hidden)
         state = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, state)
-        logprob = final.value(token) - final.max - log_mass_and_entropy(final)[0]
-        logprob = jnp.where(final.valid, logprob, jnp.nan)
+        logprob = jnp.where(final.valid, _logprob(final.values, token), jnp.nan)
         seen = Seen(logprob, _spread(raw, final) if temperature else None)
         return state, jax.tree.map(lambda x: jnp.where(live, x, 0.0), seen)
 
@@ -93,3 +92,24 @@ def _spread(raw, final):
     changed = final.max - jnp.max(jnp.where(below, final.values, -jnp.inf))
     told = jnp.isfinite(second) & jnp.isfinite(changed) & (changed > 0)
     return jnp.where(told, (raw.max - second) / jnp.where(told, changed, 1.0), jnp.nan)
+
+
+@jax.custom_jvp
+def _logprob(values, token):
+    """Return the log-probability of a token of a row `[V]`, with a derivative made for training.
+
+    The tangent is one sum over the row of what is computed on the way, so that nothing of its size
+    is kept for the way back, nor scattered into.
+    """
+    return values[token] - jax.nn.logsumexp(values)
+
+
+@_logprob.defjvp
+def _(primals, tangents):
+    values, token = primals
+    total = jax.nn.logsumexp(values)
+    logprob = values[token] - total
+    here = jnp.arange(values.shape[0]) == token
+    slope = jnp.where(here, 1.0, 0.0) - jnp.exp(values - total)
+    slope = jnp.where(logprob > -jnp.inf, slope, 0.0)
+    return logprob, jnp.sum(slope * tangents[0])

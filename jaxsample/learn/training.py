@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,6 @@ import optax
 
 from jaxsample.decode.model import Model
 from jaxsample.kernels.noise import fold_in
-from jaxsample.learn.batches import to_device
 from jaxsample.learn.bounds import constrain
 from jaxsample.learn.likelihood import look
 from jaxsample.learn.soften import harden, soften
@@ -26,7 +25,6 @@ class Forms(NamedTuple):
     model: Model | None
     objective: Callable
     optimizer: optax.GradientTransformation
-    microbatches: int
 
 
 class Run(NamedTuple):
@@ -49,13 +47,12 @@ def _rebuilt(raw, sampler, rest, heat):
     return soften(combine(constrain(raw, sampler), rest), heat)
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def train_step(
     forms: Forms,
     sampler: Any,
     rest: Any,
     run: Run,
-    batch: Any,
+    parts: Iterable[Any],
     params: Any,
     key: jax.Array,
     sharpness: Any,
@@ -67,35 +64,41 @@ def train_step(
         sampler: whose fields declare the bounds.
         rest: its leaves that do not train.
         run: what training has moved so far.
-        batch: checked examples; split into microbatches, of which one at a time is in memory.
+        parts: the microbatches, checked examples; one at a time is in memory.
         params: of the model.
         key: of this step, for objectives that draw.
         sharpness: of soft filters.
     """
-    model, objective, optimizer, parts = forms
+    sums: Any = jnp.float32(0.0), jnp.float32(0.0), jax.tree.map(jnp.zeros_like, run.raw)
+    # Calls, not a scan: XLA on the CPU runs a loop's body on one thread.
+    for i, part in enumerate(parts):
+        seed = fold_in(key, i)
+        sums = _add(forms, sampler, rest, run.raw, sums, part, params, seed, sharpness)
+    return _move(forms, run, sums)
 
-    def loss(raw, part, key):
-        total, count = objective(_rebuilt(raw, sampler, rest, sharpness), part, key, model, params)
-        return total, count
 
-    def add(carry, x):
-        (total, count), grads = jax.value_and_grad(loss, has_aux=True)(run.raw, *x)
-        return jax.tree.map(jnp.add, carry, (total, jnp.float32(count), grads)), None
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=4)
+def _add(forms, sampler, rest, raw, sums, part, params, key, sharpness):
+    def loss(raw):
+        now = _rebuilt(raw, sampler, rest, sharpness)
+        return forms.objective(now, part, key, forms.model, params)
 
-    split = jax.tree.map(lambda x: x.reshape(parts, x.shape[0] // parts, *x.shape[1:]), batch)
-    keys = fold_in(jnp.broadcast_to(key, (parts,)), jnp.arange(parts))
-    zero = jnp.float32(0.0), jnp.float32(0.0), jax.tree.map(jnp.zeros_like, run.raw)
-    (total, count, grads), _ = jax.lax.scan(add, zero, (split, keys))
+    (total, count), grads = jax.value_and_grad(loss, has_aux=True)(raw)
+    return jax.tree.map(jnp.add, sums, (total, jnp.float32(count), grads))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _move(forms, run, sums):
+    total, count, grads = sums
     count = jnp.maximum(count, 1.0)
     grads = jax.tree.map(lambda g: g / count, grads)
-    updates, state = optimizer.update(grads, run.optimizer, run.raw)
-    raw = optax.apply_updates(run.raw, updates)
-    return run._replace(raw=raw, optimizer=state), total / count
+    updates, state = forms.optimizer.update(grads, run.optimizer, run.raw)
+    return run._replace(raw=optax.apply_updates(run.raw, updates), optimizer=state), total / count
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _measure(forms, sampler, rest, raw, batch, params, key, heat):
-    model, objective = forms[:2]
+    model, objective = forms.model, forms.objective
     now = _rebuilt(raw, sampler, rest, heat)
     # What an objective is worth is not always what its gradient is taken of.
     total, count = getattr(objective, "value", objective)(now, batch, key, model, params)
@@ -125,7 +128,7 @@ def evaluate(
     sums = np.zeros(4)
     count = len(held_out.tokens)
     for start in range(0, count, batch_size):
-        part = to_device(held_out[start : start + batch_size])
+        part = jax.tree.map(jnp.asarray, held_out[start : start + batch_size])
         # The same noise every time, so that an objective that draws compares like with like.
         seed = fold_in(fold_in(key, 2**31 - 1), start)
         seen = _measure(forms, sampler, rest, run.raw, part, params, seed, np.float32(sharpness))

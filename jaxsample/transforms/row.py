@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.threshold import kth_value, value_at_mass
-from jaxsample.kernels.tree import block_maxima, largest, tree_sum, tree_sums
+from jaxsample.kernels.tree import block_maxima, blocks, largest, tree_sum, tree_sums
 from jaxsample.kernels.validity import clamp_below, clean
 
 Number = jax.Array | float
@@ -104,7 +104,11 @@ class Row:
 
     def largest(self, n: int) -> jax.Array:
         """The n largest values in descending order, -inf where fewer are kept."""
-        return self.ranked(n)[0]
+        if n >= self.tops.shape[0]:
+            return self.ranked(n)[0]
+        # They lie in the n blocks of the largest maxima.
+        within = lax.top_k(self.tops, n)[1]
+        return lax.top_k(blocks(self.values, -jnp.inf)[within].reshape(-1), n)[0]
 
     def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
         """The n largest values in descending order and their tokens, equal ones by token.
