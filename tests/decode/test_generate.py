@@ -21,11 +21,26 @@ SAMPLERS = {
     "stateful": STATEFUL,
 }
 RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", 5), ("top", 3))
+NEVER = 99  # no token
+
+
+def ends(*eos, stop=()):
+    """What ends a row, always of one shape: calls that differ in numbers alone share a program."""
+    stop = [*stop, *[[NEVER, NEVER]] * (2 - len(stop))]
+    return dict(eos=[*eos, *[NEVER] * (4 - len(eos))], stop=stop)
+
+
+OPTIONS = dict(lengths=LENGTHS, max_length=40, record=RECORD, **ends())
 
 
 def run(sampler, **changes):
-    options = dict(max_new_tokens=N, lengths=LENGTHS, max_length=40) | changes
+    options = dict(max_new_tokens=N) | OPTIONS | changes
     return generate(KEY, TABLE, TABLE_PARAMS, PROMPTS, sampler, **options)
+
+
+def go_on(decoding, sampler, count, **changes):
+    options = dict(record=RECORD, **ends()) | changes
+    return resume(TABLE, TABLE_PARAMS, decoding, sampler, max_new_tokens=count, **options)
 
 
 def same(a, b, but=("decoding",)):
@@ -38,7 +53,7 @@ def same(a, b, but=("decoding",)):
 def test_a_slow_loop_draws_the_same_tokens(name):
     eos, stop = (7, 30), [[11, 12], [40]]
     sampler, budget = SAMPLERS[name], np.array([16, 16, 5, 16])
-    got = run(sampler, eos=eos, stop=stop, budget=budget, pad=59, record=("logprobs", "kept"))
+    got = run(sampler, budget=budget, pad=59, **ends(*eos, stop=stop))
     for b in range(B):
         tokens, logprobs, kept = slow(
             jax.random.fold_in(KEY, b),
@@ -61,7 +76,7 @@ def test_a_slow_loop_draws_the_same_tokens(name):
 
 
 def test_records_mean_what_they_say():
-    got = run(SAMPLERS["chain"], record=RECORD)
+    got = run(SAMPLERS["chain"])
     logits = np.asarray(TABLE_PARAMS, np.float64)
     for b in range(B):
         last, position = PROMPTS[b, LENGTHS[b] - 1], LENGTHS[b] - 1
@@ -83,26 +98,17 @@ def test_records_mean_what_they_say():
 
 
 def test_records_that_were_not_asked_for_are_none():
-    got = run(chain(), record=())
+    got = run(chain(), record=(), eos=(), stop=())
     assert all(
         getattr(got, name) is None
         for name in ("logprobs", "model_logprobs", "entropy", "kept", "support", "top")
     )
 
 
-@pytest.mark.parametrize("name", ["chain", "stateful"])
-def test_generate_equals_generate_then_resume(name):
-    whole = run(SAMPLERS[name], record=RECORD, eos=7)
-    first = run(SAMPLERS[name], max_new_tokens=9, record=RECORD, eos=7)
-    rest = resume(
-        TABLE,
-        TABLE_PARAMS,
-        first.decoding,
-        SAMPLERS[name],
-        max_new_tokens=N - 9,
-        record=RECORD,
-        eos=7,
-    )
+def test_generate_equals_generate_then_resume():
+    whole = run(STATEFUL, **ends(7))
+    first = run(STATEFUL, max_new_tokens=8, **ends(7))
+    rest = go_on(first.decoding, STATEFUL, N - 8, **ends(7))
     for field in ("tokens", "logprobs", "entropy", "kept"):
         both = np.concatenate([getattr(first, field), getattr(rest, field)], axis=1)
         np.testing.assert_array_equal(both, getattr(whole, field))
@@ -116,26 +122,14 @@ def test_generate_equals_generate_then_resume(name):
     )
 
 
-@pytest.mark.parametrize("samples", [None, 3])
-def test_chunks_of_a_stream_concatenate_to_generate(samples):
+def test_chunks_of_a_stream_concatenate_to_generate():
     per_row = stack(
         [chain(toys.Counts(s), TopK(k)) for s, k in [(0, 3), (1, 9), (0.5, 61), (2, 1)]]
     )
-    options = dict(sampler_axes=0, samples=samples, eos=7, stop=[[1, 2]], pad=60)
+    options = OPTIONS | dict(sampler_axes=0, samples=3, eos=7, stop=[[1, 2]], pad=60)
     whole = run(per_row, **options)
     chunks = list(
-        stream(
-            KEY,
-            TABLE,
-            TABLE_PARAMS,
-            PROMPTS,
-            per_row,
-            max_new_tokens=N,
-            lengths=LENGTHS,
-            max_length=40,
-            chunk=7,
-            **options,
-        )
+        stream(KEY, TABLE, TABLE_PARAMS, PROMPTS, per_row, max_new_tokens=N, chunk=7, **options)
     )
     assert [c.tokens.shape[-1] for c in chunks] == [7, 7, 2]
     np.testing.assert_array_equal(np.concatenate([c.tokens for c in chunks], -1), whole.tokens)
@@ -143,7 +137,7 @@ def test_chunks_of_a_stream_concatenate_to_generate(samples):
 
 
 def test_stopping_early_changes_nothing_but_time():
-    options = dict(eos=(7, 30, 2, 9), record=RECORD)
+    options = ends(7, 30, 2, 9)
     same(run(STATEFUL, **options), run(STATEFUL, early_stop=False, **options))
 
 
@@ -153,7 +147,7 @@ def test_steps_by_hand_equal_generate():
     for _ in range(5):
         d, seen = step(TABLE, TABLE_PARAMS, d, STATEFUL, eos=7)
         tokens.append(seen.tokens)
-    np.testing.assert_array_equal(np.stack(tokens, 1), run(STATEFUL, eos=7).tokens[:, :5])
+    np.testing.assert_array_equal(np.stack(tokens, 1), run(STATEFUL, **ends(7)).tokens[:, :5])
 
 
 def test_samples_equal_calls_with_folded_row_keys():
@@ -169,8 +163,7 @@ def test_samples_equal_calls_with_folded_row_keys():
             PROMPTS,
             STATEFUL,
             max_new_tokens=N,
-            lengths=LENGTHS,
-            max_length=40,
+            **OPTIONS,
         )
         np.testing.assert_array_equal(many.tokens[:, g], one.tokens)
         np.testing.assert_array_equal(many.decoding.n[g::3], one.decoding.n)
@@ -178,7 +171,7 @@ def test_samples_equal_calls_with_folded_row_keys():
 
 def test_resume_with_samples_only_shapes_its_output():
     first = run(STATEFUL, samples=3, max_new_tokens=10)
-    rest = resume(TABLE, TABLE_PARAMS, first.decoding, STATEFUL, max_new_tokens=6, samples=3)
+    rest = go_on(first.decoding, STATEFUL, 6, samples=3)
     whole = run(STATEFUL, samples=3)
     np.testing.assert_array_equal(np.concatenate([first.tokens, rest.tokens], -1), whole.tokens)
 
@@ -195,8 +188,7 @@ def test_a_row_does_not_depend_on_neighbours_slot_or_padding():
         wide,
         STATEFUL,
         max_new_tokens=N,
-        lengths=LENGTHS[order],
-        max_length=40,
+        **OPTIONS | dict(lengths=LENGTHS[order]),
     )
     np.testing.assert_array_equal(moved.tokens, whole.tokens[order])
     for b in range(B):
@@ -207,15 +199,16 @@ def test_a_row_does_not_depend_on_neighbours_slot_or_padding():
             PROMPTS[b : b + 1, : LENGTHS[b]],
             STATEFUL,
             max_new_tokens=N,
+            **OPTIONS | dict(lengths=None, max_length=40 if b else None),
         )
         np.testing.assert_array_equal(alone.tokens[0], whole.tokens[b])
 
 
 def test_rows_can_be_gathered_and_replaced():
     first = run(STATEFUL, max_new_tokens=8)
-    rows = np.array([3, 1])
+    rows = np.array([3, 1, 1, 0])
     picked = jax.tree.map(lambda x: x[rows], first.decoding)
-    rest = resume(TABLE, TABLE_PARAMS, picked, STATEFUL, max_new_tokens=N - 8)
+    rest = go_on(picked, STATEFUL, N - 8)
     np.testing.assert_array_equal(rest.tokens, run(STATEFUL).tokens[rows, 8:])
 
 
@@ -234,7 +227,7 @@ def test_per_row_settings_equal_each_row_under_its_own():
 
 @pytest.mark.parametrize("broken", [jnp.nan, -jnp.inf])
 def test_an_invalid_row_ends_once_and_leaves_its_neighbours_alone(broken):
-    healthy = run(STATEFUL, record=RECORD)
+    healthy = run(STATEFUL)
     at = 6  # the row whose next logits are looked up under this token breaks
     victim = int(healthy.tokens[1, at])
     table = TABLE_PARAMS.at[victim].set(broken)
@@ -245,10 +238,8 @@ def test_an_invalid_row_ends_once_and_leaves_its_neighbours_alone(broken):
         PROMPTS,
         STATEFUL,
         max_new_tokens=N,
-        lengths=LENGTHS,
-        max_length=40,
         pad=60,
-        record=RECORD,
+        **OPTIONS,
     )
     for b in range(B):
         row, seen = np.asarray(healthy.tokens[b]), np.asarray(got.tokens[b])
@@ -282,12 +273,12 @@ def test_budget_and_room():
 def test_a_stop_sequence_matches_output_only():
     whole = run(chain())
     pair = [int(t) for t in whole.tokens[0, 3:5]]
-    got = run(chain(), stop=[pair], pad=60)
+    got = run(chain(), pad=60, **ends(stop=[pair]))
     end = next(i for i in range(1, N) if [*map(int, whole.tokens[0, i - 1 : i + 1])] == pair)
     assert got.lengths[0] == end + 1
     np.testing.assert_array_equal(got.tokens[0, : end + 1], whole.tokens[0, : end + 1])
     across = [int(PROMPTS[0, 3]), int(whole.tokens[0, 0])]
-    assert run(chain(), stop=[across]).lengths[0] > 1
+    assert run(chain(), **ends(stop=[across])).lengths[0] > 1
 
 
 def test_gradients_go_through_a_scan():
@@ -300,6 +291,6 @@ def test_gradients_go_through_a_scan():
 
 
 def test_vocabulary_reaches_the_sampler():
-    got = run(toys.Counts(0.1), max_new_tokens=6)
-    assert got.decoding.state.shape == (B, V)
-    np.testing.assert_array_equal(np.sum(got.decoding.state, axis=1), 6)
+    counts, *_ = run(STATEFUL).decoding.state
+    assert counts.shape == (B, V)
+    np.testing.assert_array_equal(np.sum(counts, axis=1), N)
