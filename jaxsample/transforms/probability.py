@@ -107,7 +107,7 @@ class PLess(Transform):
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        mass, collisions = row.sum(jnp.exp, lambda d: jnp.exp(d) * jnp.exp(d))
+        mass, collisions = row.sum(jnp.exp, _squared)
         return row.keep(row.max + (jnp.log(collisions) - jnp.log(mass)))
 
 
@@ -127,11 +127,16 @@ class PLessNorm(Transform):
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        mass, collisions = row.sum(jnp.exp, lambda d: jnp.exp(d) * jnp.exp(d))
+        mass, collisions = row.sum(jnp.exp, _squared)
         size = jnp.float32(row.size)
         excess = size * (collisions / mass) - mass  # rounding may leave it below 0
         share = jnp.maximum(excess, 0.0) / jnp.maximum(size - 1, 1.0)
         return row.keep(row.max + jnp.log(share))
+
+
+def _squared(d):
+    probability = jnp.exp(d)
+    return probability * probability
 
 
 def _log(x):

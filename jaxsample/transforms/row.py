@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.threshold import kth_value, value_at_mass
-from jaxsample.kernels.tree import block_maxima, blocks, largest, tree_sum, tree_sums
+from jaxsample.kernels.tree import block_maxima, blocks, largest, once, tree_sum, tree_sums
 from jaxsample.kernels.validity import clamp_below, clean
 
 Number = jax.Array | float
@@ -87,19 +87,20 @@ class Row:
         check_scalar(k)
         return kth_value(lax.stop_gradient(self.values), k, lax.stop_gradient(self.max))
 
-    def value_at(self, term: Term, share: Number) -> jax.Array:
+    def value_at(self, term: Term, share: Number, total: jax.Array | None = None) -> jax.Array:
         """The smallest value with the `term`s (>= 0) strictly above it < share of their total.
 
-        -inf where even all of them sum to less.
+        -inf where even all of them sum to less. A `total` that is known already, but for rounding,
+        saves a look at the whole row.
         """
         check_scalar(share)
-        values, top, share = lax.stop_gradient((self.values, self.max, share))
+        values, top, share, total = lax.stop_gradient((self.values, self.max, share, total))
 
         def weigh(values):
             return weighed(term, values, top)
 
         weights = lax.stop_gradient(weigh(values))
-        total = tree_sum(weights)
+        total = tree_sum(weights) if total is None else total
         return value_at_mass(values, weights, weigh, share * total, total, top)
 
     def largest(self, n: int) -> jax.Array:
@@ -136,11 +137,9 @@ class Row:
         check_scalar(value)
         if not self.filters:
             return self
-        value = lax.stop_gradient(jnp.minimum(value, self.max))
-        return self._changed(
-            lambda values: jnp.where(values >= value, values, -jnp.inf),
-            self.valid & ~jnp.isnan(value),
-        )
+        valid = self.valid & ~jnp.isnan(value)
+        value = once(lax.stop_gradient(jnp.minimum(value, self.max)))
+        return self._changed(lambda values: jnp.where(values >= value, values, -jnp.inf), valid)
 
     def only(self, members: jax.Array, valid: jax.Array) -> Row:
         """Drop every token outside of a mask `[V]`, which a window has no use for.
@@ -170,14 +169,19 @@ def entropy(row: Row) -> jax.Array:
 
 def log_mass_and_entropy(row: Row) -> tuple[jax.Array, jax.Array]:
     """Return the log of the summed exp(value - max), and the entropy, both in nats."""
+    mass, log_mass, s = masses(row)
+    return log_mass, log_mass - s / mass
+
+
+def masses(row: Row) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return the sum of exp(d), its logarithm and the sum of d exp(d), for d = value - max."""
     rest, s, tops = row.sum(
         lambda d: jnp.where(d < 0, jnp.exp(d), 0.0),
         lambda d: jnp.exp(d) * d,
         lambda d: jnp.where(d < 0, 0.0, jnp.ones_like(d)),
     )
     # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
-    log_mass = jnp.log1p(rest + (tops - 1.0))
-    return log_mass, log_mass - s / (tops + rest)
+    return tops + rest, jnp.log1p(rest + (tops - 1.0)), s
 
 
 def divided(below: jax.Array, t: Number) -> jax.Array:

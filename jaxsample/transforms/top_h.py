@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.fields import field
+from jaxsample.transforms.row import masses
 
 
 @transform(kind="order")
@@ -36,15 +37,11 @@ class TopH(Transform):
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        rest, tops = row.sum(
-            lambda d: jnp.where(d < 0, jnp.exp(d), 0.0),
-            lambda d: jnp.where(d < 0, 0.0, jnp.ones_like(d)),
-        )
-        # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
-        log_mass = jnp.log1p(rest + (tops - 1.0))
+        mass, log_mass, s = masses(row)
         off = self.alpha >= 1
         share = jnp.where(off, 0.0, jnp.maximum(self.alpha, 0.0))
-        reached = row.value_at(lambda d: jnp.exp(d) * (log_mass - d), share)
+        total = mass * log_mass - s  # of the terms, none of them negative
+        reached = row.value_at(lambda d: jnp.exp(d) * (log_mass - d), share, total)
         return row.keep(jnp.where(off, -jnp.inf, _next_above(reached)))
 
 

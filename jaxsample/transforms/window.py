@@ -120,18 +120,23 @@ class Window:
             few |= k > self.size
         return jnp.where(known, best, jnp.where(few, -jnp.inf, jnp.nan))
 
-    def value_at(self, term: Term, share: Number) -> jax.Array:
+    def value_at(self, term: Term, share: Number, total: jax.Array | None = None) -> jax.Array:
         """As `Row.value_at`."""
         check_scalar(share)
+        given = lax.stop_gradient(total)
         share, values, best, edge = lax.stop_gradient((share, self.values, self.best, self.edge))
         weights, best_weights = lax.stop_gradient(
             (self._weights(term, values), self._weights(term, best))
         )
-        total = lax.stop_gradient(
-            self._seen_or_whole(lambda: jnp.sum(weights), lambda row: row.sum(term))
-        )
+        total = given
+        if given is None:
+            total = lax.stop_gradient(
+                self._seen_or_whole(lambda: jnp.sum(weights), lambda row: row.sum(term))
+            )
 
         def exact_mass(weights):
+            if given is not None:
+                return share * given
             seen = window_sum(weights, self.ids, self._blocks)
             return share * jnp.where(self.inside, seen, total)
 
