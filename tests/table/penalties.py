@@ -11,17 +11,11 @@ from jaxsample import (
     PresencePenalty,
     Prompt,
     RepetitionPenalty,
-    Temperature,
-    TopP,
-    chain,
 )
 from jaxsample.transforms.history import History
 from tests.oracles import penalties as oracles
-from tests.oracles.common import compose
-from tests.oracles.temperature import temperature as t
-from tests.oracles.truncation import top_p as p
 from tests.rows import V
-from tests.table.case import ENTROPY, ULPS, WARM, Case
+from tests.table.case import ENTROPY, ULPS, Case
 
 # It ends by 3 5 9 77, which came twice before; behind the breaker 2 lie eight tokens.
 TOKENS = [3, 5, 9, 77, 100, 64, 4, 4, 3, 5, 9, 77, 2, 130, 5, 9, 0, 3, 5, 9, 77]
@@ -47,11 +41,6 @@ CASES = [
            neutral=FrequencyPenalty(0.0), state=COUNTS, **SAME) for s in (0.3, -1.5)),
     *(Case(f"presence-{s}", PresencePenalty(s, window=8), oracles.presence(s, LAST),
            neutral=PresencePenalty(0.0, window=8), state=LAST, **SAME) for s in (0.3, -1.5)),
-    Case("r-f-p-t", chain(RepetitionPenalty(1.1), FrequencyPenalty(0.2, "output"),
-                          PresencePenalty(0.1, "output"), Temperature(0.8), TopP(0.9)),
-         compose(oracles.repetition(1.1, TOKENS), oracles.frequency(0.2, LAST),
-                 oracles.presence(0.1, LAST), t(0.8), p(0.9)), kind="token",
-         state=(COUNTS, *[np.bincount(LAST, minlength=V).astype(np.int32)] * 2, (), ()), **WARM),
     Case("ngram", NoRepeatNgram(3), oracles.no_repeat_ngram(3, TOKENS), state=HISTORY,
          kind="token"),
     Case("dry", oracle=oracles.dry(0.8, 1.75, 2, TOKENS, BREAKERS),

@@ -36,8 +36,6 @@ LEARNED = toys.Learned.of(D)
 CASES = [
     Case("nucleus", toys.Nucleus(p=0.9, decay=0.5), p(0.9)),
     Case("nucleus-later", toys.Nucleus(p=0.9, decay=0.5), p(0.45), state=np.float32(0.45)),
-    Case("t-nucleus", chain(Temperature(0.7), toys.Nucleus(p=0.9, decay=0.5)),
-         compose(t(0.7), p(0.6)), state=((), np.float32(0.6)), **WARM),
     Case("learned", LEARNED, _learned(LEARNED), **EDT),
     Case("counts", toys.Counts(strength=0.3), _counted(0.3, COUNTS), kind="token", state=COUNTS,
          tolerance=ULPS, neutral=toys.Counts(strength=0.0)),
