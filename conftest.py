@@ -1,4 +1,4 @@
-"""Names every doctest may use."""
+"""Names every doctest may use, and which tests share a process."""
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +6,14 @@ import numpy as np
 import pytest
 
 import jaxsample
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep a file's tests in one process under `--dist loadgroup`: they share compilations."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
 
 
 @pytest.fixture(autouse=True)
