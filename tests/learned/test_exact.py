@@ -9,8 +9,8 @@ from jaxsample import Temperature, TopP, chain
 from jaxsample_models.stories import BOS, KINDS, Grammar, grammar
 from jaxsample_models.stories.compiler import compile_story
 
-FEW = """( 9: A <tone> story. | 1: Once ) there was a <child> named <name> and ( a <home>. $name
-    saw the $home. | the dog saw $her <adverb>. ) The end."""
+FEW = """( 9: A <tone> story. | 1: Once ) there was a <child> and ( a <home>. I saw $her in
+    the $home. | the dog saw $her <adverb>. ) The end."""
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_totals_equal_sums_over_all_stories(few, name):
     q_of = laws(few)[name]
     got, all_of = totals(few, q_of), listed(few, q_of)
     p, q = all_of["p"], all_of["q"]
-    assert len(p) > 1000 and p.sum() == pytest.approx(1.0)
+    assert len(p) == 4 * 2 * (12 + 32) and p.sum() == pytest.approx(1.0)
     assert q.sum() + all_of["left"].sum() == pytest.approx(1.0, abs=1e-5)
     with np.errstate(divide="ignore"):
         assert got.divergence == pytest.approx(np.sum(p * np.log(p / q)), abs=1e-9)
