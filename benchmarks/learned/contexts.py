@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxsample import Transform
+from jaxsample.learn import Examples
 
 ROWS = 2048
 """Rows of logits worked on at once, which bounds the memory beside the contexts themselves."""
@@ -73,18 +74,14 @@ def divided(contexts: Any) -> dict[str, Any]:
     return {part: take(contexts, units) for part, units in zip(SHARES, slices, strict=True)}
 
 
-def fields(contexts: Contexts) -> dict[str, jax.Array]:
-    """Return the arrays of `jaxsample.learn.Examples`, by the names it gives them."""
-    return {
-        "tokens": contexts.tokens,
-        "token_lengths": contexts.live.sum(axis=1, dtype=jnp.int32),
-        "logits": contexts.logits,
-        "hidden": contexts.hidden,
-    }
+def examples(contexts: Contexts) -> Examples:
+    """Return the units as texts to learn from, with what the model says before each token."""
+    lengths = contexts.live.sum(axis=1, dtype=jnp.int32)
+    return Examples(contexts.tokens, lengths, logits=contexts.logits, hidden=contexts.hidden)
 
 
-def streamed(contexts: Contexts, size: int) -> Callable[[jax.Array], dict[str, jax.Array]]:
-    """Return key -> `fields` of `size` units, chosen and labelled anew from the truth.
+def streamed(contexts: Contexts, size: int) -> Callable[[jax.Array], Examples]:
+    """Return key -> `examples` of `size` units, chosen and labelled anew from the truth.
 
     A network with few fixed labels learns them by heart; with these it sees none twice.
     """
@@ -93,7 +90,7 @@ def streamed(contexts: Contexts, size: int) -> Callable[[jax.Array], dict[str, j
         choice, label = jax.random.split(key)
         some = take(contexts, jax.random.randint(choice, (size,), 0, len(contexts.tokens)))
         tokens = jax.random.categorical(label, jnp.log(some.truth)).astype(jnp.int32)
-        return fields(some._replace(tokens=jnp.where(some.live, tokens, 0)))
+        return examples(some._replace(tokens=jnp.where(some.live, tokens, 0)))
 
     return draw
 

@@ -90,7 +90,9 @@ def _share(yes: list[bool]) -> Estimate:
 def _ratio(right: list[int], facts: list[int]) -> Estimate:
     share = sum(right) / sum(facts)
     guess = (sum(right) + 1) / (sum(facts) + 2)
-    spread = np.std(np.subtract(right, np.multiply(share, facts))) * np.sqrt(len(facts)) / sum(facts)
+    spread = (
+        np.std(np.subtract(right, np.multiply(share, facts))) * np.sqrt(len(facts)) / sum(facts)
+    )
     floor = np.sqrt(guess * (1 - guess) / sum(facts))
     return Estimate(share, float(max(spread, floor)))
 

@@ -83,10 +83,10 @@ def test_streamed_labels_follow_the_truth_and_are_new():
     contexts = WORLDS["null"].train
     draw = jax.jit(streamed(contexts, 20_000))
     first, second = (draw(jax.random.key(i)) for i in range(2))
-    assert first["logits"].shape == (20_000, 1, 64)
-    assert np.all(np.asarray(first["token_lengths"]) == 1)
-    tokens = np.asarray(first["tokens"])[:, 0]
-    assert np.any(np.asarray(second["tokens"])[:, 0] != tokens)
-    truth = special.softmax(np.asarray(first["logits"])[:, 0] / 0.8, axis=1)
+    assert first.logits.shape == (20_000, 1, 64)
+    assert np.all(np.asarray(first.token_lengths) == 1)
+    tokens = np.asarray(first.tokens)[:, 0]
+    assert np.any(np.asarray(second.tokens)[:, 0] != tokens)
+    truth = special.softmax(np.asarray(first.logits)[:, 0] / 0.8, axis=1)
     wanted = truth.sum(axis=0)
     assert stats.chisquare(np.bincount(tokens, minlength=64), wanted, sum_check=False).pvalue > 1e-3
