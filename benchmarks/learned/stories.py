@@ -2,7 +2,8 @@
 
 In style s the truth at open slots is the truth the model knows, tempered by 1 / s, and the same
 elsewhere; so the ideal temperature is 1 / s at open slots and 1 at the others, up to what the model
-itself gets wrong. Where the model is right a constant can not serve both.
+itself gets wrong. A constant comes close: at most other slots one token is sure or all are as
+likely, which no temperature changes. What it pays for is the mass it leaks or steals at the rest.
 """
 
 from __future__ import annotations
