@@ -91,7 +91,7 @@ def test_the_interval_of_the_leaky_world_is_exact():
         smoothed(leak=0.5)
 
 
-def random_contexts(units=5, length=7, vocab=12):
+def random_contexts(units=3, length=5, vocab=12):
     rng = np.random.default_rng(0)
     live = np.arange(length) < rng.integers(2, length + 1, size=units)[:, None]
     return Contexts(
