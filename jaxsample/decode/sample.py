@@ -61,10 +61,10 @@ def _sample(*args):
 
 @_sample.def_vmap
 def _(size, batched, *args):
-    def spread(x, has_rows):
-        return x if has_rows else jnp.broadcast_to(x, (size, *x.shape))
-
-    return by_tiers(_draw_row, 0, *jax.tree.map(spread, args, tuple(batched))), True
+    del size
+    # What all rows share stays one: an automaton's table for each of them would be copied out.
+    axes = jax.tree.map(lambda has_rows: 0 if has_rows else None, tuple(batched))
+    return by_tiers(_draw_row, axes, *args), True
 
 
 def _draw_row(tier, key, logits, sampler, state, hidden):
