@@ -9,6 +9,7 @@ from jaxsample.learn.credit import Rewards as Rewards
 from jaxsample.learn.cross_entropy import cross_entropy as cross_entropy
 from jaxsample.learn.examples import Examples as Examples
 from jaxsample.learn.examples import remember as remember
+from jaxsample.learn.features import DISTRIBUTION as DISTRIBUTION
 from jaxsample.learn.fit import Fit as Fit
 from jaxsample.learn.fit import fit as fit
 from jaxsample.learn.learned import Learned as Learned

@@ -128,11 +128,9 @@ class Window:
         weights, best_weights = lax.stop_gradient(
             (self._weights(term, values), self._weights(term, best))
         )
-        total = given
-        if given is None:
-            total = lax.stop_gradient(
-                self._seen_or_whole(lambda: jnp.sum(weights), lambda row: row.sum(term))
-            )
+        if total is None:
+            total = self._seen_or_whole(lambda: jnp.sum(weights), lambda row: row.sum(term))
+        total = lax.stop_gradient(jnp.asarray(total))
 
         def exact_mass(weights):
             if given is not None:
