@@ -4,8 +4,10 @@ import math
 import re
 
 import pytest
+from flax import nnx
 
 from jaxsample.cli import decoding
+from jaxsample.learn import Policy, save
 
 TINY = "the cat", "--seed", "7", "--max-new-tokens", "11", "--temperature", "0.9"
 
@@ -125,3 +127,17 @@ def test_the_embedded_model_tells_a_fresh_story(cli):
     assert run.status == 0
     assert "Once upon a time" in run.out and "<" not in run.out
     assert "the embedded story model" in run.err
+
+
+def test_a_learned_policy_runs_before_the_other_flags(cli, tiny, tmp_path):
+    policy = Policy(width=4, rngs=nnx.Rngs(0))
+    save(policy, tmp_path / "policy")
+    run = cli("generate", *TINY, "--model", tiny, "--policy", tmp_path / "policy")
+    assert run.status == 0
+    assert run.err.startswith("chain(Learned(Policy('temperature'")
+    assert run.out == cli("generate", *TINY, "--model", tiny).out  # a fresh policy is neutral
+    nothing = cli("generate", *TINY, "--model", tiny, "--policy", tmp_path)
+    assert nothing.status == 2 and "--policy: " in nothing.err and "no sampler.json" in nothing.err
+    save(Policy(hidden_size=3, rngs=nnx.Rngs(0)), tmp_path / "other")
+    other = cli("generate", *TINY, "--model", tiny, "--policy", tmp_path / "other")
+    assert other.status == 2 and "make a policy with hidden_size=" in other.err
