@@ -53,7 +53,7 @@ def training(sampler, batch, microbatches):
 
     def step(i):
         key = jax.random.key(i)
-        some = parts(batch, microbatches)
+        some = parts(batch, np.arange(len(batch.tokens)), microbatches)
         moved = train_step(forms, sampler, rest, run, some, None, key, np.float32(300))
         return jax.block_until_ready(moved)
 

@@ -15,7 +15,7 @@ from jaxsample.learn.examples import Examples
 
 
 def order(key: jax.Array, step: int, size: int, count: int) -> np.ndarray:
-    """Return the indices of a step's examples: an epoch passes over all once, in its own order."""
+    """Return the indices of a step's examples: an epoch is all in a new order, in whole batches."""
     per_epoch = count // size
     epoch, at = divmod(step, per_epoch)
     shuffled = np.asarray(jax.random.permutation(fold_in(fold_in(key, 2**30), epoch), count))
@@ -28,8 +28,13 @@ def stream(draw: Callable[[jax.Array], Examples], key: jax.Array) -> Examples:
     return draw(key).checked()
 
 
-def parts(batch: Any, count: int) -> Iterator[Any]:
-    """Yield a batch, which may lie on disk, in equal parts, each read when its turn comes."""
-    size = len(batch.tokens) // count
-    for start in range(0, size * count, size):
-        yield jax.tree.map(jnp.asarray, batch[start : start + size])
+def parts(data: Any, indices: np.ndarray, count: int) -> Iterator[Any]:
+    """Yield the examples at `indices`, which may lie on disk, in equal parts, read one by one.
+
+    Raises:
+        ValueError: if they cannot be parted equally.
+    """
+    if len(indices) % count:
+        raise ValueError(f"a batch of {len(indices)} cannot be parted into {count} microbatches")
+    for some in indices.reshape(count, -1):
+        yield jax.tree.map(jnp.asarray, data[some])

@@ -91,10 +91,11 @@ class Rewards:
 
 def likeness(kernel: Callable, group: Group) -> tuple[jax.Array, jax.Array]:
     """Return how alike each sample is to the text `[K]` and to each other `[K, K]`, 0 to itself."""
-    tokens, lengths = group.tokens, group.lengths
-    match = jax.vmap(kernel, (0, 0, None, None))(
-        tokens, lengths, group.reference, group.reference_length
-    )
+    lengths, width = group.lengths, max(group.tokens.shape[1], group.reference.shape[0])
+    # One width for all pairs: a kernel that counts places must be one and the same kernel.
+    tokens = jnp.pad(group.tokens, ((0, 0), (0, width - group.tokens.shape[1])))
+    reference = jnp.pad(group.reference, (0, width - group.reference.shape[0]))
+    match = jax.vmap(kernel, (0, 0, None, None))(tokens, lengths, reference, group.reference_length)
     gram = jax.vmap(
         lambda a, a_length: jax.vmap(lambda b, b_length: kernel(a, a_length, b, b_length))(
             tokens, lengths

@@ -72,10 +72,10 @@ class Examples(NamedTuple):
             raise ValueError(
                 "examples need prompts, or the logits or hidden states before each token"
             )
-        token_lengths = self.token_lengths
+        token_lengths = _array(self.token_lengths)
         if token_lengths is None:
             token_lengths = np.full(count, width, np.int32)
-        lengths = self.lengths
+        lengths = _array(self.lengths)
         if lengths is None and self.prompts is not None:
             lengths = np.full(count, np.shape(self.prompts)[1], np.int32)
         return self._replace(token_lengths=token_lengths, lengths=lengths)
@@ -136,9 +136,15 @@ def _room(folder, name, shape, dtype):
     if folder is None:
         return np.empty(shape, dtype)
     Path(folder).mkdir(parents=True, exist_ok=True)
+    # A new file, not the old one overwritten: others may still read from that.
+    (Path(folder) / f"{name}.npy").unlink(missing_ok=True)
     return np.lib.format.open_memmap(Path(folder) / f"{name}.npy", "w+", dtype, shape)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _ask(model, params, tokens, token_lengths, prompts, lengths):
     return answers(model, params, prompts, lengths, tokens, token_lengths)
+
+
+def _array(x):
+    return np.asarray(x) if isinstance(x, list | tuple) else x

@@ -83,7 +83,7 @@ def _of_distribution(row, nucleus):
         lambda d: jnp.maximum(d, -FAR),
         lambda d: jnp.square(jnp.maximum(d, -FAR)),
     )
-    count = row.count
+    count = row.count.astype(jnp.float32)
     mean = moment / mass
     best = row.largest(LIKELIEST) - row.max
     gap = jnp.minimum(best[0] - best[1], 10.0)

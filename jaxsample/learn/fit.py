@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from jaxsample.learn.batches import order, parts, stream
 from jaxsample.learn.bounds import constrain, unconstrain
 from jaxsample.learn.cross_entropy import cross_entropy
 from jaxsample.learn.examples import Examples
+from jaxsample.learn.learned import Learned
+from jaxsample.learn.policy import Policy
 from jaxsample.learn.progress import bar
 from jaxsample.learn.records import Journal
 from jaxsample.learn.soften import harden, soften
@@ -34,7 +37,8 @@ class Fit(NamedTuple):
 
     Attributes:
         sampler: with the leaves of the least held-out loss, or the last ones without held-out data.
-        loss: that held-out loss per token, or the last training loss.
+        loss: that held-out loss per token, or the last training loss; of soft filters at their
+            last sharpness, where the sampler's are hard.
         history: a dict per evaluation: step, loss, and, with held-out data, held_out and
             temperature, the mean over its tokens.
         steps: how many were run.
@@ -47,7 +51,7 @@ class Fit(NamedTuple):
 
 
 def fit(
-    sampler: Transform,
+    sampler: Transform | Policy,
     model: Model | None,
     params: Any,
     data: Examples | Callable[[jax.Array], Examples],
@@ -67,7 +71,8 @@ def fit(
 ) -> Fit:
     """Train a sampler's hyperparameters, or the network that chooses them.
 
-    Every leaf `partition` calls trainable moves, inside its field's range. `TopP`, `MinP` and a
+    A `Policy` stands for `Learned(policy)`. Every leaf `partition` calls trainable moves, inside
+    its field's range. `TopP`, `MinP` and a
     learned nucleus are trained as soft filters, ever sharper, and come back hard.
 
     Run again with the same arguments and `folder`, it goes on from the last checkpoint and ends
@@ -97,12 +102,16 @@ def fit(
         FloatingPointError: if the loss is NaN or infinite; says at which step.
         ImportError: if `folder` or `progress` ask for a package that is not installed.
     """
+    if isinstance(sampler, Policy):
+        sampler = Learned(sampler)
     streamed = callable(data) and not isinstance(data, tuple)
     data = data if streamed else data.checked()  # type: ignore[arg-type]
     held_out = None if held_out is None else held_out.checked()
+    _check(steps, batch_size, microbatches, every, patience, held_out, sharpness)
     if not streamed:
         batch_size = min(batch_size, len(data.tokens))  # type: ignore[union-attr]
-    _check(steps, batch_size, microbatches, every, patience, held_out)
+    for given in (None if streamed else data, held_out):
+        _check_model(given, model)
     optimizer = optimizer or _adam()
     key = as_key(key)
     sampler = soften(sampler, sharpness[0])
@@ -113,30 +122,44 @@ def fit(
     run = Run(raw, optimizer.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
     forms = Forms(model, objective, optimizer)
 
+    def measured(run):
+        size = max(batch_size // microbatches, 1)
+        return evaluate(forms, sampler, rest, run, held_out, params, key, sharpness[1], size)
+
+    made_with = {
+        "sampler": re.sub(r" at 0x\w+", "", repr(sampler)),
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "batch_size": batch_size,
+        "sharpness": list(sharpness),
+    }
     with contextlib.ExitStack() as stack:
-        journal = stack.enter_context(Journal(folder))
+        journal = stack.enter_context(Journal(folder, made_with))
         first, run = journal.restore(run)
         show = stack.enter_context(bar(progress, steps, first))
         losses = []
+        if held_out is not None and not first:  # what training has to beat
+            run, _ = measured(run)
         done = first
         for done in range(first, steps) if not _over(run, patience) else ():
-            heat = np.float32(sharpness[0] * (sharpness[1] / sharpness[0]) ** (done / steps))
+            heat = np.float32(
+                sharpness[0] * (sharpness[1] / sharpness[0]) ** (done / max(steps - 1, 1))
+            )
             seed = fold_in(key, done)
             if streamed:
                 batch = stream(data, seed)  # type: ignore[arg-type]
+                some = parts(batch, np.arange(len(batch.tokens)), microbatches)
             else:
-                batch = data[order(key, done, batch_size, len(data.tokens))]  # type: ignore[union-attr]
-            some = parts(batch, microbatches)
+                indices = order(key, done, batch_size, len(data.tokens))  # type: ignore[union-attr]
+                some = parts(data, indices, microbatches)
             run, loss = train_step(forms, sampler, rest, run, some, params, seed, heat)
             losses.append(loss)
             done += 1
             if done % every == 0 or done == steps:
                 entry = {"step": done, "loss": _finite(losses, done)}
                 losses = []
+                _check_finite(run.raw, done)
                 if held_out is not None:
-                    run, seen = evaluate(
-                        forms, sampler, rest, run, held_out, params, key, sharpness[1], batch_size
-                    )
+                    run, seen = measured(run)
                     entry |= seen
                 journal.write(done, run, entry)
                 show(done, entry)
@@ -144,7 +167,7 @@ def fit(
                     break
         history = journal.history
     raw, loss = (run.raw, history[-1]["loss"]) if held_out is None else run.best
-    found = harden(combine(constrain(raw, sampler), rest))
+    found = harden(soften(combine(constrain(raw, sampler), rest), sharpness[1]))
     return Fit(found, float(loss), history, done)
 
 
@@ -168,7 +191,29 @@ def _finite(losses, step):
     return mean
 
 
-def _check(steps, batch_size, microbatches, every, patience, held_out):
+def _check_finite(raw, step):
+    for path, leaf in jax.tree_util.tree_flatten_with_path(raw)[0]:
+        if not np.isfinite(leaf).all():
+            raise FloatingPointError(
+                f"{jax.tree_util.keystr(path)} is not finite after step {step}: the gradient was "
+                "not; the last checkpoint is from before"
+            )
+
+
+def _check_model(data, model):
+    if data is None:
+        return
+    texts = data.texts
+    if texts.logits is None and (model is None or (texts.hidden is not None and not model.unembed)):
+        raise ValueError(
+            "a model is needed: the examples hold neither logits nor, with a model that has "
+            "`unembed`, hidden states"
+        )
+    if model is not None and model.streams != 1:
+        raise ValueError("fit takes a model of one stream; learn on the conditional one")
+
+
+def _check(steps, batch_size, microbatches, every, patience, held_out, sharpness):
     for name, value in (
         ("steps", steps),
         ("batch_size", batch_size),
@@ -183,3 +228,5 @@ def _check(steps, batch_size, microbatches, every, patience, held_out):
         )
     if patience is not None and held_out is None:
         raise ValueError("patience needs held_out examples to look at")
+    if not min(sharpness) > 0:
+        raise ValueError(f"sharpness must be > 0, got {sharpness!r}")

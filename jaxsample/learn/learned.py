@@ -129,7 +129,5 @@ def _seen(policy, row, memory, hidden):
 
 def describe(policy: Policy) -> str:
     """Print a policy by its settings."""
-    parts = [repr(policy.head), f"per={policy.per!r}"]
-    if policy.hidden_size:
-        parts.append(f"hidden_size={policy.hidden_size}")
-    return f"Policy({', '.join(parts)}, inputs={policy.inputs})"
+    head, *rest = policy.settings.items()
+    return f"Policy({', '.join([repr(head[1]), *(f'{name}={value!r}' for name, value in rest)])})"

@@ -55,15 +55,19 @@ def look(
     if logits is None:
         rebuild = lambda hidden: (model.unembed(params, hidden), hidden)  # noqa: E731
     live = jnp.arange(tokens.shape[1]) < jnp.asarray(batch.token_lengths)[:, None]
+    if hidden is not None:  # what stands past the end of a text is nobody's business
+        hidden = jnp.where(live[..., None], hidden, 0)
     state = _states(sampler, batch, logits, hidden, model, params)
 
     def row(sampler, state, logits, hidden, token, live):
         raw = Row.of(logits)
         final, received = sampler.through(raw, state, hidden)
+        known = (token >= 0) & (token < raw.size)
         token = jnp.clip(token, 0, raw.size - 1)
         moved = sampler.settle(received, state, token, hidden)
         state = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, state)
-        logprob = jnp.where(final.valid, _logprob(final.values, token), jnp.nan)
+        logprob = jnp.where(known, _logprob(final.values, token), -jnp.inf)
+        logprob = jnp.where(final.valid, logprob, jnp.nan)
         seen = Seen(logprob, _spread(raw, final) if temperature else None)
         return state, jax.tree.map(lambda x: jnp.where(live, x, 0.0), seen)
 
@@ -81,7 +85,8 @@ def _states(sampler, batch, logits, hidden, model, params):
     tokens = jnp.pad(jnp.asarray(batch.prompts, jnp.int32), ((0, 0), (0, width)))
 
     def init(tokens, length):
-        return sampler.init(None, Prompt(tokens, length, jnp.int32(width), logits.shape[-1]))
+        budget = jnp.int32(tokens.shape[0]) - length  # as `score` has it
+        return sampler.init(None, Prompt(tokens, length, budget, logits.shape[-1]))
 
     return jax.vmap(init)(tokens, jnp.asarray(batch.lengths, jnp.int32))
 

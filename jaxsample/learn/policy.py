@@ -85,7 +85,7 @@ class Policy(nnx.Module):
         self.inputs = size_of(self.features) + self.hidden_size
         if not constant and not self.inputs:
             raise ValueError("a policy per instance or token needs features or a hidden_size")
-        self.bias = nnx.Param(jnp.zeros(HEADS[head]))
+        self.bias = nnx.Param(jnp.zeros(HEADS[head], jnp.float32))
         sizes = [self.inputs] + [width] * depth
         pairs = () if constant else zip(sizes, sizes[1:], strict=False)
         self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in pairs])

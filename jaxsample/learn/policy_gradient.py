@@ -43,6 +43,7 @@ class PolicyGradient:
     eos: tuple[int, ...] = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "eos", tuple(int(t) for t in self.eos))
         least = getattr(self.credit, "least", 2)
         if self.samples < least:
             raise ValueError(f"samples must be >= {least} for this credit, got {self.samples!r}")

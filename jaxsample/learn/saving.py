@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,11 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
         if not isinstance(member, Learned):
             described.append(to_dict(member))
             continue
-        described.append({POLICY: member.policy.settings})  # type: ignore[attr-defined]
+        policy = member.policy  # type: ignore[attr-defined]
+        if type(policy) is not Policy:
+            raise ValueError(f"only a Policy can be saved, not a {type(policy).__name__}")
+        soft = {"soft": member.soft, "sharpness": float(np.asarray(member.sharpness))}  # type: ignore[attr-defined]
+        described.append({POLICY: policy.settings} | soft)
         for path, leaf in _leaves(member):
             tensors[f"{i}.{path}"] = np.ascontiguousarray(np.asarray(leaf))
     folder = Path(folder)
@@ -53,10 +58,14 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
     (folder / DESCRIPTION).write_text(text + "\n")
 
 
-def load(folder: str | Path) -> Any:
-    """Read the sampler `save` wrote; of its only member, if there is one.
+def load(folder: str | Path, also: Mapping[str, Any] | None = None) -> Any:
+    """Read the sampler `save` wrote; its only member, if there is one.
 
     Weights become float32, whatever they were stored as.
+
+    Args:
+        folder: as given to `save`.
+        also: your own transforms and functions by name; see `from_dict`.
 
     Raises:
         ValueError: if the folder holds no such sampler, or its weights do not fit its policy.
@@ -70,13 +79,17 @@ def load(folder: str | Path) -> Any:
         raise ValueError(f"{folder} holds no sampler: there is no {DESCRIPTION}") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError(f"{path} is not of the format {FORMAT!r}")
-    tensors = read(Path(folder) / WEIGHTS)
+    try:
+        tensors = read(Path(folder) / WEIGHTS)
+    except FileNotFoundError:
+        raise ValueError(f"{folder} holds no weights: there is no {WEIGHTS}") from None
     members = []
     for i, described in enumerate(data["members"]):
         if POLICY not in described:
-            members.append(from_dict(described))
+            members.append(from_dict(described, also))
             continue
-        fresh = Learned(Policy(**described[POLICY], rngs=nnx.Rngs(0)))
+        policy = Policy(**described[POLICY], rngs=nnx.Rngs(0))
+        fresh = Learned(policy, soft=described["soft"], sharpness=described["sharpness"])
         members.append(_filled(fresh, i, tensors, folder))
     return members[0] if len(members) == 1 else chain(*members)
 

@@ -10,19 +10,23 @@ import jax.numpy as jnp
 
 def exact_match(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.Array) -> jax.Array:
     """Return 1 if two texts `[N]`, `[M]` are the same, else 0."""
-    return (hamming(a, a_length, b, b_length) == 1.0).astype(jnp.float32)
+    return jnp.all(_agreement(a, a_length, b, b_length)).astype(jnp.float32)
 
 
 def hamming(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.Array) -> jax.Array:
     """Return the share of places where two texts agree; past its end a text has its own token."""
+    # Past the end of both they agree, which is a kernel too: the ends are part of the text.
+    return jnp.mean(_agreement(a, a_length, b, b_length).astype(jnp.float32))
+
+
+def _agreement(a, a_length, b, b_length):
     width = max(a.shape[0], b.shape[0])
     places = jnp.arange(width)
     a, b = (
         jnp.where(places < length, jnp.pad(x, (0, width - x.shape[0])), -1)
         for x, length in ((a, a_length), (b, b_length))
     )
-    # Past the end of both they agree, which is a kernel too: the ends are part of the text.
-    return jnp.mean((a == b).astype(jnp.float32))
+    return a == b
 
 
 def ngrams(n: int):

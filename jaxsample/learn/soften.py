@@ -7,8 +7,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxsample.learn.bounds import NEAREST
 from jaxsample.learn.learned import Learned
-from jaxsample.learn.soft import SoftMinP, SoftTopP
+from jaxsample.learn.soft import SoftMinP, SoftTopK, SoftTopP
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.chain import Chain, chain
 from jaxsample.transforms.truncation import MinP, TopP
@@ -20,7 +21,7 @@ HARD = {soft: hard for hard, soft in PAIRS.items()}
 def soften(sampler: Any, sharpness: Any) -> Any:
     """Give `TopP`, `MinP` and a `Learned` nucleus a slope, so that their edges can be learned.
 
-    What is soft already gets the new sharpness.
+    What is soft already gets the new sharpness, `SoftTopK` too.
 
     >>> soften(chain(TopK(50), TopP(0.9)), 30.0)
     chain(TopK(k=50), SoftTopP(p=0.9, sharpness=30.0))
@@ -30,7 +31,7 @@ def soften(sampler: Any, sharpness: Any) -> Any:
     def one(t):
         if type(t) in PAIRS:
             return PAIRS[type(t)](t.p, sharpness)
-        if type(t) in HARD:
+        if type(t) in HARD or isinstance(t, SoftTopK):
             return t.replace(sharpness=sharpness)
         if isinstance(t, Learned) and t.policy.head == "nucleus":  # type: ignore[attr-defined]
             return t.replace(soft=True, sharpness=sharpness)
@@ -40,7 +41,9 @@ def soften(sampler: Any, sharpness: Any) -> Any:
 
 
 def harden(sampler: Any) -> Any:
-    """Put the hard filters back, at the edges the soft ones have.
+    """Put the hard filters back, at the edges the soft ones have; `SoftTopK` stays soft.
+
+    An edge as near to off as training starts a filter that is off goes back to being off.
 
     >>> harden(soften(chain(TopK(50), TopP(0.9)), 30.0))
     chain(TopK(k=50), TopP(p=0.9))
@@ -48,7 +51,9 @@ def harden(sampler: Any) -> Any:
 
     def one(t):
         if type(t) in HARD:
-            return HARD[type(t)](t.p)
+            off = 1.0 if isinstance(t, SoftTopP) else 0.0
+            p = jnp.asarray(t.p, jnp.float32)
+            return HARD[type(t)](jnp.where(jnp.abs(p - off) <= 2 * NEAREST, jnp.float32(off), p))
         return t.replace(soft=False) if isinstance(t, Learned) else t
 
     return _members(one, sampler)

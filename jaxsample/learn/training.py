@@ -134,6 +134,10 @@ def evaluate(
         seen = _measure(forms, sampler, rest, run.raw, part, params, seed, np.float32(sharpness))
         sums += [float(x) for x in seen]
     loss = float(sums[0] / max(sums[1], 1.0))
+    if not np.isfinite(loss):
+        raise FloatingPointError(
+            f"the held-out loss is {loss}: it holds a NaN, or texts that the sampler cannot produce"
+        )
     better = loss < float(run.best[1])
     best = (run.raw, jnp.float32(loss)) if better else run.best
     run = run._replace(best=best, stale=jnp.int32(0) if better else run.stale + 1)

@@ -15,7 +15,7 @@ import optax
 import pytest
 from flax import nnx
 
-from jaxsample import EntropyTemperature, Temperature, TopK, TopP, chain
+from jaxsample import EntropyTemperature, MinP, Temperature, TopK, TopP, chain
 from jaxsample.learn import (
     Examples,
     Learned,
@@ -160,8 +160,33 @@ def test_a_checkpoint_of_another_sampler_is_refused(tmp_path):
             folder=tmp_path)  # fmt: skip
 
     run(Temperature(1.0))
-    with pytest.raises(ValueError, match="checkpoint of step 2 .* another sampler"):
-        run(Learned(Policy(width=4, rngs=nnx.Rngs(0))))
+    for other in (Temperature(0.5), EntropyTemperature(1.0, 0.0)):
+        with pytest.raises(ValueError, match="checkpoint of step 2 .* another sampler"):
+            run(other)
+
+
+def test_what_is_past_the_end_of_a_text_does_not_matter():
+    data = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
+    pad = [(0, 0), (0, 1), (0, 0)]
+    padded = data._replace(
+        tokens=jnp.pad(data.tokens, pad[:2], constant_values=-100),
+        token_lengths=np.ones(16, np.int32),
+        logits=jnp.pad(data.logits, pad),
+        hidden=jnp.pad(data.hidden, pad, constant_values=jnp.nan),
+    )
+    sampler = Learned(Policy(hidden_size=crossed.D, width=4, rngs=nnx.Rngs(0)))
+    found = fit(sampler, None, None, padded, key=jax.random.key(0), steps=1, batch_size=16)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.sampler.params))
+    assert found.history[0]["loss"] == pytest.approx(
+        -float(jnp.mean(logprobs(sampler, data.checked()))), rel=1e-5
+    )
+
+
+def test_a_filter_that_is_off_stays_off_and_harden_says_so():
+    data = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
+    sampler = chain(Temperature(1.0), TopP(1.0), MinP(0.0))
+    _, p, least = fit(sampler, None, None, data, key=jax.random.key(0), steps=1).sampler
+    assert p.p == 1.0 and least.p == 0.0
 
 
 def test_what_cannot_be_learned_from_is_named():
@@ -177,6 +202,12 @@ def test_what_cannot_be_learned_from_is_named():
         run(TopK(5))
     with pytest.raises(FloatingPointError, match="loss at step 1 is nan"):
         run(data=data._replace(logits=data.logits.at[0].set(jnp.nan)))
+    with pytest.raises(FloatingPointError, match="held-out loss is nan"):
+        run(held_out=data._replace(logits=data.logits.at[0].set(jnp.nan)))
+    with pytest.raises(FloatingPointError, match="loss at step 1 is inf"):
+        run(chain(Temperature(1.0), TopK(1)))
+    with pytest.raises(ValueError, match="a model is needed"):
+        run(data=data._replace(logits=None))
     with pytest.raises(ValueError, match="multiple of microbatches"):
         run(microbatches=3)
     with pytest.raises(ValueError, match="patience needs held_out"):

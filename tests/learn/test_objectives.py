@@ -160,6 +160,21 @@ def test_padding_is_not_part_of_a_text():
     assert ngrams(3)(a, 2, b, 3) == 0
 
 
+@pytest.mark.parametrize("width", [41, 47, 55])
+def test_a_text_is_itself_at_any_width(width):
+    text = jnp.arange(width)
+    assert jax.jit(exact_match)(text, width, text, width) == 1
+
+
+@pytest.mark.parametrize("kernel", [exact_match, hamming])
+def test_samples_and_reference_may_be_padded_to_different_widths(kernel):
+    for _, group in list(every_group())[:5]:
+        wide = group._replace(reference=jnp.pad(group.reference, (0, 3)))
+        both = wide._replace(tokens=jnp.pad(group.tokens, ((0, 0), (0, 3))))
+        for a, b in zip(KernelScore(kernel)(wide), KernelScore(kernel)(both), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="samples must be >= 3"):
         PolicyGradient(KernelScore(hamming), 2, 4)
