@@ -20,6 +20,18 @@ def strict_numerics(request):
         yield
 
 
+PROGRAMS = Path("/proc/self/maps")
+CROWDED = 30_000  # half of what Linux lets a process map by default; a compiled program is a few
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_for_programs():
+    """Forget compiled programs before there are more than a process may hold."""
+    yield
+    if PROGRAMS.exists() and len(PROGRAMS.read_text().splitlines()) > CROWDED:
+        jax.clear_caches()
+
+
 @pytest.fixture
 def counted():
     """Wrap a function so that `.traces` says how often its Python body ran."""

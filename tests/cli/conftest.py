@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 WORDS = "<s> </s> <unk> a cat dog saw the ran . big , and".split()
 
@@ -23,6 +24,7 @@ def no_compilation_cache(tmp_path):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path / "compiled"))
     yield
     jax.config.update("jax_compilation_cache_dir", before)
+    compilation_cache.reset_cache()  # else later tests would still write into that folder
 
 
 @pytest.fixture
