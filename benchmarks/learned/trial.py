@@ -1,0 +1,309 @@
+"""One world: every arm, every rung, and what may be said of their differences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsample import EntropyTemperature, TopP, chain
+
+from .contexts import World, divergence_at
+from .grids import FAMILIES, best_of, scores
+from .inference import draws, holm, interval, mean, means, sign_flip
+from .ladder import chosen, labels, temperatures, train, untrained, weights
+from .newton import ideal_temperatures
+from .positions import Positions, left_by, positions, together
+from .protocol import settings
+from .stories import STYLES
+from .toys import EDT
+
+POINTS = 1500
+"""Positions whose temperatures are kept for the picture."""
+
+ORACLES = ("fixed", "edt")
+"""Families that are tuned on the test set as well."""
+
+
+class Trial:
+    """A world's arms, as measured so far, and the draws that all their intervals share.
+
+    Attributes:
+        world: the world.
+        protocol: the whole protocol.
+        quick: fewer seeds, steps and stories.
+        seeds: of training.
+        tuning: train and val.
+        val, test: parts.
+        arms: KL per unit `[K, U]` by name; K is 1 for what is not trained.
+        told: what results.json says beside of each.
+        samplers: the trained ones by rung, one a seed.
+    """
+
+    def __init__(self, world: World, protocol: dict[str, Any], quick: bool):
+        self.world, self.protocol, self.quick = world, protocol, quick
+        self.seeds = protocol["seeds"]["quick" if quick else "full"]
+        parts = {part: positions(world, part) for part in ("train", "val", "test")}
+        self.train, self.val, self.test = parts.values()
+        self.tuning = together([self.train, self.val])
+        self.arms: dict[str, np.ndarray] = {}
+        self.told: dict[str, dict] = {}
+        self.samplers: dict[str, list] = {}
+        statistics = protocol["statistics"]
+        rng = np.random.default_rng(statistics["seed"])
+        count = statistics["resamples"]
+        self.draws = draws(len(self.seeds), self.test.sizes, count, rng)
+
+    def add(self, name: str, left: Any, **told: Any) -> None:
+        """Add an arm: KL `[N]` at each position, or a list of these, one a seed."""
+        rows = left if isinstance(left, list) else [left]
+        self.arms[name] = np.stack([self.test.per_unit(row) for row in rows])
+        kinds = {}
+        for i, kind in enumerate(self.world.kinds):
+            here = self.test.kinds == i
+            kinds[kind] = float(np.mean(np.stack(rows)[:, here])) if here.any() else None
+        seeds = {"seeds": [mean(row[None], self.test.sizes) for row in self.arms[name]]}
+        self.told[name] = told | (seeds if len(rows) > 1 else {}) | {"kinds": kinds}
+
+    def resampled(self, name: str) -> np.ndarray:
+        """Return an arm's mean in every resample, `[R]`."""
+        return means(self.arms[name], self.draws)
+
+    def mean(self, name: str) -> float:
+        """Return an arm's KL, nats per token."""
+        return mean(self.arms[name], self.test.sizes)
+
+    def ci(self, resampled: np.ndarray) -> list[float]:
+        """Return an interval at the protocol's level."""
+        return interval(resampled, self.protocol["statistics"]["level"])
+
+    def contrast(self, arm: str, other: str, share: float = 1.0) -> dict[str, Any]:
+        """Return arm - share * other, with interval; below 0 the arm is closer to the truth."""
+        value = self.mean(arm) - share * self.mean(other)
+        if not np.isfinite(value):
+            return {"mean": value, "ci": None, "p": None, "against": other}
+        resampled = self.resampled(arm) - share * self.resampled(other)
+        paired = self.arms[arm].mean(axis=0) - share * self.arms[other].mean(axis=0)
+        statistics = self.protocol["statistics"]
+        rng = np.random.default_rng(statistics["seed"] + 1)
+        p = sign_flip(paired * self.test.sizes, statistics["resamples"], rng)
+        return {"mean": value, "ci": self.ci(resampled), "p": p, "against": other}
+
+    def recovered(self, of: str) -> dict[str, Any] | None:
+        """Return the share of what `of` gains over plain sampling that the learned arm gains."""
+        gain = self.mean("plain") - self.mean(of)
+        learned = self.mean("learned")
+        if not (gain > 1e-6 and np.isfinite(learned)):
+            return None
+        plain = self.resampled("plain")
+        resampled = (plain - self.resampled("learned")) / (plain - self.resampled(of))
+        return {"value": (self.mean("plain") - learned) / gain, "ci": self.ci(resampled)}
+
+
+def measure(
+    world: World, protocol: dict[str, Any], quick: bool, step: Callable[[str], None]
+) -> tuple[dict[str, Any], Trial]:
+    """Run every arm in a world; return its part of results.json, and the trial."""
+    begun = time.perf_counter()
+    trial = Trial(world, protocol, quick)
+    step(f"{world.name}: grids")
+    _known(trial)
+    curves = _tuned(trial)
+    step(f"{world.name}: learned")
+    curves["learned"] = _learned(trial)
+    for name, rung in protocol["rungs"].items():
+        if name not in trial.told and world.name in rung.get("worlds", [world.name]):
+            step(f"{world.name}: {name}")
+            _rung(trial, name, trial.told["learned"]["config"])
+    return _report(trial, curves) | {"seconds": time.perf_counter() - begun}, trial
+
+
+def _known(trial):
+    """Arms that have nothing to tune."""
+    test, contexts = trial.test, trial.test.contexts
+    trial.add("plain", left_by(chain(), test))
+    best = ideal_temperatures(contexts)
+    trial.add("oracle", np.asarray(divergence_at(best, contexts))[:, 0], config="T* per position")
+    if test.ideal is not None:
+        ideal = jnp.asarray(test.ideal)[:, None]
+        told = {"config": "the temperatures known in closed form"}
+        trial.add("ideal", np.asarray(divergence_at(ideal, contexts))[:, 0], **told)
+    if trial.world.name == "edt":
+        told = {"config": {"t0": EDT[0], "theta": EDT[1]}}
+        trial.add("edt_true", left_by(EntropyTemperature(*EDT), test), **told)
+    if trial.world.interval is not None:
+        middle = sum(trial.world.interval) / 2
+        trial.add("exact_top_p", left_by(TopP(middle), test), config={"p": middle})
+
+
+def _tuned(trial):
+    """Families with settings; returns the curves of the best of n."""
+    curves = {}
+    for family, grid in trial.protocol["grids"].items():
+        tried = settings(grid)
+        found = scores(family, tried, trial.tuning, trial.test)
+        picked = {family: found.tuning}
+        if family in ORACLES:
+            picked[f"{family}_oracle"] = found.test
+            curves[family] = best_of(found)
+        for arm, by in picked.items():
+            at = int(np.argmin(by))
+            trial.add(
+                arm,
+                left_by(FAMILIES[family](**tried[at]), trial.test),
+                config=tried[at],
+                tuned_on="train and val" if by is found.tuning else "test",
+                settings=len(tried),
+                infinite=int(np.sum(~np.isfinite(by))),
+            )
+    return curves
+
+
+def _learned(trial):
+    """Train the learned arm in every configuration, keep the one best on val."""
+    learned = trial.protocol["learned"]
+    name = learned["worlds"].get(trial.world.name, learned["rung"])
+    tried = learned["configurations"][: 1 if trial.quick else None]
+    outcomes = []
+    for configuration in tried:
+        begun = time.perf_counter()
+        samplers = _trained(trial, name, configuration)
+        seconds = (time.perf_counter() - begun) / len(samplers)
+        on_val = float(np.mean([left_by(sampler, trial.val).mean() for sampler in samplers]))
+        on_test = [left_by(sampler, trial.test) for sampler in samplers]
+        outcomes.append((on_val, samplers, on_test, configuration, seconds))
+    order = sorted(range(len(tried)), key=lambda i: outcomes[i][0])
+    _, samplers, on_test, configuration, seconds = outcomes[order[0]]
+    trial.samplers[name] = samplers
+    told = {
+        "config": configuration,
+        "rung": name,
+        "tuned_on": "val",
+        "settings": len(tried),
+        "parameters": weights(samplers[0]),
+        "seconds_per_seed": seconds,
+    }
+    trial.add("learned", on_test, **told)
+    trial.add(name, on_test, **told)
+    values = np.array([outcome[0] for outcome in outcomes])
+    test = np.array([np.mean(outcome[2]) for outcome in outcomes])
+    from .grids import Scores
+
+    return best_of(Scores(tried, values, test))
+
+
+def _rung(trial, name, configuration):
+    samplers = _trained(trial, name, configuration)
+    trial.samplers[name] = samplers
+    on_test = [left_by(sampler, trial.test) for sampler in samplers]
+    trial.add(name, on_test, parameters=weights(samplers[0]))
+
+
+def _trained(trial, name, configuration):
+    protocol, rung = trial.protocol, trial.protocol["rungs"][name]
+    group = "stories" if trial.world.name in STYLES else "toys"
+    training = protocol["training"]
+    schedule = training[f"quick_{group}" if trial.quick else group]
+    steps, rate = schedule["steps"], configuration["rate"]
+    seeds = trial.seeds
+    if rung["per"] == "corpus":
+        steps, rate = training["constants"]["steps"], training["constants"]["rate"]
+    hidden_size = trial.train.contexts.hidden.shape[-1]
+    features = protocol["learned"]["features"]
+    starts = [untrained(rung, configuration["width"], features, hidden_size, s) for s in seeds]
+    batch = schedule["batch"]
+    draw = labels(trial.train.contexts, batch * len(seeds))
+    key = jax.random.key(protocol["data"]["seed"])
+    return train(starts, draw, key, steps=steps, rate=rate, batch=batch)
+
+
+def _report(trial, curves):
+    """Put a world's numbers together, as results.json has them."""
+    primary = trial.protocol["endpoints"]["against"]
+    differences = {name: trial.contrast("learned", other) for name, other in primary.items()}
+    tested = [name for name in differences if differences[name]["p"] is not None]
+    for name, p in zip(tested, holm([differences[n]["p"] for n in tested]), strict=True):
+        differences[name]["p_holm"] = p
+    for other in ("plain", "fixed", "edt"):
+        differences[f"learned_minus_{other}" + "_tuned" * (other != "plain")] = trial.contrast(
+            "learned", other
+        )
+    arms = {
+        name: {"kl": trial.mean(name), "ci": trial.ci(trial.resampled(name)), **told}
+        for name, told in trial.told.items()
+    }
+    rungs = {name: arms.pop(name) for name in trial.protocol["rungs"] if name in arms}
+    return arms | {
+        "rungs": rungs,
+        "differences": differences,
+        "recovered": {of: trial.recovered(of) for of in ("oracle", "ideal") if of in trial.arms},
+        "best_of": curves,
+        "temperatures": _temperatures(trial),
+        "units": {part: len(getattr(trial, part).sizes) for part in ("train", "val", "test")},
+        "tokens": len(trial.test.unit),
+    }
+
+
+def _temperatures(trial):
+    """Compare the learned temperature with T* at every position of the test set."""
+    learned = trial.told["learned"]["rung"]
+    if trial.protocol["rungs"][learned]["head"] != "temperature":
+        return None
+    contexts, kinds = trial.test.contexts, trial.test.kinds
+    samplers = trial.samplers[learned]
+    found = np.stack([np.asarray(temperatures(s, contexts)) for s in samplers])
+    best = np.asarray(ideal_temperatures(contexts))[:, 0]
+    by_kind = {}
+    for i, kind in enumerate(trial.world.kinds):
+        here = kinds == i
+        if not here.any():
+            continue
+        off = np.abs(np.log(found[:, here] / best[here]))
+        by_kind[kind] = {
+            "learned": float(np.median(found[:, here])),
+            "ideal": float(np.median(best[here])),
+            "off": float(np.median(off)),
+            "off_ci": _median_interval(trial, off, trial.test.unit[here]),
+        }
+    index = np.linspace(0, len(best) - 1, min(POINTS, len(best))).astype(int)
+    points = {
+        "ideal": best[index].tolist(),
+        "learned": found[0, index].tolist(),
+        "kind": kinds[index].tolist(),
+    }
+    return {"kinds": by_kind, "points": points}
+
+
+def _median_interval(trial, off, unit):
+    """Return the interval of the median of `[K, n]` values, units and seeds resampled."""
+    rng = np.random.default_rng(trial.protocol["statistics"]["seed"] + 2)
+    members = [np.nonzero(unit == u)[0] for u in np.unique(unit)]
+    found = []
+    for _ in range(500):
+        seeds = rng.integers(0, len(off), len(off))
+        units = rng.integers(0, len(members), len(members))
+        found.append(np.median(off[seeds][:, np.concatenate([members[u] for u in units])]))
+    return trial.ci(np.array(found))
+
+
+def p_chosen(trial: Trial) -> dict[str, Any]:
+    """Hold the nucleus a policy learned to the interval in which it is exact."""
+    assert trial.world.interval is not None
+    low, high = trial.world.interval
+    contexts = trial.test.contexts
+    found = [chosen(s, contexts) for s in trial.samplers["nucleus_hidden"]]
+    temperature, p, least = (
+        np.stack([np.asarray(getattr(chain_[i], name)) for chain_ in found])
+        for i, name in enumerate(("value", "p", "p"))
+    )
+    return {
+        "interval": [low, high],
+        "inside": float(np.mean((p > low) & (p <= high))),
+        "p": {"least": float(p.min()), "median": float(np.median(p)), "most": float(p.max())},
+        "temperature": [float(x) for x in np.quantile(temperature, (0.0, 0.5, 1.0))],
+        "min_p": [float(x) for x in np.quantile(least, (0.0, 0.5, 1.0))],
+    }
