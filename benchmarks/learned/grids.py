@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import optimize
 
 from jaxsample import (
     DynamicTemperature,
@@ -127,6 +128,30 @@ def scores(family: str, settings: Sequence[Setting], tuning: Positions, test: Po
     """Score every setting on the positions it is tuned on, and on the test set."""
     found = [_scored(family, settings, part) for part in (tuning, test)]
     return Scores(settings, *found)
+
+
+def refined(family: str, setting: Setting, part: Positions) -> Setting:
+    """Return the best setting near one of "fixed" or "edt" on a part, by Nelder-Mead.
+
+    A setting that does more than choose temperatures comes back as it is.
+    """
+    seen = told(part.contexts)
+    if heats(family, setting, seen) is None:
+        return setting
+    names = [name for name in setting if name != "p"]
+
+    def at(x):
+        return setting | dict(zip(names, [math.exp(x[0]), *x[1:]], strict=True))
+
+    def loss(x):
+        return float(left_at(jnp.asarray(heats(family, at(x), seen)), seen))
+
+    start = [math.log(setting[names[0]]), *(setting[name] for name in names[1:])]
+    size = np.diag([0.05, 0.3])[: len(start), : len(start)]
+    simplex = np.concatenate([[start], start + size])
+    options = {"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-7, "maxfev": 120}
+    found = optimize.minimize(loss, start, method="Nelder-Mead", options=options)
+    return {name: float(value) for name, value in at(found.x).items()}
 
 
 def _scored(family, settings, part):

@@ -72,7 +72,7 @@ def train(
         steps=steps,
         batch_size=batch * len(samplers),
         objective=_apart(objective),
-        optimizer=_adam(rate, steps),
+        optimizer=adam(rate, steps),
         every=steps,
     ).sampler
     one = lambda i: jax.tree.map(lambda leaf: leaf[i], found.params)  # noqa: E731
@@ -113,7 +113,8 @@ def weights(sampler: Learned) -> int:
 
 
 @functools.cache
-def _adam(rate, steps):
+def adam(rate: float, steps: int) -> optax.GradientTransformation:
+    """Return Adam at a rate that falls to 0 along a cosine."""
     # One object for the same arguments, as `fit` compiles for it.
     return optax.adam(optax.cosine_decay_schedule(rate, steps))
 
@@ -124,10 +125,11 @@ def _apart(objective):
         count = len(jax.tree.leaves(sampler.params)[0])
         parts = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
 
-        def one(leaves, part):
+        def one(leaves, part, key):
             return objective(sampler.replace(params=leaves), part, key, model, params)
 
-        total, number = jax.vmap(one)(sampler.params, parts)
+        keys = jax.random.split(key, count)
+        total, number = jax.vmap(one)(sampler.params, parts, keys)
         return total.sum(), number[0]
 
     return every

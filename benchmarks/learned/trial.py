@@ -13,11 +13,11 @@ import numpy as np
 from jaxsample import EntropyTemperature, TopP, chain
 
 from .contexts import World, divergence_at
-from .grids import FAMILIES, best_of, scores
+from .grids import FAMILIES, Scores, best_of, refined, scores
 from .inference import draws, holm, interval, mean, means, sign_flip
 from .ladder import chosen, labels, temperatures, train, untrained, weights
-from .newton import ideal_temperatures
-from .positions import Positions, left_by, positions, together
+from .newton import COLDEST, HOTTEST, ideal_temperatures
+from .positions import left_by, positions, together
 from .protocol import settings
 from .stories import STYLES
 from .toys import EDT
@@ -58,8 +58,8 @@ class Trial:
         count = statistics["resamples"]
         self.draws = draws(len(self.seeds), self.test.sizes, count, rng)
 
-    def add(self, name: str, left: Any, **told: Any) -> None:
-        """Add an arm: KL `[N]` at each position, or a list of these, one a seed."""
+    def add(self, name: str, left: Any, told: dict[str, Any]) -> None:
+        """Add an arm: KL `[N]` at each position, or a list of these, one a seed; what to tell."""
         rows = left if isinstance(left, list) else [left]
         self.arms[name] = np.stack([self.test.per_unit(row) for row in rows])
         kinds = {}
@@ -80,6 +80,11 @@ class Trial:
     def ci(self, resampled: np.ndarray) -> list[float]:
         """Return an interval at the protocol's level."""
         return interval(resampled, self.protocol["statistics"]["level"])
+
+    def summary(self, name: str) -> dict[str, Any]:
+        """Return an arm's KL, its interval, and what was told of it."""
+        ci = self.ci(self.resampled(name))
+        return {"kl": self.mean(name), "ci": ci, **self.told[name]}
 
     def contrast(self, arm: str, other: str, share: float = 1.0) -> dict[str, Any]:
         """Return arm - share * other, with interval; below 0 the arm is closer to the truth."""
@@ -115,7 +120,9 @@ def measure(
     curves = _tuned(trial)
     step(f"{world.name}: learned")
     curves["learned"] = _learned(trial)
-    for name, rung in protocol["rungs"].items():
+    wanted = protocol["learned"]["quick_rungs"] if quick else protocol["rungs"]
+    for name in wanted:
+        rung = protocol["rungs"][name]
         if name not in trial.told and world.name in rung.get("worlds", [world.name]):
             step(f"{world.name}: {name}")
             _rung(trial, name, trial.told["learned"]["config"])
@@ -125,19 +132,20 @@ def measure(
 def _known(trial):
     """Arms that have nothing to tune."""
     test, contexts = trial.test, trial.test.contexts
-    trial.add("plain", left_by(chain(), test))
+    trial.add("plain", left_by(chain(), test), {"config": None})
     best = ideal_temperatures(contexts)
-    trial.add("oracle", np.asarray(divergence_at(best, contexts))[:, 0], config="T* per position")
+    left = np.asarray(divergence_at(best, contexts))[:, 0]
+    trial.add("oracle", left, {"config": "the best temperature at every position"})
     if test.ideal is not None:
         ideal = jnp.asarray(test.ideal)[:, None]
         told = {"config": "the temperatures known in closed form"}
-        trial.add("ideal", np.asarray(divergence_at(ideal, contexts))[:, 0], **told)
+        trial.add("ideal", np.asarray(divergence_at(ideal, contexts))[:, 0], told)
     if trial.world.name == "edt":
         told = {"config": {"t0": EDT[0], "theta": EDT[1]}}
-        trial.add("edt_true", left_by(EntropyTemperature(*EDT), test), **told)
+        trial.add("edt_true", left_by(EntropyTemperature(*EDT), test), told)
     if trial.world.interval is not None:
         middle = sum(trial.world.interval) / 2
-        trial.add("exact_top_p", left_by(TopP(middle), test), config={"p": middle})
+        trial.add("exact_top_p", left_by(TopP(middle), test), {"config": {"p": middle}})
 
 
 def _tuned(trial):
@@ -146,21 +154,25 @@ def _tuned(trial):
     for family, grid in trial.protocol["grids"].items():
         tried = settings(grid)
         found = scores(family, tried, trial.tuning, trial.test)
-        picked = {family: found.tuning}
+        trial.add(family, *_best(trial, family, tried, found.tuning, "train and val"))
         if family in ORACLES:
-            picked[f"{family}_oracle"] = found.test
+            trial.add(f"{family}_oracle", *_best(trial, family, tried, found.test, "test"))
             curves[family] = best_of(found)
-        for arm, by in picked.items():
-            at = int(np.argmin(by))
-            trial.add(
-                arm,
-                left_by(FAMILIES[family](**tried[at]), trial.test),
-                config=tried[at],
-                tuned_on="train and val" if by is found.tuning else "test",
-                settings=len(tried),
-                infinite=int(np.sum(~np.isfinite(by))),
-            )
     return curves
+
+
+def _best(trial, family, tried, by, tuned_on):
+    """Return what the best setting leaves on the test set, and what to tell of it."""
+    setting = tried[int(np.argmin(by))]
+    if tuned_on == "test":
+        setting = refined(family, setting, trial.test)
+    told = {
+        "config": setting,
+        "tuned_on": tuned_on,
+        "settings": len(tried),
+        "infinite": int(np.sum(~np.isfinite(by))),
+    }
+    return left_by(FAMILIES[family](**setting), trial.test), told
 
 
 def _learned(trial):
@@ -187,12 +199,10 @@ def _learned(trial):
         "parameters": weights(samplers[0]),
         "seconds_per_seed": seconds,
     }
-    trial.add("learned", on_test, **told)
-    trial.add(name, on_test, **told)
+    trial.add("learned", on_test, told)
+    trial.add(name, on_test, told)
     values = np.array([outcome[0] for outcome in outcomes])
     test = np.array([np.mean(outcome[2]) for outcome in outcomes])
-    from .grids import Scores
-
     return best_of(Scores(tried, values, test))
 
 
@@ -200,7 +210,7 @@ def _rung(trial, name, configuration):
     samplers = _trained(trial, name, configuration)
     trial.samplers[name] = samplers
     on_test = [left_by(sampler, trial.test) for sampler in samplers]
-    trial.add(name, on_test, parameters=weights(samplers[0]))
+    trial.add(name, on_test, {"parameters": weights(samplers[0])})
 
 
 def _trained(trial, name, configuration):
@@ -232,10 +242,7 @@ def _report(trial, curves):
         differences[f"learned_minus_{other}" + "_tuned" * (other != "plain")] = trial.contrast(
             "learned", other
         )
-    arms = {
-        name: {"kl": trial.mean(name), "ci": trial.ci(trial.resampled(name)), **told}
-        for name, told in trial.told.items()
-    }
+    arms = {name: trial.summary(name) for name in trial.told}
     rungs = {name: arms.pop(name) for name in trial.protocol["rungs"] if name in arms}
     return arms | {
         "rungs": rungs,
@@ -259,7 +266,8 @@ def _temperatures(trial):
     best = np.asarray(ideal_temperatures(contexts))[:, 0]
     by_kind = {}
     for i, kind in enumerate(trial.world.kinds):
-        here = kinds == i
+        # A temperature at an end of the range stands for none: there is no best one.
+        here = (kinds == i) & (best > 1.01 * COLDEST) & (best < 0.99 * HOTTEST)
         if not here.any():
             continue
         off = np.abs(np.log(found[:, here] / best[here]))
@@ -269,7 +277,8 @@ def _temperatures(trial):
             "off": float(np.median(off)),
             "off_ci": _median_interval(trial, off, trial.test.unit[here]),
         }
-    index = np.linspace(0, len(best) - 1, min(POINTS, len(best))).astype(int)
+    inside = np.nonzero((best > 1.01 * COLDEST) & (best < 0.99 * HOTTEST))[0]
+    index = inside[np.linspace(0, len(inside) - 1, min(POINTS, len(inside))).astype(int)]
     points = {
         "ideal": best[index].tolist(),
         "learned": found[0, index].tolist(),

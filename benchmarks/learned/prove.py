@@ -1,0 +1,159 @@
+"""Does a learned sampler beat well-tuned fixed ones? Every number of the answer, and its pictures.
+
+    python benchmarks/learned/prove.py --out DIR [--quick] [--worlds null,crossed]
+        [--assets DIR] [--only-draw]
+
+What is done is fixed in protocol.toml. DIR/results.json has, under worlds.NAME, the exact
+KL(truth || sampler) of every arm with its interval, the differences of the learned arm from the
+best fixed temperature and the best EDT, both tuned on the test set, and the predictions held to
+them. A world that is finished is kept in DIR/worlds, and a run that was cut off goes on there; one
+of another protocol, or quick where this one is not, is measured anew.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+if not __package__:
+    # A script finds what lies beside it first, and here that would hide the standard library's.
+    sys.path[0:1] = [str(ROOT), str(ROOT / "models")]
+
+import jax  # noqa: E402
+
+from benchmarks.harness.options import chosen, parser  # noqa: E402
+from benchmarks.harness.progress import progress  # noqa: E402
+from benchmarks.harness.report import (  # noqa: E402
+    environment,
+    figures,
+    heading,
+    load,
+    save,
+    table,
+)
+from benchmarks.learned import protocol as plan  # noqa: E402
+from benchmarks.learned.predictions import gather, judge  # noqa: E402
+from benchmarks.learned.traps import gradients, one_p, weighting  # noqa: E402
+from benchmarks.learned.trial import measure  # noqa: E402
+from benchmarks.learned.worlds import NAMES, build  # noqa: E402
+
+SHOWN = ("plain", "fixed_oracle", "edt_oracle", "learned", "oracle")
+
+
+def world_results(name: str, protocol: dict, quick: bool, step) -> dict[str, Any]:
+    """Measure a world, what is special to it included."""
+    step(f"{name}: build")
+    found, trial = measure(build(name, quick, protocol["data"]["seed"]), protocol, quick, step)
+    if name == protocol["policy_gradient"]["world"]:
+        step(f"{name}: policy gradient")
+        found |= {f"policy_gradient_{k}": v for k, v in gradients(trial).items()}
+        step(f"{name}: weighting")
+        found["weighting"] = weighting(trial)
+    if name == protocol["top_p"]["world"]:
+        step(f"{name}: one p")
+        found["one_p"] = one_p(trial)
+    return found | {"predictions": judge(found, trial)}
+
+
+def writable(x: Any) -> Any:
+    """Return x for JSON, which has no infinities: those become "inf", what is NaN null."""
+    if isinstance(x, dict):
+        return {str(key): writable(value) for key, value in x.items()}
+    if isinstance(x, list | tuple):
+        return [writable(value) for value in x]
+    if isinstance(x, float) and not math.isfinite(x):
+        return None if math.isnan(x) else "inf" if x > 0 else "-inf"
+    return x
+
+
+def kept(path: Path, mark: dict[str, Any], make) -> dict[str, Any]:
+    """Return what an earlier run with the same mark left in a file, or make it and leave it."""
+    if path.exists():
+        found = json.loads(path.read_text())
+        if found["mark"] == mark:
+            return found["found"]
+    found = writable(make())
+    # Written whole or not at all: a run may end at any time.
+    beside = path.with_suffix(".new")
+    save(path.parent, {"mark": mark, "found": found}, beside.name)
+    beside.replace(path)
+    return found
+
+
+def tables(results: dict[str, Any]) -> str:
+    """Write KL by world and arm, the primary differences, and the predictions."""
+
+    def kl(arm):
+        return figures(arm["kl"]) if isinstance(arm["kl"], float) else str(arm["kl"])
+
+    def spread(found):
+        if found is None or found["ci"] is None:
+            return "-"
+        low, high = found["ci"]
+        return f"{found['mean']:+.5f} [{low:+.5f}, {high:+.5f}]"
+
+    worlds = results["worlds"]
+    rows = [[name, *(kl(world[arm]) for arm in SHOWN)] for name, world in worlds.items()]
+    parts = [table(["KL, nats per token", *SHOWN], rows)]
+    names = list(results["protocol"]["endpoints"]["against"])
+    rows = [
+        [
+            name,
+            *(spread(world["differences"][n]) for n in names),
+            *(
+                "-" if found is None else f"{found['value']:.3f}"
+                for found in (world["recovered"].get(of) for of in ("ideal", "oracle"))
+            ),
+        ]
+        for name, world in worlds.items()
+    ]
+    parts.append(table(["difference", *names, "of reachable", "of oracle"], rows))
+    rows = [
+        [text, "met" if found["met"] else "NOT MET", "yes" if found["certain"] else "no"]
+        for name, text in results["protocol"]["predictions"].items()
+        if (found := results["predictions"].get(name))
+    ]
+    parts.append(table(["prediction", "estimate", "whole interval"], rows))
+    return "\n\n".join(parts)
+
+
+def parse():
+    options = parser(__doc__, "its pictures", "two seeds, few stories, short training")
+    options.add_argument("--worlds", help=f"some of {','.join(NAMES)}")
+    given = options.parse_args()
+    given.worlds = chosen(options, given.worlds, NAMES) if given.worlds else NAMES
+    return given
+
+
+def main():
+    given = parse()
+    protocol, before = plan.load(), environment()
+    print(heading(before))
+    mark = {"protocol": plan.digest(), "quick": given.quick, "jax": jax.__version__}
+    out = given.out or Path("proof")
+    worlds = {}
+    with progress(len(given.worlds) * 5) as step:
+        for name in given.worlds:
+            made = lambda name=name: world_results(name, protocol, given.quick, step)  # noqa: E731
+            worlds[name] = kept(out / "worlds" / f"{name}.json", mark, made)
+    verdicts = {name: world["predictions"] for name, world in worlds.items()}
+    results = {
+        "benchmark": "learned decoding",
+        "protocol_sha256": plan.digest(),
+        "protocol": protocol,
+        "quick": given.quick,
+        "before": before,
+        "load_after": load(),
+        "worlds": worlds,
+        "predictions": gather(verdicts),
+    }
+    print(f"\n{tables(results)}\n")
+    print(f"wrote {save(out, results)}")
+
+
+if __name__ == "__main__":
+    main()
