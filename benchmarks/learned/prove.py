@@ -1,17 +1,18 @@
 """Does a learned sampler beat well-tuned fixed ones? Every number of the answer, and its pictures.
 
     python benchmarks/learned/prove.py --out DIR [--quick] [--worlds null,crossed]
-        [--assets DIR] [--only-draw]
+        [--assets DIR]
 
 What is done is fixed in protocol.toml. DIR/results.json has, under worlds.NAME, the exact
 KL(truth || sampler) of every arm with its interval, the differences of the learned arm from the
 best fixed temperature and the best EDT, both tuned on the test set, and the predictions held to
-them. A world that is finished is kept in DIR/worlds, and a run that was cut off goes on there; one
+them. What is finished is kept in DIR/parts, and a run that was cut off goes on there; one
 of another protocol, or quick where this one is not, is measured anew.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import sys
@@ -25,7 +26,7 @@ if not __package__:
 
 import jax  # noqa: E402
 
-from benchmarks.harness.options import chosen, parser  # noqa: E402
+from benchmarks.harness.options import chosen  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
 from benchmarks.harness.report import (  # noqa: E402
     environment,
@@ -37,6 +38,11 @@ from benchmarks.harness.report import (  # noqa: E402
 )
 from benchmarks.learned import protocol as plan  # noqa: E402
 from benchmarks.learned.predictions import gather, judge  # noqa: E402
+from benchmarks.learned.draw import draw  # noqa: E402
+from benchmarks.learned.fronts import front  # noqa: E402
+from benchmarks.learned.real import NAME as REAL  # noqa: E402
+from benchmarks.learned.real import missing, shakespeare  # noqa: E402
+from benchmarks.learned.rival import rival  # noqa: E402
 from benchmarks.learned.traps import gradients, one_p, weighting  # noqa: E402
 from benchmarks.learned.trial import measure  # noqa: E402
 from benchmarks.learned.worlds import NAMES, build  # noqa: E402
@@ -56,7 +62,16 @@ def world_results(name: str, protocol: dict, quick: bool, step) -> dict[str, Any
     if name == protocol["top_p"]["world"]:
         step(f"{name}: one p")
         found["one_p"] = one_p(trial)
+    if name in protocol["rival"]["worlds"]:
+        step(f"{name}: rival")
+        found["rival"] = rival(trial)
     return found | {"predictions": judge(found, trial)}
+
+
+def real_results(assets: Path, protocol: dict, quick: bool, step) -> dict[str, Any]:
+    """Measure the arms on real text."""
+    world = shakespeare(assets, protocol["real"], quick)
+    return measure(world, protocol, quick, step, oracle=False)[0]
 
 
 def writable(x: Any) -> Any:
@@ -122,7 +137,10 @@ def tables(results: dict[str, Any]) -> str:
 
 
 def parse():
-    options = parser(__doc__, "its pictures", "two seeds, few stories, short training")
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--quick", action="store_true", help="two seeds, few stories, short runs")
+    options.add_argument("--out", type=Path, required=True, help="where everything goes")
+    options.add_argument("--assets", type=Path, help="where stories260K/ and texts/ are")
     options.add_argument("--worlds", help=f"some of {','.join(NAMES)}")
     given = options.parse_args()
     given.worlds = chosen(options, given.worlds, NAMES) if given.worlds else NAMES
@@ -134,12 +152,23 @@ def main():
     protocol, before = plan.load(), environment()
     print(heading(before))
     mark = {"protocol": plan.digest(), "quick": given.quick, "jax": jax.__version__}
-    out = given.out or Path("proof")
+    parts = given.out / "parts"
     worlds = {}
-    with progress(len(given.worlds) * 5) as step:
+    with progress(len(given.worlds) * 6 + 10) as step:
+
+        def part(name, make):
+            return kept(parts / f"{name}.json", mark, make)
+
         for name in given.worlds:
-            made = lambda name=name: world_results(name, protocol, given.quick, step)  # noqa: E731
-            worlds[name] = kept(out / "worlds" / f"{name}.json", mark, made)
+            worlds[name] = part(
+                name, lambda name=name: world_results(name, protocol, given.quick, step)
+            )
+        fronts = part("front", lambda: front(protocol, given.quick, step))
+        reason = missing(given.assets)
+        real = {"skipped": reason}
+        if reason is None:
+            step(f"{REAL}: build")
+            real = part(REAL, lambda: real_results(given.assets, protocol, given.quick, step))
     verdicts = {name: world["predictions"] for name, world in worlds.items()}
     results = {
         "benchmark": "learned decoding",
@@ -149,10 +178,14 @@ def main():
         "before": before,
         "load_after": load(),
         "worlds": worlds,
+        "front": fronts,
+        REAL: real,
         "predictions": gather(verdicts),
     }
     print(f"\n{tables(results)}\n")
-    print(f"wrote {save(out, results)}")
+    print(f"wrote {save(given.out, results)}")
+    for path in draw(results, given.out):
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def weighting(trial: Trial) -> dict[str, Any]:
         by class the median T, the median of T* / (1 + T*), and the median of their ratio with its
         interval.
     """
-    schedule = trial.protocol["training"]["quick_toys" if trial.quick else "toys"]
+    schedule = trial.schedule
     samplers = train(
         _starts(trial),
         labels(trial.train.contexts, schedule["batch"] * len(trial.seeds)),
