@@ -37,9 +37,9 @@ from benchmarks.harness.report import (  # noqa: E402
     table,
 )
 from benchmarks.learned import protocol as plan  # noqa: E402
-from benchmarks.learned.predictions import gather, judge  # noqa: E402
 from benchmarks.learned.draw import draw  # noqa: E402
 from benchmarks.learned.fronts import front  # noqa: E402
+from benchmarks.learned.predictions import gather, judge  # noqa: E402
 from benchmarks.learned.real import NAME as REAL  # noqa: E402
 from benchmarks.learned.real import missing, shakespeare  # noqa: E402
 from benchmarks.learned.rival import rival  # noqa: E402
