@@ -32,7 +32,7 @@ from jaxsample import (
 from .contexts import Contexts, divergence
 from .positions import Positions, some
 
-FEW = 256
+FEW = 128
 """Positions a filter is tried on first."""
 
 ROWS = 4096

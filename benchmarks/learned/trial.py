@@ -139,7 +139,8 @@ def measure(
     curves = _tuned(trial)
     step(f"{world.name}: learned")
     curves["learned"] = _learned(trial)
-    wanted = protocol["learned"]["quick_rungs"] if quick else protocol["rungs"]
+    of_quick = protocol["learned"]["quick_rungs"].get(world.name, [])
+    wanted = of_quick if quick else protocol["rungs"]
     for name in wanted:
         rung = protocol["rungs"][name]
         if name not in trial.told and world.name in rung.get("worlds", [world.name]):

@@ -23,7 +23,7 @@ def plan():
         "edt": {"t0": [0.8, 1.0], "theta": [-1.0, 0.0], "p": [1.0]},
     }
     small["training"]["quick_toys"] = {"steps": 300, "batch": 64}
-    small["learned"]["quick_rungs"] = []
+    small["learned"]["quick_rungs"] = {}
     small["learned"]["configurations"] = [{"width": 16, "rate": 1e-2}]
     small["statistics"]["resamples"] = 500
     return small
