@@ -212,7 +212,7 @@ def test_what_cannot_be_learned_from_is_named():
         run(microbatches=3)
     with pytest.raises(ValueError, match="patience needs held_out"):
         run(patience=2)
-    with pytest.raises(ValueError, match="need prompts, or logits"):
+    with pytest.raises(ValueError, match="examples need prompts"):
         run(data=Examples(jnp.zeros((2, 4), jnp.int32)))
     with pytest.raises(ValueError, match=r"hidden state \[9\], got \[4\]"):
         run(Learned(Policy(hidden_size=9, rngs=nnx.Rngs(0))))
