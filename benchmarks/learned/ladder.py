@@ -81,8 +81,7 @@ def train(
 
 def labels(contexts: Contexts, count: int) -> Callable[[jax.Array], Examples]:
     """Return key -> `count` contexts, with labels drawn anew from the truth."""
-    draw = streamed(contexts, count)
-    return lambda key: Examples(**draw(key))
+    return streamed(contexts, count)
 
 
 @jax.jit

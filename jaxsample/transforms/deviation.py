@@ -6,6 +6,7 @@ import math
 
 import jax.numpy as jnp
 
+from jaxsample.kernels.tree import once
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.fields import field
 
@@ -49,4 +50,5 @@ class TopNSigma(Transform):
         sigma = unit * jnp.sqrt(squares / count)
         off = self.n == math.inf
         below = jnp.where(off, -jnp.inf, -jnp.where(off, 0.0, jnp.maximum(self.n, 0.0)) * sigma)
-        return row.keep(row.max + below)
+        # Rounded by itself: fused with the sum after it, a token on the edge is judged otherwise.
+        return row.keep(row.max + once(below))
