@@ -98,7 +98,7 @@ WRITTEN_OUT = [
 ]
 
 
-@structures([*WRITTEN_OUT, *CHAINS, *TOYS[:3]])
+@structures([*WRITTEN_OUT, *CHAINS, *TOYS[:2]])
 def test_repr_is_the_constructor_call(case):
     again = eval(repr(case.sampler), vars(jaxsample) | vars(learn) | dict(Nucleus=toys.Nucleus))
     assert repr(again) == repr(case.sampler)
