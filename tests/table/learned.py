@@ -33,7 +33,7 @@ NETWORKED = _network()
 FRESH = Learned(Policy(features=NAMES, hidden_size=D, width=8, rngs=nnx.Rngs(0)))
 
 CASES = [
-    Case("learned", NETWORKED, policy(NETWORKED.params, NAMES, HIDDEN), neutral=FRESH,
+    Case("policy", NETWORKED, policy(NETWORKED.params, NAMES, HIDDEN), neutral=FRESH,
          tolerance=NETWORK, shifts=True),
     *(Case(f"softp-{p}-{s}", SoftTopP(p, s), soft_top_p(p, s), kind="set", tolerance=SUMS,
            near=SUMS * s / 30, neutral=SoftTopP(1.0, s)) for p, s in ((0.75, 30.0), (0.5, 300.0))),
