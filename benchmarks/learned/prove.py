@@ -43,8 +43,8 @@ from benchmarks.learned.predictions import gather, judge  # noqa: E402
 from benchmarks.learned.real import NAME as REAL  # noqa: E402
 from benchmarks.learned.real import missing, shakespeare  # noqa: E402
 from benchmarks.learned.rival import rival  # noqa: E402
-from benchmarks.learned.traps import gradients, one_p, weighting  # noqa: E402
-from benchmarks.learned.trial import measure  # noqa: E402
+from benchmarks.learned.study import measure  # noqa: E402
+from benchmarks.learned.traps import gradients, nucleus, one_p, weighting  # noqa: E402
 from benchmarks.learned.worlds import NAMES, build  # noqa: E402
 
 SHOWN = ("plain", "fixed_oracle", "edt_oracle", "learned", "oracle")
@@ -61,7 +61,7 @@ def world_results(name: str, protocol: dict, quick: bool, step) -> dict[str, Any
         found["weighting"] = weighting(trial)
     if name == protocol["top_p"]["world"]:
         step(f"{name}: one p")
-        found["one_p"] = one_p(trial)
+        found |= {"one_p": one_p(trial), "nucleus": nucleus(trial)}
     if name in protocol["rival"]["worlds"]:
         step(f"{name}: rival")
         found["rival"] = rival(trial)

@@ -31,7 +31,7 @@ from jaxsample.learn.credit import likeness
 from .biased import OBJECTIVES
 from .contexts import Contexts
 from .inference import interval
-from .ladder import adam, labels, temperatures, train, untrained
+from .ladder import adam, chosen, labels, temperatures, train, untrained
 from .positions import left_by
 from .trial import Trial
 
@@ -134,6 +134,25 @@ def one_p(trial: Trial) -> dict[str, Any]:
     trial.add("top_p_trained", [left_by(s, trial.test) for s in found], {"config": {"p": p}})
     off = [max(low - x, x - high, 0.0) for x in p]
     return {"interval": [low, high], "p": p, "off": off, **trial.summary("top_p_trained")}
+
+
+def nucleus(trial: Trial) -> dict[str, Any]:
+    """Tell what the nucleus policy chose; its p need not be the exact one, as min-p filters too."""
+    assert trial.world.interval is not None
+    low, high = trial.world.interval
+    contexts = trial.test.contexts
+    found = [chosen(s, contexts) for s in trial.samplers["nucleus_hidden"]]
+    temperature, p, least = (
+        np.stack([np.asarray(getattr(chain_[i], name)) for chain_ in found])
+        for i, name in enumerate(("value", "p", "p"))
+    )
+    return {
+        "interval": [low, high],
+        "inside": float(np.mean((p > low) & (p <= high))),
+        "p": {"least": float(p.min()), "median": float(np.median(p)), "most": float(p.max())},
+        "temperature": [float(x) for x in np.quantile(temperature, (0.0, 0.5, 1.0))],
+        "min_p": [float(x) for x in np.quantile(least, (0.0, 0.5, 1.0))],
+    }
 
 
 def _starts(trial):

@@ -10,8 +10,9 @@ import pytest
 from benchmarks.learned import protocol
 from benchmarks.learned.predictions import above, below, every, gather
 from benchmarks.learned.prove import kept, writable
+from benchmarks.learned.study import measure
 from benchmarks.learned.toys import toy
-from benchmarks.learned.trial import Trial, measure
+from benchmarks.learned.trial import Trial
 
 
 @pytest.fixture(scope="module")
