@@ -30,8 +30,9 @@ def front(protocol: dict[str, Any], quick: bool, step: Callable[[str], None]) ->
     """Return the curves of the tuned families, and where each seed of a policy lies.
 
     Returns:
-        under "curves" by name the points of each; under "learned" by rung the point of each seed,
-        and how it compares with the best curve of a family at the same entropy.
+        under "curves" by name the points of each; under "best_kernel" the highest kernel score a
+        family's curves reach; under "learned" by rung the point of each seed, and how it compares
+        with the best curve of a family at the same entropy.
     """
     plan = protocol["front"]
     told, target = Grammar(), Grammar(plan["style"])
@@ -67,7 +68,12 @@ def front(protocol: dict[str, Any], quick: bool, step: Callable[[str], None]) ->
                 for family in ("fixed", "edt")
             },
         }
-    return {"curves": curves, "learned": learned, "truth": point(law(target))}
+    best = {
+        family: max(p["kernel"] for n, line in curves.items() if n.startswith(family) for p in line)
+        for family in ("fixed", "edt")
+    }
+    truth = point(law(target))
+    return {"curves": curves, "best_kernel": best, "learned": learned, "truth": truth}
 
 
 def _told(found: Totals) -> dict[str, float]:
