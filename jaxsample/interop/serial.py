@@ -29,8 +29,8 @@ def to_dict(sampler: Transform) -> dict[str, Any]:
         sampler: any transform or chain; a `Function` is described by the name of its function.
 
     Raises:
-        ValueError: if a field holds what data cannot say: a traced value, or Python code other
-            than a named function.
+        ValueError: if a field holds what data cannot say: a traced value, a network (save a
+            learned policy with `jaxsample.learn.save`), or Python code other than a named function.
 
     >>> to_dict(chain(Temperature(0.7), TopK(40)))["transforms"]
     [{'transform': 'Temperature', 'value': 0.7}, {'transform': 'TopK', 'k': 40}]
@@ -120,7 +120,7 @@ def _describe(value, where):
             raise ValueError(f"{where} holds {array.dtype}, which data cannot say")
         plain = not array.ndim and array.dtype in (np.float32, np.int32)
         return data if plain else {"array": data, "dtype": str(array.dtype)}
-    raise ValueError(f"{where} holds {value!r}, which data cannot say")
+    raise ValueError(f"{where} holds a {type(value).__name__}, which data cannot say")
 
 
 def _restore(value, also):
