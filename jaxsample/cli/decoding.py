@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxsample
-from jaxsample.cli.text import Transcript
+from jaxsample.study.text import Transcript
 
 if TYPE_CHECKING:
-    from jaxsample.cli.prompt import Source
+    from jaxsample.study.source import Source
     from jaxsample.transforms.base import Transform
 
 CHUNK = 4  # tokens between two looks at the text

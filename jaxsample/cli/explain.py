@@ -15,10 +15,11 @@ from jaxsample.cli import bars
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import padded
 from jaxsample.cli.flags import SamplerFlags
-from jaxsample.cli.prompt import Source, open_model
+from jaxsample.cli.opening import open_model
 from jaxsample.cli.stages import probabilities, stages
-from jaxsample.cli.text import Transcript
 from jaxsample.decode.prefill import next_logits
+from jaxsample.study.source import Source
+from jaxsample.study.text import Transcript
 
 SHOWN = 20
 

@@ -11,12 +11,13 @@ from rich.console import Console
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import Chunk, decode
 from jaxsample.cli.flags import SamplerFlags
+from jaxsample.cli.opening import open_model
 from jaxsample.cli.page import Page
 from jaxsample.cli.panels import Panels
-from jaxsample.cli.prompt import DEFAULT_NEW_TOKENS, open_model
 from jaxsample.cli.shades import legend, style_of
 from jaxsample.cli.tally import Tally
-from jaxsample.cli.text import Transcript
+from jaxsample.study.source import DEFAULT_NEW_TOKENS
+from jaxsample.study.text import Transcript
 
 
 def generate(

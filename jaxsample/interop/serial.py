@@ -1,4 +1,4 @@
-"""Samplers as plain data, ready for JSON, and back."""
+"""Samplers and combiners as plain data, ready for JSON, and back."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from jax.core import Tracer
 from jax.tree_util import Partial
 
-from jaxsample.transforms.base import Transform
 from jaxsample.transforms.fields import show
 from jaxsample.transforms.function import Function
+from jaxsample.transforms.hyperparameters import Hyperparameters
 
 NAME = "transform"  # the key of a transform's class; no field is named so
 
 
-def to_dict(sampler: Transform) -> dict[str, Any]:
-    """Describe a transform by dicts, lists, numbers and strings alone.
+def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
+    """Describe a transform or combiner by dicts, lists, numbers and strings alone.
 
     Floats are written in the shortest form that gives the float32 back, so `from_dict` restores
     every leaf bit for bit, after `json.dumps` and `json.loads` too. A batch of settings is an
     array in a leaf like any other.
 
     Args:
-        sampler: any transform or chain; a `Function` is described by the name of its function.
+        sampler: any transform, chain or combiner; a `Function` is described by the name of its function.
 
     Raises:
         ValueError: if a field holds what data cannot say: a traced value, a network (save a
@@ -45,7 +45,7 @@ def to_dict(sampler: Transform) -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Any:
-    """Make the transform that `to_dict` described.
+    """Make the transform or combiner that `to_dict` described.
 
     Nothing is imported or evaluated: a name is one of the library's transforms, or in `also`.
 
@@ -77,7 +77,7 @@ def from_dict(data: Mapping[str, Any], also: Mapping[str, Any] | None = None) ->
 
 def _library() -> dict[str, type]:
     home = __name__.split(".")[0] + "."
-    return {cls.__name__: cls for cls in _subclasses(Transform) if cls.__module__.startswith(home)}
+    return {cls.__name__: cls for cls in _subclasses(Hyperparameters) if cls.__module__.startswith(home)}
 
 
 def _subclasses(cls: type) -> Iterator[type]:
@@ -104,7 +104,7 @@ def _describe_function(fn):
 
 
 def _describe(value, where):
-    if isinstance(value, Transform):
+    if isinstance(value, Hyperparameters):
         return to_dict(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value

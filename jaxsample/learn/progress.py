@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def bar(wanted: bool, total: int, first: int) -> Iterator[Callable[[int, dict], None]]:
-    """Show a bar with time left, loss and mean temperature; yields `(step, entry) -> None`.
+    """Show a bar with time left and figures beside it; yields `(step, figures) -> None`.
 
     Raises:
         ImportError: if a bar is wanted and rich is not installed.
@@ -19,13 +19,13 @@ def bar(wanted: bool, total: int, first: int) -> Iterator[Callable[[int, dict], 
     try:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
     except ImportError as error:
-        raise ImportError("a progress bar needs: pip install 'jaxsample[train]'") from error
+        raise ImportError("a progress bar needs: pip install rich") from error
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     with Progress(*columns) as progress:
         task = progress.add_task("compiling", total=total, completed=first)
 
         def show(step: int, entry: dict) -> None:
-            words = [f"{name} {value:.4f}" for name, value in entry.items() if name != "step"]
+            words = [f"{name} {value:.4g}" for name, value in entry.items() if name != "step"]
             progress.update(task, completed=step, description=" · ".join(words))
 
         yield show

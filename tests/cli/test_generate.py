@@ -79,7 +79,7 @@ def test_chunks_are_the_library_s_own_tokens(tiny):
     import numpy as np
 
     import jaxsample
-    from jaxsample.cli.prompt import open_model
+    from jaxsample.cli.opening import open_model
 
     source, sampler = open_model(tiny), jaxsample.chain(jaxsample.Temperature(0.9))
     ids = source.encode("the cat")

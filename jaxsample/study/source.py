@@ -1,12 +1,12 @@
-"""The model and the prompt: which ids go in, which end a text, how much room is left."""
+"""A model with its tokenizer: which ids go in, which end a text, how much room is left."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+import hashlib
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from jaxsample_models import Checkpoint
+import jax
+import numpy as np
 
 DEFAULT_NEW_TOKENS = 256
 
@@ -16,11 +16,17 @@ class Source(NamedTuple):
 
     Attributes:
         name: what to call it.
-        checkpoint: the model, its parameters and its tokenizer.
+        checkpoint: `model` and `params` as `generate` takes them, `tokenizer` (a
+            `tokenizers.Tokenizer`), `config.max_length` and `generation_config`, a dict with
+            "eos_token_id" and "bos_token_id": what `jaxsample_models.load` returns.
+
+    >>> import jaxsample_models
+    >>> source = Source("stories", jaxsample_models.embedded())
+    >>> source.encode("Once upon a time")[:2], source.eos, source.context
     """
 
     name: str
-    checkpoint: Checkpoint
+    checkpoint: Any
 
     @property
     def tokenizer(self) -> Any:
@@ -36,6 +42,21 @@ class Source(NamedTuple):
     def bos(self) -> list[int]:
         """The id that every text begins with, if there is one."""
         return _ids(self.checkpoint.generation_config.get("bos_token_id"))[:1]
+
+    @property
+    def digest(self) -> str:
+        """A sha256 over every parameter, its name and type: which weights these are."""
+        found = hashlib.sha256()
+        for path, leaf in jax.tree.leaves_with_path(self.checkpoint.params):
+            array = np.asarray(leaf)
+            found.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has learned."""
+        return sum(x.size for x in jax.tree.leaves(self.checkpoint.params))
 
     @property
     def context(self) -> int:
@@ -80,21 +101,6 @@ class Source(NamedTuple):
                 f"leaves room for {left}" + ("" if wanted is None else f", not for {wanted}")
             )
         return min(DEFAULT_NEW_TOKENS, left) if wanted is None else wanted
-
-
-def open_model(folder: Path | None) -> Source:
-    """Load a model folder, or the embedded model where none is given.
-
-    Raises:
-        ValueError: if it is not a model, or has no tokenizer.
-    """
-    import jaxsample_models
-
-    checkpoint = jaxsample_models.embedded() if folder is None else jaxsample_models.load(folder)
-    name = "the embedded story model" if folder is None else folder.resolve().name
-    if checkpoint.tokenizer is None:
-        raise ValueError(f"{folder}: there is no tokenizer.json, so its tokens cannot be shown")
-    return Source(name, checkpoint)
 
 
 def _ids(value: Any) -> list[int]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxsample.cli.text import Transcript
+from jaxsample.study.text import Transcript
 
 
 @pytest.fixture(scope="module")

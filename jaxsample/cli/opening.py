@@ -1,0 +1,22 @@
+"""Which model a command draws from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxsample.study.source import Source
+
+
+def open_model(folder: Path | None) -> Source:
+    """Load a model folder, or the embedded model where none is given.
+
+    Raises:
+        ValueError: if it is not a model, or has no tokenizer.
+    """
+    import jaxsample_models
+
+    checkpoint = jaxsample_models.embedded() if folder is None else jaxsample_models.load(folder)
+    name = "the embedded story model" if folder is None else folder.resolve().name
+    if checkpoint.tokenizer is None:
+        raise ValueError(f"{folder}: there is no tokenizer.json, so its tokens cannot be shown")
+    return Source(name, checkpoint)
