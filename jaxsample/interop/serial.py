@@ -26,7 +26,7 @@ def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
     array in a leaf like any other.
 
     Args:
-        sampler: any transform, chain or combiner; a `Function` is described by the name of its function.
+        sampler: any transform, chain or combiner; a `Function` is described by its function's name.
 
     Raises:
         ValueError: if a field holds what data cannot say: a traced value, a network (save a
@@ -77,7 +77,9 @@ def from_dict(data: Mapping[str, Any], also: Mapping[str, Any] | None = None) ->
 
 def _library() -> dict[str, type]:
     home = __name__.split(".")[0] + "."
-    return {cls.__name__: cls for cls in _subclasses(Hyperparameters) if cls.__module__.startswith(home)}
+    return {
+        cls.__name__: cls for cls in _subclasses(Hyperparameters) if cls.__module__.startswith(home)
+    }
 
 
 def _subclasses(cls: type) -> Iterator[type]:

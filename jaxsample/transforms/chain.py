@@ -59,8 +59,8 @@ class Chain(Transform):
 
     @classmethod
     def alike(cls, transforms):
-        columns = (type(members[0]).alike(members) for members in zip(*transforms, strict=True))
-        return [chain(*members) for members in zip(*columns, strict=True)]
+        columns = [type(members[0]).alike(members) for members in zip(*transforms, strict=True)]
+        return [chain(*(column[i] for column in columns)) for i in range(len(transforms))]
 
     def _check_state(self, state):
         if len(state) != len(self):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from jaxsample import Function, MinP, Prompt, Temperature, TopK, TopP, Transform, chain
+from jaxsample import Function, MinP, Prompt, Temperature, TopK, TopP, Transform, chain, stack
 from jaxsample.transforms.chain import Chain
 from tests import toys
 from tests.rows import VALID, V, apply, bits
@@ -151,3 +151,7 @@ def test_functions_run_where_they_stand():
     np.testing.assert_array_equal(kept, np.isfinite(MinP(0.1)(row * 0.5)))
     assert kept.sum() != np.isfinite(MinP(0.1)(row)).sum()
     assert chain(toys.halve)(row).shape == (V,)
+
+
+def test_empty_chains_stack():
+    assert repr(stack([chain(), chain()])) == "chain()"

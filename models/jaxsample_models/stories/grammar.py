@@ -138,9 +138,11 @@ class Grammar:
             values = (*values[:i], token, *values[i + 1 :])
         return self._state(after, values)
 
-    def tell(self, rng: np.random.Generator) -> Iterator[tuple[State, int]]:
-        """Draw a story token by token: yield each state with the token drawn there."""
-        state = self.start()
+    def tell(
+        self, rng: np.random.Generator, state: State | None = None
+    ) -> Iterator[tuple[State, int]]:
+        """Draw a story, or its rest from a state on: yield states with the tokens drawn there."""
+        state = self.start() if state is None else state
         while not self.is_end(state):
             truth = self.distribution(state)
             sure = len(truth.tokens) == 1

@@ -1,0 +1,150 @@
+"""A sweep: which rows it has, one program for all its settings, and going on after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample import Guidance, Temperature, TopK, TopP, chain, generate
+from jaxsample.kernels.noise import fold_in
+from jaxsample.study import Item, Setting, sweep
+from tests.study.models import bigrams, traced
+from tests.study.sweep_program import ITEMS, SETTINGS, run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return run(None).rows
+
+
+def test_there_is_a_row_for_every_setting_item_seed_and_sample(whole):
+    rows = run(None, seeds=(3, 4), samples=2).rows
+    names = [(r["setting"], r["item"], r["seed"], r["sample"]) for r in rows]
+    wanted = [
+        (s.name, i.id, seed, g) for s in SETTINGS for i in ITEMS for seed in (3, 4) for g in (0, 1)
+    ]
+    assert names == wanted
+    assert len(whole) == len(SETTINGS) * len(ITEMS) * 4
+
+
+def test_a_row_is_what_generate_draws_alone(whole):
+    source = bigrams()
+    for row in (whole[0], whole[-1]):
+        setting = next(s for s in SETTINGS if s.name == row["setting"])
+        number = [item.id for item in ITEMS].index(row["item"])
+        key = fold_in(fold_in(jax.random.key(row["seed"]), number), row["sample"])
+        prompt = source.encode(row["prompt"])
+        out = generate(
+            key[None],
+            source.checkpoint.model,
+            source.checkpoint.params,
+            jnp.asarray([prompt]),
+            setting.sampler,
+            max_new_tokens=12,
+            eos=0,
+            record=("logprobs", "model_logprobs", "entropy", "kept"),
+        )
+        length = int(out.lengths[0])
+        assert row["tokens"] == out.tokens[0, :length].tolist()
+        for name in ("logprobs", "model_logprobs", "entropy", "kept"):
+            # Another batch is another program: a few roundings apart.
+            np.testing.assert_allclose(row[name], getattr(out, name)[0, :length], rtol=1e-5)
+        assert row["text"].split() == [f"w{t}" for t in row["tokens"] if t]
+        assert row["ended"] == (row["tokens"][-1] == 0)
+
+
+def test_rows_do_not_depend_on_the_batches(whole):
+    rows = run(None, batch_size=5).rows
+    assert [r["tokens"] for r in rows] == [r["tokens"] for r in whole]
+
+
+def test_settings_of_one_structure_compile_once():
+    traced.clear()
+    run(None, batch_size=9)  # a shape of its own, eight batches of it
+    first = len(traced)
+    assert first > 0
+    run(None, batch_size=9, seeds=(7,))
+    assert len(traced) == first
+    one = sweep(bigrams(), SETTINGS[:1], ITEMS, samples=4, max_new_tokens=12, batch_size=9)
+    assert len(one.rows) == 12 and len(traced) == first
+
+
+def test_other_structures_and_combiners_run_in_one_sweep():
+    settings = [
+        Setting("k", TopK(3)),
+        Setting("T", chain(Temperature(0.5), TopP(0.9))),
+        Setting("k 5", TopK(5)),
+        Setting("guided", chain(), Guidance(1.5)),
+    ]
+    items = [item._replace(without="") for item in ITEMS]
+    rows = sweep(bigrams(), settings, items, max_new_tokens=6, batch_size=8).rows
+    assert {r["setting"] for r in rows} == {"k", "T", "k 5", "guided"}
+    assert rows[-1]["chain"]["combiner"] == {"transform": "Guidance", "scale": 1.5}
+    with pytest.raises(ValueError, match="item 'one' has no prompt without its source"):
+        sweep(bigrams(), settings, ITEMS, max_new_tokens=6)
+
+
+@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+def test_killed_twice_it_goes_on_row_for_row(tmp_path, whole, format):
+    path = tmp_path / ("rows.jsonl" if format == "jsonl" else "rows.parquet")
+    command = [sys.executable, "-m", "tests.study.sweep_program", str(tmp_path), format, "0.3"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'models'}"}
+
+    def size():
+        if path.is_dir():
+            return len(list(path.glob("*.parquet")))
+        return path.stat().st_size if path.exists() else 0
+
+    for _ in range(2):
+        before = size()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment)
+        begun = time.monotonic()
+        while size() <= before and process.poll() is None and time.monotonic() - begun < 120:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    if format == "jsonl":  # a line the end came in the middle of
+        with open(path, "a") as file:
+            file.write('{"setting": "t0')
+    assert run(tmp_path, format).rows == whole
+    assert run(tmp_path, format).tokens == 0
+
+
+def test_another_sweep_in_the_folder_is_an_error(tmp_path):
+    run(tmp_path)
+    with pytest.raises(ValueError, match="holds a sweep with other seeds; give another folder"):
+        run(tmp_path, seeds=(1,))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "csv"}, "format must be one of jsonl, parquet"),
+        ({"samples": 0}, "samples must be an int >= 1"),
+        ({"max_new_tokens": 31}, "item 'two': a prompt of 3 tokens leaves no room for 31"),
+    ],
+)
+def test_what_makes_no_sense_is_said(change, message):
+    with pytest.raises(ValueError, match=message):
+        run(None, **change)
+
+
+def test_prompts_need_ids_of_their_own():
+    with pytest.raises(ValueError, match="two prompts have the id 'a'"):
+        sweep(bigrams(), SETTINGS, [Item("a", "w1"), Item("a", "w2")])
+    with pytest.raises(ValueError, match="no prompts"):
+        sweep(bigrams(), SETTINGS, [])
+
+
+def test_rows_are_plain_json(whole):
+    assert json.loads(json.dumps(whole)) == whole
