@@ -1,6 +1,26 @@
 """What samplers do to a model's text: sweeps over settings, metrics, studies and their reports."""
 
 from jaxsample.study.data import Item as Item
+from jaxsample.study.metrics.aim import eda as eda
+from jaxsample.study.metrics.distinct import distinct as distinct
+from jaxsample.study.metrics.distinct import (
+    expectation_adjusted_distinct as expectation_adjusted_distinct,
+)
+from jaxsample.study.metrics.distinct import repetition_rate as repetition_rate
+from jaxsample.study.metrics.edits import edit_distance as edit_distance
+from jaxsample.study.metrics.embedding import Projection as Projection
+from jaxsample.study.metrics.embedding import cosine as cosine
+from jaxsample.study.metrics.embedding import embed as embed
+from jaxsample.study.metrics.embedding import pca as pca
+from jaxsample.study.metrics.mtld import mtld as mtld
+from jaxsample.study.metrics.overlap import Bleu as Bleu
+from jaxsample.study.metrics.overlap import bleu as bleu
+from jaxsample.study.metrics.overlap import rouge_l as rouge_l
+from jaxsample.study.metrics.per_token import mean_entropy as mean_entropy
+from jaxsample.study.metrics.per_token import mean_kept as mean_kept
+from jaxsample.study.metrics.per_token import perplexity as perplexity
+from jaxsample.study.metrics.self_bleu import self_bleu as self_bleu
+from jaxsample.study.metrics.vendi import vendi as vendi
 from jaxsample.study.settings import Setting as Setting
 from jaxsample.study.settings import grid as grid
 from jaxsample.study.settings import read_settings as read_settings
