@@ -125,6 +125,29 @@ def explain(
     explain(prompt, model, given, png)
 
 
+@app.command()
+def report(
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RESULTS...",
+            help="Folders that studies wrote, each with a results.json.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the page.")
+    ] = Path("report.html"),
+) -> None:
+    """Show the results of studies on one page that needs no network.
+
+    Tables with intervals, charts, and the texts with their tokens; any browser opens it.
+    """
+    from jaxsample.cli.report import report
+
+    report(results, output)
+
+
 def run(arguments: list[str]) -> int:
     """Run a command and return its exit status; without arguments, print the help.
 

@@ -1,0 +1,251 @@
+"use strict";
+
+const [studies, rows, config] = ["studies", "rows", "config"].map((id) =>
+  JSON.parse(document.getElementById(id).textContent),
+);
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+// Theme: the reader's system decides until the button is pressed.
+
+const theme = document.getElementById("theme");
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : prefersDark.matches;
+}
+
+function showTheme() {
+  theme.setAttribute("aria-pressed", isDark());
+}
+
+theme.addEventListener("click", () => {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  showTheme();
+});
+prefersDark.addEventListener("change", showTheme);
+showTheme();
+
+// Tables: a click on a header sorts by it, another reverses; empty cells stay last.
+
+function compare(a, b, numeric) {
+  if (a === "" || b === "") return a === b ? 0 : a === "" ? 1 : -1;
+  return numeric ? parse(a) - parse(b) : a.localeCompare(b, undefined, { numeric: true });
+}
+
+function parse(key) {
+  return Number(key.replace("inf", "Infinity"));
+}
+
+function sort(button) {
+  const header = button.closest("th");
+  const table = header.closest("table");
+  const descending = header.getAttribute("aria-sort") === "ascending";
+  for (const other of table.querySelectorAll("thead th")) other.setAttribute("aria-sort", "none");
+  header.setAttribute("aria-sort", descending ? "descending" : "ascending");
+  const numeric = header.classList.contains("number");
+  const key = (row) => row.querySelectorAll("[data-key]")[button.dataset.sort].dataset.key;
+  const sorted = [...table.tBodies[0].rows].sort((a, b) => {
+    const [left, right] = [key(a), key(b)];
+    const order = compare(left, right, numeric);
+    return descending && left !== "" && right !== "" ? -order : order;
+  });
+  table.tBodies[0].append(...sorted);
+}
+
+for (const button of document.querySelectorAll("[data-sort]"))
+  button.addEventListener("click", () => sort(button));
+
+// Charts: colours of text and lines come from the page's style, so a theme needs no new drawing.
+
+function shown(chart, width) {
+  const { $schema, ...spec } = chart.spec;
+  const composed = ["facet", "concat", "hconcat", "vconcat", "repeat"].some((key) => key in spec);
+  if (!composed && typeof spec.width === "number")
+    Object.assign(spec, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
+  const legend = { ...config.legend, columns: Math.max(1, Math.floor(width / 130)) };
+  return { description: chart.caption, ...spec, config: { ...config, legend, ...spec.config } };
+}
+
+// What a click on the legend does, Enter and the space bar do as well.
+function openLegend(plot, view, spec) {
+  const picker = (spec.params ?? []).find((parameter) => parameter.bind === "legend");
+  if (!picker) return;
+  const labels = [...plot.querySelectorAll(".role-legend-label text")];
+  for (const label of labels) {
+    label.setAttribute("tabindex", "0");
+    label.setAttribute("role", "button");
+    label.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      const { x, y, width, height } = label.getBoundingClientRect();
+      const at = { clientX: x + width / 2, clientY: y + height / 2, bubbles: true, view: window };
+      label.dispatchEvent(new MouseEvent("click", at));
+    });
+  }
+  const store = `${picker.name}_store`;
+  const press = () => {
+    const picked = view.data(store).flatMap((entry) => entry.values.flat().map(String));
+    for (const label of labels) label.setAttribute("aria-pressed", picked.includes(label.textContent));
+  };
+  view.addDataListener(store, press);
+  press();
+}
+
+async function draw(plot, chart) {
+  const spec = shown(chart, plot.clientWidth);
+  const tooltip = { theme: "custom" };
+  const options = { actions: false, renderer: "svg", mode: "vega-lite", tooltip };
+  try {
+    const { view } = await vegaEmbed(plot, spec, options);
+    openLegend(plot, view, spec);
+  } catch (error) {
+    plot.textContent = `This chart cannot be drawn: ${error.message}`;
+  }
+}
+
+// Texts: tokens shaded by their probability, ribbons of what else is known of each.
+
+const EDGES = [0.9, 0.5, 0.1, 0.01];
+const LEVELS = ["0.9 and more", "to 0.5", "to 0.1", "to 0.01", "less"];
+const RIBBONS = [
+  ["temperature", "temperature", ""],
+  ["entropy", "entropy", " nats"],
+];
+const SVG = "http://www.w3.org/2000/svg";
+
+function level(probability) {
+  if (probability === null || probability === undefined) return "";
+  const found = EDGES.findIndex((edge) => probability >= edge);
+  return `level${found < 0 ? EDGES.length : found}`;
+}
+
+function digits(number) {
+  return String(Number(number.toPrecision(3)));
+}
+
+function isNumber(value) {
+  return typeof value === "number";
+}
+
+function describe(sample, i) {
+  const words = [`token ${i + 1} of ${sample.pieces.length} ${JSON.stringify(sample.pieces[i])}`];
+  const p = sample.probabilities?.[i];
+  if (isNumber(p)) words.push(`probability ${digits(p)}`);
+  for (const [field, name, unit] of RIBBONS) {
+    const value = sample[field]?.[i];
+    if (isNumber(value)) words.push(`${name} ${digits(value)}${unit}`);
+  }
+  return words.join(", ");
+}
+
+function ribbon(sample, [field, name, unit], most) {
+  const values = (sample[field] ?? []).filter(isNumber);
+  if (!values.length) return null;
+  const [low, high] = [Math.min(...values), Math.max(...values)].map(digits);
+  const range = low === high ? `${low}${unit}` : `${low} to ${high}${unit}`;
+  const svg = document.createElementNS(SVG, "svg");
+  const attributes = {
+    viewBox: `0 0 ${sample.pieces.length} 1`,
+    preserveAspectRatio: "none",
+    role: "img",
+    "aria-label": `${name} per token, ${range}`,
+  };
+  for (const [key, value] of Object.entries(attributes)) svg.setAttribute(key, value);
+  sample[field].forEach((value, i) => {
+    if (!isNumber(value)) return;
+    const height = most > 0 ? Math.max(value / most, 0.04) : 0.04;
+    const bar = document.createElementNS(SVG, "rect");
+    const box = { x: i, y: 1 - height, width: 1, height, "data-token": i };
+    for (const [key, number] of Object.entries(box)) bar.setAttribute(key, number);
+    const title = document.createElementNS(SVG, "title");
+    title.textContent = describe(sample, i);
+    bar.append(title);
+    svg.append(bar);
+  });
+  const line = element("p", {}, element("span", {}, name), element("span", {}, range));
+  return element("div", { className: "ribbon" }, line, svg);
+}
+
+function showSample(sample, most, heading) {
+  const tokens = sample.pieces.map((piece, i) => {
+    const className = `token ${level(sample.probabilities?.[i])}`;
+    const made = element("span", { className, title: describe(sample, i) }, piece);
+    made.dataset.token = i;
+    return made;
+  });
+  const text = element("div", { className: "text", tabIndex: 0 }, ...tokens);
+  text.setAttribute("role", "group");
+  text.setAttribute("aria-label", `text of ${sample.setting}; arrow keys walk its tokens`);
+  const readout = element("p", { className: "readout" });
+  readout.setAttribute("aria-live", "polite");
+  const ribbons = RIBBONS.map((kind, i) => ribbon(sample, kind, most[i])).filter(Boolean);
+  const box = element("div", { className: "sample" }, element(heading, {}, sample.setting), text, readout, ...ribbons);
+  let here = -1;
+  const point = (i) => {
+    for (const old of box.querySelectorAll(".here")) old.classList.remove("here");
+    for (const part of box.querySelectorAll(`[data-token="${i}"]`)) part.classList.add("here");
+    here = i;
+    readout.textContent = describe(sample, i);
+  };
+  box.addEventListener("pointerover", (event) => {
+    const part = event.target.closest("[data-token]");
+    if (part) point(Number(part.dataset.token));
+  });
+  text.addEventListener("keydown", (event) => {
+    const last = tokens.length - 1;
+    const next = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: last }[event.key];
+    if (next === undefined || last < 0) return;
+    event.preventDefault();
+    point(Math.min(Math.max(next, 0), last));
+    tokens[here].scrollIntoView({ block: "nearest" });
+  });
+  return box;
+}
+
+function showItem(section, text) {
+  const facts = [["Prompt", text.prompt || "(none)"]];
+  if (text.reference) facts.push(["Reference", text.reference]);
+  const parts = facts.flatMap(([name, words]) => [element("dt", {}, name), element("dd", {}, words)]);
+  section.querySelector(".item").replaceChildren(...parts);
+  const samples = section.querySelector(".samples");
+  const heading = `h${samples.dataset.level}`;
+  // One scale for all settings of an item, so that their ribbons can be compared.
+  const most = RIBBONS.map(([field]) =>
+    Math.max(0, ...text.samples.flatMap((sample) => (sample[field] ?? []).filter(isNumber))),
+  );
+  // As many a row as make the rows even: five are three and two, not four and one.
+  const count = Math.max(1, text.samples.length);
+  samples.style.setProperty("--columns", Math.ceil(count / Math.ceil(count / 4)));
+  samples.replaceChildren(...text.samples.map((sample) => showSample(sample, most, heading)));
+}
+
+function showTexts(section, texts) {
+  const marks = LEVELS.map((name, i) => element("span", { className: `token level${i}` }, name));
+  section.querySelector(".legend").append(...marks);
+  const select = section.querySelector("select");
+  const show = () => showItem(section, texts[select.value]);
+  select.addEventListener("change", show);
+  show();
+}
+
+// Downloads: what the page already holds, as files.
+
+function offer(link, text, type) {
+  if (link) link.href = URL.createObjectURL(new Blob([text], { type }));
+}
+
+studies.forEach((study, i) => {
+  const article = document.querySelector(`article[data-study="${i}"]`);
+  for (const plot of article.querySelectorAll(".plot")) draw(plot, study.charts[plot.dataset.chart]);
+  const texts = article.querySelector(".texts");
+  if (texts) showTexts(texts, study.texts);
+  const json = JSON.stringify(study, null, 1);
+  offer(article.querySelector("[data-json]"), json, "application/json");
+  if (rows[i]) offer(article.querySelector("[data-rows]"), rows[i], "application/x-ndjson");
+});
