@@ -29,6 +29,7 @@ PRESETS = {
     "analysis": Preset(0.2, 0.1),
     "explore": Preset(0.6, 0.7),
 }
+"""Every preset by its name; `preset` makes the sampler."""
 
 
 def preset(name: str) -> Chain:

@@ -20,14 +20,14 @@ class Learned(Transform):
     """Let a policy choose the hyperparameters: `Learned(policy)`.
 
     The policy looks at the row as it comes in, and at the model's hidden state if it was made for
-    one. Its `nnx.Param`s are leaves and train; whatever else it holds are leaves that do not. A
-    fresh policy is neutral.
+    one. Each `nnx.Param` of it is a leaf and trains; whatever else it holds are leaves that do not.
+    A fresh policy is neutral.
 
     Its state, if the policy has any, is a `Memory`.
 
     Attributes:
         graph: the policy given, from then on its `nnx.GraphDef`; static.
-        params: the values of its `nnx.Param`s, a tree of leaves.
+        params: the values of each `nnx.Param`, a tree of leaves.
         rest: the values of its other variables; leaves that never train.
         sharpness: of the soft filters in training; a leaf that never trains.
         soft: whether filters have a slope; static. Then the kind is "set".

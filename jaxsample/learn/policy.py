@@ -37,7 +37,7 @@ class Policy(nnx.Module):
             `HISTORY`, which gives the policy state.
         hidden_size: size D of the hidden state it sees beside them; 0 for none.
         t_min, t_max: the open range of temperatures, around 1.
-        theta_max: the largest |theta|, nats.
+        theta_max: the largest `|theta|`, nats.
 
     Raises:
         ValueError: if an argument makes no sense.

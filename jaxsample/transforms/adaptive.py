@@ -15,7 +15,7 @@ PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3
 class AdaptiveP(Transform):
     """Prefer tokens whose probability is near an aim: l' = 5 - 10 d^2 / (1 + d).
 
-    d = |p - aim| / 0.3, with p over the row as it comes in, and the aim is 2 * target - m, inside
+    d = `|p - aim|` / 0.3, with p over the row as it comes in, and the aim is 2 * target - m, inside
     [0, 1]: m is a running mean of the probabilities p of the tokens drawn, so that the mean is
     pulled to `target`. m starts at `target`. Equal logits stay equal, and no token is dropped; what
     the row was is gone, so this belongs last in a chain. Neutral: any negative target is off.

@@ -88,7 +88,7 @@ class Row:
         return kth_value(lax.stop_gradient(self.values), k, lax.stop_gradient(self.max))
 
     def value_at(self, term: Term, share: Number, total: jax.Array | None = None) -> jax.Array:
-        """The smallest value with the `term`s (>= 0) strictly above it < share of their total.
+        """The smallest value with the terms (>= 0) strictly above it < share of their total.
 
         -inf where even all of them sum to less. A `total` that is known already, but for rounding,
         saves a look at the whole row.

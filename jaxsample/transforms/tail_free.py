@@ -19,7 +19,7 @@ STRAIGHT = 1e-6  # less bend than this share of the whole fall is what rounding 
 class TailFree(Transform):
     """Keep the likeliest tokens up to where the curve of sorted probabilities has done its bending.
 
-    With q sorted from the largest down, token i adds the bend |q[i] - 2 q[i + 1] + q[i + 2]|. Of
+    With q sorted from the largest down, token i adds the bend `|q[i] - 2 q[i + 1] + q[i + 2]|`. Of
     the tokens in that order as many are kept as bends sum to at most z of all bends, and one more:
     systems that cut here keep one token fewer or more. So the last token always goes, unless the
     curve is straight, which keeps everything, as do fewer than three tokens. Tokens that are -inf

@@ -16,9 +16,9 @@ from jaxsample.transforms.token_ids import among, pack_ids
 class ExponentialLengthDecay(Transform):
     """Raise the end-of-sequence tokens more with every token past `start`.
 
-    l + |l| * (factor ** (n - start) - 1) once n > start, n being the output tokens so far; a factor
-    below 1 lowers them. A logit of 0 stays 0. Powers past 1e26 count as that, and what overflows
-    stays finite. Neutral: factor = 1.
+    `l + |l| * (factor ** (n - start) - 1)` once n > start, n being the output tokens so far; a
+    factor below 1 lowers them. A logit of 0 stays 0. Powers past 1e26 count as that, and what
+    overflows stays finite. Neutral: factor = 1.
 
     The state is n.
 
