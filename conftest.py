@@ -16,7 +16,18 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
 
 
+def _after_its_token(params, tokens, positions, cache):
+    del positions
+    return jaxsample.ModelOutput(params[tokens], None, cache)
+
+
+# The model of four tokens that the docstring of `Model` makes; numpy, so that no test pays for it.
+BIGRAM = jaxsample.Model(lambda batch, max_length: (), _after_its_token)
+TABLE = np.log(0.1 + 0.6 * np.roll(np.eye(4, dtype=np.float32), 1, axis=1))
+
+
 @pytest.fixture(autouse=True)
 def _names(doctest_namespace):
     doctest_namespace.update(jax=jax, jnp=jnp, np=np, jaxsample=jaxsample)
+    doctest_namespace.update(bigram=BIGRAM, table=TABLE)
     doctest_namespace.update({name: getattr(jaxsample, name) for name in jaxsample.__all__})

@@ -37,6 +37,13 @@ class Generation(NamedTuple):
         top: the n likeliest tokens under the raw model, from `("top", n)`.
         invalid: `[B]` bool, rows that met a NaN or lost every token.
         decoding: where to go on from, by `resume`.
+
+    >>> out = generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
+    ...                max_new_tokens=4, eos=3, record=("kept",))
+    >>> out.tokens.tolist(), out.lengths.tolist()
+    ([[1, 2, 3, 0], [3, 0, 0, 0]], [3, 1])
+    >>> out.kept.tolist(), out.entropy
+    ([[1, 1, 1, 0], [1, 0, 0, 0]], None)
     """
 
     tokens: jax.Array
@@ -86,6 +93,11 @@ def generate(
 
     Raises:
         ValueError: if an argument does not fit.
+
+    >>> generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
+    ...          max_new_tokens=4).tokens
+    Array([[1, 2, 3, 0],
+           [3, 0, 1, 2]], dtype=int32)
     """
     length = rows.count("max_new_tokens", max_new_tokens)
     ending, record = Ending.of(eos, stop, pad), check_record(record)
@@ -154,6 +166,12 @@ def resume(
 
     Raises:
         ValueError: if an argument does not fit.
+
+    >>> half = generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
+    ...                 max_new_tokens=2, max_length=5)
+    >>> resume(bigram, table, half.decoding, TopK(1), max_new_tokens=2).tokens
+    Array([[3, 0],
+           [1, 2]], dtype=int32)
     """
     batch = decoding.done.shape[0]
     length = rows.count("max_new_tokens", max_new_tokens)

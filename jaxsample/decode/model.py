@@ -16,6 +16,10 @@ class ModelOutput(NamedTuple):
         hidden: `[B, T, D]` after the final norm, or None if the model does not show it; of a model
             with several streams `[B, T, streams, D]`.
         cache: the cache after these tokens, the same structure as the one that came in.
+
+    >>> output = bigram.apply(table, jnp.array([[0, 1]]), jnp.array([[0, 1]]), ())
+    >>> output.logits.shape, output.hidden
+    ((1, 2, 4), None)
     """
 
     logits: jax.Array | None
@@ -40,6 +44,15 @@ class Model(NamedTuple):
             prompts `[B, streams, P]`, and as `tokens` and `positions` first these and then what is
             written, `[B, T]`; see `guided`. Position, hidden state and all else that is shown of a
             row are those of its first stream.
+
+    >>> def apply(params, tokens, positions, cache):  # this model remembers nothing
+    ...     return ModelOutput(params[tokens], None, cache)
+    >>> bigram = Model(lambda batch, max_length: (), apply)
+    >>> table = jnp.log(0.1 + 0.6 * jnp.roll(jnp.eye(4), 1, axis=1))  # after t mostly t + 1
+    >>> generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
+    ...          max_new_tokens=4).tokens
+    Array([[1, 2, 3, 0],
+           [3, 0, 1, 2]], dtype=int32)
     """
 
     init_cache: Callable[[int, int], Any]

@@ -31,6 +31,12 @@ class Decoding(NamedTuple):
         remaining: `[B]` int32, how many may still be drawn.
         recent: `[B, 32]` int32, the last output tokens, -1 before the first.
         done: `[B]` bool.
+
+    >>> prompts = jnp.array([[0], [2]])
+    >>> both = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
+    >>> second = jax.tree.map(lambda x: x[1:], both)
+    >>> step(bigram, table, second, TopK(1))[1].tokens
+    Array([3], dtype=int32)
     """
 
     cache: Any
@@ -75,6 +81,11 @@ def prefill(
 
     Raises:
         ValueError: if a shape, a length or the room does not fit.
+
+    >>> prompts = jnp.array([[0], [2]])
+    >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
+    >>> decoding.position.tolist(), decoding.remaining.tolist()
+    ([1, 1], [4, 4])
     """
     prompts = check_prompts(prompts, lengths, model.streams)
     batch, width = prompts.shape[0], prompts.shape[-1]

@@ -27,6 +27,10 @@ class Score(NamedTuple):
         logprobs: `[B, N]` nats, under the sampler; -inf for a token it cannot produce.
         model_logprobs: `[B, N]` nats, under the raw model.
         entropy, kept, support, top: as in `Generation`.
+
+    >>> seen = score(bigram, table, jnp.array([[0]]), jnp.array([[1, 3]]), TopK(1))
+    >>> np.exp(seen.logprobs), np.exp(seen.model_logprobs).round(2)
+    (array([[1., 0.]], dtype=float32), array([[0.7, 0.1]], dtype=float32))
     """
 
     logprobs: jax.Array | None
@@ -71,6 +75,12 @@ def score(
 
     Raises:
         ValueError: if an argument does not fit.
+
+    >>> def loss(sampler):
+    ...     tokens = jnp.array([[1, 2, 3]])  # what the model finds likeliest
+    ...     return -score(bigram, table, jnp.array([[0]]), tokens, sampler).logprobs.sum()
+    >>> bool(jax.grad(loss)(Temperature(1.0)).value > 0)  # colder would be better
+    True
     """
     prompts = check_prompts(prompts, lengths, model.streams)
     batch, width = prompts.shape[0], prompts.shape[-1]

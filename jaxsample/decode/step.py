@@ -24,6 +24,12 @@ class Step(NamedTuple):
         tokens: `[B]` int32, pad for rows that were done before, -1 for invalid rows.
         live: `[B]` bool, rows that were not done before this step.
         invalid: `[B]` bool, rows this step found invalid.
+
+    >>> prompts = jnp.array([[0], [2]])
+    >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
+    >>> _, drawn = step(bigram, table, decoding, TopK(1), record=("kept",))
+    >>> drawn.live.tolist(), drawn.kept.tolist(), drawn.entropy
+    ([True, True], [1, 1], None)
     """
 
     tokens: jax.Array
@@ -79,6 +85,14 @@ def step(
 
     Raises:
         ValueError: if an argument does not fit.
+
+    >>> prompts = jnp.array([[0], [2]])
+    >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
+    >>> for _ in range(2):
+    ...     decoding, drawn = step(bigram, table, decoding, TopK(1), eos=3)
+    ...     print(drawn.tokens, decoding.done)
+    [1 3] [False  True]
+    [2 0] [False  True]
     """
     rows.check_axes(sampler, sampler_axes, decoding.done.shape[0])
     ending = Ending.of(eos, stop, pad)

@@ -42,6 +42,12 @@ def stream(
 
     Raises:
         ValueError: at the call, if an argument does not fit.
+
+    >>> for part in stream(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
+    ...                    max_new_tokens=4, chunk=2):
+    ...     print(part.tokens.tolist())
+    [[1, 2], [3, 0]]
+    [[3, 0], [1, 2]]
     """
     total, chunk = rows.count("max_new_tokens", max_new_tokens), rows.count("chunk", chunk)
     Ending.of(eos, stop, pad)

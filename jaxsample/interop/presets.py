@@ -15,6 +15,9 @@ class Preset(NamedTuple):
     Attributes:
         temperature: for `Temperature`.
         top_p: for `TopP`.
+
+    >>> Preset(temperature=0.7, top_p=0.8).top_p
+    0.8
     """
 
     temperature: float

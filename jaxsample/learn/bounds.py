@@ -35,6 +35,11 @@ def constrain(raw: Any, sampler: Any) -> Any:
     """Map what `unconstrain` gave, moved or not, back into the open ranges, smoothly.
 
     Above a lower bound alone by a softplus, between two bounds by a sigmoid, unchanged without.
+
+    >>> raw = unconstrain(TopP(0.9), TopP(0.9))
+    >>> moved = constrain(jax.tree.map(lambda u: u + 5.0, raw), TopP(0.9))
+    >>> bool(0.9 < moved.p) and bool(moved.p < 1)
+    True
     """
     return _map(_forward, raw, sampler)
 

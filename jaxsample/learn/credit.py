@@ -20,6 +20,11 @@ class Group(NamedTuple):
         reference_length: scalar.
         prompt: `[P]`, right-padded.
         prompt_length: scalar.
+
+    >>> tokens = jnp.array([[1, 2], [1, 3], [1, 2]])
+    >>> group = Group(tokens, jnp.full(3, 2), tokens[0], 2, jnp.array([0]), 1)
+    >>> (group.tokens[:, 1] == group.reference[1]).tolist()
+    [True, False, True]
     """
 
     tokens: jax.Array
@@ -31,7 +36,11 @@ class Group(NamedTuple):
 
 
 class Credit(NamedTuple):
-    """Advantages `[K]`, and the worth of the group, a scalar: what the gradient is to raise."""
+    """Advantages `[K]`, and the worth of the group, a scalar: what the gradient is to raise.
+
+    >>> Credit(advantages=jnp.array([0.5, -0.5]), value=jnp.float32(1.0)).value
+    Array(1., dtype=float32)
+    """
 
     advantages: jax.Array
     value: jax.Array
@@ -50,6 +59,12 @@ class KernelScore:
         kernel: `(a, a_length, b, b_length) -> scalar`, such as `hamming`.
 
     Reference: Gneiting and Raftery, 2007, https://doi.org/10.1198/016214506000001437
+
+    >>> from jaxsample.learn import hamming
+    >>> tokens = jnp.array([[1, 2], [1, 2], [1, 3]])
+    >>> group = Group(tokens, jnp.full(3, 2), jnp.array([1, 2]), 2, jnp.array([0]), 1)
+    >>> KernelScore(hamming)(group)  # all samples are worth the same: alike, or unlike the rest
+    Credit(advantages=Array([0., 0., 0.], dtype=float32), value=Array(1., dtype=float32))
     """
 
     kernel: Callable
@@ -74,6 +89,11 @@ class Rewards:
     Attributes:
         reward: `Group -> [K]`, jittable; larger is better. A sample's reward must not depend on the
             other samples, else the baseline is biased: see `KernelScore`.
+
+    >>> tokens = jnp.zeros((3, 4), jnp.int32)
+    >>> group = Group(tokens, jnp.array([1, 2, 3]), tokens[0], 4, tokens[0], 4)
+    >>> Rewards(lambda group: group.lengths)(group)
+    Credit(advantages=Array([-1.5,  0. ,  1.5], dtype=float32), value=Array(2., dtype=float32))
     """
 
     reward: Callable[[Group], jax.Array]

@@ -27,6 +27,11 @@ class Examples(NamedTuple):
         lengths: `[N]` in 1..P; P by default.
         logits: `[N, M, V]`; logits[:, m] predict tokens[:, m].
         hidden: `[N, M, D]`, the hidden states those logits came from.
+
+    >>> texts = Examples(np.array([[1, 2, 3], [1, 2, 0]]), token_lengths=[3, 2],
+    ...                  prompts=np.array([[0], [0]]))
+    >>> texts.checked()[1:].tokens, texts.cached
+    (array([[1, 2, 0]]), False)
     """
 
     tokens: Any
@@ -109,6 +114,10 @@ def remember(
 
     Raises:
         ValueError: if there is no example, they have no prompts, or the model has two streams.
+
+    >>> texts = remember(bigram, table, Examples(np.array([[1, 2]]), prompts=np.array([[0]])))
+    >>> texts.logits.shape, texts.hidden
+    ((1, 2, 4), None)
     """
     examples = examples._replace(logits=None, hidden=None).checked()
     if model.streams != 1:

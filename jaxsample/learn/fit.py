@@ -42,6 +42,13 @@ class Fit(NamedTuple):
         history: a dict per evaluation: step, loss, and, with held-out data, held_out and
             temperature, the mean over its tokens.
         steps: how many were run.
+
+    >>> texts = Examples(np.array([[0], [0], [0], [1]]),
+    ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
+    >>> found = fit(Temperature(1.0), None, None, texts, key=jax.random.key(0), steps=4,
+    ...             batch_size=4, every=2)
+    >>> found.steps, [entry["step"] for entry in found.history]
+    (4, [2, 4])
     """
 
     sampler: Any
@@ -101,6 +108,13 @@ def fit(
         ValueError: if an argument does not fit, or the data hold no example.
         FloatingPointError: if the loss is NaN or infinite; says at which step.
         ImportError: if `folder` or `progress` ask for a package that is not installed.
+
+    >>> texts = Examples(np.array([[0], [0], [0], [1]]),
+    ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
+    >>> found = fit(Temperature(1.0), None, None, texts, key=jax.random.key(0), steps=300,
+    ...             batch_size=4, optimizer=optax.adam(0.1))
+    >>> round(float(found.sampler.value), 2)  # 2 / T = log 3: the odds in the texts are 3 to 1
+    1.82
     """
     if isinstance(sampler, Policy):
         sampler = Learned(sampler)

@@ -38,6 +38,10 @@ def logprobs(
         sampler: any transform.
         batch: checked examples; the model is called only if they hold no answers of it.
         model, params: the frozen model.
+
+    >>> texts = Examples(np.array([[0, 1]]), logits=np.float32([[[1.0, 1.0], [1.0, 0.0]]]))
+    >>> jax.jit(logprobs)(TopK(1), texts.checked())
+    Array([[-0.6931472,       -inf]], dtype=float32)
     """
     return look(sampler, batch, model, params, False).logprobs
 

@@ -35,6 +35,12 @@ class PolicyGradient:
         ValueError: if the credit needs more samples.
 
     Reference: Williams, 1992, https://doi.org/10.1007/BF00992696
+
+    >>> from jaxsample.learn import KernelScore, hamming
+    >>> objective = PolicyGradient(KernelScore(hamming), samples=3, max_new_tokens=2)
+    >>> texts = Examples(np.array([[1, 2]]), prompts=np.array([[0]])).checked()
+    >>> objective.value(TopK(1), texts, jax.random.key(0), bigram, table)[0]  # each writes the text
+    Array(-1., dtype=float32)
     """
 
     credit: Callable[[Group], Credit]

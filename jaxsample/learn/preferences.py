@@ -16,7 +16,13 @@ from jaxsample.transforms.chain import chain
 
 
 class Pairs(NamedTuple):
-    """Examples row by row: the text preferred, and the one it was preferred to."""
+    """Examples row by row: the text preferred, and the one it was preferred to.
+
+    >>> logits = np.float32([[[2.0, 0.0]]])
+    >>> chosen, rejected = (Examples(np.array([[token]]), logits=logits) for token in (0, 1))
+    >>> Pairs(chosen, rejected).checked().tokens
+    array([[0]])
+    """
 
     chosen: Examples
     rejected: Examples
@@ -59,6 +65,15 @@ class Preferences:
         ValueError: unless strength > 0.
 
     Reference: Dhuliawala et al., 2024, https://arxiv.org/abs/2411.09661
+
+    >>> logits = np.float32([[[2.0, 0.0]]])
+    >>> chosen, rejected = (Examples(np.array([[token]]), logits=logits) for token in (0, 1))
+    >>> pairs = Pairs(chosen, rejected).checked()
+    >>> @jax.jit
+    ... def loss(sampler):
+    ...     return Preferences()(sampler, pairs, jax.random.key(0), None, None)[0]
+    >>> bool(loss(Temperature(0.5)) < loss(Temperature(1.0)))  # colder favours what was preferred
+    True
     """
 
     strength: float = 0.1

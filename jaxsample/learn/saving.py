@@ -35,6 +35,12 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
     Raises:
         ValueError: if a member holds what data cannot say; see `to_dict`.
         ImportError: if safetensors is not installed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Policy(rngs=nnx.Rngs(0)), folder)
+    ...     sorted(path.name for path in Path(folder).iterdir())
+    ['sampler.json', 'sampler.safetensors']
     """
     write = _safetensors().save_file
     members = _members(Learned(sampler) if isinstance(sampler, Policy) else sampler)
@@ -70,6 +76,12 @@ def load(folder: str | Path, also: Mapping[str, Any] | None = None) -> Any:
     Raises:
         ValueError: if the folder holds no such sampler, or its weights do not fit its policy.
         ImportError: if safetensors is not installed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(chain(TopP(0.9), Temperature(0.7)), folder)
+    ...     load(folder)
+    chain(TopP(p=0.9), Temperature(value=0.7))
     """
     read = _safetensors().load_file
     path = Path(folder) / DESCRIPTION

@@ -9,12 +9,22 @@ import jax.numpy as jnp
 
 
 def exact_match(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.Array) -> jax.Array:
-    """Return 1 if two texts `[N]`, `[M]` are the same, else 0."""
+    """Return 1 if two texts `[N]`, `[M]` are the same, else 0.
+
+    >>> a, b = jnp.array([1, 2, 3, 4]), jnp.array([1, 2, 3, 5])
+    >>> exact_match(a, 4, b, 4), exact_match(a, 3, b, 3)
+    (Array(0., dtype=float32), Array(1., dtype=float32))
+    """
     return jnp.all(_agreement(a, a_length, b, b_length)).astype(jnp.float32)
 
 
 def hamming(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.Array) -> jax.Array:
-    """Return the share of places where two texts agree; past its end a text has its own token."""
+    """Return the share of places where two texts agree; past its end a text has its own token.
+
+    >>> a, b = jnp.array([1, 2, 3, 4]), jnp.array([1, 2, 3, 5])
+    >>> hamming(a, 4, b, 4), hamming(a, 3, b, 3)
+    (Array(0.75, dtype=float32), Array(1., dtype=float32))
+    """
     # Past the end of both they agree, which is a kernel too: the ends are part of the text.
     return jnp.mean(_agreement(a, a_length, b, b_length).astype(jnp.float32))
 
@@ -34,6 +44,10 @@ def ngrams(n: int):
 
     Raises:
         ValueError: if `n` is no int >= 1.
+
+    >>> a, b = jnp.array([1, 2, 3]), jnp.array([1, 2, 4])
+    >>> ngrams(2)(a, 3, b, 3)  # one of two pairs is shared
+    Array(0.5, dtype=float32)
     """
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be an int >= 1, got {n!r}")

@@ -24,6 +24,14 @@ class Transform(Hyperparameters):
     Semantics every transform shares: float32 inside; masked tokens are exactly -inf and nothing
     revives them; a row with a NaN, or with nothing above -inf, comes back as all NaN; a maximum of
     +inf leaves the +inf entries at 0 and the rest at -inf.
+
+    >>> @transform(kind="order")
+    ... class Within(Transform):
+    ...     gap: float = field(low=0.0)
+    ...     def on(self, row, state=None, hidden=None):
+    ...         return row.keep(row.max - self.gap)
+    >>> Within(0.5)(jnp.array([0.0, 2.0, 1.75]))
+    Array([-inf, 2.  , 1.75], dtype=float32)
     """
 
     kind = "token"
@@ -104,6 +112,13 @@ def transform(cls: Any = None, *, kind: str = "token") -> Any:
 
     Raises:
         ValueError: if `kind` is none of the three, or the class is no `Transform`.
+
+    >>> @transform
+    ... class Reverse(Transform):
+    ...     def __call__(self, logits, state=None, hidden=None):
+    ...         return -logits
+    >>> chain(Reverse(), TopK(1))(jnp.array([0.0, 2.0, 1.0]))
+    Array([ -0., -inf, -inf], dtype=float32)
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")

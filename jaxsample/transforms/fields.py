@@ -42,6 +42,17 @@ def field(
         low, high: inclusive range that Python numbers must lie in.
         static: part of the tree's structure instead of a leaf; a new value compiles anew.
         fixed: a leaf that `partition` never counts as trainable.
+
+    >>> @transform
+    ... class Scale(Transform):
+    ...     by: float = field(default=1.0, low=0.0)
+    ...     def __call__(self, logits, state=None, hidden=None):
+    ...         return self.by * logits
+    >>> Scale(2), jax.tree.leaves(Scale(2))
+    (Scale(by=2.0), [np.float32(2.0)])
+    >>> Scale(-1)
+    Traceback (most recent call last):
+    ValueError: Scale: by must be a number in [0, inf], got -1
     """
     spec = Spec(low, high, static, fixed)
     return dataclasses.field(default=default, metadata={"spec": spec})

@@ -44,7 +44,12 @@ def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -
 
 
 def combine(trainable: Any, rest: Any) -> Any:
-    """Put the two trees of `partition` together again."""
+    """Put the two trees of `partition` together again.
+
+    >>> trainable, rest = partition(chain(Temperature(1.0), TopK(50)))
+    >>> combine(jax.tree.map(lambda x: x / 2, trainable), rest)
+    chain(Temperature(value=0.5), TopK(k=50))
+    """
     return jax.tree.map(
         lambda a, b: b if a is None else a, trainable, rest, is_leaf=lambda x: x is None
     )

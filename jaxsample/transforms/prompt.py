@@ -26,6 +26,13 @@ class Prompt:
         length: int32 >= 1, how many of the tokens are the prompt.
         budget: int32, how many tokens may follow.
         vocab_size: V; static.
+
+    >>> prompt = Prompt.of([2, 0], vocab_size=3, budget=2)
+    >>> prompt.tokens
+    Array([2, 0, 0, 0], dtype=int32)
+    >>> penalty = RepetitionPenalty(2.0)
+    >>> penalty(jnp.array([3.0, 3.0, 3.0]), penalty.init(None, prompt))
+    Array([1.5, 3. , 1.5], dtype=float32)
     """
 
     tokens: jax.Array

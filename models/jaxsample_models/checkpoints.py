@@ -30,6 +30,10 @@ class Checkpoint(NamedTuple):
         config: the shape of the transformer.
         generation_config: the contents of generation_config.json; the ids of the special tokens
             come from config.json where it does not say.
+
+    >>> checkpoint = embedded()
+    >>> checkpoint.tokenizer.token_to_id("</s>") == checkpoint.generation_config["eos_token_id"]
+    True
     """
 
     model: Model
@@ -52,6 +56,11 @@ def load(path: str | pathlib.Path, dtype: str = "float32") -> Checkpoint:
     Raises:
         CheckpointError: the folder, its config or a tensor is not what it should be.
         ImportError: safetensors or tokenizers is not installed.
+
+    >>> load("no/such/folder")
+    Traceback (most recent call last):
+    jaxsample_models.errors.CheckpointError: no/such/folder: no such folder; give the folder that
+    holds config.json
     """
     folder = pathlib.Path(path)
     if not folder.is_dir():
@@ -72,6 +81,13 @@ def embedded() -> Checkpoint:
 
     Raises:
         CheckpointError: this installation has no story model.
+
+    >>> model, params, tokenizer, config, extra = embedded()
+    >>> prompts = jnp.array([tokenizer.encode("A funny story. Once upon a").ids])
+    >>> out = jaxsample.generate(jax.random.key(0), model, params, prompts, jaxsample.TopK(1),
+    ...                          max_new_tokens=1)
+    >>> tokenizer.decode(out.tokens[0].tolist())
+    'time'
     """
     if not _STORIES.is_dir():
         raise CheckpointError("this installation has no story model; train one, or use `load`")

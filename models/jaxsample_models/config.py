@@ -15,6 +15,9 @@ class RopeScaling:
         low: llama3: wavelengths above `original / low` are divided by `factor`.
         high: llama3: wavelengths below `original / high` are kept; those between are blended.
         original: llama3: the context length before stretching, in tokens.
+
+    >>> RopeScaling("linear", factor=2.0).factor
+    2.0
     """
 
     kind: str
@@ -59,6 +62,14 @@ class TransformerConfig:
 
     Raises:
         ValueError: a field outside its range, named with its value.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> config.tied, config.window(0)
+    (True, None)
+    >>> dataclasses.replace(config, kv_heads=3)
+    Traceback (most recent call last):
+    ValueError: `kv_heads` must divide `heads` (2), got 3
     """
 
     vocab_size: int

@@ -2,4 +2,12 @@
 
 
 class CheckpointError(ValueError):
-    """A folder that is not a model this package can read or write, and what to do about it."""
+    """A folder that is not a model this package can read or write, and what to do about it.
+
+    >>> import jaxsample_models
+    >>> try:
+    ...     jaxsample_models.load("no/such/folder")
+    ... except CheckpointError as error:
+    ...     print(error)
+    no/such/folder: no such folder; give the folder that holds config.json
+    """

@@ -40,6 +40,14 @@ def save(
 
     Raises:
         CheckpointError: the config has something Llama has not, or the params are not its own.
+
+    >>> import tempfile
+    >>> from jaxsample_models import embedded, load
+    >>> _, params, _, config, _ = embedded()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(folder, config, params)
+    ...     load(folder).config == config
+    True
     """
     if dtype not in ("float32", "float16", "bfloat16"):
         raise CheckpointError(f"`dtype` must be float32, float16 or bfloat16, got {dtype!r}")

@@ -44,6 +44,12 @@ class Transformer(nnx.Module):
     Args:
         config: its shape.
         rngs: where the initial parameters come from.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> transformer = Transformer(config, nnx.Rngs(0))
+    >>> jax.eval_shape(lambda tokens: transformer(tokens)[0], jnp.array([[1, 2, 3]])).shape
+    (1, 3, 4)
     """
 
     def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
@@ -129,17 +135,36 @@ def _graph(config: TransformerConfig):
 
 
 def bind(config: TransformerConfig, params: Params) -> Transformer:
-    """Make the module of `config` that holds `params`; inside `jit` it costs nothing."""
+    """Make the module of `config` that holds `params`; inside `jit` it costs nothing.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> bind(config, init(config, jax.random.key(0))).unembed(jnp.zeros(4)).shape
+    (9,)
+    """
     return nnx.merge(_graph(config)[0], params)
 
 
 def shapes(config: TransformerConfig) -> Params:
-    """Give the structure of the parameters: a nested dict of `jax.ShapeDtypeStruct`."""
+    """Give the structure of the parameters: a nested dict of `jax.ShapeDtypeStruct`.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> shapes(config)["embed"]
+    ShapeDtypeStruct(shape=(9, 4), dtype=float32)
+    """
     return nnx.to_pure_dict(_graph(config)[1])
 
 
 def init(config: TransformerConfig, key: jax.Array) -> Params:
-    """Draw initial parameters: a nested dict of arrays, structured as `shapes(config)`."""
+    """Draw initial parameters: a nested dict of arrays, structured as `shapes(config)`.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> jax.tree.map(jnp.shape, init(config, jax.random.key(0))) == jax.tree.map(
+    ...     jnp.shape, shapes(config))
+    True
+    """
     # Not under jit: op by op, each shape's random draw compiles once for all layers.
     return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key))))
 
@@ -150,6 +175,11 @@ def as_model(config: TransformerConfig) -> Model:
 
     `apply` returns hidden states and no logits: `unembed` makes those. `init_cache` raises
     ValueError where learned positions do not reach `max_length`.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> as_model(config) is as_model(config)
+    True
     """
 
     def init_cache(batch: int, max_length: int):

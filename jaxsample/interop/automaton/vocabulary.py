@@ -23,6 +23,12 @@ def vocabulary_of(tokenizer: Any, size: int | None = None) -> list[bytes | None]
     Raises:
         ValueError: if the tokenizer's decoder joins tokens in a way not known here, or `size` is
             too small.
+
+    >>> from tokenizers import Tokenizer, decoders, models
+    >>> tokenizer = Tokenizer(models.BPE({"a": 0, "Ġb": 1}, []))
+    >>> tokenizer.decoder = decoders.ByteLevel()
+    >>> vocabulary_of(tokenizer, size=3)
+    [b'a', b' b', None]
     """
     tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not hasattr(tokenizer, "to_str"):

@@ -25,6 +25,10 @@ class Detection(NamedTuple):
             at most a share a of unmarked texts.
         green: int32, scored coins that came up: green tokens, or g = 1 for `SynthID`.
         scored: int32, coins scored: tokens, times the rounds that are on for `SynthID`.
+
+    >>> found = detect(Watermark(key=7), [3, 1, 4, 1, 5])
+    >>> int(found.scored), bool(found.green <= found.scored)
+    (4, True)
     """
 
     score: jax.Array

@@ -19,6 +19,10 @@ class Stories(NamedTuple):
         rows: int32 `[N, T]`, the row of `Corpus.truth` that holds the distribution of the token
             after each position; row 0 at padding.
         kinds: int8 `[N, T]`, an index into `KINDS` for the same token; -1 at padding.
+
+    >>> stories = Corpus(Grammar(), 127).draw(np.random.default_rng(0), 2)
+    >>> stories.tokens.shape, stories.kinds.shape
+    ((2, 128), (2, 127))
     """
 
     tokens: np.ndarray
@@ -35,6 +39,12 @@ class Corpus:
         truth: float32 `[U, V]`, the distributions; row t is the sure token t, row 0 is zeros.
         entropy: float32 `[U]`, in nats.
         length: T, the most tokens a story has after `<s>`.
+
+    >>> corpus = Corpus(Grammar(), 127)
+    >>> stories = corpus.draw(np.random.default_rng(0), 2)
+    >>> truth = corpus.truth[stories.rows[0, 0]]  # of the token after <s>
+    >>> bool(truth[stories.tokens[0, 1]] > 0)
+    True
     """
 
     def __init__(self, grammar: Grammar, length: int):

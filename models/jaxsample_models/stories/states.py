@@ -17,6 +17,11 @@ class State(NamedTuple):
 
     Two prefixes with equal states have the same future, so that states are keys for dynamic
     programs. `values` holds a token id, or `UNBOUND`, for each variable of the machine.
+
+    >>> from jaxsample_models.stories import BOS, Grammar
+    >>> *_, state = Grammar().walk([BOS])
+    >>> state == Grammar().start()
+    True
     """
 
     node: int
@@ -31,6 +36,12 @@ class Distribution(NamedTuple):
         probs: float64, `[n]`, summing to 1.
         cumulative: running sums of `probs`, the last exactly 1.
         entropy: in nats.
+
+    >>> from jaxsample_models.stories import Grammar
+    >>> grammar = Grammar()
+    >>> truth = grammar.distribution(grammar.start())
+    >>> round(float(sum(truth.probs)), 6), len(truth.tokens) == len(truth.probs)
+    (1.0, True)
     """
 
     tokens: tuple[int, ...]
@@ -40,7 +51,12 @@ class Distribution(NamedTuple):
 
 
 class Parse(NamedTuple):
-    """The verdict on a list of tokens: where and why it left the grammar, if it did."""
+    """The verdict on a list of tokens: where and why it left the grammar, if it did.
+
+    >>> from jaxsample_models.stories import BOS, Grammar
+    >>> Grammar().parse([BOS])
+    Parse(accepted=False, position=1, reason='the story stops before its end')
+    """
 
     accepted: bool
     position: int
