@@ -8,13 +8,16 @@ from typing import Annotated
 
 import typer
 
-from jaxsample.cli import flags
+from jaxsample.cli import flags, studies
 
 app = typer.Typer(
     help="Draw text from a language model, and see what samplers do to its next token.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(studies.sweep)
+app.command()(studies.study)
 
 
 class Color(enum.StrEnum):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jaxsample.study.source import Source
 
+EMBEDDED = "the embedded story model"
+
 
 def open_model(folder: Path | None) -> Source:
     """Load a model folder, or the embedded model where none is given.
@@ -16,7 +18,7 @@ def open_model(folder: Path | None) -> Source:
     import jaxsample_models
 
     checkpoint = jaxsample_models.embedded() if folder is None else jaxsample_models.load(folder)
-    name = "the embedded story model" if folder is None else folder.resolve().name
+    name = EMBEDDED if folder is None else folder.resolve().name
     if checkpoint.tokenizer is None:
         raise ValueError(f"{folder}: there is no tokenizer.json, so its tokens cannot be shown")
     return Source(name, checkpoint)

@@ -69,8 +69,8 @@ def edt(
     out: str | Path,
     *,
     settings: Sequence[Setting] = (),
-    samples: int = 8,
-    max_new_tokens: int = 128,
+    samples: int | None = None,
+    max_new_tokens: int | None = None,
     weight: float = 1.0,
     batch_size: int = 128,
     quick: bool = False,
@@ -84,8 +84,8 @@ def edt(
         items: prompts with references; with their `without`, KL-guided temperature takes part.
         out: a folder for results.json, rows.jsonl, tables and plots; what is there is gone on with.
         settings: more chains to compare.
-        samples: texts per prompt and setting, 2 or more.
-        max_new_tokens: most tokens of a text.
+        samples: texts per prompt and setting, 2 or more; 8 by default, 4 if quick.
+        max_new_tokens: see `sweep`.
         weight: of quality in EDA; see `eda`.
         batch_size: rows decoded at once.
         quick: fewer settings, and shorter timing.
@@ -103,6 +103,7 @@ def edt(
     bare = [item.id for item in items if not item.references]
     if bare:
         raise ValueError(f"quality needs references, and item {bare[0]!r} has none")
+    samples = (4 if quick else 8) if samples is None else samples
     if samples < 2:
         raise ValueError(f"diversity needs 2 or more samples of a prompt, got {samples}")
     families = edt_settings(items, quick)

@@ -21,6 +21,7 @@ from jaxsample.study.versions import versions
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.stack import stack
 
+DEFAULT_NEW_TOKENS = 128
 RECORD = "logprobs", "model_logprobs", "entropy", "kept"
 
 
@@ -47,6 +48,7 @@ class Program:
     Attributes:
         digest: the sha256 of the model's weights.
         chains: each setting's sampler as data.
+        new: most tokens of a text.
     """
 
     def __init__(
@@ -54,24 +56,26 @@ class Program:
         source: Source,
         settings: Sequence[Setting],
         items: Sequence[Item],
-        max_new_tokens: int,
+        max_new_tokens: int | None,
         batch_size: int,
     ):
         self.source, self.settings, self.items = source, settings, items
         self.digest, self.chains = source.digest, [described(s) for s in settings]
-        self._size, self._new = batch_size, max_new_tokens
+        self._size = batch_size
         self._versions = versions()
         self._prompts = [source.encode(item.prompt) for item in items]
         self._without = None
         if any(s.combiner is not None for s in settings):
             self._without = [_without(source, item) for item in items]
         self._width = max(map(len, self._prompts + (self._without or [])))
-        for item, prompt in zip(items, self._prompts, strict=True):
-            if len(prompt) + max_new_tokens > source.context:
-                raise ValueError(
-                    f"item {item.id!r}: a prompt of {len(prompt)} tokens leaves no room for "
-                    f"{max_new_tokens} in the {source.context} positions of {source.name}"
-                )
+        room = source.context - self._width
+        self.new = min(DEFAULT_NEW_TOKENS, room) if max_new_tokens is None else max_new_tokens
+        if not 1 <= self.new <= room:
+            longest = max(items, key=lambda item: len(source.encode(item.prompt)))
+            raise ValueError(
+                f"item {longest.id!r}: a prompt of {self._width} tokens leaves room for {room} of "
+                f"the {source.context} positions of {source.name}, not for {max(self.new, 1)}"
+            )
         self._shown = [source.tokenizer.decode(ids) for ids in self._prompts]
 
     def groups(self) -> list[list[int]]:
@@ -87,7 +91,7 @@ class Program:
         """Draw the texts of up to `batch_size` jobs whose settings share a program."""
         # A short batch is filled up with rows that may draw nothing.
         full = [*jobs, *[jobs[0]] * (self._size - len(jobs))]
-        budget = jnp.where(jnp.arange(self._size) < len(jobs), self._new, 0)
+        budget = jnp.where(jnp.arange(self._size) < len(jobs), self.new, 0)
         settings = [self.settings[job.setting] for job in full]
         model, params = self.source.checkpoint.model, self.source.checkpoint.params
         prompts, lengths = self._padded(self._prompts, full)
@@ -105,8 +109,8 @@ class Program:
             params,
             jnp.asarray(prompts),
             stack([s.sampler for s in settings]),
-            max_new_tokens=self._new,
-            max_length=self._width + self._new,
+            max_new_tokens=self.new,
+            max_length=self._width + self.new,
             lengths=jnp.asarray(lengths),
             budget=budget,
             eos=self.source.eos,

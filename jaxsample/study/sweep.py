@@ -47,7 +47,7 @@ def sweep(
     *,
     seeds: Sequence[int] = (0,),
     samples: int = 1,
-    max_new_tokens: int = 128,
+    max_new_tokens: int | None = None,
     batch_size: int = 64,
     out: str | Path | None = None,
     format: str = "jsonl",
@@ -65,7 +65,8 @@ def sweep(
         items: the prompts; a setting with a combiner needs their `without`.
         seeds: whole numbers in [0, 2**32).
         samples: texts per setting, item and seed.
-        max_new_tokens: most tokens of a text.
+        max_new_tokens: most tokens of a text; by default 128, or fewer where the model's context
+            ends.
         batch_size: rows decoded at once.
         out: a folder the rows are written to as they come. A run that was cut off goes on there,
             and repeats or loses no row. None keeps them in memory.
@@ -85,8 +86,8 @@ def sweep(
     settings, items = checked(settings), _distinct(items)
     if format not in STORES:
         raise ValueError(f"format must be one of {', '.join(STORES)}, got {format!r}")
-    new, size = count("max_new_tokens", max_new_tokens), count("batch_size", batch_size)
-    samples = count("samples", samples)
+    samples, size = count("samples", samples), count("batch_size", batch_size)
+    new = None if max_new_tokens is None else count("max_new_tokens", max_new_tokens)
     program = Program(source, settings, items, new, size)
     batches, starts = [], [0]
     for group in program.groups():
@@ -105,7 +106,7 @@ def sweep(
         "items": hashlib.sha256(json.dumps(items).encode()).hexdigest(),
         "seeds": list(seeds),
         "samples": samples,
-        "max_new_tokens": new,
+        "max_new_tokens": program.new,
         "batch_size": size,
         "format": format,
         "model": program.digest,

@@ -1,0 +1,28 @@
+"""Which study a name stands for, and what it is given where the user gave nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxsample.cli.inputs import PromptFlags
+    from jaxsample.study.source import Source
+
+
+def run(
+    protocol: str, sources: Sequence[Source], prompts: PromptFlags, out: Path, **options: Any
+) -> None:
+    """Run a study on the prompts, or on those that suit it where none were given.
+
+    Raises:
+        ValueError: if the study takes one model and got several, or the prompts make no sense.
+    """
+    source = sources[0]
+    if len(sources) > 1 and protocol != "surface":
+        raise ValueError(f"--model: {protocol} takes one model, got {len(sources)}")
+    if protocol == "edt":
+        from jaxsample.study.edt import edt
+
+        edt(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
