@@ -1,0 +1,247 @@
+"""What a sweep costs: tokens per second beside transformers.generate, compiles, and kills survived.
+
+    python benchmarks/sweep.py [--quick] [--out DIR] [--peer transformers=PYTHON]
+        [--batches 8,32,128,512]
+
+The first table: rows of a sweep drawn by a random Llama of the shape of llama2.c's stories15M, each
+row with its own temperature, top-k 50 and top-p .9, its text and records made into rows, against
+transformers.generate with one setting for the batch on the same float32 weights; whole batches,
+compilation not counted. Then 60 settings x 32 prompts x 8 samples of the story model: how often the
+model was traced, and whether a sweep killed twice with SIGKILL and gone on with has the rows of one
+that ran through.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from decoders.fleet import OURS, Fleet
+from decoders.models import size_of, write
+from harness.hire import interpreters
+from harness.options import parser
+from harness.progress import progress
+from harness.report import environment, figures, heading, load, ratio, recorded, save, table, times
+from harness.turns import take_turns, timed
+
+from jaxsample import Temperature, TopK, TopP, chain
+from jaxsample.study import Item, Source, grid, sweep
+from jaxsample.study.program import Job, Program
+from jaxsample.study.store import LINES
+
+PEER = "transformers"
+PROMPT = 16  # tokens
+
+
+def words(vocab_size):
+    """Return a tokenizer whose token i is the word w<i>, for weights that mean nothing."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    made = Tokenizer(models.WordLevel({f"w{i}": i for i in range(vocab_size)}, unk_token="w0"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return made
+
+
+def arm_of_sweep(folder, batch, steps):
+    """Return an arm: the seconds of one batch of a sweep, from prompts to rows."""
+    import jaxsample_models
+
+    loaded = jaxsample_models.load(folder)
+    config = SimpleNamespace(max_length=loaded.config.max_length)
+    tokenizer = words(loaded.config.vocab_size)
+    source = Source(
+        folder.name,
+        SimpleNamespace(
+            model=loaded.model,
+            params=loaded.params,
+            tokenizer=tokenizer,
+            config=config,
+            generation_config={},
+        ),
+    )
+    settings = grid(
+        "T {t}",
+        lambda t: chain(Temperature(t), TopK(50), TopP(0.9)),
+        t=[0.6 + 0.05 * i for i in range(8)],
+    )
+    items = [
+        Item(str(i), " ".join(f"w{100 + (7 * i + j) % 3000}" for j in range(PROMPT)))
+        for i in range(4)
+    ]
+    program = Program(source, settings, items, steps, batch)
+
+    def call(i):
+        jobs = [Job(j % len(settings), j % len(items), i, j) for j in range(batch)]
+        return program.run(jobs)
+
+    return timed(call)
+
+
+def throughput(given, step):
+    """Time a batch of a sweep and of the peer in turn, for each batch size."""
+    found, said, versions = [], {}, {}
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Fleet(interpreters(given.peer, (PEER,)), (PEER,)) as fleet,
+    ):
+        folder = write(given.model, Path(scratch))
+        opened = fleet.open(folder, size_of(folder)[0].vocab_size)
+        said, versions = opened.said | fleet.absent, fleet.versions
+        setting = {"temperature": 0.8, "top_k": 50, "top_p": 0.9}
+        for batch in given.batches:
+            step(f"B = {batch}")
+            arms = opened.arms(batch, PROMPT, given.steps, setting)
+            arms.pop(OURS)
+            arms = {"sweep": arm_of_sweep(folder, batch, given.steps)} | arms
+            runs = take_turns(arms, given.rounds, given.budget, 2 if given.quick else 5)
+            opened.forget()
+            found.append({"batch": batch, "arms": recorded(runs)})
+    return {"model": given.model, "steps": given.steps, "peers": versions, "said": said} | {
+        "lines": found
+    }
+
+
+def story_sweep(out, small):
+    """Run the sweep, a small one or not; return it, the traces of the model and the settings."""
+    import jaxsample_models
+    from jaxsample.cli.stories import openings
+
+    checkpoint, traces = jaxsample_models.embedded(), []
+
+    def apply(*arguments):
+        traces.append(1)
+        return checkpoint.model.apply(*arguments)
+
+    counted = checkpoint._replace(model=checkpoint.model._replace(apply=apply))
+    settings = grid(
+        "T {t} p {p}",
+        lambda t, p: chain(Temperature(t), TopP(p)),
+        t=[0.5 + 0.1 * i for i in range(3 if small else 10)],
+        p=[0.5, 0.9] if small else [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+    )
+    made = sweep(
+        Source("stories", counted),
+        settings,
+        openings(2 if small else 32, references=1),
+        samples=2 if small else 8,
+        batch_size=6 if small else 512,
+        out=out,
+        progress=False,
+    )
+    return made, len(traces), len(settings)
+
+
+def digest(out):
+    """Return the sha256 of the rows, and how many there are."""
+    data = (out / LINES).read_bytes()
+    return hashlib.sha256(data).hexdigest(), data.count(b"\n")
+
+
+def killed(out, wanted, small):
+    """Start the sweep in another process, twice, and kill it once part of the rows is there."""
+    command = [sys.executable, __file__, "--sweep-into", str(out), *(["--quick"] if small else [])]
+    at = []
+    for part in (1, 2):
+        process = subprocess.Popen(command, env=os.environ | {"JAX_PLATFORMS": "cpu"})
+        while process.poll() is None:
+            there = digest(out)[1] if (out / LINES).exists() else 0
+            if there >= wanted * part / 3:
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.02)
+        process.wait()
+        at.append(digest(out)[1])
+    return at
+
+
+def survival(given, step):
+    """Compare the rows of a sweep killed twice with those of one that ran through."""
+    with tempfile.TemporaryDirectory() as scratch:
+        whole, cut = Path(scratch) / "whole", Path(scratch) / "cut"
+        step("a whole sweep")
+        made, traces, settings = story_sweep(whole, given.quick)
+        step("killed twice")
+        at = killed(cut, len(made.rows), given.quick)
+        step("gone on with")
+        story_sweep(cut, given.quick)
+        return {
+            "settings": settings,
+            "rows": len(made.rows),
+            "tokens": made.tokens,
+            "seconds": made.seconds,
+            "traces": traces,
+            "killed_at": at,
+            "equal": digest(whole) == digest(cut),
+        }
+
+
+def tables(results):
+    """Write the tables of a run."""
+    found = results["throughput"]
+    rows, best = [], {}
+    for line in found["lines"]:
+        arms, cells = line["arms"], [f"B = {line['batch']}"]
+        for name, of in arms.items():
+            rate = line["batch"] * found["steps"] / of["median_s"]
+            best[name] = max(best.get(name, 0.0), rate)
+            cells.append(figures(rate))
+        if PEER in arms:
+            cells.append(times(ratio(arms[PEER]["times_s"], arms["sweep"]["times_s"])))
+        rows.append(cells)
+    heads = [f"tokens per second, {found['model']}", *found["lines"][0]["arms"]]
+    text = [table([*heads, *(["sweep"] if len(rows[0]) > len(heads) else [])], rows)]
+    if PEER in best:
+        text.append(f"each at its best: sweep {figures(best['sweep'] / best[PEER])} x {PEER}")
+    lived = results["survival"]
+    text.append(
+        f"{lived['settings']} settings, {lived['rows']} rows, {lived['tokens']} tokens in "
+        f"{figures(lived['seconds'])} s; the model was traced {lived['traces']} times; killed at "
+        f"{lived['killed_at']} rows and gone on with: "
+        + ("the same rows" if lived["equal"] else "OTHER ROWS")
+    )
+    return "\n\n".join(text)
+
+
+def parse():
+    options = parser(__doc__, "nothing else", "a tiny model, few settings")
+    options.add_argument("--batches", help="comma between")
+    options.add_argument("--sweep-into", type=Path, help="only draw the rows of the second part")
+    given = options.parse_args()
+    batches = given.batches or ("4" if given.quick else "8,32,128,512")
+    given.batches = tuple(map(int, batches.split(",")))
+    given.model, given.steps = ("tiny", 8) if given.quick else ("15M", 64)
+    given.rounds, given.budget = (2, 4.0) if given.quick else (9, 120.0)
+    return given
+
+
+def main():
+    given = parse()
+    if given.sweep_into:
+        story_sweep(given.sweep_into, given.quick)
+        return
+    before = environment(("transformers", "torch"))
+    print(heading(before))
+    with progress(len(given.batches) + 3) as step:
+        results = {
+            "benchmark": "sweep",
+            "before": before,
+            "throughput": throughput(given, step),
+            "survival": survival(given, step),
+        }
+    results["load_after"] = load()
+    print(f"\n{tables(results)}\n\nload before {before['load']}, after {results['load_after']}")
+    if given.out:
+        print(f"wrote {save(given.out, results)}")
+    if not results["survival"]["equal"]:
+        sys.exit("the rows of the sweep that was killed differ")
+
+
+if __name__ == "__main__":
+    main()
