@@ -57,7 +57,7 @@ def front(rows: Iterable[Row], x: str, y: str) -> Spec:
     chart = _chart(alt, data).encode(opacity=fade)
     bare = chart.encode(_colour(alt.Stroke, "family", legend=None))
     shape = alt.Shape("family:N", sort=None, title=None)
-    named = chart.encode(_colour(alt.Color, "family"), shape)
+    named = chart.encode(_colour(alt.Color, "family"), shape).add_params(picked)
     words = ["setting:N", "family:N", alt.Tooltip("y_text:N", title=y)]
     words.append(alt.Tooltip("x_text:N", title=x))
     chart = alt.layer(
@@ -66,7 +66,7 @@ def front(rows: Iterable[Row], x: str, y: str) -> Spec:
         bare.mark_rule().encode(_axis(alt.X, "x_low", x), up, alt.X2("x_high")),
         named.mark_point(filled=True, size=70).encode(across, up, tooltip=words),
     )
-    return _spec(alt, chart.add_params(picked))
+    return _spec(alt, chart)
 
 
 def lines(rows: Iterable[Row], x: str, y: str) -> Spec:
@@ -99,7 +99,7 @@ def lines(rows: Iterable[Row], x: str, y: str) -> Spec:
     chart = _chart(alt, data)
     bare = chart.encode(_colour(alt.Fill, "series", legend=None))
     dash = alt.StrokeDash("series:N", sort=None, title=None)
-    named = chart.encode(_colour(alt.Color, "series"), dash)
+    named = chart.encode(_colour(alt.Color, "series"), dash).add_params(picked)
     words = ["series:N", alt.Tooltip("x:Q", title=x, format=".4~g")]
     words.append(alt.Tooltip("text:N", title=y))
     chart = alt.layer(
@@ -112,7 +112,7 @@ def lines(rows: Iterable[Row], x: str, y: str) -> Spec:
         named.mark_line(strokeWidth=1.75).encode(across, up, opacity=fade),
         bare.mark_circle(size=20).encode(across, up, opacity=fade, tooltip=words),
     )
-    return _spec(alt, chart.add_params(picked))
+    return _spec(alt, chart)
 
 
 def heat(rows: Iterable[Row], x: str, y: str, value: str) -> Spec:
@@ -149,7 +149,9 @@ def heat(rows: Iterable[Row], x: str, y: str, value: str) -> Spec:
     layers = [base.mark_rect().encode(color=colour, tooltip=words)]
     if len({row["x"] for row in data}) <= MOST_LABELS:
         dark = alt.condition(alt.datum.value > middle, alt.value("black"), alt.value("white"))
-        number = alt.Text("value:Q", format=".3~g")
+        largest = max((abs(value) for value in known), default=0) or 1
+        decimals = max(0, 2 - math.floor(math.log10(largest)))
+        number = alt.Text("value:Q", format=f",.{decimals}f")
         layers.append(base.mark_text(fontSize=11, tooltip=None).encode(text=number, color=dark))
     return _spec(alt, alt.layer(*layers))
 
@@ -251,10 +253,11 @@ def style(ink: str, line: str) -> dict[str, Any]:
     """
     words = {"labelColor": ink, "titleColor": ink, "labelFontSize": 12, "titleFontSize": 12}
     words |= {"titleFontWeight": "normal"}
-    axis = words | {"gridColor": line, "domainColor": line, "tickColor": line, "titlePadding": 8}
+    axis = words | {"gridColor": line, "domainColor": line, "tickColor": line, "labelFlush": False}
     place = {"orient": "bottom", "columns": 4, "symbolStrokeWidth": 2, "labelLimit": 180}
     return {
         "background": "transparent",
+        "padding": {"left": 5, "right": 15, "top": 5, "bottom": 5},  # half a label of the axis
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "axis": axis,
@@ -316,7 +319,7 @@ def _colour(channel, field, title=None, **more):
 
 
 def _legend_pick(alt, field):
-    picked = alt.selection_point(name="picked", fields=[field], bind="legend")
+    picked = alt.selection_point(name="picked", fields=[field], bind="legend", toggle="true")
     return picked, alt.when(picked).then(alt.value(1)).otherwise(alt.value(0.1))
 
 

@@ -112,7 +112,7 @@ async function draw(plot, chart) {
 // Texts: tokens shaded by their probability, ribbons of what else is known of each.
 
 const EDGES = [0.9, 0.5, 0.1, 0.01];
-const LEVELS = ["0.9 and more", "to 0.5", "to 0.1", "to 0.01", "less"];
+const LEVELS = [...EDGES.map((edge) => `≥ ${edge}`), `< ${EDGES.at(-1)}`];
 const RIBBONS = [
   ["temperature", "temperature", ""],
   ["entropy", "entropy", " nats"],
@@ -125,10 +125,6 @@ function level(probability) {
   return `level${found < 0 ? EDGES.length : found}`;
 }
 
-function digits(number) {
-  return String(Number(number.toPrecision(3)));
-}
-
 function isNumber(value) {
   return typeof value === "number";
 }
@@ -136,10 +132,10 @@ function isNumber(value) {
 function describe(sample, i) {
   const words = [`token ${i + 1} of ${sample.pieces.length} ${JSON.stringify(sample.pieces[i])}`];
   const p = sample.probabilities?.[i];
-  if (isNumber(p)) words.push(`probability ${digits(p)}`);
+  if (isNumber(p)) words.push(`probability ${Number(p.toPrecision(3))}`);
   for (const [field, name, unit] of RIBBONS) {
     const value = sample[field]?.[i];
-    if (isNumber(value)) words.push(`${name} ${digits(value)}${unit}`);
+    if (isNumber(value)) words.push(`${name} ${value.toFixed(2)}${unit}`);
   }
   return words.join(", ");
 }
@@ -147,7 +143,7 @@ function describe(sample, i) {
 function ribbon(sample, [field, name, unit], most) {
   const values = (sample[field] ?? []).filter(isNumber);
   if (!values.length) return null;
-  const [low, high] = [Math.min(...values), Math.max(...values)].map(digits);
+  const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2));
   const range = low === high ? `${low}${unit}` : `${low} to ${high}${unit}`;
   const svg = document.createElementNS(SVG, "svg");
   const attributes = {
@@ -193,7 +189,8 @@ function showSample(sample, most, heading) {
     here = i;
     readout.textContent = describe(sample, i);
   };
-  box.addEventListener("pointerover", (event) => {
+  // Not pointerover: a text that scrolls under a resting pointer would send the walk astray.
+  box.addEventListener("pointermove", (event) => {
     const part = event.target.closest("[data-token]");
     if (part) point(Number(part.dataset.token));
   });
@@ -227,7 +224,7 @@ function showItem(section, text) {
 
 function showTexts(section, texts) {
   const marks = LEVELS.map((name, i) => element("span", { className: `token level${i}` }, name));
-  section.querySelector(".legend").append(...marks);
+  section.querySelector(".legend span").after(...marks);
   const select = section.querySelector("select");
   const show = () => showItem(section, texts[select.value]);
   select.addEventListener("change", show);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import urllib.parse
 from collections.abc import Sequence
 from importlib import resources
@@ -59,7 +60,8 @@ def page(folders: Sequence[str | Path]) -> str:
     studies = [read(folder) for folder in folders]
     try:
         import jinja2
-        import vl_convert
+
+        vega = _vega()
     except ImportError as error:
         raise ImportError("a report needs: pip install 'jaxsample[study]'") from error
     environment = jinja2.Environment(
@@ -76,13 +78,20 @@ def page(folders: Sequence[str | Path]) -> str:
         config=style("var(--ink)", "var(--line)"),
         css=_file("page.css"),
         script=_file("page.js"),
-        # The text of a script ends where its tag is closed, in a string or not.
-        vega=vl_convert.javascript_bundle().replace("</script", "<\\/script"),
+        vega=vega,
     )
 
 
+@functools.cache
+def _vega():
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle.replace("</script", "<\\/script")  # which ends a script, in a string or not
+
+
 def _file(name):
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+    return (resources.files("jaxsample.study.report") / name).read_text(encoding="utf-8")
 
 
 def _csv_link(table):
