@@ -11,7 +11,7 @@ from jaxsample.study import charts
 SETTINGS = (
     [(f"T {t}", "fixed temperature") for t in (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)]
     + [(f"EDT {t}", "EDT") for t in (0.6, 0.8, 1.0, 1.2)]
-    + [("KL-guided", "KL-guided"), ("preset story", "preset")]
+    + [("KL-guided", "KL-guided"), ("preset <b>story</b>", "preset")]
 )
 SHOWN = "T 0.2", "T 0.6", "T 1.0", "EDT 0.8", "KL-guided"
 WORDS = (

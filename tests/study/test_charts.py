@@ -9,6 +9,8 @@ pytest.importorskip("altair")
 vl_convert = pytest.importorskip("vl_convert")
 
 from jaxsample.study import charts  # noqa: E402
+from jaxsample.study.charts.marks import MOST_LABELS  # noqa: E402
+from jaxsample.study.charts.parts import PALETTE, WIDTH  # noqa: E402
 
 FRONT = [
     {"x": 60.0, "y": 31.0, "x_ci": [59, 61], "y_ci": [30, 32], "family": "fixed", "setting": "a"},
@@ -35,12 +37,12 @@ CHARTS = {
     "bars": charts.bars(BARS, "cost per token (%)", "strategy"),
 }
 MARKS = {  # how many of Vega's marks the data above must become
-    "front": {"mark-symbol": 3, "mark-line": 2},
-    "lines": {"mark-symbol": 8, "mark-line": 2, "mark-area": 2},
-    "heat": {"mark-rect": 6, "mark-text": 6},
-    "map": {"mark-symbol": 5},
-    "named map": {"mark-symbol": 5},
-    "bars": {"mark-rect": 2},
+    "front": {"symbol": 3, "line": 2},
+    "lines": {"symbol": 8, "line": 2, "area": 2},
+    "heat": {"rect": 6, "text": 6},
+    "map": {"symbol": 5},
+    "named map": {"symbol": 5},
+    "bars": {"rect": 2},
 }
 
 
@@ -61,7 +63,7 @@ def test_vega_lite_draws_every_row_without_a_warning(name, capfd):
     scene = vl_convert.vegalite_to_scenegraph(CHARTS[name], show_warnings=True)["scenegraph"]
     assert capfd.readouterr() == ("", "")
     for mark, count in MARKS[name].items():
-        assert drawn(scene, mark.removeprefix("mark-")) == count, mark
+        assert drawn(scene, mark) == count, mark
 
 
 def test_a_png_is_twice_its_size_and_on_white(tmp_path):
@@ -69,7 +71,7 @@ def test_a_png_is_twice_its_size_and_on_white(tmp_path):
     charts.png(CHARTS["bars"], path)
     image = path.read_bytes()
     assert image[:8] == b"\x89PNG\r\n\x1a\n"
-    assert int.from_bytes(image[16:20], "big") > 2 * charts.WIDTH
+    assert int.from_bytes(image[16:20], "big") > 2 * WIDTH
 
 
 def test_what_is_not_finite_is_left_out():
@@ -80,7 +82,7 @@ def test_what_is_not_finite_is_left_out():
 
 
 def test_a_wide_heat_map_has_no_numbers_in_its_cells():
-    rows = [{"x": i, "y": 0, "value": i} for i in range(charts.MOST_LABELS + 1)]
+    rows = [{"x": i, "y": 0, "value": i} for i in range(MOST_LABELS + 1)]
     assert len(charts.heat(rows, "x", "y", "v")["layer"]) == 1
 
 
@@ -92,6 +94,6 @@ def luminance(colour):
 
 @pytest.mark.parametrize("ground", ["#ffffff", "#14171c"])
 def test_the_palette_is_seen_on_light_and_dark(ground):
-    for colour in charts.PALETTE:
+    for colour in PALETTE:
         dark, light = sorted((luminance(colour), luminance(ground)))
         assert (light + 0.05) / (dark + 0.05) >= 2.5, colour

@@ -63,13 +63,12 @@ for (const button of document.querySelectorAll("[data-sort]"))
 
 // Charts: colours of text and lines come from the page's style, so a theme needs no new drawing.
 
-function shown(chart, width) {
+function shown(chart) {
   const { $schema, ...spec } = chart.spec;
   const composed = ["facet", "concat", "hconcat", "vconcat", "repeat"].some((key) => key in spec);
   if (!composed && typeof spec.width === "number")
     Object.assign(spec, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
-  const legend = { ...config.legend, columns: Math.max(1, Math.floor(width / 130)) };
-  return { description: chart.caption, ...spec, config: { ...config, legend, ...spec.config } };
+  return { description: chart.caption, ...spec, config: { ...config, ...spec.config } };
 }
 
 // What a click on the legend does, Enter and the space bar do as well.
@@ -98,7 +97,7 @@ function openLegend(plot, view, spec) {
 }
 
 async function draw(plot, chart) {
-  const spec = shown(chart, plot.clientWidth);
+  const spec = shown(chart);
   const tooltip = { theme: "custom" };
   const options = { actions: false, renderer: "svg", mode: "vega-lite", tooltip };
   try {

@@ -99,4 +99,6 @@ def _csv_link(table):
 
 
 def _size(count):
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+    if count < 1e5:
+        return f"{count:,} bytes"
+    return f"{count / 1e6:.1f} MB"
