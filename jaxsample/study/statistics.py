@@ -283,7 +283,9 @@ def _portions(size: int) -> Iterator[int]:
 
 def _drawn(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
     """Return how often each of `count` units is in a resample, `[resamples, count]`."""
-    return rng.multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
+    places = rng.integers(count, size=(resamples, count)) + count * np.arange(resamples)[:, None]
+    drawn = np.bincount(places.ravel(), minlength=resamples * count)
+    return drawn.reshape(resamples, count).astype(np.float64)
 
 
 def _ends(resampled: list[np.ndarray]) -> tuple[float, float]:

@@ -41,7 +41,7 @@ def covers(rng, seeds, items, interval):
 
 
 def test_the_interval_over_seeds_and_items_covers_the_truth_of_both():
-    seeds, items, repeats = 20, 40, 120
+    seeds, items, repeats = 20, 40, 100
     labels = np.indices((seeds, items)).reshape(2, -1)
 
     def crossed(x):
@@ -52,9 +52,9 @@ def test_the_interval_over_seeds_and_items_covers_the_truth_of_both():
 
     rng = np.random.default_rng(2)
     got = np.mean([covers(rng, seeds, items, crossed) for _ in range(repeats)])
-    # 95% within three standard errors of 120 repeats, or certainly not.
-    assert 0.89 <= got <= 1.0
-    assert np.mean([covers(rng, seeds, items, items_alone) for _ in range(40)]) < 0.8
+    # Of 95%, three standard errors of 100 repeats; items alone cover 70%, as 600 repeats show.
+    assert got >= 0.88
+    assert np.mean([covers(rng, seeds, items, items_alone) for _ in range(repeats)]) < 0.85
 
 
 def test_a_seed_without_some_items_counts_as_a_seed():
