@@ -1,6 +1,8 @@
 """What samplers do to a model's text: sweeps over settings, metrics, studies and their reports."""
 
 from jaxsample.study.data import Item as Item
+from jaxsample.study.data import Read as Read
+from jaxsample.study.data import read as read
 from jaxsample.study.metrics.aim import eda as eda
 from jaxsample.study.metrics.distinct import distinct as distinct
 from jaxsample.study.metrics.distinct import (

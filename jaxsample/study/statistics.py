@@ -26,6 +26,9 @@ class Interval(NamedTuple):
         value: the estimate.
         low, high: the ends.
         n: how many units it rests on.
+
+    >>> mean([2.0, 2.0, 2.0])
+    Interval(value=2.0, low=2.0, high=2.0, n=3)
     """
 
     value: float
@@ -42,6 +45,9 @@ class Correlation(NamedTuple):
         low, high: the ends of the interval.
         p: of no association, two-sided; not corrected for other tests, see `holm`.
         n: pairs.
+
+    >>> correlation([1, 2, 3, 4], [1, 1, 1, 1])
+    Correlation(value=nan, low=nan, high=nan, p=nan, n=4)
     """
 
     value: float

@@ -37,6 +37,21 @@ def test_eda_is_the_distance_to_the_aim():
         eda(0, 0, -1)
 
 
+@pytest.mark.parametrize("spread, hotter", [(6.0, True), (0.5, False)])
+def test_eda_is_no_proper_score(spread, hotter):
+    """One token of a calibrated model: the best temperature is 1, but that of the EDA is not."""
+    logits = spread * np.random.default_rng(0).normal(size=64)
+    truth = np.exp(logits) / np.exp(logits).sum()
+
+    def score(temperature):
+        q = np.exp(logits / temperature) / np.exp(logits / temperature).sum()
+        return eda(100 * q @ truth, 100 * q @ q)
+
+    temperatures = np.linspace(0.1, 4.0, 400)
+    best = temperatures[np.argmin([score(t) for t in temperatures])]
+    assert best > 1.2 if hotter else best < 0.8
+
+
 def test_distinct_counts_over_all_texts_but_not_across_them():
     texts = [[1, 2, 1, 2], [2, 1], []]
     assert distinct(texts, 1) == 2 / 6

@@ -22,6 +22,9 @@ class Projection(NamedTuple):
         points: `[N, d]`, centred.
         axes: `[d, D]`, orthonormal, the directions in the embedding.
         share: `[d]`, of the variance along each axis, in 0..1.
+
+    >>> pca([[0.0, 0.0], [4.0, 0.0], [2.0, 1.0], [2.0, -1.0]]).share
+    array([0.8, 0.2])
     """
 
     points: np.ndarray

@@ -18,6 +18,9 @@ class Bleu(NamedTuple):
     Attributes:
         corpus: of all texts together; not the mean of `sentences`.
         sentences: `[N]`, of each text alone.
+
+    >>> bleu(["a cat sat"], [["a cat sat"]]).sentences
+    array([100.])
     """
 
     corpus: float
