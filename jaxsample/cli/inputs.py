@@ -61,6 +61,16 @@ IdField = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="NAME",
+        help="Of a datasets folder that has several.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option(
@@ -86,6 +96,7 @@ class PromptFlags:
     reference: str
     without: str | None
     id: str | None
+    split: str | None
     limit: int | None
     skip_bad: bool
 
@@ -109,10 +120,10 @@ class PromptFlags:
             reference=self.reference,
             without=self.without,
             id=self.id,
+            split=self.split,
             limit=self.limit,
             skip_bad=self.skip_bad,
         )
-        if found.skipped:
-            lines = ", ".join(map(str, found.skipped))
-            print(f"skipped of {self.data}: {lines}", file=sys.stderr)
+        for line, reason in found.skipped.items():
+            print(f"skipped line {line} of {self.data}: {reason}", file=sys.stderr)
         return found.items

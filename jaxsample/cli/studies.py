@@ -68,6 +68,7 @@ def sweep(
     reference_field: inputs.ReferenceField = "reference",
     without_field: inputs.WithoutField = None,
     id_field: inputs.IdField = None,
+    split: inputs.Split = None,
     limit: inputs.Limit = None,
     skip_bad: inputs.SkipBad = False,
     samples: Annotated[
@@ -93,7 +94,7 @@ def sweep(
 
     chosen = read_settings(settings)
     source = open_model(model)
-    fields = prompt_field, reference_field, without_field, id_field, limit, skip_bad
+    fields = prompt_field, reference_field, without_field, id_field, split, limit, skip_bad
     items = inputs.PromptFlags(data, *fields).items(source, 32)
     keep_compiled()
     made = sweep(
@@ -132,6 +133,7 @@ def study(
     reference_field: inputs.ReferenceField = "reference",
     without_field: inputs.WithoutField = None,
     id_field: inputs.IdField = None,
+    split: inputs.Split = None,
     limit: inputs.Limit = None,
     skip_bad: inputs.SkipBad = False,
     settings: Annotated[
@@ -172,7 +174,7 @@ def study(
 
     keep_compiled()
     sources = [open_model(folder) for folder in model or [None]]
-    fields = prompt_field, reference_field, without_field, id_field, limit, skip_bad
+    fields = prompt_field, reference_field, without_field, id_field, split, limit, skip_bad
     run(
         protocol.value,
         sources,

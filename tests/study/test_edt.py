@@ -1,0 +1,121 @@
+"""The protocol of the EDT paper, run on a small model and checked against its rows."""
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxsample import EntropyTemperature, TopP, chain
+from jaxsample.study import Item, Setting
+from jaxsample.study.edt import edt, edt_settings
+from jaxsample.study.instances import instances
+from jaxsample.study.metrics import eda, rouge_l, self_bleu
+from tests.study.models import bigrams
+
+ITEMS = [
+    Item(str(i), f"w{i} w{i + 1}", (f"w{i} w3 w4 w5", "w7 w8"), f"w{i + 1}") for i in range(1, 6)
+]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    out = tmp_path_factory.mktemp("edt")
+    mine = [Setting("mine", chain(EntropyTemperature(1.0, 0.1), TopP(0.9)))]
+    found = edt(
+        bigrams(), ITEMS, out, settings=mine, samples=2, max_new_tokens=8, batch_size=64, quick=True
+    )
+    return out, found
+
+
+def tables(found):
+    return {table["name"]: table["rows"] for table in found["tables"]}
+
+
+def test_every_family_takes_part(study):
+    rows = tables(study[1])["settings"]
+    families = list(dict.fromkeys(row["family"] for row in rows))
+    assert families == ["fixed temperature", "EDT", "KL-guided", "yours"]
+    bare = [item._replace(without=None) for item in ITEMS]
+    assert "KL-guided" not in edt_settings(bare)
+
+
+def test_the_numbers_are_those_of_the_rows(study):
+    out, found = study
+    rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+    for row in tables(found)["settings"]:
+        quality, similarity = [], []
+        for item in ITEMS:
+            texts = [
+                r["text"] for r in rows if (r["setting"], r["item"]) == (row["setting"], item.id)
+            ]
+            assert len(texts) == 2
+            quality.append(np.mean(rouge_l(texts, [item.references] * 2)))
+            similarity.append(self_bleu(texts))
+        assert row["rouge_l"]["value"] == pytest.approx(np.mean(quality))
+        assert row["self_bleu"]["value"] == pytest.approx(np.mean(similarity))
+        wanted = eda(float(np.mean(quality)), float(np.mean(similarity)))
+        assert row["eda"]["value"] == pytest.approx(wanted)
+        low, high = row["eda"]["ci"]
+        assert low <= row["eda"]["value"] <= high
+
+
+def test_the_best_of_a_family_has_its_lowest_eda(study):
+    found = tables(study[1])
+    for best in found["best"]:
+        family = [row for row in found["settings"] if row["family"] == best["family"]]
+        assert best["eda"]["value"] == min(row["eda"]["value"] for row in family)
+
+
+def test_plots_tables_and_costs_are_there(study):
+    out, found = study
+    for chart in found["charts"]:
+        assert (out / f"{chart['name']}.png").stat().st_size > 1000
+    for table in found["tables"]:
+        assert (out / f"{table['name']}.csv").exists()
+    assert [row["setting"] for row in tables(found)["cost"]] == [
+        "T 0.4",
+        "EDT 0.7, 0.2",
+        "KL 1.0, 1.0",
+    ]
+
+
+def test_run_again_it_draws_nothing_anew(study):
+    out, found = study
+    before = (out / "rows.jsonl").stat().st_mtime_ns
+    mine = [Setting("mine", chain(EntropyTemperature(1.0, 0.1), TopP(0.9)))]
+    again = edt(
+        bigrams(), ITEMS, out, settings=mine, samples=2, max_new_tokens=8, batch_size=64, quick=True
+    )
+    assert (out / "rows.jsonl").stat().st_mtime_ns == before
+    assert tables(again)["settings"] == tables(found)["settings"]
+
+
+def test_choosing_by_prompt_is_judged_on_other_texts():
+    """A setting that is better for a prompt by luck alone gains nothing where it is judged."""
+    items = [Item("x", "w1", ("w1 w2 w3 w4",)), Item("y", "w2", ("w1 w2 w3 w4",))]
+    good, bad = "w1 w2 w3 w4", "w9"
+    texts = {  # samples 0, 1, 2, 3; chosen on the odd ones
+        ("A", "x"): [bad, good, bad, good],
+        ("B", "x"): [bad, bad, bad, bad],
+        ("A", "y"): [good, good, good, good],
+        ("B", "y"): [good, bad, good, bad],
+    }
+    rows = [
+        {"setting": s, "item": i, "text": text} for (s, i), some in texts.items() for text in some
+    ]
+    settings = [Setting("A", chain()), Setting("B", chain())]
+    (found,), _ = instances(rows, items, settings)
+    assert [row.get("share") for row in found["rows"]] == [100.0, 0.0, None]
+    assert found["rows"][-1]["quality"]["value"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"items": [Item("1", "w1")]}, "item '1' has none"),
+        ({"samples": 1}, "2 or more samples of a prompt, got 1"),
+    ],
+)
+def test_what_makes_no_sense_is_said(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        edt(bigrams(), **({"items": ITEMS, "out": tmp_path} | change))
