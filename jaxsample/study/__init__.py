@@ -1,5 +1,8 @@
 """What samplers do to a model's text: sweeps over settings, metrics, studies and their reports."""
 
+from jaxsample.study.correlations import Correlation as Correlation
+from jaxsample.study.correlations import correlation as correlation
+from jaxsample.study.correlations import holm as holm
 from jaxsample.study.data import Item as Item
 from jaxsample.study.data import Read as Read
 from jaxsample.study.data import read as read
@@ -29,8 +32,6 @@ from jaxsample.study.settings import read_settings as read_settings
 from jaxsample.study.source import Source as Source
 from jaxsample.study.statistics import Correlation as Correlation
 from jaxsample.study.statistics import Interval as Interval
-from jaxsample.study.statistics import correlation as correlation
-from jaxsample.study.statistics import holm as holm
 from jaxsample.study.statistics import mean as mean
 from jaxsample.study.statistics import paired_difference as paired_difference
 from jaxsample.study.sweep import Sweep as Sweep

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from jaxsample.study.data import Item, read
+from jaxsample.study import Item, read
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_eda_is_the_distance_to_the_aim():
         eda(0, 0, -1)
 
 
-@pytest.mark.parametrize("spread, hotter", [(6.0, True), (0.5, False)])
+@pytest.mark.parametrize("spread, hotter", [(10.0, True), (1.0, False)])
 def test_eda_is_no_proper_score(spread, hotter):
     """One token of a calibrated model: the best temperature is 1, but that of the EDA is not."""
     logits = spread * np.random.default_rng(0).normal(size=64)

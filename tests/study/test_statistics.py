@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxsample.study.statistics import correlation, holm, mean, paired_difference
+from jaxsample.study import correlation, holm, mean, paired_difference
 
 # 4000 resamples against 100,000: the ends differ by a few thousandths of a standard deviation.
 MONTE_CARLO = 0.02
