@@ -30,7 +30,6 @@ from jaxsample.study.settings import Setting as Setting
 from jaxsample.study.settings import grid as grid
 from jaxsample.study.settings import read_settings as read_settings
 from jaxsample.study.source import Source as Source
-from jaxsample.study.statistics import Correlation as Correlation
 from jaxsample.study.statistics import Interval as Interval
 from jaxsample.study.statistics import mean as mean
 from jaxsample.study.statistics import paired_difference as paired_difference

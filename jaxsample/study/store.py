@@ -67,7 +67,8 @@ class Lines:
                 if line.endswith(b"\n"):
                     ends.append(ends[-1] + len(line))
             kept = max(start for start in starts if start < len(ends))
-            file.truncate(ends[kept])
+            if ends[kept] < file.seek(0, os.SEEK_END):
+                file.truncate(ends[kept])
         return kept
 
     def append(self, rows: list[Row]) -> None:
