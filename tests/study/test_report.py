@@ -19,7 +19,8 @@ from tests.study import example  # noqa: E402
 
 BROWSERS = "chromium", "chromium-browser", "google-chrome"
 ROWS = '{"setting": "T 0.2", "text": "once"}\n{"setting": "T 0.4", "text": "</script>"}\n'
-DRAWN = "document.querySelectorAll('.plot svg').length === 4"
+DRAWN = """document.readyState === "complete" &&
+  document.querySelectorAll(".plot svg").length === document.querySelectorAll(".plot").length"""
 
 
 # What is read
@@ -128,12 +129,14 @@ def test_csv_holds_the_numbers_unrounded():
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """A report of one study, and one of two."""
+    """A report of one study, one of two, and one of a study that shows nothing."""
     folder = tmp_path_factory.mktemp("report")
     one = example.write(folder / "edt", rows=ROWS)
     two = example.write(folder / "more", {"title": "A second study"}, rows="x" * (SMALL + 1))
     report.write([one], folder / "one.html")
     report.write([one, two], folder / "two.html")
+    nothing = {"tables": [], "charts": [], "texts": [], "notes": [], "versions": {}}
+    report.write([example.write(folder / "bare", nothing)], folder / "bare.html")
     return folder
 
 
@@ -204,7 +207,7 @@ def opened(browser, pages):
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked(request.url))
         page.goto((pages / f"{name}.html").as_uri())
-        page.wait_for_function(DRAWN.replace("4", "8") if name == "two" else DRAWN)
+        page.wait_for_function(DRAWN)
         shown[name, color_scheme, width] = page
         return page
 
@@ -465,3 +468,9 @@ def test_several_studies_are_one_page(show):
     page.get_by_label("Item").nth(1).select_option("4")
     chosen = [page.locator(".item").nth(i).inner_text() for i in range(2)]
     assert "(none)" in chosen[0] and "Story 4" in chosen[1]
+
+
+def test_a_study_may_show_nothing(show):
+    page = show("bare")
+    assert page.locator("h2").all_inner_texts() == ["Data"]
+    assert page.get_by_role("link", name="results.json").get_attribute("href").startswith("blob:")
