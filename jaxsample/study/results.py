@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxsample.study.charts import png
+from jaxsample.study.report import as_csv
 from jaxsample.study.source import Source
 from jaxsample.study.versions import versions
 
@@ -75,13 +75,14 @@ def write(folder: str | Path, found: Mapping[str, Any]) -> Path:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for one in found["tables"]:
-        _write_csv(folder / f"{one['name']}.csv", one)
+    said = writable(found)
+    for one in said["tables"]:
+        (folder / f"{one['name']}.csv").write_text(as_csv(one), "utf-8")
     for one in found["charts"]:
         png(one["spec"], folder / f"{one['name']}.png")
     path = folder / RESULTS
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(writable(found), indent=1, allow_nan=False) + "\n", "utf-8")
+    beside.write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", "utf-8")
     os.replace(beside, path)
     return path
 
@@ -97,21 +98,3 @@ def writable(x: Any) -> Any:
     if isinstance(x, float) and not math.isfinite(x):
         return None if math.isnan(x) else "inf" if x > 0 else "-inf"
     return x
-
-
-def _write_csv(path, one):
-    names = [column["name"] for column in one["columns"]]
-    wide = [n for n in names if any(isinstance(row[n], Mapping) for row in one["rows"])]
-    heads = [h for n in names for h in ([n, f"{n}_low", f"{n}_high"] if n in wide else [n])]
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, heads)
-        writer.writeheader()
-        for row in one["rows"]:
-            flat = {}
-            for n in names:
-                value = row[n]
-                if isinstance(value, Mapping):
-                    low, high = value["ci"] or (None, None)
-                    value, flat[f"{n}_low"], flat[f"{n}_high"] = value["value"], low, high
-                flat[n] = value
-            writer.writerow(flat)
