@@ -3,9 +3,13 @@
 from jaxsample.study.correlations import Correlation as Correlation
 from jaxsample.study.correlations import correlation as correlation
 from jaxsample.study.correlations import holm as holm
+from jaxsample.study.cost import Cost as Cost
+from jaxsample.study.cost import costs as costs
 from jaxsample.study.data import Item as Item
 from jaxsample.study.data import Read as Read
 from jaxsample.study.data import read as read
+from jaxsample.study.edt import edt as edt
+from jaxsample.study.measures import measure as measure
 from jaxsample.study.metrics.aim import eda as eda
 from jaxsample.study.metrics.distinct import distinct as distinct
 from jaxsample.study.metrics.distinct import (
@@ -35,3 +39,4 @@ from jaxsample.study.statistics import mean as mean
 from jaxsample.study.statistics import paired_difference as paired_difference
 from jaxsample.study.sweep import Sweep as Sweep
 from jaxsample.study.sweep import sweep as sweep
+from jaxsample.study.temperatures import temperatures as temperatures

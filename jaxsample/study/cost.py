@@ -24,6 +24,9 @@ class Cost(NamedTuple):
         milliseconds: per token step of the whole batch, the median over rounds.
         ratio: to the first strategy: the median over rounds of what was measured in one round.
         low, high: quartiles of that ratio.
+
+    >>> Cost("T 1", 0.5, 1.0, 1.0, 1.0).ratio
+    1.0
     """
 
     setting: str
@@ -52,6 +55,12 @@ def costs(
         batch_size: rows decoded at once.
         tokens: steps of a run.
         rounds: how often each is run, after a run that compiles.
+
+    >>> import jaxsample_models
+    >>> source = Source("stories", jaxsample_models.embedded())
+    >>> settings = [Setting("cold", Temperature(0.5)), Setting("hot", Temperature(1.5))]
+    >>> [one.setting for one in costs(source, settings, batch_size=2, tokens=4, rounds=1)]
+    ['cold', 'hot']
     """
     model, params = source.checkpoint.model, source.checkpoint.params
     begin = jnp.full((batch_size, 1), (source.bos or [0])[0], jnp.int32)

@@ -99,6 +99,9 @@ def edt(
         ValueError: if an item has no reference, or an argument makes no sense.
 
     Reference: Zhang et al., 2024, https://arxiv.org/abs/2403.14541
+
+    >>> [len(some) for some in edt_settings([Item("1", "Once")]).values()]
+    [7, 25]
     """
     bare = [item.id for item in items if not item.references]
     if bare:

@@ -85,7 +85,7 @@ def read_settings(path: str | Path) -> list[Setting]:
     Raises:
         ValueError: if the file is neither, or a setting in it makes no sense.
 
-    >>> path = tmp_path / "settings.toml"
+    >>> path = getfixture("tmp_path") / "settings.toml"
     >>> _ = path.write_text('''
     ... [[settings]]
     ... name = "p {p}"

@@ -23,6 +23,7 @@ class Source(NamedTuple):
     >>> import jaxsample_models
     >>> source = Source("stories", jaxsample_models.embedded())
     >>> source.encode("Once upon a time")[:2], source.eos, source.context
+    ([1, 113], [2], 128)
     """
 
     name: str

@@ -33,6 +33,9 @@ class Sweep(NamedTuple):
             (a sha256 of the weights) and "versions".
         tokens: how many this run drew; what was on disk before does not count.
         seconds: how long that took, compiling included.
+
+    >>> Sweep([], 0, 0.0).rows
+    []
     """
 
     rows: list[Row]
@@ -78,10 +81,10 @@ def sweep(
 
     >>> import jaxsample_models
     >>> source = Source("stories", jaxsample_models.embedded())
-    >>> settings = grid("T {t}", lambda t: chain(Temperature(t)), t=[0.0, 1.0])
+    >>> settings = [Setting("greedy", Temperature(0.0)), Setting("plain", Temperature(1.0))]
     >>> made = sweep(source, settings, [Item("a", "Once upon a time")], max_new_tokens=8)
     >>> [(row["setting"], len(row["tokens"])) for row in made.rows]
-    [('T 0.0', 8), ('T 1.0', 8)]
+    [('greedy', 8), ('plain', 8)]
     """
     settings, items = checked(settings), _distinct(items)
     if format not in STORES:

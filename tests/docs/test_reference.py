@@ -20,6 +20,9 @@ MODULES = (
     "jaxsample.interop.sampling_params",
     "jaxsample.interop.serial",
     "jaxsample.learn",
+    "jaxsample.study",
+    "jaxsample.study.charts",
+    "jaxsample.study.report",
     "jaxsample_models",
     "jaxsample_models.stories",
 )
