@@ -26,3 +26,14 @@ def run(
         from jaxsample.study.edt import edt
 
         edt(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
+    if protocol == "creativity":
+        from jaxsample.cli.opening import EMBEDDED
+        from jaxsample.cli.stories import judge
+        from jaxsample.study.creativity import creativity
+        from jaxsample.study.data import Item
+
+        # The paper asks for a story, which is what a fresh text is to a model of stories.
+        items = [Item("story", "")] if prompts.data is None else prompts.items(source, 1)
+        del options["weight"]  # nothing here weighs quality
+        judged = judge if source.name == EMBEDDED else None
+        creativity(source, items, out, judge=judged, **options)

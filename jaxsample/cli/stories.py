@@ -39,3 +39,25 @@ def openings(count: int, references: int = 4, seed: int = 0) -> list[Item]:
         rest = tuple(ending[len(text) :] for ending in endings)
         items.append(Item(str(len(items)), text, rest, without))
     return items
+
+
+def judge(texts: list[list[int]]) -> dict[str, np.ndarray]:
+    """Read texts of the embedded model, token ids from `<s>` on, by the grammar of its stories.
+
+    Returns:
+        `[N]` each: "likelihood", "agreement", "grammatical" and "read"; NaN for the agreement of a
+        text that repeats no fact, and the likelihood of one with no token of a story.
+    """
+    from jaxsample_models.stories.grammar import Grammar
+    from jaxsample_models.stories.reading import read
+
+    grammar = Grammar()
+    found = [read(grammar, text) for text in texts]
+    return {
+        "likelihood": np.asarray([one.likelihood for one in found]),
+        "agreement": np.asarray(
+            [one.agreeing / one.facts if one.facts else np.nan for one in found]
+        ),
+        "grammatical": np.asarray([float(one.accepted) for one in found]),
+        "read": np.asarray([one.read for one in found]),
+    }
