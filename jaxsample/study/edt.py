@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jaxsample.decode.combiners import KLTemperature
 from jaxsample.study import charts
+from jaxsample.study.cells import quality_point, summary
 from jaxsample.study.cost import costs
 from jaxsample.study.data import Item
 from jaxsample.study.instances import instances
 from jaxsample.study.measures import COLUMNS, measure
-from jaxsample.study.metrics import eda
 from jaxsample.study.results import cell, chart, results, table, write
 from jaxsample.study.settings import Setting, grid
 from jaxsample.study.source import Source
-from jaxsample.study.statistics import mean
 from jaxsample.study.sweep import sweep
 from jaxsample.study.texts import side_by_side
 from jaxsample.transforms.chain import chain
@@ -34,7 +31,6 @@ FAMILIES = "fixed temperature", "EDT", "KL-guided", "yours"
 SHOWN = "rouge_l", "bleu", "self_bleu", "sampler_entropy", "perplexity", "kept"
 SENSITIVE = {"rouge_l": "ROUGE-L F1 (%)", "self_bleu": "Self-BLEU (%)", "eda": "EDA (%)"}
 TEXTS = 6  # prompts whose texts are shown
-RESAMPLES = 2000
 ABOUT = """
 Every setting writes several texts for every prompt. Quality is the overlap of a text with its
 references, diversity how little the texts of one prompt overlap with each other. EDT chooses the
@@ -134,7 +130,8 @@ def edt(
         quick=quick,
     )
     rows: list[dict[str, Any]] = [
-        _row(name, family[name], of, weight) for name, of in measured.items()
+        {"setting": name, "family": family[name]} | summary(of, SHOWN, weight)
+        for name, of in measured.items()
     ]
     best = [
         min((row for row in rows if row["family"] == name), key=lambda row: row["eda"]["value"])
@@ -178,43 +175,8 @@ def edt(
     return found
 
 
-def _row(name, family, of, weight):
-    row = {"setting": name, "family": family}
-    for measure_name in SHOWN:
-        row[measure_name] = _interval(of[measure_name])
-    return row | {"eda": _aim(of["rouge_l"], of["self_bleu"], weight)}
-
-
-def _interval(values):
-    found = mean(values[~np.isnan(values)])
-    return cell(found.value, (found.low, found.high))
-
-
-def _aim(quality, similarity, weight):
-    """EDA of the means, with an interval: prompts are resampled, both means of each sample."""
-    indices = np.random.default_rng(0).integers(len(quality), size=(RESAMPLES, len(quality)))
-    drawn = [
-        eda(q, s, weight)
-        for q, s in zip(quality[indices].mean(1), similarity[indices].mean(1), strict=True)
-    ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return cell(
-        eda(float(quality.mean()), float(similarity.mean()), weight), (float(low), float(high))
-    )
-
-
 def _charts(rows):
-    points = [
-        {
-            "x": row["self_bleu"]["value"],
-            "y": row["rouge_l"]["value"],
-            "x_ci": row["self_bleu"]["ci"],
-            "y_ci": row["rouge_l"]["ci"],
-            "family": row["family"],
-            "setting": row["setting"],
-        }
-        for row in rows
-    ]
+    points = [quality_point(row) for row in rows]
     points.sort(key=lambda point: (FAMILIES.index(point["family"]), point["x"]))
     spec = charts.front(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
     caption = (
