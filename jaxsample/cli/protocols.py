@@ -26,7 +26,7 @@ def run(
         from jaxsample.study.edt import edt
 
         edt(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
-    if protocol == "creativity":
+    elif protocol == "creativity":
         from jaxsample.cli.opening import EMBEDDED
         from jaxsample.cli.stories import judge
         from jaxsample.study.creativity import creativity
@@ -37,3 +37,7 @@ def run(
         del options["weight"]  # nothing here weighs quality
         judged = judge if source.name == EMBEDDED else None
         creativity(source, items, out, judge=judged, **options)
+    elif protocol == "presets":
+        from jaxsample.study.presets import presets
+
+        presets(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
