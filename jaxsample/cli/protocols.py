@@ -41,3 +41,10 @@ def run(
         from jaxsample.study.presets import presets
 
         presets(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
+    elif protocol == "surface":
+        from jaxsample.study.surface import surface
+
+        if options.pop("settings"):
+            raise ValueError("--settings: surface has a grid of its own")
+        del options["weight"]
+        surface(sources, prompts.items(source, 8 if options["quick"] else 24), out, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -28,8 +28,8 @@ def entropies(
     texts: Sequence[Sequence[int]],
     *,
     progress: bool = False,
-) -> list[np.ndarray]:
-    """Return for each text `[length, T, P]`: the entropy of each sampler before each token.
+) -> Iterator[np.ndarray]:
+    """Yield for each text `[length, T, P]`: the entropy of each sampler before each token.
 
     The samplers are `chain(Temperature(t), TopP(p))` for every t and p, and all see the same
     logits: the model reads each text once. Temperature keeps the order of tokens, so they are
@@ -42,7 +42,7 @@ def entropies(
         prompts, texts: token ids of N prompts and of the texts after them.
         progress: show a bar.
 
-    Returns:
+    Yields:
         N arrays of nats, float32.
 
     Raises:
@@ -61,13 +61,11 @@ def entropies(
     model, params = source.checkpoint.model, source.checkpoint.params
     grid = jnp.asarray(temperatures, jnp.float32), jnp.asarray(shares, jnp.float32)
     widths = max(map(len, prompts)), max(1, *map(len, texts))
-    found = []
     with bar(progress, len(texts), 0) as show:
         for i, (prompt, text) in enumerate(zip(prompts, texts, strict=True)):
             given = [_padded(ids, width) for ids, width in zip((prompt, text), widths, strict=True)]
-            found.append(np.asarray(_entropies(model, params, *grid, *given))[: len(text)])
+            yield np.asarray(_entropies(model, params, *grid, *given))[: len(text)]
             show(i + 1, {})
-    return found
 
 
 @functools.partial(jax.jit, static_argnums=0)
