@@ -5,6 +5,7 @@ from jaxsample.study.correlations import correlation as correlation
 from jaxsample.study.correlations import holm as holm
 from jaxsample.study.cost import Cost as Cost
 from jaxsample.study.cost import costs as costs
+from jaxsample.study.creativity import creativity as creativity
 from jaxsample.study.data import Item as Item
 from jaxsample.study.data import Read as Read
 from jaxsample.study.data import read as read
@@ -30,6 +31,7 @@ from jaxsample.study.metrics.per_token import mean_kept as mean_kept
 from jaxsample.study.metrics.per_token import perplexity as perplexity
 from jaxsample.study.metrics.self_bleu import self_bleu as self_bleu
 from jaxsample.study.metrics.vendi import vendi as vendi
+from jaxsample.study.presets import presets as presets
 from jaxsample.study.settings import Setting as Setting
 from jaxsample.study.settings import grid as grid
 from jaxsample.study.settings import read_settings as read_settings
@@ -37,6 +39,7 @@ from jaxsample.study.source import Source as Source
 from jaxsample.study.statistics import Interval as Interval
 from jaxsample.study.statistics import mean as mean
 from jaxsample.study.statistics import paired_difference as paired_difference
+from jaxsample.study.surface import surface as surface
 from jaxsample.study.sweep import Sweep as Sweep
 from jaxsample.study.sweep import sweep as sweep
 from jaxsample.study.temperatures import temperatures as temperatures
