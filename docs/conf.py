@@ -11,7 +11,7 @@ exclude_patterns = ["_build"]
 
 # Docstrings are read in a terminal as well: a single backtick means code there.
 default_role = "code"
-autodoc_class_signature = "mixed"
+napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
@@ -22,6 +22,7 @@ toc_object_entries_show_parents = "hide"
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_merge_streams = True
 myst_heading_anchors = 3
 
 html_theme = "sphinx_book_theme"
