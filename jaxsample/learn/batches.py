@@ -28,13 +28,23 @@ def stream(draw: Callable[[jax.Array], Examples], key: jax.Array) -> Examples:
     return draw(key).checked()
 
 
-def parts(data: Any, indices: np.ndarray, count: int) -> Iterator[Any]:
+def parts(data: Any, indices: np.ndarray | None, count: int) -> Iterator[Any]:
     """Yield the examples at `indices`, which may lie on disk, in equal parts, read one by one.
+
+    Args:
+        data: examples.
+        indices: which, ascending or not; None takes them all as they lie, and copies none.
+        count: of parts.
 
     Raises:
         ValueError: if they cannot be parted equally.
     """
-    if len(indices) % count:
-        raise ValueError(f"a batch of {len(indices)} cannot be parted into {count} microbatches")
-    for some in indices.reshape(count, -1):
-        yield jax.tree.map(jnp.asarray, data[some])
+    size = len(data.tokens) if indices is None else len(indices)
+    if size % count:
+        raise ValueError(f"a batch of {size} cannot be parted into {count} microbatches")
+    size //= count
+    for i in range(count):
+        some = slice(i * size, (i + 1) * size)
+        whole = indices is None and count == 1
+        part = data if whole else data[some if indices is None else indices[some]]
+        yield jax.tree.map(jnp.asarray, part)

@@ -161,7 +161,7 @@ def fit(
             seed = fold_in(key, done)
             if streamed:
                 batch = stream(data, seed)  # type: ignore[arg-type]
-                some = parts(batch, np.arange(len(batch.tokens)), microbatches)
+                some = parts(batch, None, microbatches)
             else:
                 indices = order(key, done, batch_size, len(data.tokens))  # type: ignore[union-attr]
                 some = parts(data, indices, microbatches)
