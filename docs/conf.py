@@ -11,6 +11,7 @@ exclude_patterns = ["_build"]
 
 # Docstrings are read in a terminal as well: a single backtick means code there.
 default_role = "code"
+napoleon_attr_annotations = False
 napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
