@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxsample.study import charts
+from jaxsample.study.correlations import holm
 from jaxsample.study.data import Item
 from jaxsample.study.exemplar import JUDGED, MEASURES
 from jaxsample.study.measures import COLUMNS, measure
 from jaxsample.study.metrics import pca
 from jaxsample.study.results import cell, chart, table
-from jaxsample.study.statistics import Interval, holm, mean
+from jaxsample.study.statistics import Interval, mean
 from jaxsample.study.store import Row
 from jaxsample.study.trend import METHODS, detectable, trend
 

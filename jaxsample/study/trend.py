@@ -7,7 +7,9 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from jaxsample.study.statistics import LEVEL, RESAMPLES, Correlation, mean
+from jaxsample.study.correlations import Correlation
+from jaxsample.study.resampling import LEVEL, RESAMPLES
+from jaxsample.study.statistics import mean
 
 METHODS = "spearman", "kendall"
 
