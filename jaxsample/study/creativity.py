@@ -89,6 +89,9 @@ def creativity(
         ValueError: if an argument makes no sense.
 
     Reference: Peeperkorn et al., 2024, https://arxiv.org/abs/2405.00492
+
+    >>> [round(t, 3) for t in temperature_settings().values()]
+    [0.001, 0.334, 0.667, 1.0, 1.334, 1.667, 2.0]
     """
     samples = (20 if quick else 100) if samples is None else samples
     if samples < 2:

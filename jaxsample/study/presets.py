@@ -83,6 +83,9 @@ def presets(
 
     Raises:
         ValueError: if an argument makes no sense.
+
+    >>> [setting.sampler for setting in presets_settings()][:2]
+    [chain(Temperature(value=1.0), TopP(p=1.0)), chain(Temperature(value=0.2), TopP(p=0.1))]
     """
     samples = (4 if quick else 8) if samples is None else samples
     if samples < 2:

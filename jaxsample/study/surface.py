@@ -70,6 +70,9 @@ def surface(
 
     Raises:
         ValueError: if there is no model, or an argument makes no sense.
+
+    >>> len(TEMPERATURES), TEMPERATURES[-1], len(SHARES), SHARES[-1]
+    (15, 1.5, 10, 1.0)
     """
     if not sources:
         raise ValueError("there is no model to measure")
