@@ -16,7 +16,7 @@ from jaxsample.study.metrics import pca
 from jaxsample.study.results import cell, chart, table
 from jaxsample.study.statistics import Interval, mean
 from jaxsample.study.store import Row
-from jaxsample.study.trend import METHODS, detectable, trend
+from jaxsample.study.trend import METHODS, detectable, detectable_by, trend
 
 OF_SETS = "self_bleu", "distinct_2"  # measures of all texts of a prompt together
 PANELS = {
@@ -119,19 +119,22 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
         for j, method in enumerate(METHODS):
             row[method] = _cell(found[method])
             row[f"{method}_p"], row[f"{method}_holm"] = float(p[i, j]), float(corrected[i, j])
-        rows.append(row | {"n": found["spearman"].n, "seven": _cell(of_all[name]["spearman"])})
+        row |= {"n": found["spearman"].n, "least": detectable(found["spearman"])}
+        rows.append(row | {"seven": _cell(of_all[name]["spearman"])})
     caption = (
         "Rank correlation with temperature, over the six temperatures above the exemplar's, with "
-        "95% intervals; p of each test, and corrected by Holm's rule for all "
-        f"{tests} tests of this table. The last column counts the lowest temperature in, where a "
-        "text is close to the exemplar by construction; it was not tested."
+        f"95% intervals; p of each test, and corrected by Holm's rule for all {tests} tests of "
+        "this table. Detectable is the least rho that this study would find in four of five "
+        "repeats, by an uncorrected test. The last column counts the lowest temperature in, whose "
+        "texts are close to the exemplar by construction; it was not tested."
     )
     heads: dict[str, tuple[str, str | None]] = {"measure": ("measure", None)}
     for method in METHODS:
         title = {"spearman": "Spearman's rho", "kendall": "Kendall's tau-b"}[method]
         heads |= {method: (title, None), f"{method}_p": ("p", None)}
         heads |= {f"{method}_holm": ("p, corrected", None)}
-    heads |= {"n": ("texts", None), "seven": ("Spearman's rho, all seven", None)}
+    heads |= {"n": ("texts", None), "least": ("detectable rho", None)}
+    heads |= {"seven": ("Spearman's rho, all seven", None)}
     bars = [
         {
             "name": row["measure"],
@@ -204,7 +207,9 @@ def map_of(texts: Texts, vectors: np.ndarray) -> dict[str, Any]:
 
 def remarks(texts: Texts, tests: int, judged: bool, embedded: bool) -> list[str]:
     """Say what a reader must know."""
-    count, several = len(texts.above()), len(texts.items) > 1
+    several = len(texts.items) > 1
+    unit = Correlation(0.0, -1.0, 1.0, 1.0, 0)
+    stricter = detectable(unit, max(tests, 1)) / detectable(unit)
     found = [
         "Novelty, typicality, cohesion and coherence were rated by people in the paper. No number "
         "here is a rating: distance from the exemplar stands for novelty"
@@ -223,15 +228,20 @@ def remarks(texts: Texts, tests: int, judged: bool, embedded: bool) -> list[str]
         + ("by the given function." if embedded else "the mean of the model's last hidden states.")
         + " Entropy: of the model at temperature 1. The exemplar is the first text of the lowest "
         "temperature.",
-        "Every temperature draws with the same noise, text by text. Intervals of correlations draw "
-        f"whole {'prompts' if several else 'sets of such texts'} again, and p-values exchange the "
-        "temperatures within such a set; none can be less than 1 in 4001.",
-        f"The paper finds temperature weakly correlated with novelty, {PAPER} ratings. So many "
-        "independent ones would show a Spearman correlation of "
-        f"{detectable(PAPER):.2f} in four of five studies, and no smaller one as often; the "
-        f"{count} texts here one of {detectable(count):.2f}, or {detectable(count, tests):.2f} "
-        f"after correction for {tests} tests, were they independent.",
+        "Every temperature draws with the same noise, text by text. So intervals and p-values of "
+        f"correlations rest on {'prompts' if several else 'sets of texts that share their noise'}, "
+        "not on texts.",
+        f"The paper finds temperature weakly correlated with novelty, in {PAPER} ratings: so many, "
+        f"were they independent, would show a rho of {detectable_by(PAPER):.2f} in four of five "
+        "repeats, and a smaller one less often. What this study would show stands in its table; "
+        f"there, corrected for {tests} tests, a rho has to be about {stricter:.1f} times as large.",
     ]
+    if judged:
+        most = 3 * len(texts.temperatures) / len(texts.all())
+        found.append(
+            "Where all texts of a temperature do alike, an interval has no width; the share of "
+            f"those that would not may still be {100 * most:.2g}%."
+        )
     if several:
         found.append("Correlations are taken within each prompt, then averaged over prompts.")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from jaxsample.study.resampling import LEVEL, RESAMPLES
 from jaxsample.study.statistics import mean
 
 METHODS = "spearman", "kendall"
+POWER = 0.8
 
 
 def trend(
@@ -23,98 +24,133 @@ def trend(
 ) -> dict[str, Correlation]:
     """Correlate y with x within each item, and take the mean over items.
 
-    Texts of one item and draw were drawn with the same noise at every x, and are alike for that. So
-    what is drawn again for the interval is a whole draw, or with several items a whole item; and
-    the p-value is that of exchanging the x of texts within a draw: of y being what it is whatever x
-    is. It cannot be less than 1 in 4001. What is NaN is left out.
+    Texts of one item and draw were drawn with the same noise at every x and are alike for that,
+    those of like x most: they are no independent pairs. So it is whole draws, or with several items
+    whole items, that are drawn again for the interval and that the error rests on, by which the
+    p-value compares the correlation with Student's t. Exchanging x among the texts of a draw would
+    test something else, that it makes no difference at all, and reject far too often.
 
     Args:
-        x, y: `[N]`; x takes few values.
+        x, y: `[N]`; NaN is left out.
         items: `[N]`, what each text was written for.
         draws: `[N]`, the noise each text was drawn with, for its item.
         key: of the resamples.
 
     Returns:
-        for "spearman" and "kendall" (tau-b) the correlation; `n` counts texts.
+        for "spearman" and "kendall" (tau-b) the correlation; `n` counts texts. The ends and `p` are
+        NaN for a single draw of a single item.
 
-    >>> rising = trend([1, 2, 3] * 9, [3, 5, 8] * 9, ["a"] * 27, np.repeat(range(9), 3))
-    >>> rising["kendall"].value, rising["kendall"].p < 0.001
-    (1.0, True)
+    >>> y, draws = [3, 5, 8, 4, 3, 9, 1, 7, 6], [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    >>> found = trend([1, 2, 3] * 3, y, ["a"] * 9, draws)
+    >>> round(found["kendall"].value, 3), found["kendall"].n
+    (0.716, 9)
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    items, draws = (np.unique(s, return_inverse=True)[1] for s in (items, draws))
+    items, draws = (np.unique(side, return_inverse=True)[1] for side in (items, draws))
     known = ~(np.isnan(x) | np.isnan(y))
     rng = np.random.default_rng(key)
-    every = [
-        _of_one(x[its], y[its], draws[its], rng)
-        for its in (known & (items == item) for item in np.unique(items))
-    ]
-    found = {}
-    for method in METHODS:
-        values = [one[method][0] for one in every]
-        value = mean(values)
-        low, high = (value.low, value.high) if len(every) > 1 else every[0][method][1]
-        p = math.nan
-        if value.n:
-            some = [one[method] for one in every if not math.isnan(one[method][0])]
-            exchanged = np.mean([one[2] for one in some], axis=0)
-            extreme = np.sum(np.abs(exchanged) >= abs(value.value) - 1e-12)
-            p = float(1 + extreme) / (1 + RESAMPLES)
-        found[method] = Correlation(value.value, low, high, p, int(known.sum()))
-    return found
+    masks = [known & (items == item) for item in np.unique(items)]
+    every = [_of_item(x[mask], y[mask], draws[mask], rng) for mask in masks]
+    if len(every) == 1:
+        return every[0]
+    return {
+        method: _of_items([one[method].value for one in every], int(known.sum()))
+        for method in METHODS
+    }
 
 
-def detectable(n: int, tests: int = 1, power: float = 0.8) -> float:
-    """Return the least Spearman correlation that n independent pairs would show so often.
+def detectable(found: Correlation, tests: int = 1) -> float:
+    """Return the least correlation that such a study would find four times in five.
 
-    By the normal approximation of Fisher's z, for two-sided tests at 0.05 in all.
+    By the normal approximation, with the error that its interval shows, for two-sided tests at
+    0.05 in all.
 
     Args:
-        n: pairs, 4 or more.
+        found: a correlation with its interval.
         tests: at how many tests 0.05 is shared out.
-        power: how often it would be found.
+
+    >>> round(detectable(Correlation(0.1, 0.0, 0.2, 0.05, 400)), 3)
+    0.143
+    """
+    error = (found.high - found.low) / (2 * _quantile(1))
+    return error * (_quantile(tests) + _quantile())
+
+
+def detectable_by(n: int) -> float:
+    """Return the same for the Spearman correlation of n independent pairs, 4 or more.
 
     Reference: Fieller, Hartley and Pearson, 1957, https://doi.org/10.1093/biomet/44.3-4.470
 
-    >>> round(detectable(180), 3), round(detectable(600, tests=20), 3)
-    (0.213, 0.162)
+    >>> round(detectable_by(180), 3)
+    0.213
     """
+    return math.tanh((_quantile(1) + _quantile()) * math.sqrt(1.06 / (n - 3)))
+
+
+def _quantile(tests: int | None = None) -> float:
     from scipy.stats import norm
 
-    z = norm.ppf(1 - (1 - LEVEL) / (2 * tests)) + norm.ppf(power)
-    return math.tanh(z * math.sqrt(1.06 / (n - 3)))
+    return float(norm.ppf(POWER if tests is None else 1 - (1 - LEVEL) / (2 * tests)))
 
 
-def _of_one(x, y, draws, rng):
-    """Return of each method the value, its ends, and its values with x exchanged `[R]`."""
-    nothing = math.nan, (math.nan, math.nan), np.full(RESAMPLES, math.nan)
-    if len(x) < 3 or not np.ptp(x) or not np.ptp(y):
-        return dict.fromkeys(METHODS, nothing)
+def _p(value: float, error: float, units: int) -> float:
+    from scipy.stats import t
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(2 * t.sf(abs(np.float64(value)) / error, units - 1))
+
+
+def _of_items(values: Sequence[float], texts: int) -> Correlation:
+    there = [value for value in values if not math.isnan(value)]
+    average = mean(there)
+    error = float(np.std(there, ddof=1)) / math.sqrt(len(there)) if len(there) > 1 else math.nan
+    ends = average.low, average.high
+    return Correlation(average.value, *ends, _p(average.value, error, len(there)), texts)
+
+
+def _of_item(x, y, draws, rng) -> dict[str, Correlation]:
     draws = np.unique(draws, return_inverse=True)[1]
+    if len(x) < 3 or not np.ptp(x) or not np.ptp(y):
+        return dict.fromkeys(METHODS, Correlation(*[math.nan] * 4, len(x)))
     count = int(draws.max()) + 1
-    once, exchanged = np.ones((1, count)), _exchanged(x, draws, rng)
     drawn = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.float64)
     found = {}
-    for method, resampled, permuted in (
-        ("spearman", _spearman, _spearman_exchanged),
-        ("kendall", _kendall, _kendall_exchanged),
-    ):
-        of = resampled(x, y, draws)
-        ends = (math.nan, math.nan)
+    for method, prepared in (("spearman", _spearman), ("kendall", _kendall)):
+        of = prepared(x, y, draws)
+        value = float(of(np.ones((1, count)))[0])
+        low = high = error = math.nan
         if count > 1:
-            low, high = np.nanquantile(of(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            ends = float(low), float(high)
-        found[method] = float(of(once)[0]), ends, permuted(exchanged, y)
+            resampled = of(drawn)
+            low, high = np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            error = float(np.nanstd(resampled))
+        p = _p(value, error, count)
+        found[method] = Correlation(value, float(low), float(high), p, len(x))
     return found
 
 
-def _exchanged(x, draws, rng):
-    """Return x `[R, N]` exchanged at random within each draw."""
-    at = np.argsort(draws, kind="stable")
-    order = np.argsort(draws + rng.random((RESAMPLES, len(x))), axis=1)
-    exchanged = np.empty(order.shape)
-    exchanged[:, at] = x[order]
-    return exchanged
+def _spearman(x, y, draws) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from how often each draw is taken, `[R, D]`, to the correlations `[R]`."""
+    # A text's rank among those taken: how many are below it, and half of those level with it.
+    below = [_by_draw((1 - _signs(side)) / 2, draws) for side in (x, y)]
+
+    def of(drawn):
+        weights = drawn[:, draws]
+        a, b = (drawn @ one for one in below)
+        a, b = (s - np.average(s, 1, weights, keepdims=True) for s in (a, b))
+        return _ratio(*(np.sum(weights * product, 1) for product in (a * b, a * a, b * b)))
+
+    return of
+
+
+def _kendall(x, y, draws) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from how often each draw is taken, `[R, D]`, to the correlations `[R]`."""
+    a, b = _signs(x), _signs(y)
+    tables = [_by_draw(_by_draw(one, draws).T, draws) for one in (a * b, a * a, b * b)]
+
+    def of(drawn):
+        return _ratio(*(np.sum((drawn @ table) * drawn, 1) for table in tables))
+
+    return of
 
 
 def _signs(x):
@@ -123,62 +159,11 @@ def _signs(x):
 
 def _by_draw(table, draws):
     """Sum the rows of each draw."""
-    found = np.zeros((int(draws.max()) + 1, *table.shape[1:]))
+    found = np.zeros((int(draws.max()) + 1, table.shape[1]))
     np.add.at(found, draws, table)
     return found
 
 
-def _spearman(x, y, draws):
-    """Return what gives the correlation for draws taken so many times each, `[R, D]`."""
-    # A text's rank among those taken: how many are below it, and half of those level with it.
-    below = [_by_draw((1 - _signs(side)) / 2, draws) for side in (x, y)]
-
-    def of(drawn):
-        weights = drawn[:, draws]
-        total = weights.sum(1, keepdims=True)
-        a, b = (drawn @ one for one in below)
-        a, b = (s - np.sum(weights * s, 1, keepdims=True) / total for s in (a, b))
-        with np.errstate(invalid="ignore"):
-            products = (np.sum(weights * p, 1) for p in (a * b, a * a, b * b))
-            ab, aa, bb = products
-            return ab / np.sqrt(aa * bb)
-
-    return of
-
-
-def _kendall(x, y, draws):
-    """Return what gives the correlation for draws taken so many times each, `[R, D]`."""
-    a, b = _signs(x), _signs(y)
-    tables = [_by_draw(_by_draw(p, draws).T, draws) for p in (a * b, a * a, b * b)]
-
-    def of(drawn):
-        ab, aa, bb = (np.sum((drawn @ table) * drawn, 1) for table in tables)
-        with np.errstate(invalid="ignore"):
-            return ab / np.sqrt(aa * bb)
-
-    return of
-
-
-def _spearman_exchanged(exchanged, y):
-    from scipy.stats import rankdata
-
-    values, ranks = np.unique(exchanged[0]), rankdata(exchanged[0])
-    rank_of = np.asarray([ranks[exchanged[0] == value][0] for value in values])
-    a, b = rank_of[np.searchsorted(values, exchanged)], rankdata(y)
-    a, b = a - a.mean(1, keepdims=True), b - b.mean()
-    return a @ b / np.sqrt(np.sum(a**2, 1) * np.sum(b**2))
-
-
-def _kendall_exchanged(exchanged, y):
-    order = np.argsort(y, kind="stable")
-    first = np.searchsorted(y[order], y[order])  # of the texts level with each
-    levels = np.searchsorted(np.unique(exchanged[0]), exchanged[:, order])
-    score = np.zeros(len(exchanged))
-    for level in range(levels.max() + 1):
-        here = levels == level
-        # Of those with a smaller y: how many have a smaller x, less how many have a greater.
-        sign = np.sign(level - levels)
-        before = np.concatenate([np.zeros((len(sign), 1)), np.cumsum(sign, 1)], 1)
-        score += np.sum(np.where(here, before[:, first], 0.0), 1)
-    pairs = [np.sum(np.abs(_signs(side))) / 2 for side in (exchanged[0], y)]
-    return score / math.sqrt(pairs[0] * pairs[1])
+def _ratio(ab, aa, bb):
+    with np.errstate(invalid="ignore"):  # a resample may hold one value alone
+        return ab / np.sqrt(aa * bb)
