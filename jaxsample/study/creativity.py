@@ -16,7 +16,6 @@ from jaxsample.study.effects import (
     correlated,
     lines,
     map_of,
-    remarks,
     settings_table,
 )
 from jaxsample.study.exemplar import Judge, compare, embedded
@@ -24,8 +23,10 @@ from jaxsample.study.metrics import embed
 from jaxsample.study.results import results, write
 from jaxsample.study.settings import Setting
 from jaxsample.study.source import Source
+from jaxsample.study.statistics import Correlation
 from jaxsample.study.sweep import sweep
 from jaxsample.study.texts import side_by_side
+from jaxsample.study.trend import detectable, detectable_by
 from jaxsample.transforms.chain import chain
 from jaxsample.transforms.temperature import Temperature
 from jaxsample.transforms.truncation import TopK
@@ -34,6 +35,7 @@ TEMPERATURES = tuple(np.linspace(0.001, 2.0, 7).tolist())
 K = 50
 LONGEST = 512  # tokens of a story, where nothing else was asked for
 SHOWN = 6  # prompts whose texts are shown
+RATINGS = 180  # the paper's, of 31 stories
 ABOUT = """
 Each of seven temperatures from 0.001 to 2 writes many stories, with the 50 likeliest tokens to
 choose from. The first story of the lowest temperature is the exemplar, what the model writes as a
@@ -134,6 +136,47 @@ def creativity(
     found["tables"] += [settings_table(texts, averaged), table]
     found["charts"] += [*lines(texts, averaged), plot, map_of(texts, vectors)]
     found["texts"] = side_by_side(source, every, items[:SHOWN], rows)
-    found["notes"] += remarks(texts, tests, judge is not None, embedder is not None)
+    found["notes"] += _notes(texts, tests, judge is not None, embedder is not None)
     write(out, found)
+    return found
+
+
+def _notes(texts, tests, judged, embedded):
+    several = len(texts.items) > 1
+    unit = Correlation(0.0, -1.0, 1.0, 1.0, 0)
+    stricter = detectable(unit, max(tests, 1)) / detectable(unit)
+    found = [
+        "Novelty, typicality, cohesion and coherence were rated by people in the paper. No number "
+        "here is a rating: distance from the exemplar stands for novelty"
+        + (
+            ", mean log-likelihood under the grammar of the tokens it allows for typicality, the "
+            "share of facts repeated as they were settled for cohesion, and acceptance by the "
+            "grammar for coherence (higher is better; the paper's scale runs the other way). They "
+            "are exact for this grammar, and say nothing of other text."
+            if judged
+            else "; nothing stands for the other three, which need a grammar of the stories."
+        ),
+        "The paper's script is not public, so these definitions are ours. Perplexity: exp of the "
+        "mean of -log p over a text's tokens, under the model at temperature 1 with every token "
+        "allowed. Edit distance: Levenshtein over the longer length, once over words parted by "
+        "white space and once over characters. Embedding: "
+        + ("by the given function." if embedded else "the mean of the model's last hidden states.")
+        + " Entropy: of the model at temperature 1. The exemplar is the first text of the lowest "
+        "temperature.",
+        "Every temperature draws with the same noise, text by text. So intervals and p-values of "
+        f"correlations rest on {'prompts' if several else 'sets of texts that share their noise'}, "
+        "not on texts.",
+        f"The paper finds temperature weakly correlated with novelty, in {RATINGS} ratings. So "
+        f"many, were they independent, would show a rho of {detectable_by(RATINGS):.2f} in four of "
+        "five repeats, and a smaller one less often. What this study would show stands in its "
+        f"table; corrected for {tests} tests, it has to be about {stricter:.1f} times as large.",
+    ]
+    if judged:
+        most = 3 * len(texts.temperatures) / len(texts.all())
+        found.append(
+            "Where all texts of a temperature do alike, an interval has no width; the share of "
+            f"those that would not may still be {100 * most:.2g}%."
+        )
+    if several:
+        found.append("Correlations are taken within each prompt, then averaged over prompts.")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,12 +17,13 @@ from jaxsample.study.metrics import pca
 from jaxsample.study.results import cell, chart, table
 from jaxsample.study.statistics import Interval, mean
 from jaxsample.study.store import Row
-from jaxsample.study.trend import METHODS, detectable, detectable_by, trend
+from jaxsample.study.trend import METHODS, detectable, trend
 
+GEOMETRIC = "perplexity"  # a few texts of few tokens would be all of its arithmetic mean
 OF_SETS = "self_bleu", "distinct_2"  # measures of all texts of a prompt together
 PANELS = {
-    "distance": ("Distance from the exemplar", "share of words or characters edited"),
-    "stories": ("Of a story, by the grammar", "share"),
+    "distance": ("Novelty proxies: distance from the exemplar", "share edited"),
+    "stories": ("Cohesion and coherence proxies: what the grammar says", "share"),
 }
 TOGETHER = {
     "words": "distance",
@@ -31,7 +33,6 @@ TOGETHER = {
     "read": "stories",
 }
 OPENING = 60  # characters of a text that the map shows
-PAPER = 180  # ratings of the paper, with 31 stories
 
 Averages = dict[str, dict[str, Interval]]
 
@@ -81,9 +82,10 @@ def averages(texts: Texts) -> Averages:
     for setting in together:
         here = [i for i, row in enumerate(texts.rows) if row["setting"] == setting]
         items = [texts.rows[i]["item"] for i in here] if len(texts.items) > 1 else None
-        found[setting] = {
-            name: mean(values[here], items=items) for name, values in texts.measured.items()
-        } | {name: mean(together[setting][name]) for name in OF_SETS}
+        of = {name: mean(values[here], items=items) for name, values in texts.measured.items()}
+        logs = mean(np.log(texts.measured[GEOMETRIC][here]), items=items)
+        of[GEOMETRIC] = Interval(*map(math.exp, logs[:3]), logs.n)
+        found[setting] = of | {name: mean(together[setting][name]) for name in OF_SETS}
     return found
 
 
@@ -96,7 +98,8 @@ def settings_table(texts: Texts, averaged: Averages) -> dict[str, Any]:
     ]
     caption = (
         f"Means with 95% intervals of a bootstrap over {unit}. Novelty, typicality, cohesion and "
-        "coherence were judged by people in the paper; what stands here are proxies of them."
+        "coherence were rated by people in the paper; what bears these names here is a proxy. "
+        "Perplexity is averaged as its logarithm."
     )
     heads = {"setting": ("setting", None)} | texts.titles
     return table("settings", "Every temperature", caption, heads, rows)
@@ -178,7 +181,7 @@ def lines(texts: Texts, averaged: Averages) -> list[dict[str, Any]]:
             for name in names
             for setting, t in texts.temperatures.items()
         ]
-        caption = f"{head} at each of seven temperatures, the mean with its 95% interval."
+        caption = f"{head}; at each of seven temperatures the mean with its 95% interval."
         found.append(chart(panel, head, caption, charts.lines(points, "temperature", axis)))
     return found
 
@@ -203,48 +206,6 @@ def map_of(texts: Texts, vectors: np.ndarray) -> dict[str, Any]:
         f"{share[0]} and {share[1]} of the variance, coloured by temperature."
     )
     return chart("map", "A map of the texts", caption, charts.map_(points, *axes, "temperature"))
-
-
-def remarks(texts: Texts, tests: int, judged: bool, embedded: bool) -> list[str]:
-    """Say what a reader must know."""
-    several = len(texts.items) > 1
-    unit = Correlation(0.0, -1.0, 1.0, 1.0, 0)
-    stricter = detectable(unit, max(tests, 1)) / detectable(unit)
-    found = [
-        "Novelty, typicality, cohesion and coherence were rated by people in the paper. No number "
-        "here is a rating: distance from the exemplar stands for novelty"
-        + (
-            ", mean log-likelihood under the grammar of the tokens it allows for typicality, the "
-            "share of facts repeated as they were settled for cohesion, and acceptance by the "
-            "grammar for coherence (higher is better; the paper's scale runs the other way). They "
-            "are exact for this grammar, and say nothing of other text."
-            if judged
-            else "; nothing stands for the other three, which need a grammar of the stories."
-        ),
-        "The paper's script is not public, so these definitions are ours. Perplexity: exp of the "
-        "mean of -log p over a text's tokens, under the model at temperature 1 with every token "
-        "allowed. Edit distance: Levenshtein over the longer length, once over words parted by "
-        "white space and once over characters. Embedding: "
-        + ("by the given function." if embedded else "the mean of the model's last hidden states.")
-        + " Entropy: of the model at temperature 1. The exemplar is the first text of the lowest "
-        "temperature.",
-        "Every temperature draws with the same noise, text by text. So intervals and p-values of "
-        f"correlations rest on {'prompts' if several else 'sets of texts that share their noise'}, "
-        "not on texts.",
-        f"The paper finds temperature weakly correlated with novelty, in {PAPER} ratings: so many, "
-        f"were they independent, would show a rho of {detectable_by(PAPER):.2f} in four of five "
-        "repeats, and a smaller one less often. What this study would show stands in its table; "
-        f"there, corrected for {tests} tests, a rho has to be about {stricter:.1f} times as large.",
-    ]
-    if judged:
-        most = 3 * len(texts.temperatures) / len(texts.all())
-        found.append(
-            "Where all texts of a temperature do alike, an interval has no width; the share of "
-            f"those that would not may still be {100 * most:.2g}%."
-        )
-    if several:
-        found.append("Correlations are taken within each prompt, then averaged over prompts.")
-    return found
 
 
 def _trends(texts, name, numbers):

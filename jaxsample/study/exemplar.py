@@ -84,7 +84,11 @@ def compare(
 
 
 def embedded(embedder: Callable[[Sequence[str]], Any], texts: Sequence[str]) -> np.ndarray:
-    """Embed the texts there are: `[N, D]`, a row of NaN for an empty one."""
+    """Embed the texts there are: `[N, D]`, a row of NaN for an empty one.
+
+    Raises:
+        ValueError: if every text is empty.
+    """
     some = [i for i, text in enumerate(texts) if text]
     if not some:
         raise ValueError("every text is empty: there is nothing to compare")
