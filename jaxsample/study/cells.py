@@ -25,12 +25,12 @@ def interval_cell(found: Interval) -> dict[str, Any]:
 
 def mean_cell(values: np.ndarray) -> dict[str, Any]:
     """Make a cell of the mean over prompts `[I]`; NaN is left out."""
-    return interval_cell(mean(values))
+    return interval_cell(mean(values.tolist()))
 
 
 def difference_cell(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
     """Make a cell of the mean of a - b `[I]`, prompt by prompt."""
-    return interval_cell(paired_difference(a, b))
+    return interval_cell(paired_difference(a.tolist(), b.tolist()))
 
 
 def summary(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 RESAMPLES = 1000
 LEVELS = 2.5, 97.5  # percent
-EXPONENTS = 0.02, 50.0  # between which a form's `a` is looked for
 
-FORMS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+FORMS: dict[str, Callable[[np.ndarray, Any], np.ndarray]] = {
     "p = T^a": lambda t, a: t**a,
     "p = 1 - (1 - T)^a": lambda t, a: 1 - (1 - t) ** a,
     "p = T^a / (T^a + (1 - T)^a)": lambda t, a: t**a / (t**a + (1 - t) ** a),
@@ -20,17 +19,17 @@ FORMS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
 
 
 class Fit(NamedTuple):
-    """A form fitted to a curve by least squares.
+    """A form fitted by least squares, to each of several curves `[R]`.
 
     Attributes:
-        a: its parameter.
+        a: its parameter; NaN where there is nothing to fit or no a is best.
         residual: root of the mean squared difference in p.
         largest: the largest difference in p.
     """
 
-    a: float
-    residual: float
-    largest: float
+    a: np.ndarray
+    residual: np.ndarray
+    largest: np.ndarray
 
 
 def equal_p(wanted: np.ndarray, entropy: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -60,31 +59,34 @@ def resampled(items: int) -> np.ndarray:
     return counts / items
 
 
-def fit(form: Callable[[np.ndarray, float], np.ndarray], t: np.ndarray, p: np.ndarray) -> Fit:
-    """Fit a form to points of one curve or of several.
+def fit(form: Callable[[np.ndarray, Any], np.ndarray], t: np.ndarray, p: np.ndarray) -> Fit:
+    """Fit a form to curves.
 
     Args:
         form: one of `FORMS`.
-        t, p: `[N]`; points where p is NaN do not count.
+        t: `[N]`.
+        p: `[R, N]`; points where p is NaN do not count.
 
-    >>> found = fit(FORMS["p = T^a"], np.array([0.25, 0.5]), np.array([0.5, 0.5**0.5]))
-    >>> round(found.a, 3), round(found.residual, 3)
-    (0.5, 0.0)
+    >>> found = fit(FORMS["p = T^a"], np.array([0.25, 0.5]), np.array([[0.5, 0.5**0.5]]))
+    >>> found.a.round(3), found.residual.round(3)
+    (array([0.5]), array([0.]))
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import elementwise
 
-    there = ~np.isnan(p)
-    t, p = t[there], p[there]
-    if not len(t):
-        return Fit(np.nan, np.nan, np.nan)
+    def loss(log_a, *p):
+        apart = form(t[:, None], np.exp(log_a)) - np.stack(p)
+        return np.nanmean(apart**2, axis=0)
 
-    def loss(log_a):
-        return np.mean((form(t, np.exp(log_a)) - p) ** 2)
-
-    found = minimize_scalar(loss, bounds=np.log(EXPONENTS), method="bounded")
-    a = float(np.exp(found.x))
-    apart = np.abs(form(t, a) - p)
-    return Fit(a, float(np.sqrt(np.mean(apart**2))), float(apart.max()))
+    known = ~np.isnan(p).all(1)
+    found = np.full((3, len(p)), np.nan)
+    if known.any():
+        columns = tuple(p[known].T)
+        around = elementwise.bracket_minimum(loss, np.zeros(known.sum()), args=columns)
+        best = elementwise.find_minimum(loss, around.bracket, args=columns)
+        a = np.where(best.success, np.exp(best.x), np.nan)
+        apart = np.abs(form(t, a[:, None]) - p[known])
+        found[:, known] = a, np.sqrt(np.nanmean(apart**2, axis=1)), np.nanmax(apart, axis=1)
+    return Fit(*found)
 
 
 def ends(values: np.ndarray) -> tuple[float, float]:

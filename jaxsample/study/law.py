@@ -77,16 +77,15 @@ def _fits(t, curves, drawn):
     rows = []
     for name, curve in curves.items():
         for title, form in FORMS.items():
-            found, many = fit(form, t, curve), drawn[name]
-            a = None if many is None else np.asarray([fit(form, t, one).a for one in many])
-            row = {"model": name, "form": title, "a": _interval(found.a, a)}
-            rows.append(row | {"residual": found.residual, "largest": found.largest})
+            found, many = fit(form, t, curve[None]), drawn[name]
+            a = _interval(float(found.a[0]), None if many is None else fit(form, t, many).a)
+            rows.append({"model": name, "form": title, "a": a} | _errors(found))
     if len(curves) > 1:
-        every = np.concatenate(list(curves.values()))
+        every, tiled = np.concatenate(list(curves.values())), np.tile(t, len(curves))
         for title, form in FORMS.items():
-            found = fit(form, np.tile(t, len(curves)), every)
-            row = {"model": "one a for all models", "form": title, "a": cell(found.a)}
-            rows.append(row | {"residual": found.residual, "largest": found.largest})
+            found = fit(form, tiled, every[None])
+            row = {"model": "one a for all models", "form": title, "a": cell(float(found.a[0]))}
+            rows.append(row | _errors(found))
     heads = MODEL | {
         "form": ("form", None),
         "a": ("a", None),
@@ -98,6 +97,10 @@ def _fits(t, curves, drawn):
         "prompts. A form is a law only if its error is small with one a for all models."
     )
     return table("law", "One-parameter forms of p(T)", caption, heads, rows)
+
+
+def _errors(found):
+    return {"residual": float(found.residual[0]), "largest": float(found.largest[0])}
 
 
 def _gaps(t, curves, drawn):
@@ -131,14 +134,15 @@ def _compared(t, curves):
     spread = np.ptp(every[:, there], axis=0)
     if not spread.size:
         return "The models' curves have no temperature in common where both exist."
-    best = {
-        name: min(FORMS, key=lambda f: fit(FORMS[f], t, c).residual) for name, c in curves.items()
-    }
-    closest = "; ".join(f"{form} for {name}" for name, form in best.items())
+    closest = "; ".join(f"{_closest(t, curve)} for {name}" for name, curve in curves.items())
     return (
         f"The curves of {len(curves)} models are up to {spread.max():.2f} apart in p, at "
         f"T = {t[there][spread.argmax()]:.2f}. The form with the least error: {closest}."
     )
+
+
+def _closest(t, curve):
+    return min(FORMS, key=lambda form: fit(FORMS[form], t, curve[None]).residual[0])
 
 
 def _chart(t, curves, drawn):

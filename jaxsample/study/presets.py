@@ -21,7 +21,6 @@ from jaxsample.transforms.temperature import Temperature
 from jaxsample.transforms.truncation import TopP
 
 PLAIN = "plain"
-FAMILIES = "plain", "presets", "yours"
 QUALITY = "rouge_l", "bleu"
 BARS = {
     "sampler_entropy": "Entropy of the sampler",
@@ -92,8 +91,6 @@ def presets(
         raise ValueError(f"diversity needs 2 or more samples of a prompt, got {samples}")
     given = presets_settings()
     every = [*given, *settings]
-    family = dict.fromkeys((s.name for s in every), FAMILIES[2])
-    family |= dict.fromkeys((s.name for s in given), FAMILIES[1]) | {PLAIN: FAMILIES[0]}
     made = sweep(
         source,
         every,
@@ -108,8 +105,7 @@ def presets(
     referenced = any(item.references for item in items)
     names = [name for name in COLUMNS if referenced or name not in QUALITY]
     rows: list[dict[str, Any]] = [
-        {"setting": name, "family": family[name]} | summary(of, names, weight)
-        for name, of in measured.items()
+        {"setting": name} | summary(of, names, weight) for name, of in measured.items()
     ]
     found = results(
         source,
@@ -177,8 +173,8 @@ def _charts(rows, referenced):
         caption = f"{title} of the texts of each setting, with 95% intervals over prompts."
         found.append(chart(name, title, caption, charts.bars(bars, unit, "setting")))
     if referenced:
-        points = [quality_point(row) for row in rows]
-        points.sort(key=lambda point: (FAMILIES.index(point["family"]), point["x"]))
+        # No curve joins presets: a family each, so that the legend names them.
+        points = [quality_point(row | {"family": row["setting"]}) for row in rows]
         spec = charts.front(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
         caption = (
             "Quality against self-similarity, a point for each setting; up and to the left is "

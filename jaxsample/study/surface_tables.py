@@ -16,6 +16,7 @@ OWN = "sampler_entropy", "distinct_2", "self_bleu"
 NATS = "nats/token"
 CONTEXTS = "entropy on common contexts"
 TEXTS = "entropy on its own texts"
+WHERE = {"difference": "common contexts", "own_difference": "own texts"}
 Part = dict[str, list[Any]]
 
 
@@ -63,8 +64,8 @@ def effects(measured: Sequence[Surface]) -> Part:
         values = [v for v in one.temperatures if v in one.shares and v < 1]
         found = [_effect(one, v) for v in values]
         rows += found
-        plots.append(_lines(one))
-        for name, where in (("difference", "common contexts"), ("own_difference", "own texts")):
+        plots += [_knobs(one), _differences(one, found)]
+        for name, where in WHERE.items():
             notes.append(_verdict(one.name, [row[name] for row in found], where))
     caption = (
         "At one value v: temperature v with p = 1 against top-p v with T = 1, and the mean over "
@@ -132,24 +133,36 @@ def _verdict(name, differences, where):
     )
 
 
-def _lines(one):
+def _knobs(one):
     points = []
-    for knob in ("T", "p"):
-        for of, where in (
-            (one.exact, "common contexts"),
-            (one.own["sampler_entropy"], "own texts"),
-        ):
-            for v in one.temperatures if knob == "T" else one.shares:
-                found = mean_cell(one.pair(of, *((v, 1.0) if knob == "T" else (1.0, v))))
-                low, high = found["ci"] or (None, None)
-                point = {"x": v, "y": found["value"], "low": low, "high": high}
-                points.append(point | {"series": f"{knob}, {where}"})
+    for where, of in zip(WHERE.values(), (one.exact, one.own["sampler_entropy"]), strict=True):
+        for knob, values in (("T", one.temperatures), ("p", one.shares)):
+            for v in values:
+                found = one.pair(of, *((v, 1.0) if knob == "T" else (1.0, v)))
+                point = {"x": v, "y": float(np.nanmean(found)), "series": f"{knob}, {where}"}
+                points.append(point)
     caption = (
-        f"Entropy of {one.name} when only T or only p has the value on the axis and the other is "
-        "1, with 95% intervals over prompts."
+        f"Entropy of {one.name} when T or p alone has the value on the axis and the other is 1; "
+        "means over prompts."
     )
     spec = charts.lines(points, "value of T or p", f"entropy ({NATS})")
     return chart(f"knobs_{one.folder}", f"Entropy by T and by p: {one.name}", caption, spec)
+
+
+def _differences(one, rows):
+    points = []
+    for name, where in WHERE.items():
+        for row in rows:
+            low, high = row[name]["ci"] or (None, None)
+            point = {"x": row["value"], "y": row[name]["value"], "low": low, "high": high}
+            points.append(point | {"series": where})
+    caption = (
+        f"Entropy of {one.name} at T = v less that at p = v, prompt by prompt, with 95% intervals; "
+        "below 0 temperature takes more away."
+    )
+    spec = charts.lines(points, "value v", f"entropy by T less entropy by p ({NATS})")
+    title = f"Temperature against top-p at one value: {one.name}"
+    return chart(f"difference_{one.folder}", title, caption, spec)
 
 
 def _heats(one, heads):
