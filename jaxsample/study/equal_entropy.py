@@ -7,9 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-RESAMPLES = 1000
-LEVELS = 2.5, 97.5  # percent
-
 FORMS: dict[str, Callable[[np.ndarray, Any], np.ndarray]] = {
     "p = T^a": lambda t, a: t**a,
     "p = 1 - (1 - T)^a": lambda t, a: 1 - (1 - t) ** a,
@@ -53,12 +50,6 @@ def equal_p(wanted: np.ndarray, entropy: np.ndarray, p: np.ndarray) -> np.ndarra
     return np.interp(wanted, rising, p, left=np.nan, right=np.nan)
 
 
-def resampled(items: int) -> np.ndarray:
-    """Return weights `[R, items]` of bootstrap resamples, the same for the same number of items."""
-    counts = np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), RESAMPLES)
-    return counts / items
-
-
 def fit(form: Callable[[np.ndarray, Any], np.ndarray], t: np.ndarray, p: np.ndarray) -> Fit:
     """Fit a form to curves.
 
@@ -87,11 +78,3 @@ def fit(form: Callable[[np.ndarray, Any], np.ndarray], t: np.ndarray, p: np.ndar
         apart = np.abs(form(t, a[:, None]) - p[known])
         found[:, known] = a, np.sqrt(np.nanmean(apart**2, axis=1)), np.nanmax(apart, axis=1)
     return Fit(*found)
-
-
-def ends(values: np.ndarray) -> tuple[float, float]:
-    """Return where the middle 95% of resamples end; NaN where most of them are undefined."""
-    if np.isnan(values).mean() > 0.5:
-        return np.nan, np.nan
-    low, high = np.nanpercentile(values, LEVELS)
-    return float(low), float(high)

@@ -36,11 +36,7 @@ each prompt.
 
 
 def presets_settings() -> list[Setting]:
-    """Return plain sampling and the presets, those with one pair as one setting.
-
-    >>> [setting.name for setting in presets_settings()]
-    ['plain', 'code, analysis', 'creative', 'chat', 'comment', 'explore']
-    """
+    """Return plain sampling and the presets, those with one pair as one setting."""
     names: dict[Any, list[str]] = {}
     for name, pair in PRESETS.items():
         names.setdefault(pair, []).append(name)

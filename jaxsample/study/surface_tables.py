@@ -174,7 +174,9 @@ def _heats(one, heads):
             for t in one.temperatures
             for p in one.shares
         ]
-        spec = charts.heat(cells, "temperature T", "top-p p", f"{title} ({unit})")
+        # A legend has little room; the caption says which entropy it is.
+        short = f"{title.split(' on ')[0]} ({unit})"
+        spec = charts.heat(cells, "temperature T", "top-p p", short)
         caption = f"{title} of {one.name} over T and p ({unit})."
         caption = caption[0].upper() + caption[1:]
         found.append(chart(f"{name}_{one.folder}", caption.split(" (")[0], caption, spec))
