@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxsample.study.correlations import Correlation
 from jaxsample.study.data import Item
 from jaxsample.study.effects import (
     Texts,
@@ -23,7 +24,6 @@ from jaxsample.study.metrics import embed
 from jaxsample.study.results import results, write
 from jaxsample.study.settings import Setting
 from jaxsample.study.source import Source
-from jaxsample.study.statistics import Correlation
 from jaxsample.study.sweep import sweep
 from jaxsample.study.texts import side_by_side
 from jaxsample.study.trend import detectable, detectable_by

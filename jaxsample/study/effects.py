@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxsample.study import charts
-from jaxsample.study.correlations import holm
+from jaxsample.study.cells import interval_cell
+from jaxsample.study.correlations import Correlation, holm
 from jaxsample.study.data import Item
 from jaxsample.study.exemplar import JUDGED, MEASURES
 from jaxsample.study.measures import COLUMNS, measure
 from jaxsample.study.metrics import pca
-from jaxsample.study.results import cell, chart, table
+from jaxsample.study.results import chart, table
 from jaxsample.study.statistics import Interval, mean
 from jaxsample.study.store import Row
 from jaxsample.study.trend import METHODS, detectable, trend
@@ -82,10 +83,12 @@ def averages(texts: Texts) -> Averages:
     for setting in together:
         here = [i for i, row in enumerate(texts.rows) if row["setting"] == setting]
         items = [texts.rows[i]["item"] for i in here] if len(texts.items) > 1 else None
-        of = {name: mean(values[here], items=items) for name, values in texts.measured.items()}
-        logs = mean(np.log(texts.measured[GEOMETRIC][here]), items=items)
-        of[GEOMETRIC] = Interval(*map(math.exp, logs[:3]), logs.n)
-        found[setting] = of | {name: mean(together[setting][name]) for name in OF_SETS}
+        of = {name: mean(x[here].tolist(), items=items) for name, x in texts.measured.items()}
+        logs = mean(np.log(texts.measured[GEOMETRIC][here]).tolist(), items=items)
+        of[GEOMETRIC] = Interval(
+            math.exp(logs.value), math.exp(logs.low), math.exp(logs.high), logs.n
+        )
+        found[setting] = of | {name: mean(together[setting][name].tolist()) for name in OF_SETS}
     return found
 
 
@@ -93,7 +96,7 @@ def settings_table(texts: Texts, averaged: Averages) -> dict[str, Any]:
     """Make the table of all settings."""
     unit = "prompts" if len(texts.items) > 1 else "texts"
     rows = [
-        {"setting": setting} | {name: _cell(value) for name, value in of.items()}
+        {"setting": setting} | {name: interval_cell(value) for name, value in of.items()}
         for setting, of in averaged.items()
     ]
     caption = (
@@ -114,7 +117,7 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
     of_all = {name: _trends(texts, name, texts.all()) for name in texts.measured}
     of_some = {name: _trends(texts, name, texts.above()) for name in texts.measured}
     p = np.asarray([[of_some[name][method].p for method in METHODS] for name in of_some])
-    corrected = holm(p.ravel()).reshape(p.shape)
+    corrected = holm(p.ravel().tolist()).reshape(p.shape)
     tests = int(np.sum(~np.isnan(p)))
     rows = []
     for i, (name, found) in enumerate(of_some.items()):
@@ -205,7 +208,9 @@ def map_of(texts: Texts, vectors: np.ndarray) -> dict[str, Any]:
         f"Embeddings of {len(known)} texts along their two principal components, which hold "
         f"{share[0]} and {share[1]} of the variance, coloured by temperature."
     )
-    return chart("map", "A map of the texts", caption, charts.map_(points, *axes, "temperature"))
+    return chart(
+        "map", "A map of the texts", caption, charts.map_(points, axes[0], axes[1], "temperature")
+    )
 
 
 def _trends(texts, name, numbers):
@@ -218,8 +223,8 @@ def _trends(texts, name, numbers):
     )
 
 
-def _cell(found):
-    return cell(found.value, None if np.isnan(found.low) else (found.low, found.high))
+def _cell(found: Correlation):
+    return interval_cell(Interval(found.value, found.low, found.high, found.n))
 
 
 def _capital(title):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from jaxsample.study.correlations import Correlation
-from jaxsample.study.resampling import LEVEL, RESAMPLES
+from jaxsample.study.resampling import LEVEL, RESAMPLES, drawn, ends
 from jaxsample.study.statistics import mean
 
 METHODS = "spearman", "kendall"
@@ -45,12 +45,12 @@ def trend(
     >>> round(found["kendall"].value, 3), found["kendall"].n
     (0.716, 9)
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    items, draws = (np.unique(side, return_inverse=True)[1] for side in (items, draws))
-    known = ~(np.isnan(x) | np.isnan(y))
+    left, right = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    of_item, of_draw = _numbers(items), _numbers(draws)
+    known = ~(np.isnan(left) | np.isnan(right))
     rng = np.random.default_rng(key)
-    masks = [known & (items == item) for item in np.unique(items)]
-    every = [_of_item(x[mask], y[mask], draws[mask], rng) for mask in masks]
+    masks = [known & (of_item == item) for item in np.unique(of_item)]
+    every = [_of_item(left[mask], right[mask], of_draw[mask], rng) for mask in masks]
     if len(every) == 1:
         return every[0]
     return {
@@ -93,6 +93,12 @@ def _quantile(tests: int | None = None) -> float:
     return float(norm.ppf(POWER if tests is None else 1 - (1 - LEVEL) / (2 * tests)))
 
 
+def _numbers(names: Sequence[Hashable]) -> np.ndarray:
+    """Number things in order of appearance."""
+    places = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.asarray([places[name] for name in names], np.int64)
+
+
 def _p(value: float, error: float, units: int) -> float:
     from scipy.stats import t
 
@@ -104,27 +110,26 @@ def _of_items(values: Sequence[float], texts: int) -> Correlation:
     there = [value for value in values if not math.isnan(value)]
     average = mean(there)
     error = float(np.std(there, ddof=1)) / math.sqrt(len(there)) if len(there) > 1 else math.nan
-    ends = average.low, average.high
-    return Correlation(average.value, *ends, _p(average.value, error, len(there)), texts)
+    p = _p(average.value, error, len(there))
+    return Correlation(average.value, average.low, average.high, p, texts)
 
 
 def _of_item(x, y, draws, rng) -> dict[str, Correlation]:
-    draws = np.unique(draws, return_inverse=True)[1]
+    draws = _numbers(draws.tolist())
     if len(x) < 3 or not np.ptp(x) or not np.ptp(y):
-        return dict.fromkeys(METHODS, Correlation(*[math.nan] * 4, len(x)))
+        return dict.fromkeys(METHODS, Correlation(math.nan, math.nan, math.nan, math.nan, len(x)))
     count = int(draws.max()) + 1
-    drawn = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.float64)
+    taken = drawn(rng, count, RESAMPLES)
     found = {}
     for method, prepared in (("spearman", _spearman), ("kendall", _kendall)):
         of = prepared(x, y, draws)
         value = float(of(np.ones((1, count)))[0])
         low = high = error = math.nan
         if count > 1:
-            resampled = of(drawn)
-            low, high = np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            resampled = of(taken)
+            low, high = ends([resampled])
             error = float(np.nanstd(resampled))
-        p = _p(value, error, count)
-        found[method] = Correlation(value, float(low), float(high), p, len(x))
+        found[method] = Correlation(value, low, high, _p(value, error, count), len(x))
     return found
 
 
@@ -133,9 +138,9 @@ def _spearman(x, y, draws) -> Callable[[np.ndarray], np.ndarray]:
     # A text's rank among those taken: how many are below it, and half of those level with it.
     below = [_by_draw((1 - _signs(side)) / 2, draws) for side in (x, y)]
 
-    def of(drawn):
-        weights = drawn[:, draws]
-        a, b = (drawn @ one for one in below)
+    def of(taken):
+        weights = taken[:, draws]
+        a, b = (taken @ one for one in below)
         a, b = (s - np.average(s, 1, weights, keepdims=True) for s in (a, b))
         return _ratio(*(np.sum(weights * product, 1) for product in (a * b, a * a, b * b)))
 
@@ -147,8 +152,8 @@ def _kendall(x, y, draws) -> Callable[[np.ndarray], np.ndarray]:
     a, b = _signs(x), _signs(y)
     tables = [_by_draw(_by_draw(one, draws).T, draws) for one in (a * b, a * a, b * b)]
 
-    def of(drawn):
-        return _ratio(*(np.sum((drawn @ table) * drawn, 1) for table in tables))
+    def of(taken):
+        return _ratio(*(np.sum((taken @ table) * taken, 1) for table in tables))
 
     return of
 
