@@ -34,8 +34,9 @@ TEXTS = 3  # prompts whose texts are shown
 ABOUT = """
 Temperature T and top-p p both take entropy away below 1. The guides ask which of them takes more at
 the same value, and whether one law ties them together in all models. Entropy is measured twice: on
-common contexts, texts drawn at T = 1, p = 1, where the entropy of every pair (T, p) is computed
-from the model's probabilities, and on the texts each pair itself draws, as the mean of -log q.
+common contexts, texts the model drew at T = 1, p = 1, where the entropy of every pair (T, p) is
+computed from its probabilities, and on the texts each pair itself draws, as the mean of -log q. The
+texts of a model are in the folder of its name.
 """
 
 
