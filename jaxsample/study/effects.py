@@ -102,7 +102,8 @@ def settings_table(texts: Texts, averaged: Averages) -> dict[str, Any]:
     caption = (
         f"Means with 95% intervals of a bootstrap over {unit}. Novelty, typicality, cohesion and "
         "coherence were rated by people in the paper; what bears these names here is a proxy. "
-        "Perplexity is averaged as its logarithm."
+        "Perplexity is averaged as its logarithm; Self-BLEU and distinct 2-grams are of all texts "
+        "of a prompt together."
     )
     heads = {"setting": ("setting", None)} | texts.titles
     return table("settings", "Every temperature", caption, heads, rows)
@@ -184,7 +185,8 @@ def lines(texts: Texts, averaged: Averages) -> list[dict[str, Any]]:
             for name in names
             for setting, t in texts.temperatures.items()
         ]
-        caption = f"{head}; at each of seven temperatures the mean with its 95% interval."
+        caption = f"{head}; at each of seven temperatures"
+        caption += "." if panel in OF_SETS else " the mean with its 95% interval."
         found.append(chart(panel, head, caption, charts.lines(points, "temperature", axis)))
     return found
 
