@@ -38,4 +38,5 @@ def setup(app):
 
 def within_the_site(app, page, source):
     """Point links to the table of results, which lies outside of this folder, at its page."""
-    source[0] = source[0].replace("(../benchmarks/results/README.md)", "(results.md)")
+    for up in ("", "../"):
+        source[0] = source[0].replace(f"({up}../benchmarks/results/README.md)", f"({up}results.md)")
