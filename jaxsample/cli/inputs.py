@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxsample.cli.opening import EMBEDDED
-
 if TYPE_CHECKING:
     from jaxsample.study.data import Item
     from jaxsample.study.source import Source
@@ -106,6 +104,8 @@ class PromptFlags:
         Raises:
             ValueError: if the file makes no sense, or is missing for a model of the user's.
         """
+        from jaxsample.cli.opening import EMBEDDED
+
         if self.data is None:
             if source.name != EMBEDDED:
                 raise ValueError(f"--data: {source.name} has no prompts of its own; give a file")

@@ -130,8 +130,8 @@ def edt(
         quick=quick,
     )
     rows: list[dict[str, Any]] = [
-        {"setting": name, "family": family[name]} | summary(of, SHOWN, weight)
-        for name, of in measured.items()
+        _row(setting.name, family[setting.name], measured[setting.name], weight)
+        for setting in every
     ]
     best = [
         min((row for row in rows if row["family"] == name), key=lambda row: row["eda"]["value"])
