@@ -130,8 +130,8 @@ def edt(
         quick=quick,
     )
     rows: list[dict[str, Any]] = [
-        _row(setting.name, family[setting.name], measured[setting.name], weight)
-        for setting in every
+        {"setting": s.name, "family": family[s.name]} | summary(measured[s.name], SHOWN, weight)
+        for s in every
     ]
     best = [
         min((row for row in rows if row["family"] == name), key=lambda row: row["eda"]["value"])
