@@ -1,7 +1,7 @@
 """What a sweep costs: tokens per second beside transformers.generate, compiles, and kills survived.
 
     python benchmarks/sweep.py [--quick] [--out DIR] [--peer transformers=PYTHON]
-        [--batches 8,32,128,512]
+        [--batches 8,32,128,512] [--prompts 32]
 
 The first table: rows of a sweep drawn by a random Llama of the shape of llama2.c's stories15M, each
 row with its own temperature, top-k 50 and top-p .9, its text and records made into rows, against
@@ -108,7 +108,7 @@ def throughput(given, step):
     }
 
 
-def story_sweep(out, small):
+def story_sweep(out, small, prompts):
     """Run the sweep, a small one or not; return it, the traces of the model and the settings."""
     import jaxsample_models
     from jaxsample.cli.stories import openings
@@ -129,7 +129,7 @@ def story_sweep(out, small):
     made = sweep(
         Source("stories", counted),
         settings,
-        openings(2 if small else 32, references=1),
+        openings(prompts, references=1),
         samples=2 if small else 8,
         batch_size=6 if small else 512,
         out=out,
@@ -144,9 +144,10 @@ def digest(out):
     return hashlib.sha256(data).hexdigest(), data.count(b"\n")
 
 
-def killed(out, wanted, small):
+def killed(out, wanted, small, prompts):
     """Start the sweep in another process, twice, and kill it once part of the rows is there."""
-    command = [sys.executable, __file__, "--sweep-into", str(out), *(["--quick"] if small else [])]
+    command = [sys.executable, __file__, "--sweep-into", str(out), "--prompts", str(prompts)]
+    command += ["--quick"] if small else []
     at = []
     for part in (1, 2):
         process = subprocess.Popen(command, env=os.environ | {"JAX_PLATFORMS": "cpu"})
@@ -166,11 +167,11 @@ def survival(given, step):
     with tempfile.TemporaryDirectory() as scratch:
         whole, cut = Path(scratch) / "whole", Path(scratch) / "cut"
         step("a whole sweep")
-        made, traces, settings = story_sweep(whole, given.quick)
+        made, traces, settings = story_sweep(whole, given.quick, given.prompts)
         step("killed twice")
-        at = killed(cut, len(made.rows), given.quick)
+        at = killed(cut, len(made.rows), given.quick, given.prompts)
         step("gone on with")
-        story_sweep(cut, given.quick)
+        story_sweep(cut, given.quick, given.prompts)
         return {
             "settings": settings,
             "rows": len(made.rows),
@@ -213,7 +214,9 @@ def parse():
     options = parser(__doc__, "nothing else", "a tiny model, few settings")
     options.add_argument("--batches", help="comma between")
     options.add_argument("--sweep-into", type=Path, help="only draw the rows of the second part")
+    options.add_argument("--prompts", type=int, help="of the second part")
     given = options.parse_args()
+    given.prompts = given.prompts or (2 if given.quick else 32)
     batches = given.batches or ("4" if given.quick else "8,32,128,512")
     given.batches = tuple(map(int, batches.split(",")))
     given.model, given.steps = ("tiny", 8) if given.quick else ("15M", 64)
@@ -224,7 +227,7 @@ def parse():
 def main():
     given = parse()
     if given.sweep_into:
-        story_sweep(given.sweep_into, given.quick)
+        story_sweep(given.sweep_into, given.quick, given.prompts)
         return
     before = environment(("transformers", "torch"))
     print(heading(before))
