@@ -1,6 +1,6 @@
 """What a token costs under fixed, entropy-dependent and KL-guided temperature.
 
-    python benchmarks/strategies.py [--quick] [--out DIR] [--batch 8] [--rounds 41]
+    python benchmarks/strategies.py [--quick] [--out DIR] [--batch 8] [--steps 64] [--rounds 41]
 
 Steps of generate with a random Llama of the shape of llama2.c's stories15M, the strategies in turn
 in every round; the ratios are taken within a round. EDT asks one more sum of each row; KL-guided
@@ -69,8 +69,9 @@ def main():
     options = parser(__doc__, "nothing else", "a tiny model, few rounds")
     options.add_argument("--batch", type=int, default=8, help="rows decoded at once")
     options.add_argument("--rounds", type=int, help="runs of each strategy")
+    options.add_argument("--steps", type=int, help="tokens of a run")
     given = options.parse_args()
-    given.steps = 8 if given.quick else 64
+    given.steps = given.steps or (8 if given.quick else 64)
     given.rounds = given.rounds or (3 if given.quick else 41)
     before = environment()
     print(heading(before))
