@@ -35,6 +35,7 @@ class Transform(Hyperparameters):
     """
 
     kind = "token"
+    windowed = False
 
     def init(self, key: jax.Array | None, prompt: Any) -> Any:
         """Return the state before the first token.
@@ -98,7 +99,7 @@ class Transform(Hyperparameters):
         return self.init(None, None) if state is None else state
 
 
-def transform(cls: Any = None, *, kind: str = "token") -> Any:
+def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -> Any:
     """Make a subclass of `Transform` a frozen pytree whose fields are leaves.
 
     Flattening never validates and unflattening never calls the constructor, so trees of gradients,
@@ -107,6 +108,8 @@ def transform(cls: Any = None, *, kind: str = "token") -> Any:
 
     Args:
         cls: the class; omitted when the decorator is called with a kind.
+        windowed: whether `on` of another kind than "order" may, as that of the order kind always
+            is, be given a `Window` instead of a row: it must only use what both have.
         kind: "order" (keeps the order of tokens), "set" (may reorder or drop the maximum, keeps at
             least one token) or "token" (speaks of token ids, may empty a row).
 
@@ -123,12 +126,13 @@ def transform(cls: Any = None, *, kind: str = "token") -> Any:
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
     if cls is None:
-        return functools.partial(transform, kind=kind)
+        return functools.partial(transform, kind=kind, windowed=windowed)
     if not isinstance(cls, type) or not issubclass(cls, Transform):
         raise ValueError(f"@transform decorates a subclass of Transform, got {cls!r}")
     cls = frozen(cls)
     if not isinstance(cls.__dict__.get("kind"), property):
         cls.kind = kind  # type: ignore[attr-defined]
+    cls.windowed = windowed  # type: ignore[attr-defined]
     for pair in (("on", "__call__"), ("after", "update")):
         for mine, other in (pair, pair[::-1]):  # what follows from it is not to be inherited
             if mine in cls.__dict__ and other not in cls.__dict__:

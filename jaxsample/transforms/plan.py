@@ -54,4 +54,4 @@ def through_window(
 
 
 def _reads_a_row(t: Transform) -> bool:
-    return t.kind == "order" and type(t).__call__ is Transform.__call__
+    return (t.kind == "order" or t.windowed) and type(t).__call__ is Transform.__call__

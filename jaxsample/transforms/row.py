@@ -141,6 +141,32 @@ class Row:
         value = once(lax.stop_gradient(jnp.minimum(value, self.max)))
         return self._changed(lambda values: jnp.where(values >= value, values, -jnp.inf), valid)
 
+    def keep_nearest(self, centre: Number, share: Number, mass: Number) -> Row:
+        """Drop every token but a share of the mass, taken from those nearest to a centre.
+
+        Nearness is that of `value - max` to `centre`. A token stays while the mass of the strictly
+        nearer ones is less than its share: tokens equally near live or die together, and the
+        nearest always stay. A share of 1 or more keeps everything. `mass` is the row's
+        `sum(jnp.exp)`, which whoever knows a centre has at hand.
+        """
+        check_scalar(share)
+        if not self.filters:
+            return self
+        values, top, centre, share, mass = lax.stop_gradient(
+            (self.values, self.max, once(centre), share, mass)
+        )
+        near = nearness(values, top, centre)
+        weights = lax.optimization_barrier(weighed(jnp.exp, values, top))
+        least = value_at_mass(
+            near,
+            weights,
+            lambda near: jnp.exp(centre + near),
+            jnp.where(share >= 1, 0.0, share) * mass,
+            mass,
+            jnp.max(near),
+        )
+        return keep_near(self, centre, jnp.where(share >= 1, -jnp.inf, least))
+
     def only(self, members: jax.Array, valid: jax.Array) -> Row:
         """Drop every token outside of a mask `[V]`, which a window has no use for.
 
@@ -160,6 +186,16 @@ class Row:
 def weighed(term: Term, values: jax.Array, top: jax.Array) -> jax.Array:
     """Return the term of each value under the maximum `top`, 0 for a dropped one."""
     return jnp.where(values > -jnp.inf, term(clamp_below(values, top)), 0.0)
+
+
+def nearness(values: jax.Array, top: jax.Array, centre: Number) -> jax.Array:
+    """Return how near each value less the maximum `top` is to a centre: <= 0, -inf if dropped."""
+    return jnp.where(values > -jnp.inf, -jnp.abs(clamp_below(values, top) - centre), -jnp.inf)
+
+
+def keep_near(row: Row, centre: Number, least: jax.Array) -> Row:
+    """Drop every token with less than the `least` nearness to a centre."""
+    return row.only(nearness(row.values, row.max, centre) >= least, ~jnp.isnan(least))
 
 
 def entropy(row: Row) -> jax.Array:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import lax
 
-from jaxsample.kernels.threshold import value_at_mass
-from jaxsample.kernels.tree import tree_sums
-from jaxsample.kernels.validity import clamp_below
 from jaxsample.transforms.base import Transform, transform
 from jaxsample.transforms.fields import field
-from jaxsample.transforms.row import check_scalar, weighed
 
 
-@transform(kind="set")
+@transform(kind="set", windowed=True)
 class Typical(Transform):
     """Keep a mass p of the tokens whose surprise -log q lies nearest to the entropy.
 
@@ -38,21 +33,6 @@ class Typical(Transform):
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        check_scalar(self.p)
-        values, top, p = lax.stop_gradient((row.values, row.max, self.p))
-        below = clamp_below(values, top)
-        # The barrier makes XLA take each exponential once.
-        weights = lax.optimization_barrier(weighed(jnp.exp, values, top))
-        mass, moment = tree_sums(weights, weights * below)
+        mass, moment = row.sum(jnp.exp, lambda d: jnp.exp(d) * d)
         # As much below the maximum lies a token of just the row's entropy: -log q - H is mean - d.
-        mean = moment / mass
-        nearness = jnp.where(row.kept, -jnp.abs(below - mean), -jnp.inf)
-        found = value_at_mass(
-            nearness,
-            weights,
-            lambda near: jnp.exp(mean + near),
-            jnp.where(p >= 1, 0.0, p) * mass,
-            mass,
-            jnp.max(nearness),
-        )
-        return row.only((p >= 1) | (nearness >= found), ~jnp.isnan(found))
+        return row.keep_nearest(moment / mass, self.p, mass)

@@ -15,7 +15,17 @@ from jaxsample.kernels.ranked import WIDTH, largest_blocks, top_k
 from jaxsample.kernels.tree import BLOCK
 from jaxsample.kernels.validity import clamp_below
 from jaxsample.kernels.window import value_at_window_mass, window_sum
-from jaxsample.transforms.row import Number, Row, Term, check_scalar, divided, fill, weighed
+from jaxsample.transforms.row import (
+    Number,
+    Row,
+    Term,
+    check_scalar,
+    divided,
+    fill,
+    keep_near,
+    nearness,
+    weighed,
+)
 
 ROWS = "rows"  # the axis of `jax.vmap` over which windows are looked through
 
@@ -196,6 +206,46 @@ class Window:
             changes=(*self.changes, lambda row: row.keep(value)),
             exact=self.exact & ~jnp.isnan(value),
             inside=self.inside | (value > self.edge),
+            filtered=True,
+        )
+
+    def keep_nearest(self, centre: Number, share: Number, mass: Number) -> Window:
+        """As `Row.keep_nearest`; known where what it keeps is among the largest values."""
+        check_scalar(share)
+        values, best, edge, top, centre, share, mass = lax.stop_gradient(
+            (self.values, self.best, self.edge, self.max, centre, share, mass)
+        )
+        edge = jnp.where(self.inside, -jnp.inf, edge)
+        beyond = jnp.maximum(best[-1], edge)  # no value but the best is larger
+        outer = nearness(beyond, top, centre)
+        outer = jnp.where(clamp_below(beyond, top) <= centre, outer, jnp.inf)
+        near, at = top_k(nearness(best, top, centre), WIDTH)
+        wanted = jnp.where(share >= 1, 0.0, share) * mass
+        least = value_at_window_mass(
+            nearness(values, top, centre),
+            weighed(jnp.exp, values, top),
+            self.ids,
+            self._blocks,
+            near,
+            weighed(jnp.exp, best, top)[at],
+            outer,
+            wanted,
+            lambda _: wanted,
+        )
+        least = jnp.where(share >= 1, -jnp.inf, least)
+
+        def change(values):
+            return jnp.where(nearness(values, top, centre) >= least, values, -jnp.inf)
+
+        return dataclasses.replace(
+            self,
+            values=change(self.values),
+            edge=edge,
+            # Here the maximum may go: what is left moves up.
+            best=top_k(change(self.best), WIDTH)[0],
+            changes=(*self.changes, lambda row: keep_near(row, centre, least)),
+            exact=self.exact & ~jnp.isnan(least),
+            inside=self.inside | (least > outer),
             filtered=True,
         )
 
