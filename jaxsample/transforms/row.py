@@ -1,4 +1,4 @@
-"""A row of logits as an order transform sees it: questions about it, and two changes to it."""
+"""A row of logits as an order transform sees it: questions about it, and changes to it."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Row:
     def only(self, members: jax.Array, valid: jax.Array) -> Row:
         """Drop every token outside of a mask `[V]`, which a window has no use for.
 
-        Not `valid` says that the mask came from a hyperparameter that is no number.
+        Not `valid` says that the mask came from something that is no number.
         """
         if not self.filters:
             return self
@@ -195,7 +195,8 @@ def nearness(values: jax.Array, top: jax.Array, centre: Number) -> jax.Array:
 
 def keep_near(row: Row, centre: Number, least: jax.Array) -> Row:
     """Drop every token with less than the `least` nearness to a centre."""
-    return row.only(nearness(row.values, row.max, centre) >= least, ~jnp.isnan(least))
+    members = nearness(row.values, row.max, centre) >= least
+    return row.only(members, ~jnp.isnan(least) & ~jnp.isnan(centre))
 
 
 def entropy(row: Row) -> jax.Array:

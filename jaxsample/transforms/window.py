@@ -244,7 +244,7 @@ class Window:
             # Here the maximum may go: what is left moves up.
             best=top_k(change(self.best), WIDTH)[0],
             changes=(*self.changes, lambda row: keep_near(row, centre, least)),
-            exact=self.exact & ~jnp.isnan(least),
+            exact=self.exact & ~jnp.isnan(least) & ~jnp.isnan(centre),
             inside=self.inside | (least > outer),
             filtered=True,
         )

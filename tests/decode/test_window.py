@@ -18,11 +18,14 @@ from jaxsample import (
     TopK,
     TopP,
     TopPDecay,
+    Transform,
+    Typical,
     chain,
     draw,
     generate,
     sample,
     stack,
+    transform,
 )
 from jaxsample.kernels.ranked import WIDTH
 from jaxsample.kernels.tree import BLOCK
@@ -52,6 +55,14 @@ def _inputs():
     }
 
 
+def _nearest_masses(row):
+    """Shares of the mass at which the threshold of `Typical` goes from one token to the next."""
+    below = np.float64(row) - row.max()
+    q = np.exp(below) / np.exp(below).sum()
+    order = np.argsort(np.abs(below - (q * below).sum()))
+    return [np.float32(np.cumsum(q[order])[i]) for i in (0, 3, 9, 20, 40)]
+
+
 INPUTS = {name: np.float32(row) for name, row in _inputs().items()}
 BANK = np.stack([row for row in INPUTS.values() for _ in range(2)])
 KEYS = jax.random.split(jax.random.key(1), len(BANK))
@@ -74,6 +85,11 @@ SAMPLERS = {
     "mirostat, dynamic temperature, decay": [
         chain(Mirostat(tau, 0.1), DynamicTemperature(0.5, 2.0), TopPDecay(p, 0.9))
         for tau, p in ((2.0, 0.9), (4.0, 1.0), (np.inf, 0.5))
+    ],
+    "typical": [Typical(p) for p in (*P, 0.2, *_nearest_masses(INPUTS["peaked"]))],
+    "k, typical, t, p, typical, min-p": [
+        chain(TopK(k), Typical(p), Temperature(t), TopP(0.9), Typical(0.8), MinP(0.02))
+        for p, k, t in zip(P, K, (0, 0.7, 1.5, 0.7, 0.7), strict=True)
     ],
     "mirostat of version 1": [Mirostat(tau, 0.1, 1) for tau in (0.5, 2.0, 5.0)],
 }
@@ -100,6 +116,20 @@ def test_one_row_and_mixed_rows():
         assert mixed[i] == draw(keys[i], sampler(rows[i])) == sample(keys[i], rows[i], sampler)
 
 
+@pytest.mark.parametrize("windowed", [False, True])
+def test_a_set_transform_sees_a_window_if_it_says_so(windowed):
+    seen = set()
+
+    @transform(kind="set", windowed=windowed)
+    class Near(Transform):
+        def on(self, row, state=None, hidden=None):
+            seen.add(type(row))
+            return row.keep_nearest(-1.0, 0.5, row.sum(jnp.exp))
+
+    jax.eval_shape(sample, KEYS[0], INPUTS["flat"], Near())
+    assert seen == ({Row, Window} if windowed else {Row})
+
+
 @jax.jit
 def answers(values, share, k, floor):
     """What the row and its window say of the same questions, before and after a filter."""
@@ -111,7 +141,12 @@ def answers(values, share, k, floor):
     def said(row):
         row = row.divide(0.7)
         kept = row.keep(row.max - floor)
-        return [a for r in (row, kept, kept.divide(1.3)) for some in ask(r) for a in some]
+        mass, moment = kept.sum(jnp.exp, lambda d: d * jnp.exp(d))
+        near = kept.keep_nearest(moment / mass, share, mass)
+        rows = row, kept, kept.divide(1.3), near, near.divide(1.3)
+        exact = [getattr(r, "exact", True) for r in rows]
+        said = [[a for some in ask(r) for a in some] for r in rows]
+        return [jnp.where(ok, a, jnp.nan) for ok, r in zip(exact, said, strict=True) for a in r]
 
     def seen(values):
         return said(Window.of(Row.of(values), lambda: Row.of(values)))
@@ -160,8 +195,9 @@ RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", 70), ("to
         chain(toys.Counts(0.5), MinP(0.1)),
         toys.Probe(),
         chain(TopPDecay(0.99, 0.9), Mirostat(3.0, 0.5)),
+        chain(Typical(0.5), Temperature(0.9), toys.Nucleus(0.99, 0.97)),
     ],
-    ids=["filters", "stateful order", "stateful token", "no filter", "mirostat"],
+    ids=["filters", "stateful order", "stateful token", "no filter", "mirostat", "typical"],
 )
 def test_generate_through_windows_equals_generate_through_rows(sampler, monkeypatch, counted):
     def run():
