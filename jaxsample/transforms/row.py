@@ -31,12 +31,14 @@ class Row:
         valid: scalar bool; False if the row came in invalid, and it leaves as NaN.
         filters: False makes `keep` do nothing, and a temperature of 0 leave every value at 0: the
             row as it is without its filters.
+        shifted: whether a division left the maximum at 0.
     """
 
     values: jax.Array
     tops: jax.Array
     valid: jax.Array
     filters: bool = True
+    shifted: bool = False
 
     @classmethod
     def of(cls, logits: jax.Array, filters: bool = True) -> Row:
@@ -56,7 +58,7 @@ class Row:
     @property
     def max(self) -> jax.Array:
         """The largest value."""
-        return largest(self.tops)
+        return jnp.float32(0) if self.shifted else largest(self.tops)
 
     @property
     def count(self) -> jax.Array:
@@ -130,7 +132,7 @@ class Row:
                 changed = jnp.where(t > 0, changed, 0.0)
             return jnp.where(values > -jnp.inf, changed, -jnp.inf)
 
-        return self._changed(change, self.valid & ~jnp.isnan(t))
+        return self._changed(change, self.valid & ~jnp.isnan(t), shifted=True)
 
     def keep(self, value: Number) -> Row:
         """Drop every token below `value`; the maxima always stay."""
@@ -177,10 +179,10 @@ class Row:
         values = jnp.where(members, self.values, -jnp.inf)
         return Row(values, block_maxima(values), self.valid & valid)
 
-    def _changed(self, change, valid):
+    def _changed(self, change, valid, **known):
         """Change every value by a monotone function, so that the maxima stay those of blocks."""
         values, tops = change(self.values), change(self.tops)
-        return dataclasses.replace(self, values=values, tops=tops, valid=valid)
+        return dataclasses.replace(self, values=values, tops=tops, valid=valid, **known)
 
 
 def weighed(term: Term, values: jax.Array, top: jax.Array) -> jax.Array:
