@@ -66,6 +66,11 @@ class Row:
         return jnp.sum(self.kept, dtype=jnp.int32)
 
     @property
+    def ties(self) -> jax.Array:
+        """How many tokens have the largest value, float32: a `sum`, exact in any order."""
+        return tree_sum(weighed(is_top, self.values, self.max))
+
+    @property
     def size(self) -> int:
         """The size of the vocabulary, V."""
         return self.values.shape[0]
@@ -201,6 +206,11 @@ def keep_near(row: Row, centre: Number, least: jax.Array) -> Row:
     return row.only(members, ~jnp.isnan(least) & ~jnp.isnan(centre))
 
 
+def is_top(below: jax.Array) -> jax.Array:
+    """Return 1 for a value that lies by no more than 0 below the maximum, 0 for any other."""
+    return jnp.where(below < 0, 0.0, jnp.ones_like(below))
+
+
 def entropy(row: Row) -> jax.Array:
     """Entropy of a row's distribution, nats."""
     return log_mass_and_entropy(row)[1]
@@ -214,12 +224,9 @@ def log_mass_and_entropy(row: Row) -> tuple[jax.Array, jax.Array]:
 
 def masses(row: Row) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return the sum of exp(d), its logarithm and the sum of d exp(d), for d = value - max."""
-    rest, s, tops = row.sum(
-        lambda d: jnp.where(d < 0, jnp.exp(d), 0.0),
-        lambda d: jnp.exp(d) * d,
-        lambda d: jnp.where(d < 0, 0.0, jnp.ones_like(d)),
-    )
     # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
+    tops = row.ties
+    rest, s = row.sum(lambda d: jnp.where(d < 0, jnp.exp(d), 0.0), lambda d: jnp.exp(d) * d)
     return tops + rest, jnp.log1p(rest + (tops - 1.0)), s
 
 

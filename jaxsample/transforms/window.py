@@ -22,6 +22,7 @@ from jaxsample.transforms.row import (
     check_scalar,
     divided,
     fill,
+    is_top,
     keep_near,
     nearness,
     weighed,
@@ -100,6 +101,12 @@ class Window:
         return self._seen_or_whole(
             lambda: jnp.sum(self.kept, dtype=jnp.int32), lambda row: row.count
         )
+
+    @property
+    def ties(self) -> jax.Array:
+        """As `Row.ties`; known where they are fewer than the width of the window."""
+        tops = self._weights(is_top, self.best)
+        return jnp.where(tops[-1] == 0, jnp.sum(tops), jnp.nan)
 
     @property
     def size(self) -> int:

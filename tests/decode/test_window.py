@@ -137,6 +137,7 @@ def answers(values, share, k, floor):
     def ask(row):
         yield row.max, row.kth(k), row.value_at(jnp.exp, share), row.sum(jnp.exp), row.count
         yield row.value_at(lambda d: -d * jnp.exp(d), share), row.largest(20), row.value(5)
+        yield (row.ties,)
 
     def said(row):
         row = row.divide(0.7)
