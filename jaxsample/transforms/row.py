@@ -148,7 +148,7 @@ class Row:
         value = once(lax.stop_gradient(jnp.minimum(value, self.max)))
         return self._changed(lambda values: jnp.where(values >= value, values, -jnp.inf), valid)
 
-    def keep_nearest(self, centre: Number, share: Number, mass: Number) -> Row:
+    def keep_nearest(self, centre: jax.Array, share: Number, mass: jax.Array) -> Row:
         """Drop every token but a share of the mass, taken from those nearest to a centre.
 
         Nearness is that of `value - max` to `centre`. A token stays while the mass of the strictly
@@ -195,12 +195,12 @@ def weighed(term: Term, values: jax.Array, top: jax.Array) -> jax.Array:
     return jnp.where(values > -jnp.inf, term(clamp_below(values, top)), 0.0)
 
 
-def nearness(values: jax.Array, top: jax.Array, centre: Number) -> jax.Array:
+def nearness(values: jax.Array, top: jax.Array, centre: jax.Array) -> jax.Array:
     """Return how near each value less the maximum `top` is to a centre: <= 0, -inf if dropped."""
     return jnp.where(values > -jnp.inf, -jnp.abs(clamp_below(values, top) - centre), -jnp.inf)
 
 
-def keep_near(row: Row, centre: Number, least: jax.Array) -> Row:
+def keep_near(row: Row, centre: jax.Array, least: jax.Array) -> Row:
     """Drop every token with less than the `least` nearness to a centre."""
     members = nearness(row.values, row.max, centre) >= least
     return row.only(members, ~jnp.isnan(least) & ~jnp.isnan(centre))

@@ -216,7 +216,7 @@ class Window:
             filtered=True,
         )
 
-    def keep_nearest(self, centre: Number, share: Number, mass: Number) -> Window:
+    def keep_nearest(self, centre: jax.Array, share: Number, mass: jax.Array) -> Window:
         """As `Row.keep_nearest`; known where what it keeps is among the largest values."""
         check_scalar(share)
         values, best, edge, top, centre, share, mass = lax.stop_gradient(

@@ -124,7 +124,7 @@ def test_a_set_transform_sees_a_window_if_it_says_so(windowed):
     class Near(Transform):
         def on(self, row, state=None, hidden=None):
             seen.add(type(row))
-            return row.keep_nearest(-1.0, 0.5, row.sum(jnp.exp))
+            return row.keep_nearest(jnp.float32(-1.0), 0.5, row.sum(jnp.exp))
 
     jax.eval_shape(sample, KEYS[0], INPUTS["flat"], Near())
     assert seen == ({Row, Window} if windowed else {Row})
