@@ -14,7 +14,7 @@ from jax import lax
 from jaxsample.kernels.ranked import WIDTH, largest_blocks, top_k
 from jaxsample.kernels.tree import BLOCK
 from jaxsample.kernels.validity import clamp_below
-from jaxsample.kernels.window import value_at_window_mass, window_sum
+from jaxsample.kernels.window import quick_sum, value_at_window_mass, window_sum
 from jaxsample.transforms.row import (
     Number,
     Row,
@@ -146,7 +146,7 @@ class Window:
             (self._weights(term, values), self._weights(term, best))
         )
         if total is None:
-            total = self._seen_or_whole(lambda: jnp.sum(weights), lambda row: row.sum(term))
+            total = self._seen_or_whole(lambda: quick_sum(weights), lambda row: row.sum(term))
         total = lax.stop_gradient(jnp.asarray(total))
 
         def exact_mass(weights):
