@@ -14,7 +14,6 @@ from jaxsample.decode.columns import answers, over_columns
 from jaxsample.decode.model import Model
 from jaxsample.decode.prefill import check_prompts, next_logits
 from jaxsample.decode.records import Support, Top, check_record, observe
-from jaxsample.kernels.tree import block_maxima
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.prompt import Prompt
 from jaxsample.transforms.row import Row
@@ -186,4 +185,4 @@ def _replay(final, unfiltered, support):
     values = jnp.where(member, unfiltered.values, -jnp.inf)
     valid = jnp.where(support.larger, final.valid, unfiltered.valid)
     values = jnp.where(support.larger, final.values, values)
-    return Row(values, block_maxima(values), valid)
+    return Row.holding(values, valid)

@@ -52,7 +52,7 @@ def draw_through(
         found = through_window(sampler, row, lambda: Row.of(logits), state, hidden)
     if found is None:
         final, received = sampler.through(row, state, hidden)
-        token = draw_clean(key, Clean(final.values, final.tops, final.valid))
+        token = draw_clean(key, Clean(final.values, final.tops, final.max, final.valid))
         return Drawn(token, row, final, received, None)
     window, received = found
     token = draw_blocks(key, window.values - window.max, window.ids, window.valid)

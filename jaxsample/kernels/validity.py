@@ -17,11 +17,13 @@ class Clean(NamedTuple):
     Attributes:
         values: `[V]` float32, without NaN or +inf; zeros if the row is invalid.
         tops: `[ceil(V / BLOCK)]`, the maximum of each block of `values`.
+        max: the largest value, finite.
         valid: scalar bool.
     """
 
     values: jax.Array
     tops: jax.Array
+    max: jax.Array
     valid: jax.Array
 
 
@@ -50,7 +52,7 @@ def clean(logits: jax.Array) -> Clean:
         x = jnp.where(top == jnp.inf, jnp.where(x == jnp.inf, 0.0, -jnp.inf), x)
         return jnp.where(valid, x, 0.0)
 
-    return Clean(fit(x), fit(tops), valid)
+    return Clean(fit(x), fit(tops), fit(top), valid)
 
 
 def clamp_below(values: jax.Array, top: jax.Array) -> jax.Array:

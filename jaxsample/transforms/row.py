@@ -28,22 +28,28 @@ class Row:
     Attributes:
         values: `[V]` float32.
         tops: `[ceil(V / BLOCK)]`, the maximum of each block of `values`.
+        max: the largest value.
         valid: scalar bool; False if the row came in invalid, and it leaves as NaN.
         filters: False makes `keep` do nothing, and a temperature of 0 leave every value at 0: the
             row as it is without its filters.
-        shifted: whether a division left the maximum at 0.
     """
 
     values: jax.Array
     tops: jax.Array
+    max: jax.Array
     valid: jax.Array
     filters: bool = True
-    shifted: bool = False
 
     @classmethod
     def of(cls, logits: jax.Array, filters: bool = True) -> Row:
         """Look at one row of logits `[V]`; ValueError for any other rank."""
         return cls(*clean(logits), filters)
+
+    @classmethod
+    def holding(cls, values: jax.Array, valid: jax.Array) -> Row:
+        """Look at values `[V]` that are fit for arithmetic already."""
+        tops = block_maxima(values)
+        return cls(values, tops, largest(tops), valid)
 
     @property
     def logits(self) -> jax.Array:
@@ -54,11 +60,6 @@ class Row:
     def kept(self) -> jax.Array:
         """Which tokens are still kept, `[V]` bool."""
         return self.values > -jnp.inf
-
-    @property
-    def max(self) -> jax.Array:
-        """The largest value."""
-        return jnp.float32(0) if self.shifted else largest(self.tops)
 
     @property
     def count(self) -> jax.Array:
@@ -137,7 +138,7 @@ class Row:
                 changed = jnp.where(t > 0, changed, 0.0)
             return jnp.where(values > -jnp.inf, changed, -jnp.inf)
 
-        return self._changed(change, self.valid & ~jnp.isnan(t), shifted=True)
+        return self._changed(change, self.valid & ~jnp.isnan(t), max=jnp.float32(0))
 
     def keep(self, value: Number) -> Row:
         """Drop every token below `value`; the maxima always stay."""
@@ -182,7 +183,7 @@ class Row:
         if not self.filters:
             return self
         values = jnp.where(members, self.values, -jnp.inf)
-        return Row(values, block_maxima(values), self.valid & valid)
+        return Row.holding(values, self.valid & valid)
 
     def _changed(self, change, valid, **known):
         """Change every value by a monotone function, so that the maxima stay those of blocks."""
