@@ -75,7 +75,7 @@ def sources(program: str) -> dict[str, str]:
 
 
 def parse():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = options.add_argument
     add("--quick", action="store_true", help="five draws")
     add("--out", type=Path, help="where results.json goes")
