@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from jaxsample.kernels.noise import gumbel, one_key
 from jaxsample.kernels.tree import BLOCK, block_sums, blocks
-from jaxsample.kernels.validity import Clean, clamp_below, clean
+from jaxsample.kernels.validity import Clean, clean
 
 
 def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
@@ -36,8 +36,7 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
 
 def draw_clean(key: jax.Array, row: Clean) -> jax.Array:
     """Draw from a row that is `clean` already, under one threefry key."""
-    below = jnp.where(row.values > -jnp.inf, clamp_below(row.values, row.max), -jnp.inf)
-    rows = blocks(below, -jnp.inf)
+    rows = blocks(row.values - row.max, -jnp.inf)
     return draw_blocks(key, rows, jnp.arange(rows.shape[0]), row.valid)
 
 
