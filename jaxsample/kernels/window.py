@@ -11,8 +11,9 @@ from jax import lax
 from jaxsample.kernels.ranked import settled
 from jaxsample.kernels.tree import block_sums, pair_sums
 
-# More than two orders of adding terms >= 0 can part them: each sum is off by less than one 2**-24
-# for every term that is not 0 and, along a tree, every level. Here those are 64 and some 30.
+# More than two orders of adding terms >= 0 part what is compared here: a sum over the largest
+# values, and a share of the total. A sum is off by less than one 2**-24 for every term that is not
+# 0 or, along a tree, every level: WIDTH of them and some 30. Twice that is 1.2e-5.
 SLACK = 2e-5
 
 

@@ -108,10 +108,10 @@ def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -
 
     Args:
         cls: the class; omitted when the decorator is called with a kind.
-        windowed: whether `on` of another kind than "order" may, as that of the order kind always
-            is, be given a `Window` instead of a row: it must only use what both have.
         kind: "order" (keeps the order of tokens), "set" (may reorder or drop the maximum, keeps at
             least one token) or "token" (speaks of token ids, may empty a row).
+        windowed: whether `on` of another kind than "order" may, as that of the order kind always
+            is, be given a `Window` instead of a row: it must only use what both have.
 
     Raises:
         ValueError: if `kind` is none of the three, or the class is no `Transform`.

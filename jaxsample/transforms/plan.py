@@ -20,9 +20,10 @@ def through_window(
     state: Any,
     hidden: jax.Array | None,
 ) -> tuple[Window, Any] | None:
-    """Do what `sampler.through` does, its trailing run of order transforms on a window.
+    """Do what `sampler.through` does, the last of its transforms on a window.
 
-    What stands before the run sees the whole row. None, a fact about the sampler and the size of
+    These are the longest run at its end of the order kind or `windowed`. What stands before the run
+    sees the whole row. None, a fact about the sampler and the size of
     the row alone, where a window is no use: no such run, no filter in it, or too small a row.
 
     Args:

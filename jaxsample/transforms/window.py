@@ -104,9 +104,9 @@ class Window:
 
     @property
     def ties(self) -> jax.Array:
-        """As `Row.ties`; known where they are fewer than the width of the window."""
-        tops = self._weights(is_top, self.best)
-        return jnp.where(tops[-1] == 0, jnp.sum(tops), jnp.nan)
+        """As `Row.ties`; known where none can lie outside of these blocks."""
+        tops = jnp.sum(self._weights(is_top, self.values))
+        return jnp.where(self.inside | (self.edge < self.max), tops, jnp.nan)
 
     @property
     def size(self) -> int:
@@ -224,8 +224,8 @@ class Window:
         )
         edge = jnp.where(self.inside, -jnp.inf, edge)
         beyond = jnp.maximum(best[-1], edge)  # no value but the best is larger
-        outer = nearness(beyond, top, centre)
-        outer = jnp.where(clamp_below(beyond, top) <= centre, outer, jnp.inf)
+        far = (beyond == -jnp.inf) | (clamp_below(beyond, top) <= centre)
+        outer = jnp.where(far, nearness(beyond, top, centre), jnp.inf)
         near, at = top_k(nearness(best, top, centre), WIDTH)
         wanted = jnp.where(share >= 1, 0.0, share) * mass
         least = value_at_window_mass(

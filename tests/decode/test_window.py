@@ -27,6 +27,7 @@ from jaxsample import (
     stack,
     transform,
 )
+from jaxsample.decode.tiers import WINDOW, draw_through
 from jaxsample.kernels.ranked import WIDTH
 from jaxsample.kernels.tree import BLOCK
 from jaxsample.transforms.row import Row
@@ -106,6 +107,44 @@ def test_sample_is_the_draw_from_the_whole_row(name):
     for sampler in SAMPLERS[name]:
         dense, fast = both(KEYS, BANK, sampler)
         np.testing.assert_array_equal(fast, dense, err_msg=repr(sampler))
+
+
+LEFT = np.sort(INPUTS["peaked"])[-44]
+KNOWN = {
+    "peaked": INPUTS["peaked"],
+    "44 left": np.where(INPUTS["peaked"] >= LEFT, INPUTS["peaked"], -np.inf),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        chain(TopK(50), TopP(0.9)),
+        chain(Temperature(0.7), TopP(0.9), MinP(0.05)),
+        chain(EntropyTemperature(1.0, 0.3), TopP(0.8)),
+        Typical(0.5),
+        chain(TopK(20), Typical(0.5)),
+        chain(TopP(0.8), Typical(0.5), Typical(0.5)),
+    ],
+    ids=repr,
+)
+def test_a_window_that_could_know_does(sampler, name):
+    assert _exact(sampler, KNOWN[name])
+
+
+def test_a_window_knows_how_many_are_tied():
+    row = np.full(V, -5.0, np.float32)
+    row[: BLOCK + 6] = 0.0
+    assert _exact(chain(EntropyTemperature(1.0, 0.3), MinP(0.5)), row)
+
+
+def _exact(sampler, row):
+    def drawn(key, row):
+        return draw_through(WINDOW, key, row, sampler, sampler.init(None, None), None)
+
+    see = jax.vmap(lambda *args: drawn(*args).exact, axis_name=ROWS)
+    return bool(see(KEYS[:1], row[None])[0])
 
 
 def test_one_row_and_mixed_rows():
