@@ -101,7 +101,8 @@ def test_gradients_are_finite(name):
             assert np.isfinite(leaf).all(), values
 
 
-LOGITS = st.lists(st.floats(-20, 20, width=32), min_size=8, max_size=8)
+# On a grid, where a shift rounds nothing: near T = 0 the last bit of a logit decides.
+LOGITS = st.lists(st.integers(-20480, 20480).map(lambda n: n / 1024), min_size=8, max_size=8)
 
 
 @settings(max_examples=40, deadline=None)
