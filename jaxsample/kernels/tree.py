@@ -1,5 +1,7 @@
 """Sums in one fixed order, so that the same terms always give the same bits."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -14,24 +16,25 @@ def blocks(x: jax.Array, fill: float) -> jax.Array:
     return padded.reshape(count, BLOCK)
 
 
-@jax.custom_jvp
 def block_maxima(x: jax.Array) -> jax.Array:
     """Return the maximum of each block of a row `[V]`, NaN where there is one."""
+    return _maxima(blocks(x, -jnp.inf))
+
+
+@jax.custom_jvp
+def _maxima(x):
     # NaNs apart: in jax 0.10 on the CPU jnp.max passes over one. In one reduction, as XLA on the
     # CPU would read the row once more for a second.
-    found = blocks(x, -jnp.inf)
     start = jnp.array(-jnp.inf, x.dtype), jnp.array(False)
-    maxima, bad = lax.reduce((found, jnp.isnan(found)), start, _larger, (1,))
+    maxima, bad = lax.reduce((x, jnp.isnan(x)), start, _larger, (1,))
     return jnp.where(bad, jnp.nan, maxima)
 
 
-@block_maxima.defjvp
+@_maxima.defjvp
 def _(primals, tangents):
     # What reduces by a function of one's own has no derivative.
-    def by_halves(x):
-        return _halved(blocks(x, -jnp.inf), jnp.maximum)
-
-    return block_maxima(*primals), jax.jvp(by_halves, primals, tangents)[1]
+    by_halves = functools.partial(_halved, combine=jnp.maximum)
+    return _maxima(*primals), jax.jvp(by_halves, primals, tangents)[1]
 
 
 def _larger(a, b):

@@ -33,6 +33,15 @@ def test_ties_are_drawn_among_uniformly_wherever_blocks_end(size):
     assert p_value(tokens, np.full(size, 1 / size)) > FALSE_ALARM
 
 
+def test_rows_of_numpy_may_be_constants_of_a_compiled_function():
+    rows, keys = (
+        np.random.default_rng(3).standard_normal((4, 100), np.float32),
+        jax.random.split(KEY, 4),
+    )
+    many = jax.vmap(draw)
+    np.testing.assert_array_equal(jax.jit(lambda: many(keys, rows))(), many(keys, rows))
+
+
 def test_blocks_and_the_tokens_in_them_are_independent():
     """Both levels read noise of their own: the place inside a block says nothing of the block."""
     tokens = draws(7, np.zeros(4 * BLOCK, np.float32), thousands=50)
