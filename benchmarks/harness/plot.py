@@ -53,10 +53,15 @@ def picture(path: Path, panels: Sequence[Panel], title: str, columns: int = 3) -
         axes.set_visible(False)
     figure.suptitle(title, fontsize=12)
     ordered = [name for name in names if name in handles]
+    across = min(4, 2 * columns)  # as many as fit under that many panels
     figure.legend(
-        [handles[name] for name in ordered], ordered, loc="lower center", ncols=4, frameon=False
+        [handles[name] for name in ordered],
+        ordered,
+        loc="lower center",
+        ncols=across,
+        frameon=False,
     )
-    lines = -(-len(ordered) // 4)
+    lines = -(-len(ordered) // across)
     figure.tight_layout(rect=(0, 0.25 * lines / figure.get_figheight() + 0.02, 1, 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
@@ -71,11 +76,19 @@ def _line(axes, name, points, panel, floors, peers):
         return axes.plot(x, y, style, color="black", linewidth=1.2)[0]
     number = peers.index(name)
     color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+    again = number >= len(COLORS)  # told apart from the first of its color
     if len(points[0]) == 4:
         axes.vlines(x, [p[2] for p in points], [p[3] for p in points], color=color, alpha=0.5)
     bold = name == panel.bold
     return axes.plot(
-        x, y, color=color, marker=marker, linewidth=2.6 if bold else 1.3, zorder=3 if bold else 2
+        x,
+        y,
+        color=color,
+        marker=marker,
+        linestyle="-." if again else "-",
+        markerfacecolor="white" if again else color,
+        linewidth=2.6 if bold else 1.3,
+        zorder=3 if bold else 2,
     )[0]
 
 
