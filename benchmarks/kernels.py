@@ -10,7 +10,6 @@ times.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import glob
 import gzip
@@ -18,13 +17,13 @@ import json
 import re
 import statistics
 import tempfile
-import time
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from harness.inputs import INPUTS, logits
+from harness.options import parser
 from harness.report import environment, figures, heading, save, table
+from harness.turns import take_turns, timed
 from peers.chains import CHAINS, settings
 from peers.ours import sampler
 
@@ -75,10 +74,8 @@ def sources(program: str) -> dict[str, str]:
 
 
 def parse():
-    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options = parser(__doc__, "nothing else", "five draws")
     add = options.add_argument
-    add("--quick", action="store_true", help="five draws")
-    add("--out", type=Path, help="where results.json goes")
     add("--shape", default="8x32000", help="BxV")
     add("--input", default="peaked", choices=INPUTS)
     add("--chain", default="k 50 + p .9", choices=CHAINS)
@@ -100,12 +97,7 @@ def main():
     def call(seed=0):
         return jax.block_until_ready(loop(jax.random.key(seed), *args))
 
-    call()
-    times = []
-    for seed in range(7):
-        start = time.perf_counter()
-        call(seed)
-        times.append(time.perf_counter() - start)
+    times = take_turns({"draws": timed(call)}, rounds=7, budget_s=1e9)["draws"]
     took = traced(call)
     words = sources(loop.lower(jax.random.key(0), *args).compile().as_text())
     before = environment()

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels.draw import draw_blocks, draw_clean
-from jaxsample.kernels.validity import Clean
 from jaxsample.transforms.base import Transform
 from jaxsample.transforms.plan import through_window
 from jaxsample.transforms.row import Row
@@ -52,7 +51,7 @@ def draw_through(
         found = through_window(sampler, row, lambda: Row.of(logits), state, hidden)
     if found is None:
         final, received = sampler.through(row, state, hidden)
-        token = draw_clean(key, Clean(final.values, final.tops, final.max, final.valid))
+        token = draw_clean(key, final.values, final.max, final.valid)
         return Drawn(token, row, final, received, None)
     window, received = found
     token = draw_blocks(key, window.values - window.max, window.ids, window.valid)

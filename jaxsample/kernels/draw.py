@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from jaxsample.kernels.noise import gumbel, one_key
 from jaxsample.kernels.tree import BLOCK, block_sums, blocks
-from jaxsample.kernels.validity import Clean, clean
+from jaxsample.kernels.validity import clean
 
 
 def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
@@ -31,13 +31,14 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
     >>> draw(jax.random.key(0), jnp.array([-jnp.inf, 0.0, -jnp.inf]))
     Array(1, dtype=int32)
     """
-    return draw_clean(one_key(key), clean(logits))
+    row = clean(logits)
+    return draw_clean(one_key(key), row.values, row.max, row.valid)
 
 
-def draw_clean(key: jax.Array, row: Clean) -> jax.Array:
-    """Draw from a row that is `clean` already, under one threefry key."""
-    rows = blocks(row.values - row.max, -jnp.inf)
-    return draw_blocks(key, rows, jnp.arange(rows.shape[0]), row.valid)
+def draw_clean(key: jax.Array, values: jax.Array, top: jax.Array, valid: jax.Array) -> jax.Array:
+    """Draw from `clean` values, the largest of them `top`, under one threefry key."""
+    rows = blocks(values - top, -jnp.inf)
+    return draw_blocks(key, rows, jnp.arange(rows.shape[0]), valid)
 
 
 def draw_blocks(key: jax.Array, below: jax.Array, ids: jax.Array, valid: jax.Array) -> jax.Array:
