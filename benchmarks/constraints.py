@@ -30,7 +30,7 @@ from harness.progress import progress
 from harness.report import environment, heading, load, recorded, save
 
 import jaxsample_models
-from jaxsample.interop.automaton import vocabulary_of
+from jaxsample.interop import vocabulary_of
 
 BATCH, SLACK = 8, 120
 SMALL = "tiny"  # the model that writes objects, whose vocabulary trains fast

@@ -23,8 +23,8 @@ from harness.turns import take_turns, timed
 
 from jaxsample import EntropyTemperature, Temperature, partition
 from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy, unconstrain
-from jaxsample.learn.batches import parts
-from jaxsample.learn.training import Forms, Run, train_step
+from jaxsample.learn._batches import parts
+from jaxsample.learn._training import Forms, Run, train_step
 
 FLOOR = "cross-entropy and its gradient"
 ADAM = optax.adam(3e-3)

@@ -16,8 +16,7 @@ from harness.options import parser
 from harness.report import environment, figures, heading, load, save, table
 
 from jaxsample import EntropyTemperature, KLTemperature, Temperature, TopP, chain
-from jaxsample.study import Setting, Source
-from jaxsample.study.cost import costs
+from jaxsample.study import Setting, Source, costs
 from jaxsample_models import as_model
 
 STRATEGIES = {

@@ -33,8 +33,8 @@ from harness.turns import take_turns, timed
 
 from jaxsample import Temperature, TopK, TopP, chain
 from jaxsample.study import Item, Source, grid, sweep
-from jaxsample.study.program import Job, Program
-from jaxsample.study.store import LINES
+from jaxsample.study.draw._program import Job, Program
+from jaxsample.study.draw._store import LINES
 
 PEER = "transformers"
 PROMPT = 16  # tokens

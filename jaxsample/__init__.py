@@ -1,51 +1,51 @@
 """Decoding for JAX: sampling transforms that compose, compile once, and can be learned."""
 
-from jaxsample.decode.combiners import Contrast, Guidance, KLTemperature
-from jaxsample.decode.generate import Generation, generate, resume
-from jaxsample.decode.guidance import guided
-from jaxsample.decode.model import Model, ModelOutput
-from jaxsample.decode.prefill import Decoding, prefill
-from jaxsample.decode.sample import sample
-from jaxsample.decode.score import Score, score
-from jaxsample.decode.step import Step, step
-from jaxsample.decode.stream import stream
-from jaxsample.kernels.draw import draw
-from jaxsample.transforms.adaptive import AdaptiveP
-from jaxsample.transforms.base import Transform, transform
-from jaxsample.transforms.chain import chain
-from jaxsample.transforms.classes import ClassTemperature
-from jaxsample.transforms.constraints.automaton import TokenAutomaton
-from jaxsample.transforms.constraints.bias import LogitBias, SequenceBias
-from jaxsample.transforms.constraints.start import ForceTokens, MinNewTokens
-from jaxsample.transforms.constraints.words import Allow, BadWords, Suppress
-from jaxsample.transforms.decay import TopPDecay
-from jaxsample.transforms.deviation import TopNSigma
-from jaxsample.transforms.dynamic import DynamicTemperature
-from jaxsample.transforms.exclusion import XTC
-from jaxsample.transforms.fields import field
-from jaxsample.transforms.function import Function
-from jaxsample.transforms.mirostat import Mirostat
-from jaxsample.transforms.partition import combine, partition
-from jaxsample.transforms.penalties.counts import (
+from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
+from jaxsample.decode._generate import Generation, generate, resume
+from jaxsample.decode._guidance import guided
+from jaxsample.decode._model import Model, ModelOutput
+from jaxsample.decode._prefill import Decoding, prefill
+from jaxsample.decode._sample import sample
+from jaxsample.decode._score import Score, score
+from jaxsample.decode._step import Step, step
+from jaxsample.decode._stream import stream
+from jaxsample.kernels._draw import draw
+from jaxsample.transforms.constraints._automaton import TokenAutomaton
+from jaxsample.transforms.constraints._bias import LogitBias, SequenceBias
+from jaxsample.transforms.constraints._start import ForceTokens, MinNewTokens
+from jaxsample.transforms.constraints._words import Allow, BadWords, Suppress
+from jaxsample.transforms.contract._chain import chain
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._function import Function
+from jaxsample.transforms.contract._partition import combine, partition
+from jaxsample.transforms.contract._prompt import Prompt
+from jaxsample.transforms.contract._stack import stack
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.filters._mirostat import Mirostat
+from jaxsample.transforms.filters._probability import Epsilon, Eta, PLess, PLessNorm, TopA
+from jaxsample.transforms.filters._tail_free import TailFree
+from jaxsample.transforms.filters._top_h import TopH
+from jaxsample.transforms.filters._top_n_sigma import TopNSigma
+from jaxsample.transforms.filters._top_p_decay import TopPDecay
+from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
+from jaxsample.transforms.filters._typical import Typical
+from jaxsample.transforms.filters._xtc import XTC
+from jaxsample.transforms.penalties._counts import (
     FrequencyPenalty,
     PresencePenalty,
     RepetitionPenalty,
 )
-from jaxsample.transforms.penalties.dry import DRY
-from jaxsample.transforms.penalties.length import ExponentialLengthDecay
-from jaxsample.transforms.penalties.ngram import NoRepeatNgram
-from jaxsample.transforms.probability import Epsilon, Eta, PLess, PLessNorm, TopA
-from jaxsample.transforms.prompt import Prompt
-from jaxsample.transforms.quadratic import Quadratic
-from jaxsample.transforms.stack import stack
-from jaxsample.transforms.tail_free import TailFree
-from jaxsample.transforms.temperature import EntropyTemperature, Temperature
-from jaxsample.transforms.top_h import TopH
-from jaxsample.transforms.truncation import MinP, TopK, TopP
-from jaxsample.transforms.typical import Typical
-from jaxsample.transforms.watermark.detect import Detection, detect
-from jaxsample.transforms.watermark.greenlist import Watermark
-from jaxsample.transforms.watermark.synthid import SynthID
+from jaxsample.transforms.penalties._dry import DRY
+from jaxsample.transforms.penalties._length import ExponentialLengthDecay
+from jaxsample.transforms.penalties._ngram import NoRepeatNgram
+from jaxsample.transforms.temperatures._adaptive import AdaptiveP
+from jaxsample.transforms.temperatures._classes import ClassTemperature
+from jaxsample.transforms.temperatures._dynamic import DynamicTemperature
+from jaxsample.transforms.temperatures._quadratic import Quadratic
+from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
+from jaxsample.transforms.watermark._detect import Detection, detect
+from jaxsample.transforms.watermark._greenlist import Watermark
+from jaxsample.transforms.watermark._synthid import SynthID
 
 __all__ = [
     "AdaptiveP",

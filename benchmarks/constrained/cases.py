@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxsample import TokenAutomaton
-from jaxsample.interop.automaton import from_json_schema, from_regex
+from jaxsample.interop import from_json_schema, from_regex
 
 STRING = {"type": "string", "maxLength": 40}
 ADDRESS = {

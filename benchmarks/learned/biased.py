@@ -28,8 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxsample.learn import Examples
-from jaxsample.learn.likelihood import logprobs
+from jaxsample.learn import Examples, logprobs
 
 from .contexts import Contexts, by_unit
 from .newton import COLDEST, HOTTEST, ideal_temperatures

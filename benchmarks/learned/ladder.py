@@ -18,7 +18,7 @@ from flax import nnx
 
 from jaxsample import stack
 from jaxsample.learn import Examples, Learned, Policy, cross_entropy, fit
-from jaxsample.transforms.row import Row
+from jaxsample.transforms.rows._row import Row
 
 from .contexts import Contexts, by_unit, streamed
 

@@ -26,7 +26,7 @@ from jaxsample.learn import (
     exact_match,
     fit,
 )
-from jaxsample.learn.credit import likeness
+from jaxsample.learn._credit import likeness
 
 from .biased import OBJECTIVES
 from .contexts import Contexts

@@ -2,8 +2,8 @@
 
 A chain is a dict with the keys temperature, top_k, top_p, min_p and theta (the strength of
 entropy-based temperature), None for what it lacks. Its order is temperature, k, p, min-p, and then
-`filter`, any other transform as `jaxsample.interop.serial` writes it. With `per_row` every value is
-a list with one entry per row, neutral where a row lacks it.
+`filter`, any other transform as `jaxsample.interop.to_dict` writes it. With `per_row` every value
+is a list with one entry per row, neutral where a row lacks it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxsample.interop.serial import from_dict
+from jaxsample.interop import from_dict
 
 EDGE = 1e-4
 

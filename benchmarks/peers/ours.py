@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample import EntropyTemperature, MinP, Temperature, TopK, TopP, chain, sample, stack
-from jaxsample.interop.serial import from_dict
+from jaxsample.interop import from_dict
 
 from .compiled import calling
 

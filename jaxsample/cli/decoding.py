@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxsample
-from jaxsample.study.text import Transcript
+from jaxsample.study.draw._text import Transcript
 
 if TYPE_CHECKING:
-    from jaxsample.study.source import Source
-    from jaxsample.transforms.base import Transform
+    from jaxsample import Transform
+    from jaxsample.study import Source
 
 CHUNK = 4  # tokens between two looks at the text
 BUCKET = 64  # lengths are rounded up to this, so that prompts of many lengths compile once

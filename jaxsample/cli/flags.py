@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from jaxsample.transforms.chain import Chain
+    from jaxsample.transforms.contract._chain import Chain
 
 PANEL = "Sampler, in the order it runs (that of Hugging Face)"
 
@@ -79,7 +79,7 @@ class SamplerFlags:
             ValueError: if a value is out of range, or both --edt and --temperature are given.
         """
         import jaxsample
-        from jaxsample.interop.presets import preset
+        from jaxsample.interop import preset
 
         if self.edt is not None and self.temperature is not None:
             raise ValueError("--edt takes the place of --temperature; give one of them")

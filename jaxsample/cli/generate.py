@@ -16,8 +16,8 @@ from jaxsample.cli.page import Page
 from jaxsample.cli.panels import Panels
 from jaxsample.cli.shades import legend, style_of
 from jaxsample.cli.tally import Tally
-from jaxsample.study.source import DEFAULT_NEW_TOKENS
-from jaxsample.study.text import Transcript
+from jaxsample.study.draw._source import DEFAULT_NEW_TOKENS
+from jaxsample.study.draw._text import Transcript
 
 
 def generate(

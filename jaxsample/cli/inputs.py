@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from jaxsample.study.data import Item
-    from jaxsample.study.source import Source
+    from jaxsample.study import Item, Source
 
 PANEL = "Prompts"
 
@@ -112,7 +111,7 @@ class PromptFlags:
             from jaxsample.cli.stories import openings
 
             return openings(self.limit or count)
-        from jaxsample.study.data import read
+        from jaxsample.study import read
 
         found = read(
             self.data,

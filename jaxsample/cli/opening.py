@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxsample.study.source import Source
+from jaxsample.study import Source
 
 EMBEDDED = "the embedded story model"
 

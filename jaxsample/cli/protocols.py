@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxsample.cli.inputs import PromptFlags
-    from jaxsample.study.source import Source
+    from jaxsample.study import Source
 
 
 def run(
@@ -23,14 +23,13 @@ def run(
     if len(sources) > 1 and protocol != "surface":
         raise ValueError(f"--model: {protocol} takes one model, got {len(sources)}")
     if protocol == "edt":
-        from jaxsample.study.edt import edt
+        from jaxsample.study import edt
 
         edt(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
     elif protocol == "creativity":
         from jaxsample.cli.opening import EMBEDDED
         from jaxsample.cli.stories import judge
-        from jaxsample.study.creativity import creativity
-        from jaxsample.study.data import Item
+        from jaxsample.study import Item, creativity
 
         # The paper asks for a story, which is what a fresh text is to a model of stories.
         items = [Item("story", "")] if prompts.data is None else prompts.items(source, 1)
@@ -38,11 +37,11 @@ def run(
         judged = judge if source.name == EMBEDDED else None
         creativity(source, items, out, judge=judged, **options)
     elif protocol == "presets":
-        from jaxsample.study.presets import presets
+        from jaxsample.study import presets
 
         presets(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
     elif protocol == "surface":
-        from jaxsample.study.surface import surface
+        from jaxsample.study import surface
 
         if options.pop("settings"):
             raise ValueError("--settings: surface has a grid of its own")

@@ -16,7 +16,7 @@ def report(results: Sequence[Path], output: Path) -> None:
         ImportError: if the libraries of the extra "study" are not installed.
     """
     check(output)
-    from jaxsample.study.report import write
+    from jaxsample.study.show.report import write
 
     size = write(results, output)
     print(f"wrote {output}, {size / 1e6:.1f} MB", file=sys.stderr)

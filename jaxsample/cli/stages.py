@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsample.transforms.base import Transform
-from jaxsample.transforms.chain import Chain
+from jaxsample import Transform
+from jaxsample.transforms.contract._chain import Chain
 
 SHORT = {"EntropyTemperature": "EDT"}
 

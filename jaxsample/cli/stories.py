@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxsample.study.data import Item
+from jaxsample.study import Item
 
 SENTENCES = 3  # of an opening: the title, the child, the home
 
@@ -16,7 +16,7 @@ def openings(count: int, references: int = 4, seed: int = 0) -> list[Item]:
     chosen: to a combiner the title is the source.
     """
     from jaxsample_models import embedded
-    from jaxsample_models.stories.grammar import Grammar
+    from jaxsample_models.stories import Grammar
 
     grammar, tokenizer = Grammar(), embedded().tokenizer
     rng = np.random.default_rng(seed)
@@ -48,8 +48,8 @@ def judge(texts: list[list[int]]) -> dict[str, np.ndarray]:
         `[N]` each: "likelihood", "agreement", "grammatical" and "read"; NaN for the agreement of a
         text that repeats no fact, and the likelihood of one with no token of a story.
     """
-    from jaxsample_models.stories.grammar import Grammar
-    from jaxsample_models.stories.reading import read
+    from jaxsample_models.stories import Grammar
+    from jaxsample_models.stories._reading import read
 
     grammar = Grammar()
     found = [read(grammar, text) for text in texts]

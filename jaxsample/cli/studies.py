@@ -89,8 +89,7 @@ def sweep(
     """
     from jaxsample.cli.compiled import keep_compiled
     from jaxsample.cli.opening import open_model
-    from jaxsample.study.settings import read_settings
-    from jaxsample.study.sweep import sweep
+    from jaxsample.study import read_settings, sweep
 
     chosen = read_settings(settings)
     source = open_model(model)
@@ -170,7 +169,7 @@ def study(
     from jaxsample.cli.opening import open_model
     from jaxsample.cli.protocols import run
     from jaxsample.cli.report import report
-    from jaxsample.study.settings import read_settings
+    from jaxsample.study import read_settings
 
     keep_compiled()
     sources = [open_model(folder) for folder in model or [None]]

@@ -1,1 +1,16 @@
-"""Samplers as other systems write them down."""
+"""Read and write samplers as other systems describe them.
+
+This is the only module of `jaxsample.interop` to import from.
+"""
+
+from jaxsample.interop._generation_config import from_generation_config as from_generation_config
+from jaxsample.interop._generation_config import generate_arguments as generate_arguments
+from jaxsample.interop._presets import PRESETS as PRESETS
+from jaxsample.interop._presets import Preset as Preset
+from jaxsample.interop._presets import preset as preset
+from jaxsample.interop._sampling_params import from_sampling_params as from_sampling_params
+from jaxsample.interop._serial import from_dict as from_dict
+from jaxsample.interop._serial import to_dict as to_dict
+from jaxsample.interop.automaton._compile import from_json_schema as from_json_schema
+from jaxsample.interop.automaton._compile import from_regex as from_regex
+from jaxsample.interop.automaton._vocabulary import vocabulary_of as vocabulary_of

@@ -35,7 +35,7 @@ def test_help_needs_nothing_heavy(arguments):
 
 
 def test_help_names_every_preset():
-    from jaxsample.interop.presets import PRESETS
+    from jaxsample.interop import PRESETS
 
     text = " ".join(alone("generate", "--help").stdout.split())
     assert all(name in text for name in PRESETS)

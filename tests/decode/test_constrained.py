@@ -18,7 +18,7 @@ from jaxsample import (
     stack,
     stream,
 )
-from jaxsample.interop.automaton import from_json_schema, from_regex
+from jaxsample.interop import from_json_schema, from_regex
 from tests.decode.models import TABLE, TABLE_PARAMS, slow
 from tests.vocabularies import EOS, NESTED, VOCABULARY, spelled
 

@@ -16,10 +16,10 @@ from jaxsample import (
     draw,
     sample,
 )
-from jaxsample.kernels.ranked import WIDTH
-from jaxsample.kernels.tree import BLOCK
-from jaxsample.transforms.row import Row
-from jaxsample.transforms.window import ROWS, Window
+from jaxsample.kernels._ranked import WIDTH
+from jaxsample.kernels._tree import BLOCK
+from jaxsample.transforms.rows._row import Row
+from jaxsample.transforms.rows._window import ROWS, Window
 from tests.rows import bits
 from tests.table.filters import CASES
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxsample import Temperature, TopK, TopP, chain, draw, sample
-from jaxsample.kernels.tree import tree_sum
+from jaxsample.kernels._tree import tree_sum
 from tests import toys
 
 P = 0.0, 1e-7, 0.5, 0.9, 0.999999, 1.0

@@ -21,7 +21,7 @@ from jaxsample import (
     stack,
     transform,
 )
-from jaxsample.transforms.watermark.binomial import upper_tail
+from jaxsample.transforms.watermark._binomial import upper_tail
 from tests.decode.models import TABLE, TABLE_PARAMS, V, slow
 from tests.oracles import watermark as oracles
 from tests.statistics import FALSE_ALARM, p_value

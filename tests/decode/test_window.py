@@ -27,11 +27,11 @@ from jaxsample import (
     stack,
     transform,
 )
-from jaxsample.decode.tiers import WINDOW, draw_through
-from jaxsample.kernels.ranked import WIDTH
-from jaxsample.kernels.tree import BLOCK
-from jaxsample.transforms.row import Row
-from jaxsample.transforms.window import ROWS, Window
+from jaxsample.decode._tiers import WINDOW, draw_through
+from jaxsample.kernels._ranked import WIDTH
+from jaxsample.kernels._tree import BLOCK
+from jaxsample.transforms.rows._row import Row
+from jaxsample.transforms.rows._window import ROWS, Window
 from tests import toys
 
 V = BLOCK * WIDTH + 391  # seven blocks more than the window holds, the last one not full

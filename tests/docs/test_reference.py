@@ -14,15 +14,11 @@ PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 ENTRY = re.compile(r"\.\. (?:auto[a-z]+|py:data):: (\S+)\n((?:[ ].*\n|\n)*)")
 MODULES = (
     "jaxsample",
-    "jaxsample.interop.automaton",
-    "jaxsample.interop.generation_config",
-    "jaxsample.interop.presets",
-    "jaxsample.interop.sampling_params",
-    "jaxsample.interop.serial",
+    "jaxsample.interop",
     "jaxsample.learn",
     "jaxsample.study",
-    "jaxsample.study.charts",
-    "jaxsample.study.report",
+    "jaxsample.study.show.charts",
+    "jaxsample.study.show.report",
     "jaxsample_models",
     "jaxsample_models.stories",
 )

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxsample.interop.automaton import from_json_schema, from_regex
+from jaxsample.interop import from_json_schema, from_regex
 from tests.vocabularies import EOS, NESTED, VOCABULARY, Walker
 
 llguidance = pytest.importorskip("llguidance", reason="the judge, llguidance, is not installed")

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxsample.interop.automaton import from_regex
-from jaxsample.interop.automaton.determinise import determinise
-from jaxsample.interop.automaton.language import LAST, chars
-from jaxsample.interop.automaton.regex import parse
-from jaxsample.interop.automaton.utf8 import over_bytes, sequences
+from jaxsample.interop import from_regex
+from jaxsample.interop.automaton._determinise import determinise
+from jaxsample.interop.automaton._language import LAST, chars
+from jaxsample.interop.automaton._regex import parse
+from jaxsample.interop.automaton._utf8 import over_bytes, sequences
 from tests.vocabularies import EOS, VOCABULARY, random_texts
 
 PATTERNS = [

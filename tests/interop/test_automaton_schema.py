@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxsample.interop.automaton import from_json_schema
+from jaxsample.interop import from_json_schema
 from tests.vocabularies import EOS, NESTED, VOCABULARY, accepts, random_texts
 
 LINK = {

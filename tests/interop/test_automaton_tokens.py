@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxsample.interop.automaton import from_json_schema, from_regex, vocabulary_of
-from jaxsample.interop.automaton.determinise import determinise
-from jaxsample.interop.automaton.regex import parse
-from jaxsample.interop.automaton.utf8 import over_bytes
+from jaxsample.interop import from_json_schema, from_regex, vocabulary_of
+from jaxsample.interop.automaton._determinise import determinise
+from jaxsample.interop.automaton._regex import parse
+from jaxsample.interop.automaton._utf8 import over_bytes
 from tests.vocabularies import EOS, NESTED, VOCABULARY, Walker
 
 jaxsample_models = pytest.importorskip("jaxsample_models")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jaxsample import MinNewTokens, RepetitionPenalty, Temperature, TopK, TopP, chain
-from jaxsample.interop.generation_config import from_generation_config, generate_arguments
+from jaxsample.interop import from_generation_config, generate_arguments
 
 
 def test_absent_fields_are_what_transformers_fills_in():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxsample import Temperature, TopP, chain
-from jaxsample.interop.presets import PRESETS, preset
+from jaxsample.interop import PRESETS, preset
 
 PAIRS = {
     "code": (0.2, 0.1),

@@ -16,7 +16,7 @@ from jaxsample import (
     TopP,
     chain,
 )
-from jaxsample.interop.sampling_params import from_sampling_params
+from jaxsample.interop import from_sampling_params
 
 
 def test_every_field_in_order():

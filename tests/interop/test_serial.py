@@ -9,7 +9,7 @@ import pytest
 from jax.tree_util import Partial
 
 from jaxsample import Function, Temperature, TopK, TopP, chain, stack
-from jaxsample.interop.serial import from_dict, to_dict
+from jaxsample.interop import from_dict, to_dict
 from tests import toys
 from tests.table import CASES, cases
 

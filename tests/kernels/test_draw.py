@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from jaxsample import draw
-from jaxsample.kernels.draw import BLOCK
-from jaxsample.kernels.noise import gumbel
+from jaxsample.kernels._draw import BLOCK
+from jaxsample.kernels._noise import gumbel
 from tests.oracles import common as oracles
 from tests.statistics import FALSE_ALARM, draws, p_value
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from jaxsample import draw
-from jaxsample.kernels.noise import as_key, from_bits, gumbel
+from jaxsample.kernels._noise import as_key, from_bits, gumbel
 from tests.statistics import FALSE_ALARM
 
 KEY = jax.random.key(1)

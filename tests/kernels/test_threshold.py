@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample.kernels.threshold import kth_value, smallest, smallest_value, value_at_mass
-from jaxsample.kernels.tree import tree_sum
+from jaxsample.kernels._threshold import kth_value, smallest, smallest_value, value_at_mass
+from jaxsample.kernels._tree import tree_sum
 
 V = 5000  # more blocks than a window holds: below that bisection is all there is
 

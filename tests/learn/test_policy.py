@@ -7,10 +7,10 @@ import pytest
 from flax import nnx
 
 from jaxsample import Temperature, TopP, chain, draw, generate, partition, sample, score, stack
-from jaxsample.learn import Learned, Policy
-from jaxsample.learn.features import DISTRIBUTION, HISTORY, look, size_of
-from jaxsample.learn.policy import HEADS, PER
-from jaxsample.transforms.row import Row
+from jaxsample.learn import DISTRIBUTION, Learned, Policy
+from jaxsample.learn._features import HISTORY, look, size_of
+from jaxsample.learn._policy import HEADS, PER
+from jaxsample.transforms.rows._row import Row
 from tests.decode.models import RECURRENT, D, V, recurrent_params
 from tests.oracles.learned import features
 from tests.rows import VALID, bits

@@ -6,8 +6,9 @@ import pytest
 from benchmarks.learned.exact import along, entropy, totals
 from benchmarks.learned.laws import by_kind, law, sampled, smoothed
 from jaxsample import Temperature, TopP, chain
-from jaxsample_models.stories import BOS, KINDS, Grammar, grammar
-from jaxsample_models.stories.compiler import compile_story
+from jaxsample_models.stories import BOS, KINDS, Grammar
+from jaxsample_models.stories import _grammar as grammar
+from jaxsample_models.stories._compiler import compile_story
 
 FEW = """( 9: A <tone> story. | 1: Once ) there was a <child> and ( a <home>. I saw $her in
     the $home. | the dog saw $her <adverb>. ) The end."""

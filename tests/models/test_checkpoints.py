@@ -229,7 +229,7 @@ def test_extras_that_are_not_installed(folder, package, monkeypatch):
 
 
 def test_story_model_that_is_not_there(monkeypatch, tmp_path):
-    from jaxsample_models import checkpoints
+    from jaxsample_models import _checkpoints as checkpoints
 
     monkeypatch.setattr(checkpoints, "_STORIES", tmp_path / "weights")
     with pytest.raises(CheckpointError, match="no story model"):

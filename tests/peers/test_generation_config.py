@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxsample import Prompt
-from jaxsample.interop.generation_config import from_generation_config
+from jaxsample.interop import from_generation_config
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from jaxsample_models.stories import KINDS, Grammar, expected, lengths
-from jaxsample_models.stories.compiler import SPACE, compile_story
-from jaxsample_models.stories.tables import OPEN, PICKS
+from jaxsample_models.stories._compiler import SPACE, compile_story
+from jaxsample_models.stories._tables import OPEN, PICKS
 
 
 @pytest.fixture(scope="module")

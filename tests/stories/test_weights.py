@@ -9,8 +9,8 @@ import pytest
 
 import jaxsample_models
 from jaxsample_models.stories import BOS, EOS, Grammar, expected
+from jaxsample_models.stories._evaluate import judge, score, tell
 from jaxsample_models.stories.card import WEIGHTS
-from jaxsample_models.stories.evaluate import judge, score, tell
 
 pytestmark = pytest.mark.skipif(
     not (WEIGHTS / "model.safetensors").is_file(), reason="no weights in this checkout"

@@ -6,7 +6,7 @@ import json
 import math
 import random
 
-from jaxsample.study import charts
+from jaxsample.study.show import charts
 
 SETTINGS = (
     [(f"T {t}", "fixed temperature") for t in (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)]

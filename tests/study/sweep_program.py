@@ -5,7 +5,7 @@ import time
 
 from jaxsample import EntropyTemperature, TopP, chain
 from jaxsample.study import Item, grid, sweep
-from jaxsample.study.program import Program
+from jaxsample.study.draw._program import Program
 from tests.study.models import bigrams
 
 SETTINGS = grid(

@@ -9,8 +9,8 @@ pytest.importorskip("altair")
 vl_convert = pytest.importorskip("vl_convert")
 
 from jaxsample.study import charts  # noqa: E402
-from jaxsample.study.charts.marks import MOST_LABELS  # noqa: E402
-from jaxsample.study.charts.parts import PALETTE, WIDTH  # noqa: E402
+from jaxsample.study.show.charts._marks import MOST_LABELS  # noqa: E402
+from jaxsample.study.show.charts._parts import PALETTE, WIDTH  # noqa: E402
 
 FRONT = [
     {"x": 60.0, "y": 31.0, "x_ci": [59, 61], "y_ci": [30, 32], "family": "fixed", "setting": "a"},

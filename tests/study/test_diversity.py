@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rapidfuzz.distance import Levenshtein
 
-from jaxsample.study.metrics import (
+from jaxsample.study import (
     distinct,
     eda,
     edit_distance,

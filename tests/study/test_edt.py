@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from jaxsample import EntropyTemperature, chain
-from jaxsample.study import Item, Setting
-from jaxsample.study.edt import edt, edt_settings
-from jaxsample.study.instances import instances
-from jaxsample.study.metrics import eda, rouge_l, self_bleu
+from jaxsample.study import Item, Setting, eda, edt, rouge_l, self_bleu
+from jaxsample.study.protocols._edt import edt_settings
+from jaxsample.study.protocols._instances import instances
 from tests.study.models import bigrams
 
 ITEMS = [

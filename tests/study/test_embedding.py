@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample.decode.model import Model, ModelOutput
-from jaxsample.study.metrics import cosine, embed, pca
+from jaxsample import Model, ModelOutput
+from jaxsample.study import cosine, embed, pca
 
 D = 3
 

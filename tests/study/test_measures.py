@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from jaxsample import EntropyTemperature, Temperature, TopK, TopP, chain
-from jaxsample.study import Item, Setting, charts, cost, grid, sweep
-from jaxsample.study.measures import COLUMNS, measure
-from jaxsample.study.metrics import rouge_l, self_bleu
-from jaxsample.study.results import cell, chart, results, table, write
-from jaxsample.study.temperatures import temperatures
-from jaxsample.study.texts import side_by_side
+from jaxsample.study import Item, Setting, grid, measure, rouge_l, self_bleu, temperatures
+from jaxsample.study.draw import _sweep as sweep
+from jaxsample.study.measure._measures import COLUMNS
+from jaxsample.study.protocols import _cost as cost
+from jaxsample.study.show import charts
+from jaxsample.study.show._folder import cell, chart, results, table, write
+from jaxsample.study.show._texts import side_by_side
 from tests.study.models import bigrams
 
 ITEMS = [

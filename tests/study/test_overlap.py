@@ -5,7 +5,7 @@ import pytest
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
-from jaxsample.study.metrics import bleu, rouge_l
+from jaxsample.study import bleu, rouge_l
 from tests.study.test_self_bleu import draw_texts
 
 TEXTS = [

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from jaxsample import Temperature, TopP, chain
-from jaxsample.interop.presets import PRESETS, preset
-from jaxsample.study import Item, Setting
-from jaxsample.study.presets import presets, presets_settings
-from jaxsample.study.report import read
+from jaxsample.interop import PRESETS, preset
+from jaxsample.study import Item, Setting, presets
+from jaxsample.study.protocols._preset_comparison import presets_settings
+from jaxsample.study.show.report import read
 from tests.study.models import bigrams
 
 ITEMS = [Item("a", "w1 w2", ("w2 w3 w4",)), Item("b", "w3", ("w5",)), Item("c", "w4 w1")]

@@ -13,8 +13,8 @@ pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 
 from jaxsample.study import report  # noqa: E402
-from jaxsample.study.report.results import SMALL  # noqa: E402
-from jaxsample.study.report.tables import read_columns  # noqa: E402
+from jaxsample.study.show.report._contents import SMALL  # noqa: E402
+from jaxsample.study.show.report._tables import read_columns  # noqa: E402
 from tests.study import example  # noqa: E402
 
 BROWSERS = "chromium", "chromium-browser", "google-chrome"

@@ -6,7 +6,7 @@ import sys
 import pytest
 import sacrebleu
 
-from jaxsample.study.metrics.self_bleu import self_bleu
+from jaxsample.study import self_bleu
 
 WORDS = "the a cat dog sat ran on mat. big, red 3.5 don't".split()
 

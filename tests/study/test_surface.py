@@ -10,14 +10,13 @@ import pytest
 
 from jaxsample import Temperature, TopP, chain
 from jaxsample.cli import protocols
-from jaxsample.study import Item, Setting, Source
-from jaxsample.study.equal_entropy import FORMS, equal_p, fit
-from jaxsample.study.exact import entropies
-from jaxsample.study.law import law
-from jaxsample.study.report import read
-from jaxsample.study.surface import surface
-from jaxsample.study.surface_tables import Surface
-from jaxsample.transforms.row import Row, entropy
+from jaxsample.study import Item, Setting, Source, surface
+from jaxsample.study.measure._exact import entropies
+from jaxsample.study.protocols._equal_entropy import FORMS, equal_p, fit
+from jaxsample.study.protocols._law import law
+from jaxsample.study.protocols._surface_tables import Surface
+from jaxsample.study.show.report import read
+from jaxsample.transforms.rows._row import Row, entropy
 from tests.study.models import bigrams
 
 PROMPTS = [[0, 3, 5], [0, 7]]

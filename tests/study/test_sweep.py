@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jaxsample import Guidance, Temperature, TopK, TopP, chain, generate
-from jaxsample.kernels.noise import fold_in
+from jaxsample.kernels._noise import fold_in
 from jaxsample.study import Item, Setting, sweep
 from tests.study.models import bigrams, traced
 from tests.study.sweep_program import ITEMS, SETTINGS, run

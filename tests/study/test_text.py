@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxsample.study.text import Transcript
+from jaxsample.study.draw._text import Transcript
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ them, for a token transform may empty a row and owes it nothing then.
 import numpy as np
 
 from jaxsample import TokenAutomaton
-from jaxsample.transforms.constraints.automaton import Place
+from jaxsample.transforms.constraints._automaton import Place
 from tests.oracles.automaton import token_automaton
 from tests.rows import V
 from tests.table.case import Case

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample import SynthID, Temperature, Watermark, chain
-from jaxsample.transforms.watermark.context import Recent
+from jaxsample.transforms.watermark._context import Recent
 from tests.oracles.common import compose
 from tests.oracles.temperature import temperature as t
 from tests.oracles.watermark import green_list, tournament

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxsample import Prompt, Temperature, TokenAutomaton, TopP, chain, draw, stack
-from jaxsample.transforms.constraints.automaton import UNLIMITED, Place
+from jaxsample.transforms.constraints._automaton import UNLIMITED, Place
 from tests.oracles import common as oracles
 from tests.oracles.automaton import token_automaton
 from tests.statistics import FALSE_ALARM, draws, p_value

@@ -7,7 +7,7 @@ import pytest
 from jax.tree_util import Partial
 
 from jaxsample import Function, MinP, Prompt, Temperature, TopK, TopP, Transform, chain, stack
-from jaxsample.transforms.chain import Chain
+from jaxsample.transforms.contract._chain import Chain
 from tests import toys
 from tests.rows import VALID, V, apply, bits
 from tests.table import CHAINS, cases

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from jaxsample import Prompt, SynthID, Watermark, draw, partition
-from jaxsample.transforms.watermark.synthid import tournament
+from jaxsample.transforms.watermark._synthid import tournament
 from tests.oracles import watermark as oracles
 from tests.oracles.common import probabilities
 from tests.statistics import FALSE_ALARM, p_value

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import jax
 
-from ..checkpoints import Checkpoint, load
-from .evaluate import Score, Told, judge, score, tell
-from .grammar import Grammar
-from .states import KINDS
-from .tables import OPEN, TONES, UNTITLED
-from .totals import expected, lengths
+from .._checkpoints import Checkpoint, load
+from ._evaluate import Score, Told, judge, score, tell
+from ._grammar import Grammar
+from ._states import KINDS
+from ._tables import OPEN, TONES, UNTITLED
+from ._totals import expected, lengths
 
 WEIGHTS = Path(__file__).parent / "weights"
 TEMPERATURES = (1.0, 0.7)

@@ -23,14 +23,14 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ..config import TransformerConfig
-from ..saving import save
-from ..transformer import bind, init
-from .compiler import BOS, EOS, PAD
-from .corpus import Corpus, Stories
-from .grammar import Grammar
-from .tokenizer import make_tokenizer
-from .totals import expected, lengths
+from .._config import TransformerConfig
+from .._saving import save
+from .._transformer import bind, init
+from ._compiler import BOS, EOS, PAD
+from ._corpus import Corpus, Stories
+from ._grammar import Grammar
+from ._tokenizer import make_tokenizer
+from ._totals import expected, lengths
 
 ROWS = 8
 """Stories a step: small batches learn more from each token."""

@@ -1,0 +1,118 @@
+"""What decoding can tell about each token, and what it costs nothing not to ask."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.transforms.rows._row import Row, log_mass_and_entropy
+from jaxsample.transforms.rows._window import Window
+
+PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
+SIZED = "support", "top"
+
+
+class Support(NamedTuple):
+    """The kept set of each token.
+
+    Attributes:
+        ids: `[.., K]` int32, likeliest first, -1 where fewer are kept.
+        larger: `[..]` bool, whether the kept set has more than K tokens.
+    """
+
+    ids: jax.Array
+    larger: jax.Array
+
+
+class Top(NamedTuple):
+    """The likeliest tokens under the model.
+
+    Attributes:
+        ids: `[.., n]` int32, likeliest first.
+        logprobs: `[.., n]` float32, raw log-probabilities in nats (T = 1).
+    """
+
+    ids: jax.Array
+    logprobs: jax.Array
+
+
+class Records(NamedTuple):
+    """What was recorded of each token; None where it was not asked for."""
+
+    logprobs: jax.Array | None = None
+    model_logprobs: jax.Array | None = None
+    entropy: jax.Array | None = None
+    kept: jax.Array | None = None
+    support: Support | None = None
+    top: Top | None = None
+
+
+def check_record(record: Any) -> tuple:
+    """Return `record` as a hashable tuple.
+
+    Raises:
+        ValueError: if it names something that is not recorded.
+    """
+    given = (record,) if isinstance(record, str) or record is None else tuple(record)
+    entries: tuple[Any, ...] = tuple(tuple(r) if isinstance(r, list) else r for r in given)
+    for r in entries:
+        sized = isinstance(r, tuple) and len(r) == 2 and r[0] in SIZED
+        if not (r in PLAIN or sized and isinstance(r[1], int) and r[1] > 0):
+            raise ValueError(
+                f"record takes {', '.join(map(repr, PLAIN))}, ('support', K) and ('top', n), "
+                f"got {r!r}"
+            )
+    return entries
+
+
+def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> Records:
+    """Record one token of one row; NaN, and -1 for ids, where the row is invalid or token -1.
+
+    Args:
+        record: from `check_record`.
+        raw: the model's row.
+        final: the row the token was drawn from.
+        token: int32.
+    """
+    valid = final.valid & (token != -1)
+    found: dict[str, Any] = {}
+    # One reading of the row serves all that is asked of it.
+    moments: tuple[jax.Array, ...] = (
+        log_mass_and_entropy(raw) if "entropy" in record else (jnp.log(raw.sum(jnp.exp)),)
+    )
+    log_mass = moments[0]
+    for entry in record:
+        name, size = entry if isinstance(entry, tuple) else (entry, 0)
+        if name == "logprobs":
+            found[name] = jnp.where(valid, logprob(final, token), jnp.nan)
+        elif name == "model_logprobs":
+            found[name] = jnp.where(valid, logprob(raw, token, log_mass), jnp.nan)
+        elif name == "entropy":
+            found[name] = jnp.where(valid, moments[-1], jnp.nan)
+        elif name == "kept":
+            found[name] = jnp.where(valid, final.count, 0).astype(jnp.int32)
+        elif name == "support":
+            ids = jnp.where(valid, final.ranked(size)[1], -1)
+            found[name] = Support(ids, valid & (final.count > size))
+        else:
+            values, ids = raw.ranked(size)
+            values = values - raw.max - log_mass
+            found[name] = Top(jnp.where(valid, ids, -1), jnp.where(valid, values, jnp.nan))
+    return Records(**found)
+
+
+def logprob(row: Row | Window, token: jax.Array, log_mass: jax.Array | None = None) -> jax.Array:
+    """Log-probability of a token under a row, nats.
+
+    -inf, with zero gradient, for a token that is dropped or not in the vocabulary. `log_mass` is
+    the log of the summed exp(value - max), where it is known already.
+    """
+    log_mass = jnp.log(row.sum(jnp.exp)) if log_mass is None else log_mass
+    known = (token >= 0) & (token < row.size)
+    value = jnp.where(known, row.value(jnp.where(known, token, 0)), -jnp.inf)
+    kept = value > -jnp.inf
+    below = jnp.where(kept, value, row.max) - row.max
+    score = jnp.maximum(below, jnp.finfo(jnp.float32).min) - log_mass
+    return jnp.where(kept, score, -jnp.inf)

@@ -1,0 +1,72 @@
+"""Draw one token through a sampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_batching import custom_vmap
+
+from jaxsample.decode._tiers import by_tiers, draw_through
+from jaxsample.kernels._noise import one_key
+from jaxsample.transforms.contract._transform import Transform
+
+
+def sample(
+    key: jax.Array,
+    logits: jax.Array,
+    sampler: Transform,
+    state: Any = None,
+    hidden: jax.Array | None = None,
+) -> jax.Array:
+    """Draw a token from one row of logits through a sampler.
+
+    Means `draw(key, sampler(logits, state, hidden))`. With state, the caller then calls
+    `sampler.update(state, logits, token, hidden)`, logits being what `sample` got.
+
+    Args:
+        key: a PRNG key.
+        logits: `[V]`; batches by `jax.vmap`, with a key per row.
+        sampler: any transform; `chain()` is plain sampling.
+        state: the sampler's state, or None for one without a prompt.
+        hidden: `[D]`, the model's last hidden state, or None.
+
+    Returns:
+        The token, int32; -1 for an invalid row.
+
+    Raises:
+        ValueError: if `logits` is not one row.
+
+    >>> sample(jax.random.key(0), jnp.array([0.0, 9.0, 1.0]), TopK(1))
+    Array(1, dtype=int32)
+    """
+    state = sampler.init(None, None) if state is None else state
+    # A token has no derivative; without this, loops below would be asked for one.
+    args = jax.tree.map(_stopped, (logits, sampler, state, hidden))
+    return _sample(one_key(key), *args)
+
+
+def _stopped(x):
+    x = jnp.asarray(x)
+    return lax.stop_gradient(x) if jnp.issubdtype(x.dtype, jnp.inexact) else x
+
+
+@custom_vmap
+def _sample(*args):
+    batch_of_one = jax.tree.map(lambda x: x[None], args)
+    return by_tiers(_draw_row, 0, *batch_of_one)[0]
+
+
+@_sample.def_vmap
+def _(size, batched, *args):
+    del size
+    # What all rows share stays one: an automaton's table for each of them would be copied out.
+    axes = jax.tree.map(lambda has_rows: 0 if has_rows else None, tuple(batched))
+    return by_tiers(_draw_row, axes, *args), True
+
+
+def _draw_row(tier, key, logits, sampler, state, hidden):
+    drawn = draw_through(tier, key, logits, sampler, state, hidden)
+    return drawn.token, drawn.exact

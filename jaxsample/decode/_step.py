@@ -1,0 +1,191 @@
+"""One token for every row: draw, record, feed the model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.decode import _rows as rows
+from jaxsample.decode._model import Model
+from jaxsample.decode._prefill import Decoding, last_output, next_logits
+from jaxsample.decode._records import Support, Top, check_record, observe
+from jaxsample.decode._tiers import DENSE, by_tiers, draw_through
+from jaxsample.transforms.contract._transform import Transform
+
+
+class Step(NamedTuple):
+    """One token of every row; see `Generation` for the records.
+
+    Attributes:
+        tokens: `[B]` int32, pad for rows that were done before, -1 for invalid rows.
+        live: `[B]` bool, rows that were not done before this step.
+        invalid: `[B]` bool, rows this step found invalid.
+
+    >>> prompts = jnp.array([[0], [2]])
+    >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
+    >>> _, drawn = step(bigram, table, decoding, TopK(1), record=("kept",))
+    >>> drawn.live.tolist(), drawn.kept.tolist(), drawn.entropy
+    ([True, True], [1, 1], None)
+    """
+
+    tokens: jax.Array
+    live: jax.Array
+    invalid: jax.Array
+    logprobs: jax.Array | None
+    model_logprobs: jax.Array | None
+    entropy: jax.Array | None
+    kept: jax.Array | None
+    support: Support | None
+    top: Top | None
+
+
+class Ending(NamedTuple):
+    """What ends a row, and what a done row is fed."""
+
+    eos: jax.Array
+    stop: jax.Array
+    pad: jax.Array
+
+    @classmethod
+    def of(cls, eos: Any, stop: Sequence[Sequence[int]], pad: Any) -> Ending:
+        """Check and pack; ValueError names what is wrong."""
+        pads = rows.token_ids("pad", pad)
+        if pads.shape != (1,):
+            raise ValueError(f"pad must be one token id, got {pad!r}")
+        return cls(rows.token_ids("eos", eos), jnp.asarray(rows.stop_table(stop)), pads[0])
+
+
+def step(
+    model: Model,
+    params: Any,
+    decoding: Decoding,
+    sampler: Transform,
+    *,
+    eos: int | Sequence[int] = (),
+    stop: Sequence[Sequence[int]] = (),
+    pad: int = 0,
+    record: Sequence[Any] = (),
+    sampler_axes: Any = None,
+) -> tuple[Decoding, Step]:
+    """Draw one token for every row and feed it to the model.
+
+    A done row is fed `pad` at position -1; its position, n and state stand still.
+
+    Args:
+        model, params, sampler, sampler_axes: as given to `prefill`, which made `decoding`; here the
+            leaves that carry rows carry those of `decoding`.
+        eos: token ids that end a row; kept in its tokens.
+        stop: token sequences that end a row once its output ends with one.
+        pad: what follows the end of a row.
+        record: see `Generation`; static.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    >>> prompts = jnp.array([[0], [2]])
+    >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
+    >>> for _ in range(2):
+    ...     decoding, drawn = step(bigram, table, decoding, TopK(1), eos=3)
+    ...     print(drawn.tokens, decoding.done)
+    [1 3] [False  True]
+    [2 0] [False  True]
+    """
+    rows.check_axes(sampler, sampler_axes, decoding.done.shape[0])
+    ending = Ending.of(eos, stop, pad)
+    return _step(model, params, decoding, sampler, ending, check_record(record), sampler_axes)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 5, 6))
+def _step(model, params, decoding, sampler, ending, record, axes):
+    return advance(model, params, decoding, sampler, ending, record, axes)
+
+
+def advance(
+    model: Model,
+    params: Any,
+    decoding: Decoding,
+    sampler: Any,
+    ending: Ending,
+    record: tuple,
+    axes: Any,
+) -> tuple[Decoding, Step]:
+    """Do what `step` says, on checked arguments."""
+    d = decoding
+    live = ~d.done
+    logits = next_logits(model, params, d.logits, d.hidden)
+    keys = rows.draw_keys(d.keys, d.n)
+    tokens, state, seen = _draw_rows(record, axes, sampler, logits, d.hidden, d.state, keys, live)
+
+    fed = live & (tokens >= 0)
+    invalid = live & (tokens < 0)
+    tokens = jnp.where(live, tokens, ending.pad)
+    counted = fed.astype(jnp.int32)
+    recent = jnp.where(
+        fed[:, None], jnp.concatenate([d.recent[:, 1:], tokens[:, None]], axis=1), d.recent
+    )
+    ended = jnp.any(tokens[:, None] == ending.eos[None, :], axis=1) | _stopped(recent, ending.stop)
+    remaining = d.remaining - counted
+    done = d.done | ended | invalid | (remaining <= 0)
+
+    output = model.apply(
+        params,
+        jnp.where(fed, tokens, ending.pad)[:, None],
+        jnp.where(fed, d.position, -1)[:, None],
+        d.cache,
+    )
+    logits, hidden = last_output(model, params, output, jnp.zeros_like(tokens))
+    d = Decoding(
+        output.cache,
+        logits,
+        hidden,
+        state,
+        d.keys,
+        d.position + counted,
+        d.n + counted,
+        remaining,
+        recent,
+        done,
+    )
+    return d, Step(tokens, live, invalid, **seen._asdict())
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _draw_rows(record, axes, *args):
+    """Draw, record and move the state on, for every row; derivatives are those of dense rows."""
+    draw = functools.partial(_draw_row, record)
+    return by_tiers(draw, (rows.axes_prefix(axes), 0, 0, 0, 0, 0), *args)
+
+
+@_draw_rows.defjvp
+def _(record, axes, primals, tangents):
+    def dense(*args):
+        draw = functools.partial(_draw_row, record, DENSE)
+        return jax.vmap(draw, in_axes=(rows.axes_prefix(axes), 0, 0, 0, 0, 0))(*args)[0]
+
+    return jax.jvp(dense, primals, tangents)
+
+
+def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
+    drawn = draw_through(tier, key, logits, sampler, state, hidden)
+    token, raw, final, received, exact = drawn
+    moved = sampler.settle(received, state, jnp.maximum(token, 0), hidden)
+    if exact is not None:  # what a window does not know is NaN, in a state as anywhere
+        exact &= ~_any_nan(moved) | ~final.valid
+    state = jax.tree.map(lambda new, old: jnp.where(live & (token >= 0), new, old), moved, state)
+    seen = observe(record, raw, final, token)
+    seen = jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
+    return (token, state, seen), exact
+
+
+def _any_nan(tree):
+    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return functools.reduce(jnp.logical_or, map(jnp.any, map(jnp.isnan, floats)), jnp.bool_(False))
+
+
+def _stopped(recent, stop):
+    matches = (recent[:, None, :] == stop[None]) | (stop < 0)[None]
+    return jnp.any(jnp.all(matches, axis=-1), axis=-1)

@@ -1,0 +1,88 @@
+"""Decode chunk by chunk, for people who read along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+
+from jaxsample.decode import _rows as rows
+from jaxsample.decode._generate import Generation, resume, start
+from jaxsample.decode._model import Model
+from jaxsample.decode._records import check_record
+from jaxsample.decode._step import Ending
+from jaxsample.transforms.contract._transform import Transform
+
+
+def stream(
+    key: jax.Array,
+    model: Model,
+    params: Any,
+    prompts: jax.Array,
+    sampler: Transform,
+    *,
+    max_new_tokens: int,
+    max_length: int | None = None,
+    lengths: jax.Array | None = None,
+    eos: int | Sequence[int] = (),
+    stop: Sequence[Sequence[int]] = (),
+    pad: int = 0,
+    budget: jax.Array | None = None,
+    samples: int | None = None,
+    sampler_axes: Any = None,
+    record: Sequence[Any] = ("logprobs",),
+    early_stop: bool = True,
+    chunk: int = 16,
+) -> Iterator[Generation]:
+    """Decode in chunks of `chunk` tokens; concatenated along the tokens they equal `generate`'s.
+
+    Each chunk's `lengths` counts its own tokens. Once `decoding.done` is all true the rest is
+    padding, and may be left unread.
+
+    Raises:
+        ValueError: at the call, if an argument does not fit.
+
+    >>> for part in stream(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
+    ...                    max_new_tokens=4, chunk=2):
+    ...     print(part.tokens.tolist())
+    [[1, 2], [3, 0]]
+    [[3, 0], [1, 2]]
+    """
+    total, chunk = rows.count("max_new_tokens", max_new_tokens), rows.count("chunk", chunk)
+    Ending.of(eos, stop, pad)
+    check_record(record)
+    decoding, sampler = start(
+        key,
+        model,
+        params,
+        prompts,
+        sampler,
+        max_new_tokens=total,
+        max_length=max_length,
+        lengths=lengths,
+        budget=budget,
+        samples=samples,
+        sampler_axes=sampler_axes,
+    )
+
+    def chunks(decoding):
+        for first in range(0, total, chunk):
+            generation = resume(
+                model,
+                params,
+                decoding,
+                sampler,
+                max_new_tokens=min(chunk, total - first),
+                eos=eos,
+                stop=stop,
+                pad=pad,
+                samples=samples,
+                sampler_axes=sampler_axes,
+                record=record,
+                early_stop=early_stop,
+            )
+            yield generation
+            decoding = generation.decoding
+
+    return chunks(decoding)

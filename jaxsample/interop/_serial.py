@@ -1,0 +1,135 @@
+"""Samplers and combiners as plain data, ready for JSON, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+from jax.tree_util import Partial
+
+from jaxsample.transforms.contract._fields import show
+from jaxsample.transforms.contract._function import Function
+from jaxsample.transforms.contract._hyperparameters import Hyperparameters
+
+NAME = "transform"  # the key of a transform's class; no field is named so
+
+
+def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
+    """Describe a transform or combiner by dicts, lists, numbers and strings alone.
+
+    Floats are written in the shortest form that gives the float32 back, so `from_dict` restores
+    every leaf bit for bit, after `json.dumps` and `json.loads` too. A batch of settings is an
+    array in a leaf like any other.
+
+    Args:
+        sampler: any transform, chain or combiner; a `Function` is described by its function's name.
+
+    Raises:
+        ValueError: if a field holds what data cannot say: a traced value, a network (save a
+            learned policy with `jaxsample.learn.save`), or Python code other than a named function.
+
+    >>> to_dict(chain(Temperature(0.7), TopK(40)))["transforms"]
+    [{'transform': 'Temperature', 'value': 0.7}, {'transform': 'TopK', 'k': 40}]
+    """
+    name = type(sampler).__name__
+    described: dict[str, Any] = {NAME: name}
+    if isinstance(sampler, Function):
+        return described | _describe_function(sampler.fn)  # type: ignore[attr-defined]
+    for f in dataclasses.fields(sampler):  # type: ignore[arg-type]
+        described[f.name] = _describe(getattr(sampler, f.name), f"{name}.{f.name}")
+    return described
+
+
+def from_dict(data: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Any:
+    """Make the transform or combiner that `to_dict` described.
+
+    Nothing is imported or evaluated: a name is one of the library's transforms, or in `also`.
+
+    Args:
+        data: from `to_dict`.
+        also: your own transforms and functions by the names they have in `data`.
+
+    Raises:
+        ValueError: if a name is not known, a field is missing or unknown, or a value lies outside
+            its range.
+
+    >>> from_dict({"transform": "TopP", "p": 0.9})
+    TopP(p=0.9)
+    """
+    also = also or {}
+    if not isinstance(data, Mapping) or NAME not in data:
+        raise ValueError(f"a transform is described by a dict with a {NAME!r}, got {data!r}")
+    name, given = data[NAME], {k: v for k, v in data.items() if k != NAME}
+    if name == Function.__name__:
+        fn = _known(given.get("fn"), also, "function")
+        keywords = {k: _restore(v, also) for k, v in given.get("keywords", {}).items()}
+        return Function(Partial(fn, *_restore(given.get("args", ()), also), **keywords))
+    cls = _known(name, {**_library(), **also}, "transform")
+    fields = [f.name for f in dataclasses.fields(cls)]
+    if set(given) != set(fields):
+        raise ValueError(f"{name} is described by {fields}, got {sorted(given)}")
+    return cls(**{k: _restore(v, also) for k, v in given.items()})
+
+
+def _library() -> dict[str, type]:
+    home = __name__.split(".")[0] + "."
+    return {
+        cls.__name__: cls for cls in _subclasses(Hyperparameters) if cls.__module__.startswith(home)
+    }
+
+
+def _subclasses(cls: type) -> Iterator[type]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)
+
+
+def _known(name, names, what):
+    if name not in names:
+        raise ValueError(f"no {what} is named {name!r}; give your own by also={{{name!r}: ..}}")
+    return names[name]
+
+
+def _describe_function(fn):
+    name = getattr(fn.func, "__qualname__", "<") if isinstance(fn, Partial) else "<"
+    if "<" in name:
+        raise ValueError(f"only a function defined at module level has a name to write, got {fn!r}")
+    described: dict[str, Any] = {"fn": name}
+    if fn.args or fn.keywords:
+        described["args"] = _describe(fn.args, name)
+        described["keywords"] = {k: _describe(v, name) for k, v in fn.keywords.items()}
+    return described
+
+
+def _describe(value, where):
+    if isinstance(value, Hyperparameters):
+        return to_dict(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, tuple | list):
+        return [_describe(v, where) for v in value]
+    if isinstance(value, np.ndarray | np.generic | jax.Array) and not isinstance(value, Tracer):
+        array = np.asarray(value)
+        if array.dtype == np.float32:  # its shortest decimal, not that of the float64 beside it
+            data = np.array([float(show(x)) for x in array.ravel()]).reshape(array.shape).tolist()
+        elif array.dtype.kind in "iub":
+            data = array.tolist()
+        else:
+            raise ValueError(f"{where} holds {array.dtype}, which data cannot say")
+        plain = not array.ndim and array.dtype in (np.float32, np.int32)
+        return data if plain else {"array": data, "dtype": str(array.dtype)}
+    raise ValueError(f"{where} holds a {type(value).__name__}, which data cannot say")
+
+
+def _restore(value, also):
+    if isinstance(value, Mapping):
+        if "array" in value:
+            return np.asarray(value["array"], value["dtype"])
+        return from_dict(value, also)
+    if isinstance(value, list | tuple):
+        return tuple(_restore(v, also) for v in value)
+    return value

@@ -1,0 +1,94 @@
+"""Automata over the tokens of any tokenizer, from regular expressions and JSON schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxsample.interop.automaton._determinise import determinise
+from jaxsample.interop.automaton._language import Node
+from jaxsample.interop.automaton._regex import parse
+from jaxsample.interop.automaton._schema import compile_schema
+from jaxsample.interop.automaton._tokens import over_tokens
+from jaxsample.interop.automaton._utf8 import over_bytes
+from jaxsample.transforms.constraints._automaton import TokenAutomaton
+
+MAX_STATES = 200_000
+
+
+def from_regex(
+    pattern: str,
+    vocabulary: Sequence[bytes | None],
+    eos: int | Sequence[int],
+    *,
+    max_states: int = MAX_STATES,
+) -> TokenAutomaton:
+    r"""Make the automaton of the texts that a regular expression matches as a whole.
+
+    The syntax is that of `re` with the meaning of `re.fullmatch` under `re.ASCII`. What is no
+    regular language is an error: anchors, look-around, back-references, flags.
+
+    Args:
+        pattern: the expression.
+        vocabulary: the bytes each token adds to the text, None for one that may never be drawn;
+            from `vocabulary_of`.
+        eos: the token or tokens that end the text, as given to `generate`.
+        max_states: how many states the expression may need on the way.
+
+    Raises:
+        ValueError: saying what in the pattern is not supported, that it needs too many states, or
+            that the vocabulary cannot write any text it matches.
+
+    >>> vocabulary = [b"a", b"b", b"ab", None]
+    >>> automaton = from_regex("a+b", vocabulary, eos=3)
+    >>> automaton(jnp.zeros(4))
+    Array([  0., -inf,   0., -inf], dtype=float32)
+    """
+    return _made(parse(pattern), vocabulary, eos, max_states, f"matches {pattern!r}")
+
+
+def from_json_schema(
+    schema: Mapping[str, Any],
+    vocabulary: Sequence[bytes | None],
+    eos: int | Sequence[int],
+    *,
+    whitespace: str = "",
+    depth: int = 3,
+    max_states: int = MAX_STATES,
+) -> TokenAutomaton:
+    """Make the automaton of the JSON texts that a schema allows.
+
+    Types: object (`properties` in the order they are listed, `required`, a boolean
+    `additionalProperties`, which either way adds none), array (`items`, `minItems`, `maxItems`),
+    string (`minLength`, `maxLength` in characters, or a `pattern`), integer, number, boolean, null
+    and lists of types. Beside them `enum`, `const`, `anyOf`, `oneOf` of disjoint schemas, and
+    `$ref` to a place in the schema. Numbers may have any number of digits. In strings characters
+    stand for themselves and only the quote, the backslash and controls are escaped.
+
+    Args:
+        schema: as parsed from JSON.
+        vocabulary, eos, max_states: as for `from_regex`.
+        whitespace: a regular expression of what may stand where JSON allows white space inside an
+            object or an array; nothing by default.
+        depth: how often, in all, a `$ref` may be followed inside itself.
+
+    Raises:
+        ValueError: naming the keyword that is not supported and where it stands; or as
+            `from_regex` does.
+
+    Reference: https://json-schema.org/draft/2020-12
+
+    >>> vocabulary = [bytes([i]) for i in range(256)] + [None]
+    >>> automaton = from_json_schema({"type": "array", "items": {"enum": [1, 22]}}, vocabulary, 256)
+    >>> [chr(i) for i in np.flatnonzero(automaton(jnp.zeros(257)) == 0)]
+    ['[']
+    """
+    tree = compile_schema(schema, whitespace, depth)
+    return _made(tree, vocabulary, eos, max_states, f"fits the schema, recursive to depth {depth}")
+
+
+def _made(tree: Node, vocabulary, eos, max_states, what):
+    automaton = determinise(tree, max_states)
+    if not any(automaton.accepts):
+        raise ValueError(f"no text {what}")
+    return over_tokens(over_bytes(automaton), vocabulary, eos)

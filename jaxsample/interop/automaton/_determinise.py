@@ -1,0 +1,204 @@
+"""From a tree to the smallest deterministic automaton over characters."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from jaxsample.interop.automaton._language import Chars, Either, Node, Ranges, Then, chars
+
+
+class Automaton(NamedTuple):
+    """A deterministic automaton over characters; state 0 is the start.
+
+    Attributes:
+        edges: for each state `{class of characters: next state}`.
+        accepts: for each state whether the text may end there.
+        classes: the characters of each class, disjoint.
+    """
+
+    edges: list[dict[int, int]]
+    accepts: list[bool]
+    classes: list[Chars]
+
+
+def determinise(tree: Node, max_states: int) -> Automaton:
+    """Compile a tree to the smallest automaton that accepts its language.
+
+    States from which no text can end are left out; where there is no text at all, the start is left
+    with no edge.
+
+    Raises:
+        ValueError: if more than `max_states` states are needed on the way.
+    """
+    nfa = _Nfa(max_states)
+    start = nfa.compile(tree, nfa.end)
+    classes, members = _partition([edge[0] for edge in nfa.edges if edge])
+    moves = [edge and (members[edge[0]], edge[1]) for edge in nfa.edges]
+    first = nfa.closure(start)
+    numbers, edges, accepts = {first: 0}, [], []
+    queue = [first]
+    for states in queue:  # grows while it is read
+        reached = defaultdict(set)
+        for state in states:
+            if moves[state]:
+                for c in moves[state][0]:
+                    reached[c] |= nfa.closure(moves[state][1])
+        found = {}
+        for c, targets in reached.items():
+            targets = frozenset(targets)
+            if targets not in numbers:
+                numbers[targets] = nfa.counted(len(numbers))
+                queue.append(targets)
+            found[c] = numbers[targets]
+        edges.append(found)
+        accepts.append(nfa.end in states)
+    return Automaton(*_smallest(*_alive(edges, accepts)), classes)
+
+
+class _Nfa:
+    """A nondeterministic automaton: a state either reads one character or goes on for free."""
+
+    def __init__(self, max_states):
+        self.max_states = max_states
+        self.edges, self.free, self.known, self.closures = [], [], {}, {}
+        self.end = self.state()
+
+    def state(self, edge=None, free=()):
+        self.edges.append(edge)
+        self.free.append(list(free))
+        return self.counted(len(self.edges) - 1)
+
+    def counted(self, number):
+        if number >= self.max_states:
+            raise ValueError(
+                f"more than max_states = {self.max_states} states; are there large bounded repeats "
+                "of parts that begin alike?"
+            )
+        return number
+
+    def compile(self, tree, then):
+        """Return the state that reads `tree` and goes on to `then`; equal requests share it."""
+        key = id(tree), then  # the tree outlives this object, so ids are not used twice
+        if key not in self.known:
+            self.known[key] = self.build(tree, then)
+        return self.known[key]
+
+    def build(self, tree, then):
+        if isinstance(tree, Chars):
+            return self.state((tree.ranges, then))
+        if isinstance(tree, Then):
+            for part in reversed(tree.parts):
+                then = self.compile(part, then)
+            return then
+        if isinstance(tree, Either):
+            return self.state(free=[self.compile(part, then) for part in tree.parts])
+        after = then
+        if tree.high is None:
+            then = self.state(free=[after])
+            self.free[then].append(self.compile(tree.part, then))
+        for _ in range(tree.low, tree.high or 0):
+            then = self.state(free=[after, self.compile(tree.part, then)])
+        for _ in range(tree.low):
+            then = self.compile(tree.part, then)
+        return then
+
+    def closure(self, state):
+        """States that read a character, or the end, reached from `state` for free."""
+        if state not in self.closures:
+            seen, open_ = {state}, [state]
+            while open_:
+                for following in self.free[open_.pop()]:
+                    if following not in seen:
+                        seen.add(following)
+                        open_.append(following)
+            self.closures[state] = frozenset(
+                s for s in seen if self.edges[s] is not None or s == self.end
+            )
+        return self.closures[state]
+
+
+def _partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, list[int]]]:
+    """Cut all characters into the fewest classes that every set is a union of."""
+    sets = sorted(set(sets))
+    borders = sorted({x for ranges in sets for a, b in ranges for x in (a, b + 1)})
+    pieces = defaultdict(list)
+    inside: list[set[int]] = [set() for _ in borders]
+    places = {border: i for i, border in enumerate(borders)}
+    for number, ranges in enumerate(sets):
+        for a, b in ranges:
+            for i in range(places[a], places[b + 1]):
+                inside[i].add(number)
+    for i, holders in enumerate(inside):
+        if holders:
+            pieces[frozenset(holders)].append((borders[i], borders[i + 1] - 1))
+    members = {ranges: [] for ranges in sets}
+    for c, holders in enumerate(pieces):
+        for number in holders:
+            members[sets[number]].append(c)
+    return [chars(ranges) for ranges in pieces.values()], members
+
+
+def _alive(edges, accepts):
+    """Leave out the states, other than the start, from which no text can end."""
+    before = defaultdict(list)
+    for state, found in enumerate(edges):
+        for target in found.values():
+            before[target].append(state)
+    alive = {state for state, accepted in enumerate(accepts) if accepted}
+    open_ = list(alive)
+    while open_:
+        for state in before[open_.pop()]:
+            if state not in alive:
+                alive.add(state)
+                open_.append(state)
+    kept = [state for state in range(len(edges)) if state in alive or state == 0]
+    new = {state: i for i, state in enumerate(kept)}
+    edges = [{c: new[t] for c, t in edges[s].items() if t in alive} for s in kept]
+    return edges, [accepts[s] for s in kept]
+
+
+def _smallest(edges, accepts):
+    """Merge equivalent states.
+
+    Blocks of states are split by where their edges lead until they agree. The largest part of a
+    block keeps its number, so that a state is looked at again only where a part at most half as
+    large was cut off: the work is that of Hopcroft's algorithm.
+    """
+    before = defaultdict(set)
+    for state, found in enumerate(edges):
+        for target in found.values():
+            before[target].add(state)
+    block = [int(accepted) for accepted in accepts]
+    members = {0: set(), 1: set()}
+    for state, b in enumerate(block):
+        members[b].add(state)
+    changed = set(range(len(edges)))
+    while changed:
+        parts = defaultdict(set)
+        for state in changed:
+            signature = tuple(sorted((c, block[t]) for c, t in edges[state].items()))
+            parts[block[state], signature].add(state)
+        cut = defaultdict(list)
+        for (b, _), part in parts.items():
+            cut[b].append(part)
+        changed = set()
+        for b, some in cut.items():
+            rest = members[b].difference(*some)  # their edges still lead where they did
+            some = sorted(filter(None, [*some, rest]), key=len)
+            members[b] = some.pop()
+            for part in some:
+                number = len(members)
+                members[number] = part
+                for state in part:
+                    block[state] = number
+                    changed |= before[state]
+    order = {}
+    for b in (block[0], *block):
+        order.setdefault(b, len(order))
+    small: list[dict] = [{} for _ in order]
+    ends = [False] * len(order)
+    for state, b in enumerate(block):
+        small[order[b]] = {c: order[block[t]] for c, t in edges[state].items()}
+        ends[order[b]] = accepts[state]
+    return small, ends

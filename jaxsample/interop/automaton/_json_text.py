@@ -1,0 +1,146 @@
+"""JSON values as languages: how they may be written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from jaxsample.interop.automaton._language import (
+    EMPTY,
+    Chars,
+    Node,
+    Repeat,
+    but,
+    chars,
+    either,
+    minus,
+    one_of,
+    optional,
+    text,
+    then,
+    within,
+)
+from jaxsample.interop.automaton._regex import parse
+
+SHORT = {'"': '"', "\\": "\\", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+NUMBERED = (*range(0x20), 0x7F)
+ESCAPED = chars([(0, 0x1F), (0x7F, 0x7F), *one_of('"\\').ranges])
+
+INTEGER = parse("-?(0|[1-9][0-9]*)")
+NUMBER = then(INTEGER, parse(r"(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
+
+
+def spelled(given: Chars) -> Node:
+    r"""Return the ways to write one character of a set inside a JSON string.
+
+    A character stands for itself, unless JSON or good manners want it escaped: the quote, the
+    backslash and controls, by their letter or by \u00XX. Others are never escaped, which keeps
+    automata small and can still write every string.
+    """
+    raw = minus(given, ESCAPED)
+    ways: list[Node] = [raw] if raw.ranges else []
+    letters = "".join(letter for c, letter in SHORT.items() if within(one_of(c), given))
+    if letters:
+        ways.append(then(text("\\"), one_of(letters)))
+    numbered = [x for x in NUMBERED if within(one_of(chr(x)), given)]
+    for high in {x // 16: None for x in numbered}:
+        digits = "".join(f"{x % 16:x}{x % 16:X}" for x in numbered if x // 16 == high)
+        ways.append(then(text(f"\\u00{high}"), one_of(digits)))
+    return either(*ways)
+
+
+CHARACTER = spelled(but(chars([])))
+
+
+def string(low: int = 0, high: int | None = None) -> Node:
+    """Return the strings of `low` to `high` characters."""
+    return quoted(Repeat(CHARACTER, low, high))
+
+
+def quoted(inside: Node) -> Node:
+    """Return a language between quotes."""
+    return then(text('"'), inside, text('"'))
+
+
+def escaped(tree: Node) -> Node:
+    """Return the language of a tree, each character written as inside a JSON string."""
+    if isinstance(tree, Chars):
+        return spelled(tree)
+    if isinstance(tree, Repeat):
+        return tree._replace(part=escaped(tree.part))
+    return type(tree)(tuple(map(escaped, tree.parts)))
+
+
+class Layout:
+    """Objects and arrays, with `space` wherever JSON lets white space stand inside them."""
+
+    def __init__(self, space: Node):
+        self.comma = then(space, text(","), space)
+        self.colon = then(space, text(":"), space)
+        self.space = space
+
+    def object(self, members: Sequence[tuple[str, Node, bool]]) -> Node:
+        """Return the objects with these `(name, value, required)`, in this order."""
+        first, later = EMPTY, self.space  # what may follow before and after the first member
+        for name, value, required in reversed(members):
+            member = then(self.value(name), self.colon, value)
+            begun, gone_on = then(member, later), then(self.comma, member, later)
+            if not required:
+                begun, gone_on = either(begun, first), either(gone_on, later)
+            first, later = begun, gone_on
+        return then(text("{"), self.space, first, text("}"))
+
+    def array(self, item: Node, low: int, high: int | None) -> Node:
+        """Return the arrays of `low` to `high` items."""
+        if high == 0:
+            return self.sequence([])
+        more = Repeat(then(self.comma, item), max(low - 1, 0), None if high is None else high - 1)
+        items = then(item, more, self.space)
+        return then(text("["), self.space, items if low else optional(items), text("]"))
+
+    def sequence(self, items: Sequence[Node]) -> Node:
+        """Return the arrays of just these items."""
+        parts = [part for item in items for part in (self.comma, item)][1:]
+        inside = then(*parts, self.space) if parts else EMPTY
+        return then(text("["), self.space, inside, text("]"))
+
+    def value(self, value: Any) -> Node:
+        """Return the ways to write one value.
+
+        Raises:
+            ValueError: if JSON cannot write it.
+        """
+        if isinstance(value, dict):
+            return self.object([(name, self.value(v), True) for name, v in value.items()])
+        if isinstance(value, list):
+            return self.sequence([self.value(v) for v in value])
+        if isinstance(value, str):
+            value.encode()
+            return quoted(escaped(text(value)))
+        try:
+            written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            written.encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"JSON cannot write {value!r}: {error}") from None
+        return text(written)
+
+
+def whitespace(pattern: str) -> Node:
+    """Parse a regular expression of JSON's white space.
+
+    Raises:
+        ValueError: if it may match anything else.
+    """
+    tree = parse(pattern)
+    if not _only(tree, one_of(" \t\n\r")):
+        raise ValueError(f"whitespace may match spaces, tabs and line ends only, got {pattern!r}")
+    return tree
+
+
+def _only(tree, allowed):
+    """Whether a tree reads no character but the allowed."""
+    if isinstance(tree, Chars):
+        return within(tree, allowed)
+    parts = (tree.part,) if isinstance(tree, Repeat) else tree.parts
+    return all(_only(part, allowed) for part in parts)

@@ -1,0 +1,116 @@
+"""From an automaton over bytes to one over the tokens of a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsample.interop.automaton._utf8 import ByteAutomaton
+from jaxsample.transforms.constraints._automaton import TokenAutomaton
+
+FAR = np.iinfo(np.int32).max
+
+
+class Moves(NamedTuple):
+    """Where a text leads from every state it can be read in: pairs of states, `[E]` each."""
+
+    sources: np.ndarray
+    targets: np.ndarray
+
+
+def over_tokens(
+    automaton: ByteAutomaton, vocabulary: Sequence[bytes | None], eos: int | Sequence[int]
+) -> TokenAutomaton:
+    """Read whole tokens instead of bytes, and end by an eos token.
+
+    Tokens that lead from the same states to the same states are one class. States that no tokens
+    reach, or from which none lead to an end, are left out. The end is the last state; once there,
+    only eos is allowed.
+
+    Raises:
+        ValueError: if there is no eos, it lies outside the vocabulary, or no text that the
+            automaton accepts can be spelled with the vocabulary.
+    """
+    ends = np.atleast_1d(np.asarray(eos, np.int64))
+    if not ends.size or ends.min() < 0 or ends.max() >= len(vocabulary):
+        raise ValueError(f"eos must be token ids in 0..{len(vocabulary) - 1}, got {eos!r}")
+    done = len(automaton.table)
+    moves, classes = _moves(automaton, vocabulary)
+    accepting = np.flatnonzero(automaton.accepts)
+    moves.append(Moves(np.append(accepting, done), np.full(len(accepting) + 1, done)))
+    classes[ends] = len(moves) - 1
+    used, classes = np.unique(classes, return_inverse=True)
+    table = np.full((done + 1, len(used)), -1, np.int32)
+    for column, number in zip(table.T, used, strict=True):
+        column[moves[number].sources] = moves[number].targets
+
+    sources, columns = np.nonzero(table >= 0)
+    pairs = np.unique(np.stack([sources, table[sources, columns]]), axis=1)
+    distance = _distances(*pairs[::-1], start=done, states=done + 1)
+    if distance[0] == FAR:
+        raise ValueError("no text of this language can be spelled with the vocabulary")
+    alive = pairs[:, distance[pairs[1]] < FAR]
+    kept = np.flatnonzero((_distances(*alive, start=0, states=done + 1) < FAR) & (distance < FAR))
+    new = np.full(done + 2, -1, np.int32)  # the last is for -1
+    new[kept] = np.arange(len(kept))
+    table = new[table[kept]]
+    table, again = np.unique(table, axis=1, return_inverse=True)
+    classes = again.ravel()[classes]
+    # Numbers on the host are checked; then they go to the device, once and for all.
+    return jax.tree.map(jnp.asarray, TokenAutomaton(classes, table, distance[kept]))
+
+
+def _moves(automaton, vocabulary):
+    """Return the moves of every class of tokens, and the class of each token.
+
+    Reading a byte after a text composes two maps of states. There are far fewer maps than texts,
+    so each composition is done once and then looked up.
+    """
+    table, letters = np.unique(automaton.table, axis=1, return_inverse=True)
+    letters = letters.ravel().tolist()
+    everywhere = np.arange(len(table), dtype=np.int32)
+    moves = [Moves(everywhere[:0], everywhere[:0]), Moves(everywhere, everywhere)]
+    numbers = {_key(m): i for i, m in enumerate(moves)}
+    composed: dict[tuple[int, int], int] = {}
+
+    def after(number, letter):
+        sources, targets = moves[number]
+        targets = table[targets, letter]
+        found = Moves(sources[targets >= 0], targets[targets >= 0])
+        if _key(found) not in numbers:
+            numbers[_key(found)] = len(moves)
+            moves.append(found)
+        return numbers[_key(found)]
+
+    classes = np.zeros(len(vocabulary), np.int64)
+    for token, spelled in enumerate(vocabulary):
+        number = 1 if spelled else 0
+        for byte in spelled or b"":
+            pair = number, letters[byte]
+            if pair not in composed:
+                composed[pair] = after(*pair)
+            number = composed[pair]
+            if not number:
+                break
+        classes[token] = number
+    return moves, classes
+
+
+def _key(moves):
+    return moves.sources.tobytes(), moves.targets.tobytes()
+
+
+def _distances(sources, targets, start, states):
+    """The fewest edges from `start` to each state, FAR where there is no way."""
+    found = np.full(states, FAR, np.int32)
+    found[start], steps = 0, 0
+    while True:
+        steps += 1
+        reached = targets[(found[sources] < FAR) & (found[targets] == FAR)]
+        if not reached.size:
+            return found
+        found[reached] = steps

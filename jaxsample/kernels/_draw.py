@@ -1,0 +1,64 @@
+"""Draw one token from one row: two-level Gumbel-max."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.kernels._noise import gumbel, one_key
+from jaxsample.kernels._tree import BLOCK, block_sums, blocks
+from jaxsample.kernels._validity import clean
+
+
+def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
+    """Draw a token from the softmax of one row of logits.
+
+    A function of (key, row) alone: the block of `BLOCK` consecutive tokens with the largest
+    log-mass + Gumbel(key, 1, block) wins, and in it the token with the largest log-weight +
+    Gumbel(key, 0, token). Noise is needed for V / BLOCK + BLOCK numbers instead of V. Equal sums
+    go to the lowest block, then the lowest token.
+
+    Args:
+        key: a PRNG key of any implementation.
+        logits: `[V]`, any floating type; -inf is never drawn.
+
+    Returns:
+        The token, int32; -1 if the row has a NaN or nothing above -inf.
+
+    Raises:
+        ValueError: if `logits` is not one row, or `key` not one key.
+
+    Reference: Gumbel-max, Maddison et al., 2014, https://arxiv.org/abs/1411.0030
+
+    >>> draw(jax.random.key(0), jnp.array([-jnp.inf, 0.0, -jnp.inf]))
+    Array(1, dtype=int32)
+    """
+    row = clean(logits)
+    return draw_clean(one_key(key), row.values, row.max, row.valid)
+
+
+def draw_clean(key: jax.Array, values: jax.Array, top: jax.Array, valid: jax.Array) -> jax.Array:
+    """Draw from `clean` values, the largest of them `top`, under one threefry key."""
+    rows = blocks(values - top, -jnp.inf)
+    return draw_blocks(key, rows, jnp.arange(rows.shape[0]), valid)
+
+
+def draw_blocks(key: jax.Array, below: jax.Array, ids: jax.Array, valid: jax.Array) -> jax.Array:
+    """Draw from blocks `[K, BLOCK]` of a row, `ids` `[K]` ascending, that hold all kept tokens.
+
+    `below` are log-weights: values less the largest of them.
+    """
+    masses = block_sums(jnp.exp(below))
+    ids = ids.astype(jnp.uint32)
+    scores = jnp.log(jnp.where(masses > 0, masses, 1.0)) + gumbel(key, 1, ids)
+    block = _first_max(jnp.where(masses > 0, scores, -jnp.inf))
+
+    tokens = ids[block] * BLOCK + jnp.arange(BLOCK, dtype=jnp.uint32)
+    # A gather, not a slice: of a vocabulary cut over devices it moves one block alone.
+    inside = below[block[None]][0]
+    token = tokens[_first_max(inside + gumbel(key, 0, tokens))]
+    return jnp.where(valid, token.astype(jnp.int32), -1)
+
+
+def _first_max(scores):
+    # Not argmax, into whose loop, one by one, XLA on the CPU pulls the noise.
+    places = jnp.arange(scores.shape[0], dtype=jnp.int32)
+    return jnp.min(jnp.where(scores == jnp.max(scores), places, scores.shape[0] - 1))

@@ -1,0 +1,246 @@
+"""Train the hyperparameters of a sampler on texts, the model frozen."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxsample.decode._model import Model
+from jaxsample.kernels._noise import as_key, fold_in
+from jaxsample.learn._batches import order, parts, stream
+from jaxsample.learn._bounds import constrain, unconstrain
+from jaxsample.learn._checkpoints import Journal
+from jaxsample.learn._cross_entropy import cross_entropy
+from jaxsample.learn._examples import Examples
+from jaxsample.learn._learned import Learned
+from jaxsample.learn._policy import Policy
+from jaxsample.learn._progress import bar
+from jaxsample.learn._soften import harden, soften
+from jaxsample.learn._training import Forms, Run, evaluate, train_step
+from jaxsample.transforms.contract._partition import combine, partition
+from jaxsample.transforms.contract._transform import Transform
+
+SOFT = 30.0, 300.0
+
+
+class Fit(NamedTuple):
+    """A trained sampler.
+
+    Attributes:
+        sampler: with the leaves of the least held-out loss, or the last ones without held-out data.
+        loss: that held-out loss per token, or the last training loss; of soft filters at their
+            last sharpness, where the sampler's are hard.
+        history: a dict per evaluation: step, loss, and, with held-out data, held_out and
+            temperature, the mean over its tokens.
+        steps: how many were run.
+
+    >>> texts = Examples(np.array([[0], [0], [0], [1]]),
+    ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
+    >>> found = fit(Temperature(1.0), None, None, texts, key=jax.random.key(0), steps=4,
+    ...             batch_size=4, every=2)
+    >>> found.steps, [entry["step"] for entry in found.history]
+    (4, [2, 4])
+    """
+
+    sampler: Any
+    loss: float
+    history: list[dict[str, float]]
+    steps: int
+
+
+def fit(
+    sampler: Transform | Policy,
+    model: Model | None,
+    params: Any,
+    data: Examples | Callable[[jax.Array], Examples],
+    *,
+    key: jax.Array,
+    steps: int,
+    batch_size: int = 32,
+    objective: Callable = cross_entropy,
+    optimizer: optax.GradientTransformation | None = None,
+    microbatches: int = 1,
+    held_out: Examples | None = None,
+    every: int = 50,
+    patience: int | None = None,
+    sharpness: tuple[float, float] = SOFT,
+    folder: str | Path | None = None,
+    progress: bool = False,
+) -> Fit:
+    """Train a sampler's hyperparameters, or the network that chooses them.
+
+    A `Policy` stands for `Learned(policy)`. Every leaf `partition` calls trainable moves, inside
+    its field's range. `TopP`, `MinP` and a
+    learned nucleus are trained as soft filters, ever sharper, and come back hard.
+
+    Run again with the same arguments and `folder`, it goes on from the last checkpoint and ends
+    with the same bits as an unbroken run.
+
+    Args:
+        sampler: `Learned(policy)`, a chain with one, or any chain.
+        model, params: the frozen model; None where the examples hold its answers.
+        data: examples, drawn by epochs in an order made from `key`; or `key -> Examples`, a
+            jittable function that draws a fresh batch.
+        key: a PRNG key.
+        steps: of the optimizer.
+        batch_size: examples a step.
+        objective: `(sampler, examples, key, model, params) -> (sum, count)`, the loss being sum /
+            count; static, so define it once.
+        optimizer: any of optax; Adam at 3e-3 by default. Static as well.
+        microbatches: parts a batch is split into; memory is that of one part.
+        held_out: examples the objective is evaluated on, for early stopping.
+        every: steps between two evaluations, which are also those between two checkpoints.
+        patience: evaluations without a gain after which training ends; None never ends it.
+        sharpness: of soft filters, at the first and the last step.
+        folder: for checkpoints (orbax) and metrics.jsonl.
+        progress: show a bar (rich).
+
+    Raises:
+        ValueError: if an argument does not fit, or the data hold no example.
+        FloatingPointError: if the loss is NaN or infinite; says at which step.
+        ImportError: if `folder` or `progress` ask for a package that is not installed.
+
+    >>> texts = Examples(np.array([[0], [0], [0], [1]]),
+    ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
+    >>> found = fit(Temperature(1.0), None, None, texts, key=jax.random.key(0), steps=300,
+    ...             batch_size=4, optimizer=optax.adam(0.1))
+    >>> round(float(found.sampler.value), 2)  # 2 / T = log 3: the odds in the texts are 3 to 1
+    1.82
+    """
+    if isinstance(sampler, Policy):
+        sampler = Learned(sampler)
+    streamed = callable(data) and not isinstance(data, tuple)
+    data = data if streamed else data.checked()  # type: ignore[arg-type]
+    held_out = None if held_out is None else held_out.checked()
+    _check(steps, batch_size, microbatches, every, patience, held_out, sharpness)
+    if not streamed:
+        batch_size = min(batch_size, len(data.tokens))  # type: ignore[union-attr]
+    for given in (None if streamed else data, held_out):
+        _check_model(given, model)
+    optimizer = optimizer or _adam()
+    key = as_key(key)
+    sampler = soften(sampler, sharpness[0])
+    trainable, rest = partition(sampler)
+    if not jax.tree.leaves(trainable):
+        raise ValueError(f"nothing in {sampler!r} can be trained")
+    raw = unconstrain(trainable, sampler)
+    run = Run(raw, optimizer.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
+    forms = Forms(model, objective, optimizer)
+
+    def measured(run):
+        size = max(batch_size // microbatches, 1)
+        return evaluate(forms, sampler, rest, run, held_out, params, key, sharpness[1], size)
+
+    made_with = {
+        "sampler": re.sub(r" at 0x\w+", "", repr(sampler)),
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "batch_size": batch_size,
+        "sharpness": list(sharpness),
+    }
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(Journal(folder, made_with))
+        first, run = journal.restore(run)
+        show = stack.enter_context(bar(progress, steps, first))
+        losses = []
+        if held_out is not None and not first:  # what training has to beat
+            run, _ = measured(run)
+        done = first
+        for done in range(first, steps) if not _over(run, patience) else ():
+            heat = np.float32(
+                sharpness[0] * (sharpness[1] / sharpness[0]) ** (done / max(steps - 1, 1))
+            )
+            seed = fold_in(key, done)
+            if streamed:
+                batch = stream(data, seed)  # type: ignore[arg-type]
+                some = parts(batch, None, microbatches)
+            else:
+                indices = order(key, done, batch_size, len(data.tokens))  # type: ignore[union-attr]
+                some = parts(data, indices, microbatches)
+            run, loss = train_step(forms, sampler, rest, run, some, params, seed, heat)
+            losses.append(loss)
+            done += 1
+            if done % every == 0 or done == steps:
+                entry = {"step": done, "loss": _finite(losses, done)}
+                losses = []
+                _check_finite(run.raw, done)
+                if held_out is not None:
+                    run, seen = measured(run)
+                    entry |= seen
+                journal.write(done, run, entry)
+                show(done, entry)
+                if _over(run, patience):
+                    break
+        history = journal.history
+    raw, loss = (run.raw, history[-1]["loss"]) if held_out is None else run.best
+    found = harden(soften(combine(constrain(raw, sampler), rest), sharpness[1]))
+    return Fit(found, float(loss), history, done)
+
+
+@functools.cache
+def _adam():
+    return optax.adam(3e-3)
+
+
+def _over(run, patience):
+    return patience is not None and int(run.stale) >= patience
+
+
+def _finite(losses, step):
+    mean = float(np.mean([float(x) for x in losses]))
+    if not np.isfinite(mean):
+        first = step - len(losses) + 1 + int(np.argmin(np.isfinite([float(x) for x in losses])))
+        raise FloatingPointError(
+            f"the loss at step {first} is {mean}: lower the learning rate, or look for texts that "
+            "the sampler cannot produce; the last checkpoint is from before"
+        )
+    return mean
+
+
+def _check_finite(raw, step):
+    for path, leaf in jax.tree_util.tree_flatten_with_path(raw)[0]:
+        if not np.isfinite(leaf).all():
+            raise FloatingPointError(
+                f"{jax.tree_util.keystr(path)} is not finite after step {step}: the gradient was "
+                "not; the last checkpoint is from before"
+            )
+
+
+def _check_model(data, model):
+    if data is None:
+        return
+    texts = data.texts
+    if texts.logits is None and (model is None or (texts.hidden is not None and not model.unembed)):
+        raise ValueError(
+            "a model is needed: the examples hold neither logits nor, with a model that has "
+            "`unembed`, hidden states"
+        )
+    if model is not None and model.streams != 1:
+        raise ValueError("fit takes a model of one stream; learn on the conditional one")
+
+
+def _check(steps, batch_size, microbatches, every, patience, held_out, sharpness):
+    for name, value in (
+        ("steps", steps),
+        ("batch_size", batch_size),
+        ("microbatches", microbatches),
+        ("every", every),
+    ):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be an int >= 1, got {value!r}")
+    if batch_size % microbatches:
+        raise ValueError(
+            f"batch_size must be a multiple of microbatches, got {batch_size} and {microbatches}"
+        )
+    if patience is not None and held_out is None:
+        raise ValueError("patience needs held_out examples to look at")
+    if not min(sharpness) > 0:
+        raise ValueError(f"sharpness must be > 0, got {sharpness!r}")

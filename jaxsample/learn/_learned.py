@@ -1,0 +1,133 @@
+"""A policy as a transform like any other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+
+from jaxsample.learn._features import Memory, look, surprisal
+from jaxsample.learn._policy import Policy
+from jaxsample.learn._soft import SHARPNESS
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._transform import Transform, transform
+
+
+@transform(kind="order")
+class Learned(Transform):
+    """Let a policy choose the hyperparameters: `Learned(policy)`.
+
+    The policy looks at the row as it comes in, and at the model's hidden state if it was made for
+    one. Each `nnx.Param` of it is a leaf and trains; whatever else it holds are leaves that do not.
+    A fresh policy is neutral.
+
+    Its state, if the policy has any, is a `Memory`.
+
+    Attributes:
+        graph: the policy given, from then on its `nnx.GraphDef`; static.
+        params: the values of each `nnx.Param`, a tree of leaves.
+        rest: the values of its other variables; leaves that never train.
+        sharpness: of the soft filters in training; a leaf that never trains.
+        soft: whether filters have a slope; static. Then the kind is "set".
+
+    Raises:
+        ValueError: if what is given is no `Policy`; at the call, if the policy reads a hidden state
+            and there is none, or one of another size.
+
+    Reference: the wish at the end of Zhang et al., 2024, https://arxiv.org/abs/2403.14541
+
+    >>> sampler = Learned(Policy(rngs=nnx.Rngs(0)))
+    >>> sampler(jnp.array([0.0, 2.0, 1.0]))
+    Array([-2.,  0., -1.], dtype=float32)
+    """
+
+    graph: Any = field(static=True)
+    params: Any = field(default=None)
+    rest: Any = field(default=None, fixed=True)
+    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    soft: bool = field(default=False, static=True)
+
+    def __post_init__(self):
+        if isinstance(self.graph, Policy):
+            graph, params, rest = nnx.split(self.graph, nnx.Param, ...)
+            for name, value in (
+                ("graph", graph),
+                ("params", nnx.to_pure_dict(params)),
+                ("rest", nnx.to_pure_dict(rest)),
+            ):
+                object.__setattr__(self, name, value)
+        if not isinstance(self.graph, nnx.GraphDef):
+            raise ValueError(f"Learned takes a Policy, got {self.graph!r}")
+        super().__post_init__()
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """Of the order kind, unless its filters are soft."""
+        return "set" if self.soft else "order"
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as a module again."""
+        return nnx.merge(self.graph, self.params, self.rest)
+
+    def init(self, key, prompt):
+        del key, prompt
+        policy = self.policy
+        if not policy.stateful:
+            return ()
+        return Memory(jnp.int32(0), jnp.float32(0.0), jnp.zeros(policy.inputs, jnp.float32))
+
+    def on(self, row, state=None, hidden=None):
+        return self.through(row, self._state(state), hidden)[0]
+
+    def after(self, row, state, token, hidden=None):
+        state = self._state(state)
+        return self.settle(self.through(row, state, hidden)[1], state, token, hidden)
+
+    def through(self, row, state, hidden):
+        policy = self.policy
+        seen = _seen(policy, row, state if policy.stateful else None, hidden)
+        sampler = policy(seen, self.sharpness if self.soft else None)
+        return sampler.on(row), (row, seen)
+
+    def settle(self, received, state, token, hidden):
+        del hidden
+        if not self.policy.stateful:
+            return state
+        row, seen = received
+        n = state.n + 1
+        step = (surprisal(row, token) - state.surprisal) / n.astype(jnp.float32)
+        return Memory(n, lax.stop_gradient(state.surprisal + step), seen)
+
+    def __repr__(self):
+        return f"Learned({describe(self.policy)})"
+
+
+def _seen(policy, row, memory, hidden):
+    seen = look(policy.features, row, memory)
+    if policy.hidden_size:
+        if hidden is None:
+            raise ValueError(
+                f"this policy reads a hidden state of {policy.hidden_size} and got none: the model "
+                "must return hidden, or pass hidden= yourself"
+            )
+        if hidden.shape != (policy.hidden_size,):
+            raise ValueError(
+                f"this policy reads a hidden state [{policy.hidden_size}], got "
+                f"{list(hidden.shape)}; make a policy with hidden_size={hidden.shape[-1]}"
+            )
+        hidden = lax.stop_gradient(hidden).astype(jnp.float32)
+        # Of unit size, so that models of different scales train alike.
+        size = jnp.sqrt(jnp.mean(jnp.square(hidden)) + 1e-12)
+        seen = jnp.concatenate([seen, hidden / size])
+    if policy.per == "instance":
+        seen = jnp.where(memory.n == 0, seen, memory.first)
+    return seen
+
+
+def describe(policy: Policy) -> str:
+    """Print a policy by its settings."""
+    head, *rest = policy.settings.items()
+    return f"Policy({', '.join([repr(head[1]), *(f'{name}={value!r}' for name, value in rest)])})"

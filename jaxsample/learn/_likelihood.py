@@ -1,0 +1,124 @@
+"""How likely a sampler makes given texts."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxsample.decode._columns import answers, over_columns
+from jaxsample.decode._model import Model
+from jaxsample.learn._examples import Examples
+from jaxsample.transforms.contract._prompt import Prompt
+from jaxsample.transforms.contract._transform import Transform
+from jaxsample.transforms.rows._row import Row
+
+
+class Seen(NamedTuple):
+    """What is seen of every token; 0 past the end of a text.
+
+    Attributes:
+        logprobs: `[B, M]` nats, under the sampler; -inf for a token it cannot produce, NaN for an
+            invalid row.
+        temperature: `[B, M]`, by how much the sampler spread the two likeliest tokens: the
+            temperature, where that is all it does; NaN where there is no telling.
+    """
+
+    logprobs: jax.Array
+    temperature: Any
+
+
+def logprobs(
+    sampler: Transform, batch: Examples, model: Model | None = None, params: Any = None
+) -> jax.Array:
+    """Return the log-probability of each token under the sampler, `[B, M]`; differentiable.
+
+    Args:
+        sampler: any transform.
+        batch: checked examples; the model is called only if they hold no answers of it.
+        model, params: the frozen model.
+
+    >>> texts = Examples(np.array([[0, 1]]), logits=np.float32([[[1.0, 1.0], [1.0, 0.0]]]))
+    >>> jax.jit(logprobs)(TopK(1), texts.checked())
+    Array([[-0.6931472,       -inf]], dtype=float32)
+    """
+    return look(sampler, batch, model, params, False).logprobs
+
+
+def look(
+    sampler: Transform, batch: Examples, model: Any, params: Any, temperature: bool = True
+) -> Seen:
+    """Return what is seen of every token; the temperatures only if they are asked for."""
+    logits, hidden = batch.logits, batch.hidden
+    tokens = jnp.asarray(batch.tokens, jnp.int32)
+    if not batch.cached:
+        prompts = jnp.asarray(batch.prompts, jnp.int32)
+        logits, hidden = answers(model, params, prompts, batch.lengths, tokens, batch.token_lengths)
+    rebuild = None
+    if logits is None:
+        rebuild = lambda hidden: (model.unembed(params, hidden), hidden)  # noqa: E731
+    live = jnp.arange(tokens.shape[1]) < jnp.asarray(batch.token_lengths)[:, None]
+    if hidden is not None:  # what stands past the end of a text is nobody's business
+        hidden = jnp.where(live[..., None], hidden, 0)
+    state = _states(sampler, batch, logits, hidden, model, params)
+
+    def row(sampler, state, logits, hidden, token, live):
+        raw = Row.of(logits)
+        final, received = sampler.through(raw, state, hidden)
+        known = (token >= 0) & (token < raw.size)
+        token = jnp.clip(token, 0, raw.size - 1)
+        moved = sampler.settle(received, state, token, hidden)
+        state = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, state)
+        logprob = jnp.where(known, _logprob(final.values, token), -jnp.inf)
+        logprob = jnp.where(final.valid, logprob, jnp.nan)
+        seen = Seen(logprob, _spread(raw, final) if temperature else None)
+        return state, jax.tree.map(lambda x: jnp.where(live, x, 0.0), seen)
+
+    return over_columns(row, sampler, state, (logits, hidden, tokens, live), rebuild)
+
+
+def _states(sampler, batch, logits, hidden, model, params):
+    """Make each row's state: with its prompt where there is one, else as without."""
+    count, width = batch.tokens.shape
+    if batch.prompts is None:
+        state = sampler.init(None, None)
+        return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), state)
+    if logits is None:
+        logits = jax.eval_shape(model.unembed, params, hidden)
+    tokens = jnp.pad(jnp.asarray(batch.prompts, jnp.int32), ((0, 0), (0, width)))
+
+    def init(tokens, length):
+        budget = jnp.int32(tokens.shape[0]) - length  # as `score` has it
+        return sampler.init(None, Prompt(tokens, length, budget, logits.shape[-1]))
+
+    return jax.vmap(init)(tokens, jnp.asarray(batch.lengths, jnp.int32))
+
+
+def _spread(raw, final):
+    below = raw.values < raw.max
+    second = jnp.max(jnp.where(below, raw.values, -jnp.inf))
+    changed = final.max - jnp.max(jnp.where(below, final.values, -jnp.inf))
+    told = jnp.isfinite(second) & jnp.isfinite(changed) & (changed > 0)
+    return jnp.where(told, (raw.max - second) / jnp.where(told, changed, 1.0), jnp.nan)
+
+
+@jax.custom_jvp
+def _logprob(values, token):
+    """Return the log-probability of a token of a row `[V]`, with a derivative made for training.
+
+    The tangent is one sum over the row of what is computed on the way, so that nothing of its size
+    is kept for the way back, nor scattered into.
+    """
+    return values[token] - jax.nn.logsumexp(values)
+
+
+@_logprob.defjvp
+def _(primals, tangents):
+    values, token = primals
+    total = jax.nn.logsumexp(values)
+    logprob = values[token] - total
+    here = jnp.arange(values.shape[0]) == token
+    slope = jnp.where(here, 1.0, 0.0) - jnp.exp(values - total)
+    slope = jnp.where(logprob > -jnp.inf, slope, 0.0)
+    return logprob, jnp.sum(slope * tangents[0])

@@ -1,0 +1,154 @@
+"""A network that chooses hyperparameters, as a Flax module."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+
+from jaxsample.learn._features import DISTRIBUTION, HISTORY, size_of
+from jaxsample.learn._soft import SoftMinP, SoftTopP
+from jaxsample.transforms.contract._chain import Chain, chain
+from jaxsample.transforms.contract._transform import Transform
+from jaxsample.transforms.filters._truncation import MinP, TopP
+from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
+
+HEADS = {"temperature": 1, "edt": 2, "nucleus": 3}
+PER = "corpus", "instance", "token"
+
+
+class Policy(nnx.Module):
+    """Features of a row in, a sampler out: `policy(seen) -> chain(...)`.
+
+    One class is the whole ladder from a fixed temperature to one for every token, so that each
+    rung is an ablation of the next. At initialisation it is plain sampling, bit for bit.
+
+    Attributes:
+        head: "temperature" gives `Temperature`; "edt" gives `EntropyTemperature`, theta of either
+            sign; "nucleus" gives `Temperature`, `TopP`, `MinP`.
+        per: "corpus" chooses once for all (constants that train), "instance" once per row, at its
+            first token, when the hidden state has read the prompt; "token" anew for every token.
+        features: names of what it sees of the row: `DISTRIBUTION`, of the distribution alone, and
+            `HISTORY`, which gives the policy state.
+        hidden_size: size D of the hidden state it sees beside them; 0 for none.
+        t_min, t_max: the open range of temperatures, around 1.
+        theta_max: the largest `|theta|`, nats.
+
+    Raises:
+        ValueError: if an argument makes no sense.
+
+    >>> policy = Policy(rngs=nnx.Rngs(0))
+    >>> policy(jnp.zeros(policy.inputs))
+    chain(Temperature(value=1.0))
+    """
+
+    def __init__(
+        self,
+        head: str = "temperature",
+        *,
+        per: str = "token",
+        features: Sequence[str] = DISTRIBUTION,
+        hidden_size: int = 0,
+        width: int = 64,
+        depth: int = 2,
+        t_min: float = 0.1,
+        t_max: float = 3.0,
+        theta_max: float = 10.0,
+        rngs: nnx.Rngs,
+    ):
+        if head not in HEADS:
+            raise ValueError(f"head must be one of {list(HEADS)}, got {head!r}")
+        if per not in PER:
+            raise ValueError(f"per must be one of {list(PER)}, got {per!r}")
+        if not 0 < t_min < 1 < t_max:
+            raise ValueError(f"need 0 < t_min < 1 < t_max, got {t_min!r} and {t_max!r}")
+        if not theta_max > 0:
+            raise ValueError(f"theta_max must be > 0, got {theta_max!r}")
+        for name, size, least in (
+            ("width", width, 1),
+            ("depth", depth, 0),
+            ("hidden_size", hidden_size, 0),
+        ):
+            if not isinstance(size, int) or size < least:
+                raise ValueError(f"{name} must be an int >= {least}, got {size!r}")
+        constant = per == "corpus"
+        self.head, self.per = head, per
+        self.features = () if constant else tuple(features)
+        self.hidden_size = 0 if constant else hidden_size
+        self.width, self.depth = width, depth
+        self.t_min, self.t_max, self.theta_max = float(t_min), float(t_max), float(theta_max)
+        self.inputs = size_of(self.features) + self.hidden_size
+        if not constant and not self.inputs:
+            raise ValueError("a policy per instance or token needs features or a hidden_size")
+        self.bias = nnx.Param(jnp.zeros(HEADS[head], jnp.float32))
+        sizes = [self.inputs] + [width] * depth
+        pairs = () if constant else zip(sizes, sizes[1:], strict=False)
+        self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in pairs])
+        if not constant:
+            zeros = nnx.initializers.zeros_init()
+            self.last = nnx.Linear(
+                sizes[-1], HEADS[head], use_bias=False, kernel_init=zeros, rngs=rngs
+            )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the constructor took, to make one like it."""
+        return {
+            "head": self.head,
+            "per": self.per,
+            "features": list(self.features),
+            "hidden_size": self.hidden_size,
+            "width": self.width,
+            "depth": self.depth,
+            "t_min": self.t_min,
+            "t_max": self.t_max,
+            "theta_max": self.theta_max,
+        }
+
+    @property
+    def stateful(self) -> bool:
+        """Whether it remembers anything of a row."""
+        return self.per == "instance" or bool(set(self.features) & set(HISTORY))
+
+    def __call__(self, seen: jax.Array, soft: jax.Array | float | None = None) -> Chain:
+        """Choose a sampler.
+
+        Args:
+            seen: `[inputs]` float32, the features and then the hidden state.
+            soft: sharpness of soft filters in place of the hard ones, for training.
+        """
+        out = self.bias[...]
+        if self.per != "corpus":
+            for layer in self.layers:
+                seen = jax.nn.gelu(layer(seen))
+            out = out + self.last(seen)
+        members: list[Transform] = []
+        heat = jnp.exp(between(out[0], math.log(self.t_min), math.log(self.t_max)))
+        if self.head == "edt":
+            theta = between(out[1], -self.theta_max, self.theta_max)
+            members.append(EntropyTemperature(heat, theta, max_temperature=self.t_max))
+        else:
+            members.append(Temperature(heat))
+        if self.head == "nucleus":
+            p, least = _clipped(1.0 + out[1], 0.0, 1.0), _clipped(0.1 * out[2], 0.0, 1.0)
+            if soft is None:
+                members += [TopP(p), MinP(least)]
+            else:
+                members += [SoftTopP(p, soft), SoftMinP(least, soft)]
+        return chain(*members)
+
+
+def between(u: jax.Array, low: float, high: float) -> jax.Array:
+    """Map a number smoothly into (low, high), around 0: low < 0 < high, slope 1 at 0 to 0."""
+    reach = jnp.where(u < 0, -low, high)
+    return reach * jnp.tanh(u / reach)
+
+
+def _clipped(x: jax.Array, low: float, high: float) -> jax.Array:
+    """Clip, but let the gradient pass: a filter that is off could never be learned otherwise."""
+    return lax.stop_gradient(jnp.clip(x, low, high)) + (x - lax.stop_gradient(x))

@@ -1,0 +1,106 @@
+"""Objectives on whole texts the sampler draws."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.decode._generate import generate
+from jaxsample.decode._model import Model
+from jaxsample.learn._credit import Credit, Group
+from jaxsample.learn._examples import Examples
+from jaxsample.learn._likelihood import logprobs
+from jaxsample.transforms.contract._transform import Transform
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyGradient:
+    """Draw texts, and make those likelier that are credited with more: an objective for `fit`.
+
+    A hyperparameter is not an action here: the tokens are, and their log-probability has an exact
+    gradient in the hyperparameters. No reward is divided by a standard deviation.
+
+    Attributes:
+        credit: `Group -> Credit`, such as `KernelScore(hamming)` or `Rewards(reward)`.
+        samples: texts per prompt, K.
+        max_new_tokens: length of a text.
+        eos: token ids that end one.
+
+    Raises:
+        ValueError: if the credit needs more samples.
+
+    Reference: Williams, 1992, https://doi.org/10.1007/BF00992696
+
+    >>> from jaxsample.learn import KernelScore, hamming
+    >>> objective = PolicyGradient(KernelScore(hamming), samples=3, max_new_tokens=2)
+    >>> texts = Examples(np.array([[1, 2]]), prompts=np.array([[0]])).checked()
+    >>> objective.value(TopK(1), texts, jax.random.key(0), bigram, table)[0]  # each writes the text
+    Array(-1., dtype=float32)
+    """
+
+    credit: Callable[[Group], Credit]
+    samples: int
+    max_new_tokens: int
+    eos: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "eos", tuple(int(t) for t in self.eos))
+        least = getattr(self.credit, "least", 2)
+        if self.samples < least:
+            raise ValueError(f"samples must be >= {least} for this credit, got {self.samples!r}")
+
+    def __call__(
+        self, sampler: Transform, batch: Examples, key: jax.Array, model: Model, params: Any
+    ) -> tuple[jax.Array, jax.Array]:
+        """Return minus the credited log-probability, whose gradient is right, and the texts."""
+        tokens, lengths, credit = self._draw(sampler, batch, key, model, params)
+        count, samples, width = tokens.shape
+        texts = Examples(
+            tokens.reshape(count * samples, width),
+            lengths.reshape(-1),
+            jnp.repeat(jnp.asarray(batch.prompts), samples, axis=0),
+            jnp.repeat(jnp.asarray(batch.lengths), samples, axis=0),
+        )
+        live = jnp.arange(width) < texts.token_lengths[:, None]
+        logprob = jnp.where(live, logprobs(sampler, texts, model, params), 0.0)
+        total = jnp.sum(logprob, axis=1).reshape(count, samples)
+        loss = -jnp.mean(credit.advantages * total, axis=1)
+        return jnp.sum(loss), jnp.int32(count)
+
+    def value(
+        self, sampler: Transform, batch: Examples, key: jax.Array, model: Model, params: Any
+    ) -> tuple[jax.Array, jax.Array]:
+        """Return minus the summed worth of the groups, and how many there are."""
+        credit = self._draw(sampler, batch, key, model, params)[2]
+        return -jnp.sum(credit.value), jnp.int32(len(batch.tokens))
+
+    def _draw(self, sampler, batch, key, model, params):
+        if batch.prompts is None or model is None:
+            raise ValueError("texts can only be drawn with a model and prompts")
+        fixed = jax.tree.map(lambda x: lax.stop_gradient(jnp.asarray(x)), sampler)
+        drawn = generate(
+            key,
+            model,
+            params,
+            jnp.asarray(batch.prompts),
+            fixed,
+            lengths=jnp.asarray(batch.lengths),
+            max_new_tokens=self.max_new_tokens,
+            eos=self.eos,
+            samples=self.samples,
+            record=(),
+        )
+        groups = Group(
+            drawn.tokens,
+            drawn.lengths,
+            jnp.asarray(batch.tokens),
+            jnp.asarray(batch.token_lengths),
+            jnp.asarray(batch.prompts),
+            jnp.asarray(batch.lengths),
+        )
+        return drawn.tokens, drawn.lengths, lax.stop_gradient(jax.vmap(self.credit)(groups))

@@ -1,0 +1,139 @@
+"""Filters with a slope: what a hard filter drops they fade out, so that their edge can be learned.
+
+A hard filter has zero gradient in its own parameter. These weigh each token by a sigmoid of its
+distance from the edge; as the sharpness grows, value and gradient become those of the hard filter
+wherever no token sits on the edge. Divided by its value where the filter is off, the weight is 1
+there exactly, and still has a slope: a filter that is off can learn to bite.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.kernels._validity import clamp_below
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._transform import Transform, transform
+
+SHARPNESS = 300.0
+
+
+@transform(kind="set")
+class SoftTopP(Transform):
+    """Fade out what lies beyond the nucleus: `TopP` with a slope in `p`.
+
+    With c the mass strictly above a token's value (ties share it), the token is weighed by
+    sigmoid(sharpness (p - c)) / sigmoid(sharpness (1 - c)). The mass is exclusive, as in `TopP`, so
+    that the token which crosses `p` stays. Neutral: p = 1. It sorts the row.
+
+    Attributes:
+        p: mass of the nucleus, in [0, 1]; a leaf.
+        sharpness: per unit of mass, >= 0; a leaf that never trains.
+
+    Raises:
+        ValueError: if a Python number lies outside its range.
+
+    Reference: after Wang et al., 2025, https://arxiv.org/abs/2510.26697
+
+    >>> jax.nn.softmax(SoftTopP(0.6)(jnp.log(jnp.array([0.5, 0.3, 0.2]))))[2].round(3)
+    Array(0., dtype=float32)
+    """
+
+    p: float = field(low=0.0, high=1.0)
+    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del state, hidden
+        order, first = _ranking(logits)
+        weights = _ratios(logits)[order]
+        above = (jnp.cumsum(weights) - weights) / jnp.sum(weights)
+        above = _unsorted(above[first], order)
+        at = self.sharpness * (self.p - above)
+        off = self.sharpness * (1.0 - above)
+        return logits - (jax.nn.log_sigmoid(off) - jax.nn.log_sigmoid(at))
+
+
+@transform(kind="set")
+class SoftMinP(Transform):
+    """Fade out tokens much less likely than the likeliest: `MinP` with a slope in `p`.
+
+    With r the probability over that of the likeliest, a token is weighed by
+    sigmoid(sharpness (r - p)) / sigmoid(sharpness r). Neutral: p = 0.
+
+    Attributes:
+        p: least probability over that of the likeliest, in [0, 1]; a leaf.
+        sharpness: per unit of the ratio, >= 0; a leaf that never trains.
+
+    Raises:
+        ValueError: if a Python number lies outside its range.
+
+    Reference: the filter: Nguyen et al., 2024, https://arxiv.org/abs/2407.01082
+
+    >>> jax.nn.softmax(SoftMinP(0.5)(jnp.log(jnp.array([0.5, 0.3, 0.2]))))[2].round(3)
+    Array(0., dtype=float32)
+    """
+
+    p: float = field(low=0.0, high=1.0)
+    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del state, hidden
+        ratio = self.sharpness * _ratios(logits)
+        edge = self.sharpness * self.p
+        return logits - (jax.nn.log_sigmoid(ratio) - jax.nn.log_sigmoid(ratio - edge))
+
+
+@transform(kind="set")
+class SoftTopK(Transform):
+    """Fade out what ranks below the k likeliest: `TopK` with a slope in a real-valued `k`.
+
+    With r the number of tokens strictly above, a token is weighed by
+    sigmoid(sharpness log(k / (r + 1/2))), so that a rank counts as much as it changes k in
+    proportion. Neutral: `SoftTopK.off` (infinity).
+
+    Attributes:
+        k: how many stay, > 0; a leaf.
+        sharpness: per unit of log rank, >= 0; a leaf that never trains.
+
+    Raises:
+        ValueError: if a Python number lies outside its range.
+
+    Reference: the filter: Fan et al., 2018, https://arxiv.org/abs/1805.04833
+
+    >>> jax.nn.softmax(SoftTopK(2.0)(jnp.log(jnp.array([0.5, 0.3, 0.2]))))[2].round(3)
+    Array(0., dtype=float32)
+    """
+
+    off = math.inf
+
+    k: float = field(low=0.0)
+    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del state, hidden
+        order, first = _ranking(logits)
+        rank = _unsorted(first.astype(jnp.float32), order)
+        within = jnp.log(jnp.maximum(self.k, 0.5)) - jnp.log(rank + 0.5)
+        return logits + jax.nn.log_sigmoid(self.sharpness * within)
+
+
+def _ratios(logits):
+    """Return each probability over that of the likeliest, 0 for a dropped token."""
+    return jnp.where(logits > -jnp.inf, jnp.exp(clamp_below(logits, jnp.max(logits))), 0.0)
+
+
+def _ranking(logits):
+    """Return tokens by descending value, and for each place the first of those equal to it."""
+    logits = lax.stop_gradient(logits)
+    order = jnp.argsort(logits, descending=True)
+    ranked = logits[order]
+    places = jnp.arange(ranked.shape[0])
+    new = jnp.concatenate([jnp.ones(1, bool), ranked[1:] < ranked[:-1]])
+    return order, lax.cummax(jnp.where(new, places, 0))
+
+
+def _unsorted(x, order):
+    return jnp.zeros_like(x).at[order].set(x, unique_indices=True)

@@ -1,0 +1,1 @@
+"""Draw texts for a study: prompts, settings, sweeps and the rows on disk."""

@@ -1,0 +1,178 @@
+"""Prompts with their references, as people have them: JSONL, CSV, a datasets folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxsample.study.draw._formats import Record, records
+
+REFERENCE = "reference"
+
+
+class Item(NamedTuple):
+    """A prompt and what a good answer looks like.
+
+    Attributes:
+        id: unlike every other item's.
+        prompt: what the model is given.
+        references: good answers; empty where none is known.
+        without: the prompt without its source, which KL-guided decoding compares with; None where
+            there is none.
+
+    >>> Item("1", "Tom went", ("home.",)).references
+    ('home.',)
+    """
+
+    id: str
+    prompt: str
+    references: tuple[str, ...] = ()
+    without: str | None = None
+
+
+class Read(NamedTuple):
+    """What was read of a file.
+
+    Attributes:
+        items: in the order of the file.
+        skipped: why each bad line was left out, by its number.
+
+    >>> Read([], {3: "the field 'prompt' is empty"}).skipped
+    {3: "the field 'prompt' is empty"}
+    """
+
+    items: list[Item]
+    skipped: dict[int, str]
+
+
+class _Bad(ValueError):
+    """What is amiss with one line."""
+
+
+def read(
+    path: str | Path,
+    *,
+    prompt: str = "prompt",
+    reference: str = REFERENCE,
+    without: str | None = None,
+    id: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    skip_bad: bool = False,
+) -> Read:
+    """Read items from JSONL (an object a line), CSV (with a header) or a saved datasets folder.
+
+    Text is UTF-8, with a byte order mark or not; blank lines count as lines and are passed over. A
+    reference is a text or, but in CSV, a list of texts; an empty one is none.
+
+    Args:
+        path: a .jsonl, .ndjson or .json file, a .csv file, or a folder that `save_to_disk` of the
+            datasets package wrote.
+        prompt: the field that holds the prompt.
+        reference: the field that holds the reference; a line may lack it.
+        without: the field that holds the prompt without its source.
+        id: the field that holds an id, a text or a whole number; by default an item is called by
+            the number of its line, from 1, or of its row in a datasets folder, from 0.
+        split: which split of a datasets folder that has several.
+        limit: read no more than this many items; the lines after them are not looked at.
+        skip_bad: leave out bad lines and say which, instead of stopping at the first.
+
+    Raises:
+        ValueError: if there is no such file, a line is bad, two items have one id, or there is no
+            item; names the file, the line and what to do.
+        ImportError: if a datasets folder is read and datasets is not installed.
+
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "some.jsonl"
+    >>> _ = file.write_text('{"prompt": "Once", "reference": "upon a time"}')
+    >>> read(file).items
+    [Item(id='1', prompt='Once', references=('upon a time',), without=None)]
+    """
+    path = Path(path)
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    unit, found = records(path, split)
+    items: list[Item] = []
+    skipped: dict[int, str] = {}
+    places: dict[str, int] = {}
+    referred = False
+    for number, record in found:
+        try:
+            item = _item(record, number, prompt, reference, without, id)
+        except _Bad as bad:
+            if not skip_bad:
+                raise ValueError(
+                    f"{path}, {unit} {number}: {bad} (to leave out such a {unit}: --skip-bad, or "
+                    f"skip_bad=True)"
+                ) from None
+            skipped[number] = str(bad)
+            continue
+        if item.id in places:
+            raise ValueError(
+                f"{path}, {unit} {number}: the id {item.id!r} is already that of {unit} "
+                f"{places[item.id]}; give every item its own, or take the id from another field"
+            )
+        places[item.id] = number
+        referred |= reference in record
+        items.append(item)
+        if len(items) == limit:
+            break
+    if not items:
+        first = next((f"; {unit} {n}: {why}" for n, why in skipped.items()), "")
+        raise ValueError(f"{path}: there is no item in it{first}")
+    if reference != REFERENCE and not referred:
+        raise ValueError(f"{path}: no {unit} has a field {reference!r} to take the reference from")
+    return Read(items, skipped)
+
+
+def _item(record: Record, number, prompt, reference, without, id) -> Item:
+    if isinstance(record, str):
+        raise _Bad(record)
+    text = _text(record, prompt)
+    if not text.strip():
+        raise _Bad(f"the field {prompt!r} is empty")
+    return Item(
+        str(number) if id is None else _id(record, id),
+        text,
+        _references(record, reference),
+        None if without is None else _text(record, without),
+    )
+
+
+def _field(record: dict[str, Any], name: str) -> Any:
+    if name not in record:
+        raise _Bad(f"there is no field {name!r} among {', '.join(map(repr, record)) or 'none'}")
+    return record[name]
+
+
+def _text(record: dict[str, Any], name: str) -> str:
+    return _unicode(_field(record, name), name, "a text")
+
+
+def _references(record: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = record.get(name)
+    if value is None:
+        return ()
+    several = value if isinstance(value, list) else [value]
+    return tuple(text for x in several if (text := _unicode(x, name, "a text or a list of texts")))
+
+
+def _id(record: dict[str, Any], name: str) -> str:
+    value = _field(record, name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value == "":
+        raise _Bad(f"the field {name!r} is empty")
+    return _unicode(value, name, "a text or a whole number")
+
+
+def _unicode(value: Any, name: str, wanted: str) -> str:
+    if not isinstance(value, str):
+        raise _Bad(f"the field {name!r} must be {wanted}, got {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _Bad(
+            f"the field {name!r} holds half of a surrogate pair, which no text has"
+        ) from None
+    return value

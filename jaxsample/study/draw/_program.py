@@ -1,0 +1,174 @@
+"""Run batches in which every row has a setting, a prompt and a key of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsample.decode._generate import generate
+from jaxsample.decode._guidance import guided
+from jaxsample.interop._serial import to_dict
+from jaxsample.kernels._noise import fold_in
+from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._settings import Setting
+from jaxsample.study.draw._source import Source
+from jaxsample.study.draw._store import Row
+from jaxsample.study.draw._versions import versions
+from jaxsample.transforms.contract._stack import stack
+from jaxsample.transforms.contract._transform import Transform
+
+DEFAULT_NEW_TOKENS = 128
+RECORD = "logprobs", "model_logprobs", "entropy", "kept"
+
+
+class Job(NamedTuple):
+    """One text to draw.
+
+    Attributes:
+        setting, item: their numbers.
+        seed: what the key is made of, with the item's number and the sample's.
+        sample: which of the texts of this setting, item and seed.
+    """
+
+    setting: int
+    item: int
+    seed: int
+    sample: int
+
+
+class Program:
+    """The model, the prompts and the settings, ready to run any batch of jobs.
+
+    All batches have one shape, and settings of one structure one program.
+
+    Attributes:
+        digest: the sha256 of the model's weights.
+        chains: each setting's sampler as data.
+        new: most tokens of a text.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        settings: Sequence[Setting],
+        items: Sequence[Item],
+        max_new_tokens: int | None,
+        batch_size: int,
+    ):
+        self.source, self.settings, self.items = source, settings, items
+        self.digest, self.chains = source.digest, [described(s) for s in settings]
+        self._size = batch_size
+        self._versions = versions()
+        self._prompts = [source.encode(item.prompt) for item in items]
+        self._without = None
+        if any(s.combiner is not None for s in settings):
+            self._without = [_without(source, item) for item in items]
+        self._width = max(map(len, self._prompts + (self._without or [])))
+        room = source.context - self._width
+        self.new = min(DEFAULT_NEW_TOKENS, room) if max_new_tokens is None else max_new_tokens
+        if not 1 <= self.new <= room:
+            longest = max(items, key=lambda item: len(source.encode(item.prompt)))
+            raise ValueError(
+                f"item {longest.id!r}: a prompt of {self._width} tokens leaves room for {room} of "
+                f"the {source.context} positions of {source.name}, not for {max(self.new, 1)}"
+            )
+        self._shown = [source.tokenizer.decode(ids) for ids in self._prompts]
+
+    def groups(self) -> list[list[int]]:
+        """Return the numbers of the settings that share a program, for each program."""
+        found: dict[Any, list[int]] = {}
+        for i, setting in enumerate(self.settings):
+            of = (setting.sampler, setting.combiner)
+            shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(of))
+            found.setdefault((jax.tree.structure(of), shapes), []).append(i)
+        return list(found.values())
+
+    def run(self, jobs: Sequence[Job]) -> list[Row]:
+        """Draw the texts of up to `batch_size` jobs whose settings share a program."""
+        # A short batch is filled up with rows that may draw nothing.
+        full = [*jobs, *[jobs[0]] * (self._size - len(jobs))]
+        budget = jnp.where(jnp.arange(self._size) < len(jobs), self.new, 0)
+        settings = [self.settings[job.setting] for job in full]
+        model, params = self.source.checkpoint.model, self.source.checkpoint.params
+        prompts, lengths = self._padded(self._prompts, full)
+        if settings[0].combiner is not None:
+            combiner = stack([s.combiner for s in settings])  # type: ignore[type-var]
+            model, params = guided(model, combiner, axes=0), (params, combiner)
+            others, their = self._padded(self._without, full)
+            prompts, lengths = np.stack([prompts, others], 1), np.stack([lengths, their], 1)
+        keys = jax.vmap(jax.random.key)(jnp.asarray([job.seed for job in full], jnp.uint32))
+        for number in ([job.item for job in full], [job.sample for job in full]):
+            keys = fold_in(keys, jnp.asarray(number))
+        out = generate(
+            keys,
+            model,
+            params,
+            jnp.asarray(prompts),
+            stack([s.sampler for s in settings]),
+            max_new_tokens=self.new,
+            max_length=self._width + self.new,
+            lengths=jnp.asarray(lengths),
+            budget=budget,
+            eos=self.source.eos,
+            sampler_axes=0,
+            record=RECORD,
+        )
+        found = jax.device_get(
+            {n: getattr(out, n) for n in ("tokens", "lengths", "invalid", *RECORD)}
+        )
+        return [self._row(job, found, at) for at, job in enumerate(jobs)]
+
+    def _row(self, job, found, at):
+        length, setting = int(found["lengths"][at]), self.settings[job.setting]
+        tokens = found["tokens"][at, :length].tolist()
+        prompt, shown = self._prompts[job.item], self._shown[job.item]
+        # Tokenizers merge and strip at the seam: what was drawn is what the prompt did not show.
+        text = self.source.tokenizer.decode(prompt + tokens)[len(shown) :]
+        return {
+            "setting": setting.name,
+            "chain": self.chains[job.setting],
+            "item": self.items[job.item].id,
+            "seed": job.seed,
+            "sample": job.sample,
+            "prompt": self.items[job.item].prompt,
+            "text": text,
+            "tokens": tokens,
+            # Rounded as float32 numbers are written: more digits would say no more.
+            **{n: [float(str(x)) for x in found[n][at, :length]] for n in RECORD[:3]},
+            "kept": found["kept"][at, :length].tolist(),
+            "ended": bool(length) and tokens[-1] in self.source.eos,
+            "invalid": bool(found["invalid"][at]),
+            "model": self.digest,
+            "versions": self._versions,
+        }
+
+    def _padded(self, prompts, jobs):
+        tokens = np.zeros((len(jobs), self._width), np.int32)
+        for row, job in zip(tokens, jobs, strict=True):
+            row[: len(prompts[job.item])] = prompts[job.item]
+        return tokens, np.asarray([len(prompts[job.item]) for job in jobs], np.int32)
+
+
+def described(setting: Setting) -> Any:
+    """Return a setting's sampler, and its combiner where it has one, as data."""
+    chain = _data(setting.sampler)
+    return chain if setting.combiner is None else {"combiner": _data(setting.combiner), **chain}
+
+
+def _data(sampler: Transform | Any) -> dict[str, Any]:
+    try:
+        return to_dict(sampler)
+    except ValueError:  # a network, or Python code without a name
+        return {"repr": repr(sampler)}
+
+
+def _without(source: Source, item: Item) -> list[int]:
+    if item.without is None:
+        raise ValueError(
+            f"item {item.id!r} has no prompt without its source, which a combiner needs"
+        )
+    return source.encode(item.without or None)

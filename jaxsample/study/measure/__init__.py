@@ -1,0 +1,1 @@
+"""Measure texts, and state how sure each number is."""

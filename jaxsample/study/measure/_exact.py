@@ -1,0 +1,106 @@
+"""The entropy over temperatures and top-p at every token of given texts, without drawing any."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxsample.decode._columns import answers
+from jaxsample.decode._model import Model
+from jaxsample.learn._progress import bar
+from jaxsample.study.draw._source import Source
+from jaxsample.transforms.rows._row import Row
+
+NUMBERS = 2**22  # of logits held at once, over temperatures
+
+
+def entropies(
+    source: Source,
+    temperatures: Sequence[float],
+    shares: Sequence[float],
+    prompts: Sequence[Sequence[int]],
+    texts: Sequence[Sequence[int]],
+    *,
+    progress: bool = False,
+) -> Iterator[np.ndarray]:
+    """Yield for each text `[length, T, P]`: the entropy of each sampler before each token.
+
+    The samplers are `chain(Temperature(t), TopP(p))` for every t and p, and all see the same
+    logits: the model reads each text once. Temperature keeps the order of tokens, so they are
+    sorted once for all samplers, which makes a grid about as dear as a column of it.
+
+    Args:
+        source: the model with its tokenizer.
+        temperatures: `[T]`, each above 0.
+        shares: `[P]`, values of p.
+        prompts, texts: token ids of N prompts and of the texts after them.
+        progress: show a bar.
+
+    Yields:
+        N arrays of nats, float32.
+
+    Raises:
+        ValueError: if a text does not fit the model's context.
+
+    >>> import jaxsample_models
+    >>> source = Source("stories", jaxsample_models.embedded())
+    >>> story = source.encode("A funny story. Once upon a time there was a girl named Lily.")
+    >>> found, = entropies(source, [0.5, 1.0], [0.0, 0.9, 1.0], [story[:2]], [story[2:5]])
+    >>> found.shape, bool((found[:, 0] <= found[:, 1]).all()), float(found[..., 0].max())
+    ((3, 2, 3), True, 0.0)
+    """
+    longest = max(len(p) + len(t) for p, t in zip(prompts, texts, strict=True))
+    if longest > source.context:
+        raise ValueError(f"a text of {longest} tokens does not fit {source.context} positions")
+    model, params = source.checkpoint.model, source.checkpoint.params
+    grid = jnp.asarray(temperatures, jnp.float32), jnp.asarray(shares, jnp.float32)
+    widths = max(map(len, prompts)), max(1, *map(len, texts))
+    with bar(progress, len(texts), 0) as show:
+        for i, (prompt, text) in enumerate(zip(prompts, texts, strict=True)):
+            given = [_padded(ids, width) for ids, width in zip((prompt, text), widths, strict=True)]
+            yield np.asarray(_entropies(model, params, *grid, *given))[: len(text)]
+            show(i + 1, {})
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _entropies(model: Model, params: Any, temperatures: Any, shares: Any, prompt: Any, text: Any):
+    logits, hidden = answers(model, params, *prompt, *text)
+
+    def position(x):
+        logits, hidden = x
+        if logits is None:
+            assert model.unembed is not None
+            logits = model.unembed(params, hidden)
+        row = Row.of(logits)
+        values = -jnp.sort(-row.values)
+        size = min(temperatures.shape[0], max(1, NUMBERS // row.size))
+        found = lax.map(lambda t: _over(shares, values, t), temperatures, batch_size=size)
+        return jnp.where(row.valid, found, jnp.nan)
+
+    return lax.map(position, jax.tree.map(lambda x: x[0], (logits, hidden)))
+
+
+def _over(shares: jax.Array, values: jax.Array, t: jax.Array) -> jax.Array:
+    """Return the entropies for every p `[P]` of values in descending order `[V]`."""
+    below = (values - values[0]) / t
+    weights = jnp.exp(below)
+    mass = jnp.cumsum(weights)
+    terms = jnp.cumsum(jnp.where(weights > 0, below * weights, 0.0))
+    above = jnp.concatenate([jnp.zeros(1), mass[:-1]])
+    kept = jnp.maximum(jnp.searchsorted(above, shares * mass[-1]), 1)
+    kept = jnp.where(shares >= 1, values.shape[0], kept)
+    # Equal logits live or die together.
+    last = jnp.searchsorted(-below, -below[kept - 1], side="right") - 1
+    return jnp.log(mass[last]) - terms[last] / mass[last]
+
+
+def _padded(ids: Sequence[int], width: int) -> tuple[np.ndarray, np.ndarray]:
+    tokens = np.zeros((1, width), np.int32)
+    tokens[0, : len(ids)] = ids
+    return tokens, np.asarray([len(ids)], np.int32)

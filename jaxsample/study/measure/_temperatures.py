@@ -1,0 +1,71 @@
+"""Which temperature a sampler used at every token of a text, found by reading the text again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxsample.decode._model import Model
+from jaxsample.learn._examples import Examples
+from jaxsample.learn._likelihood import look
+from jaxsample.study.draw._source import Source
+from jaxsample.transforms.contract._transform import Transform
+
+BUCKET = 64  # lengths are rounded up to this, so that few programs serve all texts
+
+
+def temperatures(
+    source: Source,
+    sampler: Transform,
+    prompts: Sequence[Sequence[int]],
+    texts: Sequence[Sequence[int]],
+) -> list[np.ndarray]:
+    """Return for each text `[length]`: what the logits were divided by before each token.
+
+    It is by how much the sampler drew the two likeliest tokens together: the temperature, if that
+    is all it does; NaN where it left one of them.
+
+    Args:
+        source: the model with its tokenizer.
+        sampler: any transform that needs no key.
+        prompts, texts: token ids of N prompts and of the texts drawn after them.
+
+    Raises:
+        ValueError: if a text does not fit the model's context.
+
+    >>> import jaxsample_models
+    >>> source = Source("stories", jaxsample_models.embedded())
+    >>> story = source.encode("A funny story. Once upon a time there was a girl named Lily.")
+    >>> found, = temperatures(source, Temperature(0.5), [story[:2]], [story[2:5]])
+    >>> [round(float(t), 2) for t in found]
+    [0.5, 0.5, 0.5]
+    """
+    longest = max(len(p) + len(t) for p, t in zip(prompts, texts, strict=True))
+    if longest > source.context:
+        raise ValueError(f"a text of {longest} tokens does not fit {source.context} positions")
+    examples = Examples(
+        _padded(texts),
+        np.asarray([len(text) for text in texts], np.int32),
+        _padded(prompts),
+        np.asarray([len(prompt) for prompt in prompts], np.int32),
+    ).checked()
+    model, params = source.checkpoint.model, source.checkpoint.params
+    found = np.asarray(_seen(model, params, sampler, examples))
+    return [row[: len(text)] for row, text in zip(found, texts, strict=True)]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _seen(model: Model, params: Any, sampler: Transform, examples: Examples) -> jax.Array:
+    return look(sampler, examples, model, params).temperature
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    width = -(-max(1, *map(len, rows)) // BUCKET) * BUCKET
+    tokens = np.zeros((len(rows), width), np.int32)
+    for row, ids in zip(tokens, rows, strict=True):
+        row[: len(ids)] = ids
+    return tokens

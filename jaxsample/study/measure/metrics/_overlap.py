@@ -1,0 +1,120 @@
+"""How much a text shares with its references: ROUGE-L and BLEU, both in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsample.study.measure.metrics._extra import need
+
+References = Sequence[str]
+
+
+class Bleu(NamedTuple):
+    """BLEU of a corpus and of each of its texts, in 0..100.
+
+    Attributes:
+        corpus: of all texts together; not the mean of `sentences`.
+        sentences: `[N]`, of each text alone.
+
+    >>> bleu(["a cat sat"], [["a cat sat"]]).sentences
+    array([100.])
+    """
+
+    corpus: float
+    sentences: np.ndarray
+
+
+def rouge_l(texts: Sequence[str], references: Sequence[References]) -> np.ndarray:
+    """Return the ROUGE-L F1 of each text with the best of its references, in 0..100.
+
+    Words are those of the rouge-score package (lower case, letters and digits alone, no stemming),
+    and so are the numbers, times 100. A text without words has 0: so has all text in a script
+    other than the Latin one, of which that package sees no word.
+
+    Args:
+        texts: N texts.
+        references: of each text, one or more.
+
+    Returns:
+        `[N]` float64.
+
+    Raises:
+        ValueError: if a text has no reference, or the two are not of one length.
+        ImportError: if the extra `study` is not installed.
+
+    Reference: Lin, 2004, https://aclanthology.org/W04-1013
+
+    >>> rouge_l(["a big dog ran"], [["the dog ran", "a cat"]])
+    array([57.14285714])
+    """
+    check(texts, references)
+    words = need("rouge_score.tokenizers").DefaultTokenizer().tokenize
+    # The same longest common subsequence as rouge-score's, by bits: a hundred times faster.
+    common = need("rapidfuzz.distance").LCSseq.similarity
+    mean = need("rouge_score.scoring").fmeasure
+    known: dict[str, list[str]] = {}
+
+    def f1(text, reference):
+        if reference not in known:
+            known[reference] = words(reference)
+        other = known[reference]
+        if not text or not other:
+            return 0.0
+        shared = common(text, other)
+        return mean(shared / len(text), shared / len(other))
+
+    best = [
+        max(f1(own, reference) for reference in group)
+        for own, group in zip(map(words, texts), references, strict=True)
+    ]
+    return 100.0 * np.asarray(best, np.float64)
+
+
+def bleu(texts: Sequence[str], references: Sequence[References]) -> Bleu:
+    """Return the SacreBLEU of the texts, together and one by one, in 0..100.
+
+    The tokenizer is 13a and the smoothing exponential, sacrebleu's defaults; a single text counts
+    only the orders of n-gram it is long enough for, as sacrebleu's `sentence_bleu` does.
+
+    Args:
+        texts: N texts.
+        references: of each text, one or more; not all need have as many.
+
+    Raises:
+        ValueError: if there is no text, a text has no reference, or the two are not of one length.
+        ImportError: if the extra `study` is not installed.
+
+    Reference: Post, 2018, https://aclanthology.org/W18-6319
+
+    >>> score = bleu(["the cat sat on the mat", "no"], [["the cat sat on a mat"], ["no"]])
+    >>> round(score.corpus, 2), score.sentences.round(2)
+    (54.11, array([ 53.73, 100.  ]))
+    """
+    if not texts:
+        raise ValueError("BLEU needs at least one text")
+    check(texts, references)
+    BLEU = need("sacrebleu").BLEU
+    alone = BLEU(effective_order=True)
+    sentences = [
+        alone.sentence_score(text, list(group)).score
+        for text, group in zip(texts, references, strict=True)
+    ]
+    most = max(map(len, references))
+    columns = [[group[i] if i < len(group) else None for group in references] for i in range(most)]
+    # `force` because the texts of a model trained on tokenized text are, and that is no mistake.
+    corpus = BLEU(force=True).corpus_score(list(texts), columns).score
+    return Bleu(corpus, np.asarray(sentences, np.float64))
+
+
+def check(texts: Sequence[str], references: Sequence[References]) -> None:
+    """Raise ValueError unless every text has at least one reference."""
+    if len(texts) != len(references):
+        raise ValueError(f"{len(texts)} texts cannot have {len(references)} lists of references")
+    for i, group in enumerate(references):
+        if isinstance(group, str):
+            raise ValueError(f"references[{i}] is one string; give a list of references per text")
+        if not group:
+            raise ValueError(f"text {i} has no reference; leave out items without one")

@@ -1,0 +1,182 @@
+"""The protocol of "Is Temperature the Creativity Parameter of LLMs?", without human raters."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._settings import Setting
+from jaxsample.study.draw._source import Source
+from jaxsample.study.draw._sweep import sweep
+from jaxsample.study.measure._correlations import Correlation
+from jaxsample.study.measure._trend import detectable, detectable_by
+from jaxsample.study.measure.metrics import embed
+from jaxsample.study.protocols._effects import (
+    Texts,
+    averages,
+    correlated,
+    lines,
+    map_of,
+    settings_table,
+)
+from jaxsample.study.protocols._exemplar import Judge, compare, embedded
+from jaxsample.study.show._folder import results, write
+from jaxsample.study.show._texts import side_by_side
+from jaxsample.transforms.contract._chain import chain
+from jaxsample.transforms.filters._truncation import TopK
+from jaxsample.transforms.temperatures._temperature import Temperature
+
+TEMPERATURES = tuple(np.linspace(0.001, 2.0, 7).tolist())
+K = 50
+LONGEST = 512  # tokens of a story, where nothing else was asked for
+SHOWN = 6  # prompts whose texts are shown
+RATINGS = 180  # the paper's, of 31 stories
+ABOUT = """
+Each of seven temperatures from 0.001 to 2 writes many stories, with the 50 likeliest tokens to
+choose from. The first story of the lowest temperature is the exemplar, what the model writes as a
+matter of course: how far are the others from it, how surprising, and how much of a story? Where the
+paper asked human raters, stand-ins are computed here. They are proxies, and named so.
+"""
+
+
+def temperature_settings() -> dict[str, float]:
+    """Return the names of the seven settings with their temperatures, the lowest first."""
+    return {f"T {t:.3g}": t for t in TEMPERATURES}
+
+
+def creativity(
+    source: Source,
+    items: Sequence[Item],
+    out: str | Path,
+    *,
+    settings: Sequence[Setting] = (),
+    samples: int | None = None,
+    max_new_tokens: int | None = None,
+    batch_size: int = 128,
+    quick: bool = False,
+    judge: Judge | None = None,
+    embedder: Callable[[Sequence[str]], Any] | None = None,
+    command: str = "jaxsample.study.creativity",
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Write stories at seven temperatures, and see what rises and falls with temperature.
+
+    Args:
+        source: the model with its tokenizer.
+        items: one prompt, `Item("story", "")` for a fresh text; with more, each has an exemplar of
+            its own and every mean is over prompts.
+        out: a folder for results.json, rows.jsonl, tables and plots; what is there is gone on with.
+        settings: more chains to compare, which take no part in what is said of temperature.
+        samples: texts per prompt and setting, 2 or more; 100 by default, 20 if quick.
+        max_new_tokens: most tokens of a text; 512 by default, or fewer where the model's context
+            ends.
+        batch_size: rows decoded at once.
+        quick: fewer texts.
+        judge: what stands where people judged typicality, cohesion and coherence: from lists of
+            token ids, prompt and text, to arrays by name. Names that are known have a title:
+            "likelihood", "agreement", "grammatical" and "read".
+        embedder: from N texts to `[N, D]`; by default the model's own hidden states, see `embed`.
+        command: what the results say they were made by.
+        progress: show a bar.
+
+    Returns:
+        what was written to results.json.
+
+    Raises:
+        ValueError: if an argument makes no sense.
+
+    Reference: Peeperkorn et al., 2024, https://arxiv.org/abs/2405.00492
+
+    >>> [round(t, 3) for t in temperature_settings().values()]
+    [0.001, 0.334, 0.667, 1.0, 1.334, 1.667, 2.0]
+    """
+    samples = (20 if quick else 100) if samples is None else samples
+    if samples < 2:
+        raise ValueError(f"intervals need 2 or more samples of a prompt, got {samples}")
+    if max_new_tokens is None:
+        room = source.context - max((len(source.encode(item.prompt)) for item in items), default=0)
+        max_new_tokens = min(LONGEST, max(room, 1))
+    fixed = temperature_settings()
+    every = [Setting(name, chain(Temperature(t), TopK(K))) for name, t in fixed.items()]
+    every += settings
+    made = sweep(
+        source,
+        every,
+        items,
+        samples=samples,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        out=out,
+        progress=progress,
+    )
+    rows = made.rows
+    coldest = every[0].name
+    exemplars: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        if row["setting"] == coldest:
+            exemplars.setdefault(row["item"], i)
+    vectors = embedded(embedder or functools.partial(embed, source), [row["text"] for row in rows])
+    measured = compare(source, rows, items, exemplars, vectors, judge)
+    texts = Texts(rows, items, fixed, measured)
+    found = results(
+        source,
+        "creativity",
+        "What temperature does to stories",
+        ABOUT,
+        command=command,
+        quick=quick,
+    )
+    averaged = averages(texts)
+    table, plot, tests = correlated(texts)
+    found["tables"] += [settings_table(texts, averaged), table]
+    found["charts"] += [*lines(texts, averaged), plot, map_of(texts, vectors)]
+    found["texts"] = side_by_side(source, every, items[:SHOWN], rows)
+    found["notes"] += _notes(texts, tests, judge is not None, embedder is not None)
+    write(out, found)
+    return found
+
+
+def _notes(texts, tests, judged, embedded):
+    several = len(texts.items) > 1
+    unit = Correlation(0.0, -1.0, 1.0, 1.0, 0)
+    stricter = detectable(unit, max(tests, 1)) / detectable(unit)
+    found = [
+        "Novelty, typicality, cohesion and coherence were rated by people in the paper. No number "
+        "here is a rating: distance from the exemplar stands for novelty"
+        + (
+            ", mean log-likelihood under the grammar of the tokens it allows for typicality, the "
+            "share of facts repeated as they were settled for cohesion, and acceptance by the "
+            "grammar for coherence (higher is better; the paper's scale runs the other way). They "
+            "are exact for this grammar, and say nothing of other text."
+            if judged
+            else "; nothing stands for the other three, which need a grammar of the stories."
+        ),
+        "The paper's script is not public, so these definitions are ours. Perplexity: exp of the "
+        "mean of -log p over a text's tokens, under the model at temperature 1 with every token "
+        "allowed. Edit distance: Levenshtein over the longer length, once over words parted by "
+        "white space and once over characters. Embedding: "
+        + ("by the given function." if embedded else "the mean of the model's last hidden states.")
+        + " Entropy: of the model at temperature 1. The exemplar is the first text of the lowest "
+        "temperature.",
+        "Every temperature draws with the same noise, text by text. So intervals and p-values of "
+        f"correlations rest on {'prompts' if several else 'sets of texts that share their noise'}, "
+        "not on texts.",
+        f"The paper finds temperature weakly correlated with novelty, in {RATINGS} ratings. So "
+        f"many, were they independent, would show a rho of {detectable_by(RATINGS):.2f} in four of "
+        "five repeats, and a smaller one less often. What this study would show stands in its "
+        f"table; corrected for {tests} tests, it has to be about {stricter:.1f} times as large.",
+    ]
+    if judged:
+        most = 3 * len(texts.temperatures) / len(texts.all())
+        found.append(
+            "Where all texts of a temperature do alike, an interval has no width; the share of "
+            f"those that would not may still be {100 * most:.2g}%."
+        )
+    if several:
+        found.append("Correlations are taken within each prompt, then averaged over prompts.")
+    return found

@@ -1,0 +1,98 @@
+"""What each text of a study of creativity is like, beside the one it is compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._source import Source
+from jaxsample.study.draw._store import Row
+from jaxsample.study.measure.metrics import cosine, edit_distance, mean_entropy, perplexity
+
+Judge = Callable[[list[list[int]]], Mapping[str, Any]]
+
+MEASURES: dict[str, tuple[str, str | None]] = {
+    "words": ("novelty proxy: edits, words", "share"),
+    "characters": ("novelty proxy: edits, characters", "share"),
+    "cosine": ("cosine to the exemplar", None),
+    "perplexity": ("perplexity under the model", None),
+    "entropy": ("entropy of the model", "nats/token"),
+    "length": ("length", "tokens"),
+}
+"""Title and unit of what every text is measured by."""
+
+JUDGED: dict[str, tuple[str, str | None]] = {
+    "likelihood": ("typicality proxy: likelihood", "nats/token"),
+    "agreement": ("cohesion proxy: facts that agree", "share"),
+    "grammatical": ("coherence proxy: grammatical", "share"),
+    "read": ("readable by the grammar", "share"),
+}
+"""The same of what a judge of stories finds; whatever else one finds has its name for a title."""
+
+
+def compare(
+    source: Source,
+    rows: Sequence[Row],
+    items: Sequence[Item],
+    exemplars: Mapping[str, int],
+    embeddings: np.ndarray,
+    judge: Judge | None = None,
+) -> dict[str, np.ndarray]:
+    """Measure every text on its own, and against its item's exemplar.
+
+    Args:
+        source: the model with its tokenizer.
+        rows: N rows of a sweep.
+        items: its prompts.
+        exemplars: by item, the number of the row that is compared with.
+        embeddings: `[N, D]`, a row of NaN for a text that has none.
+        judge: from N lists of token ids, prompt and text, to arrays `[N]` by name.
+
+    Returns:
+        each name of `MEASURES`, and of what the judge finds, with `[N]` float64; NaN where a
+        measure does not apply.
+
+    Raises:
+        ValueError: if the judge names a measure that is there already, or finds too few.
+    """
+    own = [exemplars[row["item"]] for row in rows]
+    texts = [row["text"] for row in rows]
+    words = [text.split() for text in texts]
+    found: dict[str, Any] = {
+        "words": [edit_distance(a, words[i]) for a, i in zip(words, own, strict=True)],
+        "characters": [edit_distance(a, texts[i]) for a, i in zip(texts, own, strict=True)],
+        "cosine": cosine(embeddings, embeddings[own]),
+        "perplexity": [perplexity([row["model_logprobs"]]) for row in rows],
+        "entropy": [mean_entropy([row["entropy"]]) for row in rows],
+        "length": [len(row["tokens"]) for row in rows],
+    }
+    if judge is not None:
+        prompts = {item.id: source.encode(item.prompt) for item in items}
+        judged = judge([prompts[row["item"]] + row["tokens"] for row in rows])
+        if both := set(judged) & set(found):
+            raise ValueError(f"the judge's {sorted(both)[0]!r} is the name of another measure")
+        found |= judged
+    arrays = {name: np.asarray(values, np.float64) for name, values in found.items()}
+    for name, values in arrays.items():
+        if values.shape != (len(rows),):
+            raise ValueError(f"{name!r} has shape {list(values.shape)}, not [{len(rows)}]")
+    return arrays
+
+
+def embedded(embedder: Callable[[Sequence[str]], Any], texts: Sequence[str]) -> np.ndarray:
+    """Embed the texts there are: `[N, D]`, a row of NaN for an empty one.
+
+    Raises:
+        ValueError: if every text is empty.
+    """
+    some = [i for i, text in enumerate(texts) if text]
+    if not some:
+        raise ValueError("every text is empty: there is nothing to compare")
+    vectors = np.asarray(embedder([texts[i] for i in some]), np.float64)
+    found = np.full((len(texts), vectors.shape[1]), math.nan)
+    found[some] = vectors
+    return found

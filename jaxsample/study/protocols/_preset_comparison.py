@@ -1,0 +1,207 @@
+"""The presets for common tasks, side by side with plain sampling on one set of prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxsample.interop._presets import PRESETS, preset
+from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._settings import Setting
+from jaxsample.study.draw._source import Source
+from jaxsample.study.draw._sweep import sweep
+from jaxsample.study.measure._measures import COLUMNS, measure
+from jaxsample.study.show import charts
+from jaxsample.study.show._cells import difference_cell, quality_point, summary
+from jaxsample.study.show._folder import chart, results, table, write
+from jaxsample.study.show._texts import side_by_side
+from jaxsample.transforms.contract._chain import chain
+from jaxsample.transforms.filters._truncation import TopP
+from jaxsample.transforms.temperatures._temperature import Temperature
+
+PLAIN = "plain"
+QUALITY = "rouge_l", "bleu"
+BARS = {
+    "sampler_entropy": "Entropy of the sampler",
+    "distinct_2": "Distinct 2-grams",
+    "self_bleu": "Self-BLEU",
+}
+TEXTS = 6  # prompts whose texts are shown
+ABOUT = """
+The presets are pairs of temperature and top-p that guides give for tasks. Here they all write
+continuations of the same prompts, beside plain sampling (T = 1, nothing cut off), several texts of
+each prompt.
+"""
+
+
+def presets_settings() -> list[Setting]:
+    """Return plain sampling and the presets, those with one pair as one setting."""
+    names: dict[Any, list[str]] = {}
+    for name, pair in PRESETS.items():
+        names.setdefault(pair, []).append(name)
+    plain = Setting(PLAIN, chain(Temperature(1.0), TopP(1.0)))
+    return [plain, *(Setting(", ".join(some), preset(some[0])) for some in names.values())]
+
+
+def presets(
+    source: Source,
+    items: Sequence[Item],
+    out: str | Path,
+    *,
+    settings: Sequence[Setting] = (),
+    samples: int | None = None,
+    max_new_tokens: int | None = None,
+    weight: float = 1.0,
+    batch_size: int = 128,
+    quick: bool = False,
+    command: str = "jaxsample.study.presets",
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Compare the presets of `jaxsample.interop.preset` with plain sampling.
+
+    Args:
+        source: the model with its tokenizer.
+        items: prompts; quality and EDA are reported where they have references.
+        out: a folder for results.json, rows.jsonl, tables and plots; what is there is gone on with.
+        settings: more chains to compare.
+        samples: texts per prompt and setting, 2 or more; 8 by default, 4 if quick.
+        max_new_tokens: see `sweep`.
+        weight: of quality in EDA; see `eda`.
+        batch_size: rows decoded at once.
+        quick: fewer texts.
+        command: what the results say they were made by.
+        progress: show a bar.
+
+    Returns:
+        what was written to results.json.
+
+    Raises:
+        ValueError: if an argument makes no sense.
+
+    >>> [setting.sampler for setting in presets_settings()][:2]
+    [chain(Temperature(value=1.0), TopP(p=1.0)), chain(Temperature(value=0.2), TopP(p=0.1))]
+    """
+    samples = (4 if quick else 8) if samples is None else samples
+    if samples < 2:
+        raise ValueError(f"diversity needs 2 or more samples of a prompt, got {samples}")
+    given = presets_settings()
+    every = [*given, *settings]
+    made = sweep(
+        source,
+        every,
+        items,
+        samples=samples,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        out=out,
+        progress=progress,
+    )
+    measured = measure(made.rows, items)
+    referenced = any(item.references for item in items)
+    names = [name for name in COLUMNS if referenced or name not in QUALITY]
+    rows: list[dict[str, Any]] = [
+        {"setting": name} | summary(of, names, weight) for name, of in measured.items()
+    ]
+    found = results(
+        source,
+        "presets",
+        "Six presets and plain sampling, side by side",
+        ABOUT,
+        command=command,
+        quick=quick,
+    )
+    found["tables"] += [
+        _pairs(),
+        _settings(rows, names, len(items), samples, referenced),
+        _differences(measured, names),
+    ]
+    found["charts"] += _charts(rows, referenced)
+    found["texts"] = side_by_side(source, every, items[:TEXTS], made.rows)
+    found["notes"] += _notes(given, items, referenced, weight)
+    write(out, found)
+    return found
+
+
+def _pairs():
+    heads = {"preset": ("preset", None), "temperature": ("temperature", None)}
+    heads["top_p"] = ("top-p", None)
+    rows = [{"preset": name} | pair._asdict() for name, pair in PRESETS.items()]
+    caption = "Temperature is applied first, then top-p to what it makes of the probabilities."
+    return table("presets", "The presets", caption, heads, rows)
+
+
+def _settings(rows, names, items, samples, referenced):
+    heads = {"setting": ("setting", None)} | {name: COLUMNS[name] for name in names}
+    if referenced:
+        heads["eda"] = ("EDA, lower is better", "%")
+    caption = (
+        f"Means over {items} prompts, with 95% intervals of a bootstrap over them; {samples} texts "
+        "of each."
+    )
+    return table("settings", "What the texts are like", caption, heads, rows)
+
+
+def _differences(measured, names):
+    rows = [
+        {"setting": name} | {one: difference_cell(of[one], measured[PLAIN][one]) for one in names}
+        for name, of in measured.items()
+        if name != PLAIN
+    ]
+    caption = (
+        "The means over prompts of a setting's value less that of plain sampling on the same "
+        "prompt, with 95% intervals; each interval stands for itself, none is widened because "
+        "there are many."
+    )
+    heads = {"setting": ("setting", None)} | {name: COLUMNS[name] for name in names}
+    return table("differences", "Differences from plain sampling", caption, heads, rows)
+
+
+def _charts(rows, referenced):
+    found = []
+    for name, title in BARS.items():
+        bars = []
+        for row in rows:
+            low, high = row[name]["ci"] or (None, None)
+            value = row[name]["value"]
+            bars.append({"name": row["setting"], "value": value, "low": low, "high": high})
+        unit = f"{title} ({COLUMNS[name][1]})"
+        caption = f"{title} of the texts of each setting, with 95% intervals over prompts."
+        found.append(chart(name, title, caption, charts.bars(bars, unit, "setting")))
+    if referenced:
+        # No curve joins presets: a family each, so that the legend names them.
+        points = [quality_point(row | {"family": row["setting"]}) for row in rows]
+        spec = charts.front(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
+        caption = (
+            "Quality against self-similarity, a point for each setting; up and to the left is "
+            "better."
+        )
+        found.append(chart("front", "Quality and diversity", caption, spec))
+    return found
+
+
+def _notes(given, items, referenced, weight):
+    shared = [setting.name for setting in given if ", " in setting.name]
+    notes = [
+        f"The presets {name.replace(', ', ' and ')} are one pair, so they are one setting here: "
+        "nothing sampled can tell them apart."
+        for name in shared
+    ]
+    notes.append(
+        "The prompts are the same for all presets, whatever task each is meant for: this shows "
+        "what a pair does to this model's text, not how well it serves its task."
+    )
+    if referenced:
+        bare = sum(not item.references for item in items)
+        notes.append(
+            f"EDA weighs quality by {weight}; even a calibrated model gets its best EDA "
+            "away from T = 1."
+        )
+        if bare:
+            notes.append(
+                f"{bare} of {len(items)} prompts have no reference: quality and EDA are "
+                "over the others."
+            )
+    else:
+        notes.append("The prompts have no references, so quality is not measured.")
+    return notes

@@ -1,0 +1,1 @@
+"""Show a study: its folder, tables, charts and report."""

@@ -1,0 +1,71 @@
+"""Cells of tables whose numbers rest on prompts, with intervals over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxsample.study.measure._statistics import Interval, mean, paired_difference
+from jaxsample.study.measure.metrics import eda
+from jaxsample.study.show._folder import cell
+
+RESAMPLES = 2000
+
+
+def interval_cell(found: Interval) -> dict[str, Any]:
+    """Make a cell of an estimate, without an interval where there is none.
+
+    >>> interval_cell(mean([1.0]))
+    {'value': 1.0, 'ci': None}
+    """
+    return cell(found.value, None if np.isnan(found.low) else (found.low, found.high))
+
+
+def mean_cell(values: np.ndarray) -> dict[str, Any]:
+    """Make a cell of the mean over prompts `[I]`; NaN is left out."""
+    return interval_cell(mean(values.tolist()))
+
+
+def difference_cell(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
+    """Make a cell of the mean of a - b `[I]`, prompt by prompt."""
+    return interval_cell(paired_difference(a.tolist(), b.tolist()))
+
+
+def summary(
+    measured: Mapping[str, np.ndarray], names: Iterable[str], weight: float
+) -> dict[str, Any]:
+    """Make the cells of a setting: its measures by name, and EDA where there is quality.
+
+    EDA is that of the means; its interval resamples prompts and takes both means of each resample.
+    """
+    row = {name: mean_cell(measured[name]) for name in names}
+    quality, similarity = measured["rouge_l"], measured["self_bleu"]
+    both = ~(np.isnan(quality) | np.isnan(similarity))
+    if both.any():
+        row["eda"] = _aim(quality[both], similarity[both], weight)
+    return row
+
+
+def quality_point(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the point of a row in a chart of ROUGE-L against Self-BLEU."""
+    return {
+        "x": row["self_bleu"]["value"],
+        "y": row["rouge_l"]["value"],
+        "x_ci": row["self_bleu"]["ci"],
+        "y_ci": row["rouge_l"]["ci"],
+        "family": row["family"],
+        "setting": row["setting"],
+    }
+
+
+def _aim(quality, similarity, weight):
+    indices = np.random.default_rng(0).integers(len(quality), size=(RESAMPLES, len(quality)))
+    drawn = [
+        eda(q, s, weight)
+        for q, s in zip(quality[indices].mean(1), similarity[indices].mean(1), strict=True)
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    value = eda(float(quality.mean()), float(similarity.mean()), weight)
+    return cell(value, (float(low), float(high)) if len(quality) > 1 else None)

@@ -1,0 +1,100 @@
+"""The folder a study leaves: its results, its tables as CSV and its charts as PNG."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxsample.study.draw._source import Source
+from jaxsample.study.draw._versions import versions
+from jaxsample.study.show.charts import png
+from jaxsample.study.show.report import as_csv
+
+RESULTS = "results.json"
+
+
+def results(
+    source: Source, study: str, title: str, about: str, *, command: str, quick: bool
+) -> dict[str, Any]:
+    """Begin the results of a study: what it is, of which model, made with what."""
+    model = {"name": source.name, "digest": source.digest, "parameters": source.parameters}
+    return {
+        "study": study,
+        "title": title,
+        "about": " ".join(about.split()),
+        "command": command,
+        "quick": quick,
+        "model": model,
+        "versions": versions(),
+        "tables": [],
+        "charts": [],
+        "texts": [],
+        "notes": [],
+    }
+
+
+def table(
+    name: str,
+    title: str,
+    caption: str,
+    columns: Mapping[str, tuple[str, str | None]],
+    rows: Iterable[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Make a table: for each column its title and unit, for each row its cells.
+
+    A cell is text, a number, or what `cell` made.
+    """
+    heads = [
+        {"name": column, "title": head} | ({} if unit is None else {"unit": unit})
+        for column, (head, unit) in columns.items()
+    ]
+    kept = [{column: row.get(column) for column in columns} for row in rows]
+    return {"name": name, "title": title, "caption": caption, "columns": heads, "rows": kept}
+
+
+def cell(value: float, ci: Sequence[float] | None = None) -> dict[str, Any]:
+    """Make a cell of a number with its interval."""
+    return {"value": value, "ci": None if ci is None else list(ci)}
+
+
+def chart(name: str, title: str, caption: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Make a chart; its caption says in a sentence what is to be seen."""
+    return {"name": name, "title": title, "caption": caption, "spec": spec}
+
+
+def write(folder: str | Path, found: Mapping[str, Any]) -> Path:
+    """Write results.json, a CSV of each table and a PNG of each chart; return the first's path.
+
+    Infinite numbers are written as "inf" and "-inf", what is NaN as null.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    said = writable(found)
+    for one in said["tables"]:
+        (folder / f"{one['name']}.csv").write_text(as_csv(one), "utf-8")
+    for one in found["charts"]:
+        png(one["spec"], folder / f"{one['name']}.png")
+    path = folder / RESULTS
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", "utf-8")
+    os.replace(beside, path)
+    return path
+
+
+def writable(x: Any) -> Any:
+    """Return x as JSON can say it."""
+    if isinstance(x, Mapping):
+        return {str(name): writable(value) for name, value in x.items()}
+    if isinstance(x, list | tuple):
+        return [writable(value) for value in x]
+    if isinstance(x, np.generic | np.ndarray):
+        return writable(x.tolist())
+    if isinstance(x, float) and not math.isfinite(x):
+        return None if math.isnan(x) else "inf" if x > 0 else "-inf"
+    return x

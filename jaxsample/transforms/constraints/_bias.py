@@ -1,0 +1,130 @@
+"""Leanings towards tokens and towards sequences of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsample.transforms.constraints._token_ids import (
+    lengths,
+    pack_sequences,
+    places,
+    show_sequences,
+)
+from jaxsample.transforms.contract._fields import field, show
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.penalties._history import last, push
+from jaxsample.transforms.penalties._shift import raised
+
+
+@transform(kind="token")
+class LogitBias(Transform):
+    """Add a bias to every logit.
+
+    A bias of -inf drops the token and one of +inf leaves only the tokens that have it; a token
+    that was dropped stays so. A finite sum stays finite. Neutral: zeros.
+
+    Attributes:
+        bias: `[V]`, in logits; a leaf.
+
+    Raises:
+        ValueError: if the row has another size.
+
+    Reference: OpenAI, https://platform.openai.com/docs/api-reference/chat/create
+
+    >>> LogitBias([0.0, 1.5, -jnp.inf])(jnp.array([1.0, 2.0, 3.0]))
+    Array([ 1. ,  3.5, -inf], dtype=float32)
+    """
+
+    bias: float = field()
+
+    def __call__(self, logits, state=None, hidden=None):
+        del state, hidden
+        if jnp.shape(self.bias) != logits.shape:
+            raise ValueError(
+                f"LogitBias: bias must be {list(logits.shape)} like the row, "
+                f"got shape {list(jnp.shape(self.bias))}"
+            )
+        return raised(logits, self.bias)
+
+
+@transform(kind="token")
+class SequenceBias(Transform):
+    """Add a bias to the token that would complete a sequence.
+
+    The tokens of a sequence but its last must end the history; prompt and output count alike, so a
+    match may reach across their boundary. A sequence of one token is always biased, and biases
+    with one last token add up. A bias of -inf drops the token, as in `BadWords`; one of +inf leaves
+    only such tokens. A finite sum stays finite. Neutral: biases of 0, or no sequences.
+
+    The state is the last L - 1 tokens.
+
+    Attributes:
+        sequences: token sequences, kept as `[S, L]` int32 filled up with -1 on the right, or such
+            an array; a leaf. A sequence with an id outside the vocabulary never matches, one
+            without ids is nothing.
+        biases: `[S]`, in logits; a leaf.
+
+    Raises:
+        ValueError: if a sequence is empty or holds anything but token ids, or there is not one
+            bias for each.
+
+    Reference: https://huggingface.co/docs/transformers/main_classes/text_generation
+
+    >>> t = SequenceBias([[2], [0, 1]], [1.0, -3.0])
+    >>> t(jnp.array([1.0, 2.0, 3.0]), t.init(None, Prompt.of([0], 3, 0)))
+    Array([ 1., -1.,  4.], dtype=float32)
+    """
+
+    sequences: Any = field()
+    biases: float = field()
+
+    def __post_init__(self):
+        packed = pack_sequences("SequenceBias: sequences", self.sequences)
+        object.__setattr__(self, "sequences", packed)
+        super().__post_init__()
+        if jnp.shape(self.biases) != packed.shape[:-1]:
+            raise ValueError(
+                f"SequenceBias needs one bias for each of {list(packed.shape[:-1])} sequences, "
+                f"got shape {list(jnp.shape(self.biases))}"
+            )
+
+    def init(self, key, prompt):
+        del key
+        return last(prompt, jnp.shape(self.sequences)[-1] - 1)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del hidden
+        size = logits.shape[0]
+        tokens = completing(self.sequences, state)
+        biases = jnp.where(tokens >= 0, self.biases, 0.0)
+        by = jnp.zeros(size, jnp.float32).at[places(tokens, size)].add(biases, mode="drop")
+        return raised(logits, by)
+
+    def update(self, state, logits, token, hidden=None):
+        del logits, hidden
+        return push(state, token)
+
+    def __repr__(self):
+        return f"SequenceBias({show_sequences(self.sequences)}, {show(self.biases)})"
+
+
+def completing(sequences: jax.Array | np.ndarray, recent: jax.Array) -> jax.Array:
+    """Return the token that would complete each sequence `[S, L]` now, -1 where none would.
+
+    Args:
+        sequences: filled up with -1 on the right.
+        recent: the last L - 1 tokens, -1 in front where there are fewer.
+    """
+    sequences, recent = jnp.asarray(sequences), jnp.asarray(recent)
+    count, width = sequences.shape
+    ends = lengths(sequences)[:, None] - 1
+    place = jnp.arange(width - 1, dtype=jnp.int32)[None, :]
+    # Token j of a prefix of `ends` tokens lies at the end of `recent`, ends - j from the back.
+    at = jnp.clip(width - 1 - ends + place, 0, max(width - 2, 0))
+    same = (place >= ends) | (recent[at] == sequences[:, :-1])
+    final = jnp.take_along_axis(sequences, jnp.maximum(ends, 0), axis=1)[:, 0]
+    return jnp.where(jnp.all(same, axis=1), final, jnp.full(count, -1, jnp.int32))

@@ -1,0 +1,1 @@
+"""The contract of a transform, and how transforms are composed."""

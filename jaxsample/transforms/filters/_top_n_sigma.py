@@ -1,0 +1,54 @@
+"""A threshold measured in standard deviations of the logits."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+
+from jaxsample.kernels._tree import once
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._transform import Transform, transform
+
+
+@transform(kind="order")
+class TopNSigma(Transform):
+    """Keep the tokens with a logit of at least max l - n sigma.
+
+    sigma is the population standard deviation of the logits above -inf; so a row with one of them
+    keeps it. A temperature before or after it drops the same tokens. Ties live or die together.
+    n = 0 keeps the maxima, `TopNSigma.off` (infinity) everything. The gradient with respect to `n`
+    is zero.
+
+    Attributes:
+        n: standard deviations, >= 0; a leaf: may be traced, batched by `vmap`.
+
+    Raises:
+        ValueError: if `n` is a negative Python number.
+
+    Reference: Tang et al., 2024, https://arxiv.org/abs/2411.07641
+
+    >>> TopNSigma(1.0)(jnp.array([10.0, 9.0, 5.0, 0.0, -3.0, -4.0]))
+    Array([ 10.,   9.,   5., -inf, -inf, -inf], dtype=float32)
+    """
+
+    off = math.inf
+
+    n: float = field(low=0.0)
+
+    def on(self, row, state=None, hidden=None):
+        del state, hidden
+        # The share of each token, a power of two, keeps sums of the largest floats finite.
+        share = 2.0 ** -math.ceil(math.log2(row.size))
+        count, total = row.sum(lambda d: jnp.full_like(d, share), lambda d: d * share)
+        mean = jnp.maximum(total / count, jnp.finfo(jnp.float32).min)
+        # In about the mean's own unit no square overflows, nor does the unit's reciprocal vanish.
+        # Differences before squares: against one outlier the mean of squares less the square of the
+        # mean would lose every digit.
+        unit = jnp.clip(-mean, 2.0**-100, 2.0**100)
+        squares = row.sum(lambda d: ((d - mean) / unit) ** 2 * share)
+        sigma = unit * jnp.sqrt(squares / count)
+        off = self.n == math.inf
+        below = jnp.where(off, -jnp.inf, -jnp.where(off, 0.0, jnp.maximum(self.n, 0.0)) * sigma)
+        # Rounded by itself: fused with the sum after it, a token on the edge is judged otherwise.
+        return row.keep(row.max + once(below))

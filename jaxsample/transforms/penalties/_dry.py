@@ -1,0 +1,166 @@
+"""Don't repeat yourself: a penalty that grows with the length of the repetition."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.transforms.constraints._token_ids import (
+    among,
+    lengths,
+    pack_sequences,
+    show_sequences,
+)
+from jaxsample.transforms.contract._fields import field, show
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.penalties._history import History
+from jaxsample.transforms.penalties._shift import bounded, power
+
+
+class Repeats(NamedTuple):
+    """What DRY remembers of a row.
+
+    Attributes:
+        history: the tokens so far.
+        matches: `[max_length]` int32; at i < length - 1, how many tokens ending with token i equal
+            those that end the history.
+        head, end: int32, where the last sequence breaker begins and is over; -1 and 0 if none.
+    """
+
+    history: History
+    matches: jax.Array
+    head: jax.Array
+    end: jax.Array
+
+
+@transform(kind="token")
+class DRY(Transform):
+    """Lower the tokens that would go on with a repetition, the more the longer it is.
+
+    Of all earlier places whose last m tokens equal the last m tokens of the history, m being the
+    longest, the token t that followed there gets l - multiplier * base ** (m - allowed_length), if
+    m >= allowed_length; where t followed at several, the longest m counts. Powers past 1e26
+    count as that, so that nothing overflows.
+
+    A repetition does not reach across a sequence breaker: m is at most the number of tokens behind
+    the last one, the one that begins last (the longest of those that begin there). Nor is a
+    breaker of one token itself lowered. As in llama.cpp, breakers are sequences of tokens: a string
+    breaker becomes all ways to tokenise it.
+
+    Neutral: multiplier = 0. The state is the history and its matches, 8 max_length bytes a row; a
+    token costs O(max_length + S L) for S breakers of at most L tokens, times L.
+
+    Attributes:
+        multiplier: in logits, >= 0; a leaf.
+        base: growth per repeated token, >= 1; a leaf that never trains.
+        allowed_length: longest repetition that goes free, plus one, >= 0; a leaf.
+        breakers: token sequences, kept as `[S, L]` int32 filled up with -1 on the right, or such an
+            array; a leaf. A breaker with an id outside the vocabulary never matches.
+        window: how many last tokens of prompt and output are looked at, None for all; static.
+
+    Raises:
+        ValueError: if a Python value lies outside its range, or there is no prompt to start from.
+
+    Reference: p-e-w, 2024, https://github.com/oobabooga/text-generation-webui/pull/5677
+
+    >>> t = DRY(1.0, base=2.0)
+    >>> t(jnp.array([0.0, 0.0, 0.0, 0.0]), t.init(None, Prompt.of([1, 2, 3, 0, 1, 2], 4, 0)))
+    Array([ 0.,  0.,  0., -1.], dtype=float32)
+    """
+
+    multiplier: float = field(low=0.0, high=1e30)
+    base: float = field(default=1.75, low=1.0, high=1e6, fixed=True)
+    allowed_length: int = field(default=2, low=0)
+    breakers: Any = field(default=())
+    window: int | None = field(default=None, static=True)
+
+    def __post_init__(self):
+        object.__setattr__(self, "breakers", pack_sequences("DRY: breakers", self.breakers))
+        super().__post_init__()
+        window = self.window
+        if window is not None and (type(window) is not int or window < 1):
+            raise ValueError(f"DRY: window must be None or an int >= 1, got {window!r}")
+
+    def init(self, key, prompt):
+        del key
+        history = History.of(self, prompt)
+        head, end = self._search_breaker(history)
+        return Repeats(history, _match(history), head, end)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del hidden
+        (tokens, length), matches, head, end = state
+        size = logits.shape[0]
+        start = jnp.int32(0) if self.window is None else jnp.maximum(length - self.window, 0)
+        limit = length - jnp.where(head >= start, end, start)
+        at = jnp.arange(tokens.shape[0] - 1, dtype=jnp.int32)
+        longest = jnp.minimum(matches[:-1], jnp.minimum(at - start + 1, limit))
+        allowed = jnp.maximum(self.allowed_length, 0)
+        counts = (at >= start) & (at <= length - 2) & (longest >= allowed)
+        following = jnp.where(counts & (tokens[1:] >= 0), tokens[1:], size)
+        repeated = jnp.full(size, -1, jnp.int32).at[following].max(longest, mode="drop")
+        single = jnp.where(lengths(self.breakers) == 1, jnp.asarray(self.breakers)[:, 0], -1)
+        hit = (repeated >= 0) & ~among(single, size)
+        growth = power(jnp.maximum(self.base, 1.0), jnp.where(hit, repeated - allowed, 0))
+        return bounded(logits - jnp.where(hit, self.multiplier * growth, 0.0))
+
+    def update(self, state, logits, token, hidden=None):
+        del logits, hidden
+        tokens, length = state.history
+        earlier = jnp.arange(tokens.shape[0], dtype=jnp.int32) < length
+        grown = jnp.roll(state.matches, 1).at[0].set(0) + 1
+        matches = jnp.where(earlier & (tokens == token), grown, 0)
+        history = state.history.after(token)
+        width = jnp.shape(self.breakers)[-1]
+        heads = history.length - 1 - jnp.arange(width, dtype=jnp.int32)
+        found = jax.vmap(self._broken, (None, 0))(history, heads)
+        first = jnp.argmax(found > 0)
+        new = found[first] > 0
+        head = jnp.where(new, heads[first], state.head)
+        return Repeats(history, matches, head, jnp.where(new, head + found[first], state.end))
+
+    def _broken(self, history, head):
+        """Length of the longest breaker that begins at `head` and is complete, 0 if none is."""
+        breakers, size = jnp.asarray(self.breakers), lengths(self.breakers)
+        width = breakers.shape[1]
+        tokens = lax.dynamic_slice_in_dim(jnp.pad(history.tokens, (0, width)), head, width)
+        same = jnp.all((breakers < 0) | (breakers == tokens[None, :]), axis=1)
+        fits = (head >= 0) & (head + size <= history.length)
+        return jnp.max(jnp.where(same & fits, size, 0), initial=0)
+
+    def _search_breaker(self, history):
+        if not jnp.shape(self.breakers)[0]:
+            return jnp.int32(-1), jnp.int32(0)
+
+        def back(carry):
+            head = carry[0] - 1
+            return head, self._broken(history, head)
+
+        head, size = lax.while_loop(
+            lambda carry: (carry[0] >= 0) & (carry[1] == 0), back, (history.length, jnp.int32(0))
+        )
+        return head, jnp.where(head >= 0, head + size, 0)
+
+    def __repr__(self):
+        parts = [f"{name}={show(getattr(self, name))}" for name in ("multiplier", "base")]
+        parts.append(f"allowed_length={show(self.allowed_length)}")
+        parts.append(f"breakers={show_sequences(self.breakers)}")
+        return f"DRY({', '.join(parts)}{f', window={self.window}' if self.window else ''})"
+
+
+def _match(history):
+    """How many tokens ending with each one equal those that end the history."""
+    tokens, length = history
+    at = jnp.arange(tokens.shape[0], dtype=jnp.int32)
+
+    def further(carry):
+        i, alive, matches = carry
+        same = jnp.roll(tokens, i) == tokens[jnp.maximum(length - 1 - i, 0)]
+        alive &= same & (at >= i)
+        return i + 1, alive, matches + alive.astype(jnp.int32)
+
+    start = jnp.int32(0), at < length - 1, jnp.zeros_like(at)
+    return lax.while_loop(lambda carry: jnp.any(carry[1]), further, start)[2]

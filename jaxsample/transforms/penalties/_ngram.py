@@ -1,0 +1,65 @@
+"""No n-gram twice."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.transforms.constraints._token_ids import among
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.penalties._history import History
+
+
+@transform(kind="token")
+class NoRepeatNgram(Transform):
+    """Drop every token that would complete an n-gram that prompt and output hold already.
+
+    n = 1 drops every token that came before. Nothing is dropped while fewer than n tokens came. A
+    row may lose every token: then it is invalid, and ends by token -1. There is no neutral value:
+    `n` shapes the trace.
+
+    The state is a copy of the history, 4 max_length bytes a row; a token costs n * max_length
+    comparisons.
+
+    Attributes:
+        n: tokens in an n-gram, >= 1; static.
+
+    Raises:
+        ValueError: if `n` is not an int >= 1, or there is no prompt to start from.
+
+    Reference: Paulus et al., 2017, https://arxiv.org/abs/1705.04304
+
+    >>> t = NoRepeatNgram(2)
+    >>> t(jnp.array([3.0, 2.0, 1.0]), t.init(None, Prompt.of([0, 1, 0], 3, 0)))
+    Array([  3., -inf,   1.], dtype=float32)
+    """
+
+    n: int = field(low=1, static=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if type(self.n) is not int:
+            raise ValueError(f"NoRepeatNgram: n is static and must be an int >= 1, got {self.n!r}")
+
+    def init(self, key, prompt):
+        del key
+        return History.of(self, prompt)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del hidden
+        tokens, length = state
+        starts = tokens.shape[0] - self.n + 1
+        if starts < 1:
+            return logits
+        # Where length < n no start fits, whatever the slice was clamped to.
+        suffix = lax.dynamic_slice_in_dim(tokens, length - self.n + 1, self.n - 1)
+        repeats = jnp.arange(starts, dtype=jnp.int32) <= length - self.n
+        for i in range(self.n - 1):
+            repeats &= tokens[i : i + starts] == suffix[i]
+        banned = jnp.where(repeats, tokens[self.n - 1 :], -1)
+        return jnp.where(among(banned, logits.shape[0]), -jnp.inf, logits)
+
+    def update(self, state, logits, token, hidden=None):
+        del logits, hidden
+        return state.after(token)

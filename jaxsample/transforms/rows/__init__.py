@@ -1,0 +1,1 @@
+"""Rows of logits, as filters and temperatures see them."""

@@ -1,0 +1,1 @@
+"""Transforms that sharpen or flatten a distribution."""

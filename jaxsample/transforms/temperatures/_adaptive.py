@@ -1,0 +1,60 @@
+"""Draws near a probability, and a memory that steers their average to it."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.rows._row import Row, weighed
+
+PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3
+
+
+@transform(kind="set")
+class AdaptiveP(Transform):
+    """Prefer tokens whose probability is near an aim: l' = 5 - 10 d^2 / (1 + d).
+
+    d = `|p - aim|` / 0.3, with p over the row as it comes in, and the aim is 2 * target - m, inside
+    [0, 1]: m is a running mean of the probabilities p of the tokens drawn, so that the mean is
+    pulled to `target`. m starts at `target`. Equal logits stay equal, and no token is dropped; what
+    the row was is gone, so this belongs last in a chain. Neutral: any negative target is off.
+
+    Its state is m.
+
+    Attributes:
+        target: probability to aim at, in [0, 1], or -1; a leaf.
+        decay: share of m that stays after each token, in [0, 1]; a leaf that never trains.
+
+    Raises:
+        ValueError: if a Python number lies outside its range.
+
+    Reference: llama.cpp, 2025, https://github.com/ggml-org/llama.cpp/pull/17927
+
+    >>> [round(float(l), 4) for l in AdaptiveP(0.3)(jnp.log(jnp.array([0.5, 0.25, 0.25])))]
+    [2.3333, 4.7619, 4.7619]
+    """
+
+    target: float = field(low=-1.0, high=1.0)
+    decay: float = field(default=0.9, low=0.0, high=1.0, fixed=True)
+
+    def init(self, key, prompt):
+        del key, prompt
+        return jnp.clip(jnp.asarray(self.target, jnp.float32), 0.0, 1.0)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del hidden
+        row = Row.of(logits)
+        aim = jnp.clip(2.0 * jnp.minimum(self.target, 1.0) - state, 0.0, 1.0)
+        d = jnp.abs(_probs(row) - aim) / WIDTH
+        near = PEAK - SHARPNESS * d * d / (1.0 + d)
+        return jnp.where(self.target < 0, row.values, near)
+
+    def update(self, state, logits, token, hidden=None):
+        del hidden
+        decay = jnp.clip(self.decay, 0.0, 1.0)
+        return decay * self._state(state) + (1.0 - decay) * _probs(Row.of(logits))[token]
+
+
+def _probs(row):
+    return weighed(jnp.exp, row.values, row.max) / row.sum(jnp.exp)

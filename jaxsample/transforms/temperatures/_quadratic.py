@@ -1,0 +1,52 @@
+"""A curve through the logits that flattens the top and drops the tail."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.kernels._validity import clamp_below
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.rows._row import Row
+
+
+@transform(kind="set")
+class Quadratic(Transform):
+    """Bend the logits: l' = -k f d^2 + s f d^3 + max l, with d = l - max l ("smoothing").
+
+    f is `factor`, k = (3 - curve) / 2 and s = (curve - 1) / 2. Up to a curve of 3 the order of
+    tokens stays; above it the likeliest lose their lead to those a little below. A token that
+    overflows float32 on the way is dropped. Neutral: factor 0 (and below) is off, although the
+    formula would make every logit equal there.
+
+    Attributes:
+        factor: strength, >= 0; a leaf.
+        curve: 1 is a parabola, more bends the tail down faster; >= 1; a leaf.
+
+    Raises:
+        ValueError: if a Python number lies outside its range.
+
+    Reference: kalomaze, 2024, https://github.com/oobabooga/textgen/pull/5551
+
+    >>> Quadratic(0.5)(jnp.array([0.0, 3.0, 1.0]))
+    Array([-1.5,  3. ,  1. ], dtype=float32)
+    """
+
+    factor: float = field(low=0.0, high=1e6)
+    curve: float = field(default=1.0, low=1.0, high=1e6)
+
+    def __call__(self, logits, state=None, hidden=None):
+        del state, hidden
+        row = Row.of(logits)
+        factor, curve = jnp.minimum(self.factor, 1e6), jnp.clip(self.curve, -1e6, 1e6)
+
+        def fall(gap):
+            bend = (3.0 - curve) / 2.0 + (curve - 1.0) / 2.0 * gap
+            return factor * gap * gap * bend
+
+        gap = -clamp_below(row.values, row.max)
+        # So far down there is no mass, but a cube that overflows, and slopes that are infinite.
+        far = gap > 1e9
+        falls = jnp.where(far, lax.stop_gradient(fall(gap)), fall(jnp.where(far, 0.0, gap)))
+        return jnp.where(factor > 0, row.max - falls, row.values)

@@ -1,0 +1,73 @@
+"""Transforms that flatten or sharpen the distribution."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.rows._row import entropy
+
+
+@transform(kind="order")
+class Temperature(Transform):
+    """Divide the logits by a temperature: (l - max l) / value.
+
+    Below 1 sharpens, above 1 flattens, 1 is neutral up to the shift by the maximum. 0 is greedy:
+    all but the maxima become -inf, and tied maxima are drawn among by key. The gradient is defined
+    for value > 0, and zero at 0.
+
+    Attributes:
+        value: temperature, >= 0; a leaf.
+
+    Raises:
+        ValueError: if `value` is a negative Python number.
+
+    Reference: Ackley et al., 1985, https://doi.org/10.1207/s15516709cog0901_7
+
+    >>> Temperature(0.5)(jnp.array([0.0, 3.0, 1.0]))
+    Array([-6.,  0., -4.], dtype=float32)
+    """
+
+    value: float = field(low=0.0)
+
+    def on(self, row, state=None, hidden=None):
+        del state, hidden
+        return row.divide(self.value)
+
+
+@transform(kind="order")
+class EntropyTemperature(Transform):
+    """Choose the temperature from the entropy of the row: T = t0 * base ** (theta / H) (EDT).
+
+    H is in nats, over the row as it comes in. With theta > 0 a sure row (H -> 0) becomes greedy and
+    an unsure one approaches t0; theta = 0 is Temperature(t0); theta < 0 turns the polarity round,
+    and there T is capped by `max_temperature`, also as H -> 0. Neutral: t0 = 1, theta = 0.
+
+    Attributes:
+        t0: upper bound of the temperature for theta > 0, >= 0; a leaf.
+        theta: strength of the dependence on entropy, in nats; a leaf.
+        base: in (0, 1]; a leaf that never trains.
+        max_temperature: the cap where the exponent raises the temperature; a leaf that never
+            trains.
+
+    Raises:
+        ValueError: if a Python number lies outside its range.
+
+    Reference: Zhang et al., 2024, https://arxiv.org/abs/2403.14541
+
+    >>> [round(float(l), 3) for l in EntropyTemperature(1.0, 0.5)(jnp.array([0.0, 2.0]))]
+    [-2.714, 0.0]
+    """
+
+    t0: float = field(low=0.0)
+    theta: float = field(low=-1e30, high=1e30)
+    base: float = field(default=0.8, low=1e-6, high=1.0, fixed=True)
+    max_temperature: float = field(default=10.0, low=0.0, fixed=True)
+
+    def on(self, row, state=None, hidden=None):
+        del state, hidden
+        # Rows surer than 1e-9 nats count as that; the clip keeps exp, and its gradient, finite.
+        exponent = jnp.log(self.base) * self.theta / jnp.maximum(entropy(row), 1e-9)
+        t = self.t0 * jnp.exp(jnp.clip(exponent, -200.0, 80.0))
+        return row.divide(jnp.where(exponent > 0, jnp.minimum(t, self.max_temperature), t))

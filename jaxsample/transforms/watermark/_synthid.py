@@ -1,0 +1,161 @@
+"""SynthID: a tournament between tokens, judged by keyed coins, that leaves the text's law alone."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.kernels._noise import bits
+from jaxsample.kernels._tree import tree_sums
+from jaxsample.kernels._validity import clamp_below
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.watermark._context import Recent, key_of, secrets
+
+_BITS = 32  # coins in one hash
+_LEAST = 2.0**-80  # what a smaller share of the mass counts as: far below any float32 draw
+
+
+class Marked(NamedTuple):
+    """The state of `SynthID` for one row.
+
+    Attributes:
+        recent: the last `width` tokens.
+        seen: `[SynthID.history]` uint32, hashes of the contexts met so far, in a ring.
+        n: int32, how many were met.
+    """
+
+    recent: Recent
+    seen: jax.Array
+    n: jax.Array
+
+
+@transform(kind="token")
+class SynthID(Transform):
+    """Redistribute probability by a tournament of keyed coins, one round for each key.
+
+    Each round tosses a coin g in {0, 1} for every token, a keyed hash of (the last `width` tokens,
+    the token, the round), and `p <- p (1 + g - sum g p)`: how the winner is distributed when two
+    tokens drawn from p meet, g = 1 wins and ties are broken evenly. Averaged over keys, p stays
+    what it was: no step distorts the text. Nor is a whole text distorted, as long as no context
+    marks it twice: so a step whose context came up before in this row is left alone, as is one with
+    fewer than `width` tokens before it. The last `SynthID.history` contexts are remembered (1024,
+    as in transformers), the prompt's not among them. `detect` finds the mark.
+
+    A marked row comes back less its maximum; tokens dropped before stay dropped, no other is: where
+    g = 0 on less than 2**-80 of the mass, that counts as 2**-80. Put it last: the mark is in the
+    distribution it returns. All keys make one secret, whose hash gives the coins of 32 rounds at a
+    time; changing one changes every coin. A key of 0 turns its round off and keys of 0 alone are
+    the identity, so that rows with and without a mark, or of different depths, can mix.
+
+    Against transformers' `SynthIDTextWatermarkLogitsProcessor`: the same tournament and rule for
+    repeated contexts (`ngram_len` is width + 1), other hashes. There a context starts as zeros and
+    sees the output only; here it is the last tokens, the prompt's too.
+
+    Attributes:
+        keys: `[depth]` ints in [0, 2**32), kept as uint32; a leaf that never trains. 30 is the
+            paper's depth.
+        width: how many tokens decide about the next, >= 1; static.
+
+    Raises:
+        ValueError: if `keys` is no row of such ints, or `width` is below 1.
+
+    Reference: Dathathri et al., 2024, https://doi.org/10.1038/s41586-024-08025-4
+
+    >>> mark = SynthID(keys=[654, 400, 836], width=1)
+    >>> state = mark.init(None, Prompt.of([3], vocab_size=4, budget=1))
+    >>> [round(float(p), 3) for p in jax.nn.softmax(mark(jnp.zeros(4), state))]
+    [0.018, 0.02, 0.481, 0.481]
+    """
+
+    history = 1024
+
+    keys: Any = field(fixed=True)
+    width: int = field(default=4, static=True, low=1)
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "keys", secrets(type(self).__name__, self.keys))
+
+    def init(self, key, prompt):
+        del key
+        seen = jnp.zeros(self.history, jnp.uint32)
+        return Marked(Recent.of(prompt, self.width), seen, jnp.int32(0))
+
+    def __call__(self, logits, state=None, hidden=None):
+        del hidden
+        context = self._key(state.recent.tokens)
+        words = self._words(context, jnp.arange(logits.shape[0], dtype=jnp.uint32))
+        fresh = state.recent.whole & ~jnp.any(state.seen == _name(context))
+        on = (jnp.asarray(self.keys) != 0) & fresh
+        return jnp.where(jnp.any(on), tournament(logits, words, on), logits)
+
+    def update(self, state, logits, token, hidden=None):
+        del logits, hidden
+        recent, seen, n = self._state(state)
+        met = seen.at[n % self.history].set(_name(self._key(recent.tokens)))
+        met, n = jnp.where(recent.whole, met, seen), n + recent.whole.astype(jnp.int32)
+        return Marked(recent.then(token), met, n)
+
+    def coins(self, context: jax.Array, tokens: jax.Array) -> jax.Array:
+        """Return g of `tokens` `[n]` in each round behind the context, bool `[n, depth]`."""
+        return self._coins(self._key(context), tokens)
+
+    def _coins(self, key, tokens):
+        rounds = jnp.arange(jnp.shape(self.keys)[-1], dtype=jnp.uint32)
+        words = self._words(key, tokens)[rounds // _BITS].T
+        return _coin(words, jnp.broadcast_to(rounds % _BITS, words.shape))
+
+    def _key(self, context):
+        """Hash the keys and the context into one key. A key of 0 has no part in it."""
+        keys = jnp.asarray(self.keys)
+        data = jnp.stack([keys, jnp.arange(keys.shape[0], dtype=jnp.uint32)], axis=1)
+
+        def both(words):
+            key = jax.random.wrap_key_data(words, impl="threefry2x32")
+            return bits(key, 0, jnp.arange(2, dtype=jnp.uint32))
+
+        each = jnp.where((keys != 0)[:, None], jax.vmap(both)(data), jnp.uint32(0))
+        return key_of(lax.reduce(each, jnp.uint32(0), lax.bitwise_xor, (0,)), context)
+
+    def _words(self, key, tokens):
+        """Return the coins of `tokens` `[n]`, 32 rounds to a word: uint32 `[depth / 32, n]`."""
+        streams = -(-jnp.shape(self.keys)[-1] // _BITS)
+        return jnp.stack([bits(key, stream, tokens) for stream in range(streams)])
+
+
+def tournament(logits: jax.Array, words: jax.Array, on: jax.Array) -> jax.Array:
+    """Return logits `[V]` less their maximum, after the rounds that are `on` `[depth]`."""
+    below = clamp_below(logits, lax.stop_gradient(jnp.max(logits)))
+    weights = jnp.where(logits > -jnp.inf, jnp.exp(below), 0.0)
+    rounds = jnp.arange(on.shape[0], dtype=jnp.uint32)
+
+    def play(carry, this):
+        p, change = carry
+        i, on = this
+        g = _coin(words[i // _BITS], i % _BITS)
+        # With lost, the share of g = 0, the factors are 1 + lost and lost: nothing cancels. As a
+        # share, because an error in the sum of p would double in each round. On the CPU a product
+        # is summed ten times as fast as a choice, and without the barrier XLA takes the logarithms
+        # once per token.
+        heads = g.astype(jnp.float32)
+        tails, total = tree_sums(p * (1.0 - heads), p)
+        lost = jnp.clip(tails / total, _LEAST, 1.0)
+        lost, won = jnp.where(on, lost, 1.0), jnp.where(on, 1.0 + lost, 1.0)
+        lost, won, down, up = lax.optimization_barrier((lost, won, jnp.log(lost), jnp.log(won)))
+        return (p * jnp.where(g, won, lost), change + jnp.where(g, up, down)), None
+
+    start = weights, jnp.zeros_like(weights)
+    return below + lax.scan(play, start, (rounds, on))[0][1]
+
+
+def _coin(words, i):
+    return ((words >> i) & 1) == 1
+
+
+def _name(key):
+    """A context's key as the one word that is remembered of it."""
+    return jax.random.key_data(key)[..., 0]

@@ -1,0 +1,82 @@
+"""The parts every block is made of: linear maps, norms and the MLP."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from ._config import TransformerConfig
+
+_ACTIVATIONS = {
+    "silu": jax.nn.silu,
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True),
+}
+
+
+class Linear(nnx.Module):
+    """Map `[.., inputs]` to `[.., outputs]` in the dtype of what comes in."""
+
+    def __init__(
+        self, inputs: int, outputs: int, *, bias: bool, dtype, rngs: nnx.Rngs, scale: float = 1.0
+    ):
+        init = nnx.initializers.normal(scale / math.sqrt(inputs))
+        self.kernel = nnx.Param(init(rngs.params(), (inputs, outputs), dtype))
+        self.bias = nnx.Param(jnp.zeros((outputs,), dtype)) if bias else None
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = x @ self.kernel[...].astype(x.dtype)
+        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+
+
+class Norm(nnx.Module):
+    """Normalise the last axis, in float32; a layer norm also centres and shifts it."""
+
+    def __init__(self, size: int, config: TransformerConfig, *, kind: str | None = None):
+        self.eps, self.offset = config.norm_eps, config.norm_offset
+        self.centred = (kind or config.norm) == "layer"
+        self.scale = nnx.Param(jnp.full((size,), 1.0 - config.norm_offset, config.dtype))
+        self.bias = nnx.Param(jnp.zeros((size,), config.dtype)) if self.centred else None
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = x.astype(jnp.float32)
+        if self.centred:
+            y = y - jnp.mean(y, axis=-1, keepdims=True)
+        y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + self.eps)
+        y = y * (self.scale[...].astype(jnp.float32) + self.offset)
+        if self.bias is not None:
+            y = y + self.bias[...].astype(jnp.float32)
+        return y.astype(x.dtype)
+
+
+class Mlp(nnx.Module):
+    """Widen, bend, narrow; with a gate where the config has one."""
+
+    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
+        width, inner, bias = config.dim, config.mlp_dim, config.mlp_bias
+        self.activation = config.activation
+        self.up = Linear(width, inner, bias=bias, dtype=config.dtype, rngs=rngs)
+        self.gate = (
+            Linear(width, inner, bias=bias, dtype=config.dtype, rngs=rngs) if config.gated else None
+        )
+        self.down = Linear(
+            inner,
+            width,
+            bias=bias,
+            dtype=config.dtype,
+            rngs=rngs,
+            scale=1 / math.sqrt(2 * config.layers),
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        bend = _ACTIVATIONS[self.activation]
+        inner = bend(self.up(x)) if self.gate is None else bend(self.gate(x)) * self.up(x)
+        return self.down(inner)
+
+
+def softcap(x: jax.Array, cap: float | None) -> jax.Array:
+    """Squash `x` smoothly into (-cap, cap); None leaves it alone."""
+    return x if cap is None else cap * jnp.tanh(x / cap)

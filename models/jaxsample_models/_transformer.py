@@ -1,0 +1,200 @@
+"""A decoder-only transformer, and the pure functions the decoder asks of it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxsample import Model, ModelOutput
+
+from . import _attention as attention
+from ._attention import Attention, LayerCache
+from ._config import TransformerConfig
+from ._layers import Linear, Mlp, Norm, softcap
+from ._rotary import angles
+
+Params = dict[str, Any]
+
+
+class Block(nnx.Module):
+    """One layer: attention and MLP, each added to the residual stream."""
+
+    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
+        self.attention_norm = Norm(config.dim, config)
+        self.attention = Attention(config, rngs)
+        self.attention_post = Norm(config.dim, config) if config.post_norms else None
+        self.mlp_norm = Norm(config.dim, config)
+        self.mlp = Mlp(config, rngs)
+        self.mlp_post = Norm(config.dim, config) if config.post_norms else None
+
+    def __call__(self, x, positions, mask, angles, cache):
+        y, cache = self.attention(self.attention_norm(x), positions, mask, angles, cache)
+        x = x + (y if self.attention_post is None else self.attention_post(y))
+        y = self.mlp(self.mlp_norm(x))
+        return x + (y if self.mlp_post is None else self.mlp_post(y)), cache
+
+
+class Transformer(nnx.Module):
+    """A decoder-only transformer made to a `TransformerConfig`.
+
+    Args:
+        config: its shape.
+        rngs: where the initial parameters come from.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> transformer = Transformer(config, nnx.Rngs(0))
+    >>> jax.eval_shape(lambda tokens: transformer(tokens)[0], jnp.array([[1, 2, 3]])).shape
+    (1, 3, 4)
+    """
+
+    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
+        self.config = config
+        init = nnx.initializers.normal(0.02)
+        self.embed = nnx.Param(init(rngs.params(), (config.vocab_size, config.dim), config.dtype))
+        self.places = (
+            nnx.Param(init(rngs.params(), (config.max_length, config.dim), config.dtype))
+            if config.positions == "learned"
+            else None
+        )
+        self.layers = nnx.List([Block(config, rngs) for _ in range(config.layers)])
+        self.norm = Norm(config.dim, config)
+        self.head = (
+            None
+            if config.tied
+            else Linear(config.dim, config.vocab_size, bias=False, dtype=config.dtype, rngs=rngs)
+        )
+
+    def __call__(
+        self,
+        tokens: jax.Array,
+        positions: jax.Array | None = None,
+        cache: tuple[LayerCache, ...] | None = None,
+        segments: jax.Array | None = None,
+    ) -> tuple[jax.Array, tuple[LayerCache, ...] | None]:
+        """Run tokens through all layers.
+
+        Args:
+            tokens: `[B, T]`.
+            positions: `[B, T]`, -1 at padding; None means 0, 1, .. T - 1.
+            cache: what `init_cache` made; None attends among these tokens alone, as in training.
+            segments: `[B, T]`, without a cache: a token attends to its own segment only.
+
+        Returns:
+            The hidden states after the final norm, `[B, T, D]`, and the cache.
+
+        Raises:
+            ValueError: `segments` together with a cache.
+        """
+        if cache is not None and segments is not None:
+            raise ValueError("`segments` are for training: pass no cache with them")
+        config = self.config
+        if positions is None:
+            positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
+        x = jnp.take(self.embed[...], tokens, axis=0, mode="clip").astype(config.dtype)
+        x = x * jnp.asarray(config.embed_scale, x.dtype)
+        if self.places is not None:
+            x = x + jnp.take(self.places[...], positions, axis=0, mode="clip").astype(x.dtype)
+
+        def mask(window: int | None) -> jax.Array:
+            if cache is None:
+                return attention.mask_segment(positions, segments, window)
+            return attention.mask_cached(positions, cache[0].keys.shape[2], window)
+
+        windows = [config.window(layer) for layer in range(config.layers)]
+        masks = {window: mask(window) for window in set(windows)}
+        turns = angles(config, positions) if config.positions == "rotary" else None
+        caches = []
+        for i, block in enumerate(self.layers):
+            kept = None if cache is None else cache[i]
+            x, kept = block(x, positions, masks[windows[i]], turns, kept)
+            caches.append(kept)
+        return self.norm(x), None if cache is None else tuple(caches)
+
+    def unembed(self, hidden: jax.Array) -> jax.Array:
+        """Turn hidden states `[.., D]` into float32 logits `[.., V]`."""
+        if self.head is None:
+            axes = (((hidden.ndim - 1,), (1,)), ((), ()))
+            weight = self.embed[...]
+        else:
+            axes = (((hidden.ndim - 1,), (0,)), ((), ()))
+            weight = self.head.kernel[...]
+        logits = jax.lax.dot_general(
+            hidden, weight.astype(hidden.dtype), axes, preferred_element_type=jnp.float32
+        )
+        return softcap(logits, self.config.logit_softcap)
+
+
+@functools.cache
+def _graph(config: TransformerConfig):
+    return nnx.split(nnx.eval_shape(lambda: Transformer(config, nnx.Rngs(0))))
+
+
+def bind(config: TransformerConfig, params: Params) -> Transformer:
+    """Make the module of `config` that holds `params`; inside `jit` it costs nothing.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> bind(config, init(config, jax.random.key(0))).unembed(jnp.zeros(4)).shape
+    (9,)
+    """
+    return nnx.merge(_graph(config)[0], params)
+
+
+def shapes(config: TransformerConfig) -> Params:
+    """Give the structure of the parameters: a nested dict of `jax.ShapeDtypeStruct`.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> shapes(config)["embed"]
+    ShapeDtypeStruct(shape=(9, 4), dtype=float32)
+    """
+    return nnx.to_pure_dict(_graph(config)[1])
+
+
+def init(config: TransformerConfig, key: jax.Array) -> Params:
+    """Draw initial parameters: a nested dict of arrays, structured as `shapes(config)`.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> jax.tree.map(jnp.shape, init(config, jax.random.key(0))) == jax.tree.map(
+    ...     jnp.shape, shapes(config))
+    True
+    """
+    # Not under jit: op by op, each shape's random draw compiles once for all layers.
+    return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key))))
+
+
+@functools.cache
+def as_model(config: TransformerConfig) -> Model:
+    """Give the model of `config` as pure functions; equal configs give the same object.
+
+    `apply` returns hidden states and no logits: `unembed` makes those. `init_cache` raises
+    ValueError where learned positions do not reach `max_length`.
+
+    >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
+    ...                            mlp_dim=8, max_length=16)
+    >>> as_model(config) is as_model(config)
+    True
+    """
+
+    def init_cache(batch: int, max_length: int):
+        if config.positions == "learned" and max_length > config.max_length:
+            raise ValueError(
+                f"`max_length` must be at most {config.max_length}, the positions this model "
+                f"learned, got {max_length}"
+            )
+        return attention.init_cache(config, batch, max_length)
+
+    def apply(params: Params, tokens: jax.Array, positions: jax.Array, cache) -> ModelOutput:
+        hidden, cache = bind(config, params)(tokens, positions, cache)
+        return ModelOutput(None, hidden, cache)
+
+    def unembed(params: Params, hidden: jax.Array) -> jax.Array:
+        return bind(config, params).unembed(hidden)
+
+    return Model(init_cache, apply, unembed)
