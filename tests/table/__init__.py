@@ -81,7 +81,7 @@ def structures(rows):
 
 
 def swept(values, quick):
-    """Return values for `pytest.mark.parametrize`, those in `quick` first, the rest marked `full`."""
+    """Return values for `parametrize`: those in `quick`, then the others, marked `full`."""
     rest = [value for value in values if value not in quick]
     full = [
         pytest.param(*(v if isinstance(v, tuple) else (v,)), marks=pytest.mark.full) for v in rest
