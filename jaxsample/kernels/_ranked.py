@@ -41,7 +41,7 @@ def largest_blocks(values: jax.Array, tops: jax.Array) -> Blocks | None:
     return Blocks(blocks(values, -jnp.inf)[ids], ids, maxima[WIDTH])
 
 
-def largest(values: jax.Array) -> jax.Array:
+def largest_values(values: jax.Array) -> jax.Array:
     """Return the `WIDTH` largest of the values `[V]`, descending; -inf where there are fewer."""
     found = largest_blocks(values, block_maxima(values))
     pool = values if found is None else found.values.reshape(-1)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._ranked import WIDTH, largest, settled
+from jaxsample.kernels._ranked import WIDTH, largest_values, settled
 from jaxsample.kernels._tree import BLOCK, tree_sum, tree_sums
 
 PROBES = 16  # at most; where many values tie, no number of them leaves a few candidates
@@ -75,7 +75,7 @@ def value_at_mass(
     else:
         b = _closed_in(lambda t: tree_sum(*above(t)), weigh, mass, total, bottom, top)
         inside = jnp.where((values > b.low) & (values <= b.high), values, -jnp.inf)
-        candidates = largest(inside)
+        candidates = largest_values(inside)
         few = candidates[-1] == -jnp.inf
 
         def confirmed():

@@ -41,7 +41,7 @@ def _larger(a, b):
     return jnp.maximum(a[0], b[0]), a[1] | b[1]
 
 
-def largest(tops: jax.Array) -> jax.Array:
+def row_max(tops: jax.Array) -> jax.Array:
     """Return the maximum of the maxima of blocks.
 
     Rounding to float32's own precision changes nothing, but without it XLA on the CPU writes this

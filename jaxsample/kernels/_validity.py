@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._tree import block_maxima, largest
+from jaxsample.kernels._tree import block_maxima, row_max
 
 
 class Clean(NamedTuple):
@@ -45,7 +45,7 @@ def clean(logits: jax.Array) -> Clean:
     x = logits.astype(jnp.float32)
     # The barrier keeps XLA from reading the row again for its maximum.
     tops = lax.optimization_barrier(block_maxima(x))
-    top = largest(tops)
+    top = row_max(tops)
     valid = ~jnp.any(jnp.isnan(tops)) & (top > -jnp.inf)
 
     def fit(x):

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxsample.transforms.constraints._token_ids import (
-    lengths,
+from jaxsample.transforms.contract._fields import field, show
+from jaxsample.transforms.contract._token_ids import (
     pack_sequences,
     places,
     show_sequences,
 )
-from jaxsample.transforms.contract._fields import field, show
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import last, push
-from jaxsample.transforms.penalties._shift import raised
+from jaxsample.transforms.tokens._finite import raised
+from jaxsample.transforms.tokens._history import completing, last, push
 
 
 @transform(kind="token")
@@ -110,21 +107,3 @@ class SequenceBias(Transform):
 
     def __repr__(self):
         return f"SequenceBias({show_sequences(self.sequences)}, {show(self.biases)})"
-
-
-def completing(sequences: jax.Array | np.ndarray, recent: jax.Array) -> jax.Array:
-    """Return the token that would complete each sequence `[S, L]` now, -1 where none would.
-
-    Args:
-        sequences: filled up with -1 on the right.
-        recent: the last L - 1 tokens, -1 in front where there are fewer.
-    """
-    sequences, recent = jnp.asarray(sequences), jnp.asarray(recent)
-    count, width = sequences.shape
-    ends = lengths(sequences)[:, None] - 1
-    place = jnp.arange(width - 1, dtype=jnp.int32)[None, :]
-    # Token j of a prefix of `ends` tokens lies at the end of `recent`, ends - j from the back.
-    at = jnp.clip(width - 1 - ends + place, 0, max(width - 2, 0))
-    same = (place >= ends) | (recent[at] == sequences[:, :-1])
-    final = jnp.take_along_axis(sequences, jnp.maximum(ends, 0), axis=1)[:, 0]
-    return jnp.where(jnp.all(same, axis=1), final, jnp.full(count, -1, jnp.int32))

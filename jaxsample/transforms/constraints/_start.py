@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.constraints._token_ids import among, pack_ids
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._token_ids import among, pack_ids
 from jaxsample.transforms.contract._transform import Transform, transform
 
 

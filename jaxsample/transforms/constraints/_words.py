@@ -6,16 +6,15 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxsample.transforms.constraints._bias import completing
-from jaxsample.transforms.constraints._token_ids import (
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._token_ids import (
     among,
     pack_ids,
     pack_sequences,
     show_sequences,
 )
-from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import last, push
+from jaxsample.transforms.tokens._history import completing, last, push
 
 
 @transform(kind="token")

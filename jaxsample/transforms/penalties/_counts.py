@@ -7,11 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.constraints._token_ids import places
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._token_ids import places
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import last, needed, push
-from jaxsample.transforms.penalties._shift import bounded
+from jaxsample.transforms.tokens._finite import bounded
+from jaxsample.transforms.tokens._history import last, needed, push
 
 SCOPES = "all", "prompt", "output"
 

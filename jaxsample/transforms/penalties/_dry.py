@@ -8,16 +8,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.transforms.constraints._token_ids import (
+from jaxsample.transforms.contract._fields import field, show
+from jaxsample.transforms.contract._token_ids import (
     among,
     lengths,
     pack_sequences,
     show_sequences,
 )
-from jaxsample.transforms.contract._fields import field, show
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import History
-from jaxsample.transforms.penalties._shift import bounded, power
+from jaxsample.transforms.tokens._finite import bounded, power
+from jaxsample.transforms.tokens._history import History
 
 
 class Repeats(NamedTuple):

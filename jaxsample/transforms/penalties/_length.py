@@ -6,10 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxsample.transforms.constraints._token_ids import among, pack_ids
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._token_ids import among, pack_ids
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._shift import bounded, power
+from jaxsample.transforms.tokens._finite import bounded, power
 
 
 @transform(kind="token")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.transforms.constraints._token_ids import among
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._token_ids import among
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import History
+from jaxsample.transforms.tokens._history import History
 
 
 @transform(kind="token")

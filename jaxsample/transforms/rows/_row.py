@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels._threshold import kth_value, value_at_mass
-from jaxsample.kernels._tree import block_maxima, blocks, largest, once, tree_sum, tree_sums
+from jaxsample.kernels._tree import block_maxima, blocks, once, row_max, tree_sum, tree_sums
 from jaxsample.kernels._validity import clamp_below, clean
 
 Number = jax.Array | float
@@ -49,7 +49,7 @@ class Row:
     def holding(cls, values: jax.Array, valid: jax.Array) -> Row:
         """Look at values `[V]` that are fit for arithmetic already."""
         tops = block_maxima(values)
-        return cls(values, tops, largest(tops), valid)
+        return cls(values, tops, row_max(tops), valid)
 
     @property
     def logits(self) -> jax.Array:

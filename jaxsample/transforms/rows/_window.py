@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._partial_sums import quick_sum, value_at_window_mass, window_sum
 from jaxsample.kernels._ranked import WIDTH, largest_blocks, top_k
 from jaxsample.kernels._tree import BLOCK
 from jaxsample.kernels._validity import clamp_below
-from jaxsample.kernels._window_sums import quick_sum, value_at_window_mass, window_sum
 from jaxsample.transforms.rows._row import (
     Number,
     Row,

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxsample.transforms.contract._prompt import Prompt
+from jaxsample.transforms.contract._token_ids import lengths
 
 
 class History(NamedTuple):
@@ -54,3 +56,21 @@ def last(prompt: Prompt | None, n: int) -> jax.Array:
 def push(recent: jax.Array, token: jax.Array) -> jax.Array:
     """Append a token to the last n, dropping the oldest."""
     return jnp.append(recent, token.astype(jnp.int32))[1:]
+
+
+def completing(sequences: jax.Array | np.ndarray, recent: jax.Array) -> jax.Array:
+    """Return the token that would complete each sequence `[S, L]` now, -1 where none would.
+
+    Args:
+        sequences: filled up with -1 on the right.
+        recent: the last L - 1 tokens, -1 in front where there are fewer.
+    """
+    sequences, recent = jnp.asarray(sequences), jnp.asarray(recent)
+    count, width = sequences.shape
+    ends = lengths(sequences)[:, None] - 1
+    place = jnp.arange(width - 1, dtype=jnp.int32)[None, :]
+    # Token j of a prefix of `ends` tokens lies at the end of `recent`, ends - j from the back.
+    at = jnp.clip(width - 1 - ends + place, 0, max(width - 2, 0))
+    same = (place >= ends) | (recent[at] == sequences[:, :-1])
+    final = jnp.take_along_axis(sequences, jnp.maximum(ends, 0), axis=1)[:, 0]
+    return jnp.where(jnp.all(same, axis=1), final, jnp.full(count, -1, jnp.int32))
