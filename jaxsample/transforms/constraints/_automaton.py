@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import IntLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 UNLIMITED = 2**31 - 1
@@ -62,9 +63,9 @@ class TokenAutomaton(Transform):
     Array([  0., -inf, -inf], dtype=float32)
     """
 
-    classes: int = field(low=0)
-    table: int = field(low=-1)
-    distance: int = field(low=0)
+    classes: IntLeaf = field(low=0)
+    table: IntLeaf = field(low=-1)
+    distance: IntLeaf = field(low=0)
 
     def __post_init__(self):
         super().__post_init__()

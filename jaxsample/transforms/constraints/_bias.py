@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
-from jaxsample.transforms.contract._fields import field, show
+from jaxsample.transforms.contract._fields import field, show, show_sequences
+from jaxsample.transforms.contract._leaves import FloatLeaf, SequencesLeaf
 from jaxsample.transforms.contract._token_ids import (
-    pack_sequences,
     places,
-    show_sequences,
 )
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.tokens._finite import raised
@@ -36,7 +33,7 @@ class LogitBias(Transform):
     Array([ 1. ,  3.5, -inf], dtype=float32)
     """
 
-    bias: float = field()
+    bias: FloatLeaf = field()
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -76,16 +73,15 @@ class SequenceBias(Transform):
     Array([ 1., -1.,  4.], dtype=float32)
     """
 
-    sequences: Any = field()
-    biases: float = field()
+    sequences: SequencesLeaf = field()
+    biases: FloatLeaf = field()
 
     def __post_init__(self):
-        packed = pack_sequences("SequenceBias: sequences", self.sequences)
-        object.__setattr__(self, "sequences", packed)
         super().__post_init__()
-        if jnp.shape(self.biases) != packed.shape[:-1]:
+        count = jnp.shape(self.sequences)[:-1]
+        if jnp.shape(self.biases) != count:
             raise ValueError(
-                f"SequenceBias needs one bias for each of {list(packed.shape[:-1])} sequences, "
+                f"SequenceBias needs one bias for each of {list(count)} sequences, "
                 f"got shape {list(jnp.shape(self.biases))}"
             )
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
-from jaxsample.transforms.contract._token_ids import among, pack_ids
+from jaxsample.transforms.contract._leaves import IdsLeaf, IntLeaf
+from jaxsample.transforms.contract._token_ids import among
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
@@ -35,11 +34,7 @@ class ForceTokens(Transform):
     Array([-inf, -inf,   3.], dtype=float32)
     """
 
-    tokens: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "tokens", pack_ids("ForceTokens: tokens", self.tokens, low=-1))
-        super().__post_init__()
+    tokens: IdsLeaf = field(low=-1)
 
     def init(self, key, prompt):
         del key, prompt
@@ -81,12 +76,8 @@ class MinNewTokens(Transform):
     Array([-inf,   2.,   3.], dtype=float32)
     """
 
-    n: int = field(low=0)
-    eos: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "eos", pack_ids("MinNewTokens: eos", self.eos))
-        super().__post_init__()
+    n: IntLeaf = field(low=0)
+    eos: IdsLeaf = field()
 
     def init(self, key, prompt):
         del key, prompt

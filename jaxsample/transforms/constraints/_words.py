@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
-from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._fields import field, show_sequences
+from jaxsample.transforms.contract._leaves import IdsLeaf, SequencesLeaf
 from jaxsample.transforms.contract._token_ids import (
     among,
-    pack_ids,
-    pack_sequences,
-    show_sequences,
 )
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.tokens._history import completing, last, push
@@ -37,11 +33,7 @@ class Suppress(Transform):
     Array([  1., -inf,   3.], dtype=float32)
     """
 
-    tokens: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "tokens", pack_ids("Suppress: tokens", self.tokens))
-        super().__post_init__()
+    tokens: IdsLeaf = field()
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -68,11 +60,7 @@ class Allow(Transform):
     Array([  1.,   2., -inf], dtype=float32)
     """
 
-    tokens: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "tokens", pack_ids("Allow: tokens", self.tokens))
-        super().__post_init__()
+    tokens: IdsLeaf = field()
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -105,12 +93,7 @@ class BadWords(Transform):
     Array([  1., -inf, -inf], dtype=float32)
     """
 
-    sequences: Any = field()
-
-    def __post_init__(self):
-        packed = pack_sequences("BadWords: sequences", self.sequences)
-        object.__setattr__(self, "sequences", packed)
-        super().__post_init__()
+    sequences: SequencesLeaf = field()
 
     def init(self, key, prompt):
         del key

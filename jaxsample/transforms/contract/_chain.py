@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import jax
 
@@ -27,7 +27,7 @@ class Chain(Transform):
     transforms: tuple[Transform, ...] = field(default=())
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         """The loosest kind among the members."""
         return KINDS[max((KINDS.index(t.kind) for t in self.transforms), default=0)]
 
@@ -66,10 +66,10 @@ class Chain(Transform):
         if len(state) != len(self):
             raise ValueError(f"a chain of {len(self)} transforms got {len(state)} states")
 
-    def replace(self, i: int, t: Transform | Callable) -> Chain:  # type: ignore[override]
+    def replace(self, i: int, t: Transform | Callable) -> Chain:
         """Return a copy with member i replaced."""
-        members = list(self.transforms)
-        members[i] = t  # type: ignore[assignment]
+        members: list[Any] = list(self.transforms)
+        members[i] = t
         return chain(*members)
 
     def __iter__(self) -> Iterator[Transform]:
@@ -78,9 +78,12 @@ class Chain(Transform):
     def __len__(self) -> int:
         return len(self.transforms)
 
-    def __getitem__(self, i: int | slice) -> Any:
-        members = self.transforms[i]
-        return chain(*members) if isinstance(i, slice) else members  # type: ignore[misc]
+    @overload
+    def __getitem__(self, i: int) -> Transform: ...
+    @overload
+    def __getitem__(self, i: slice) -> Chain: ...
+    def __getitem__(self, i: int | slice) -> Transform:
+        return chain(*self.transforms[i]) if isinstance(i, slice) else self.transforms[i]
 
     def __repr__(self):
         return f"chain({', '.join(map(repr, self.transforms))})"
@@ -100,7 +103,7 @@ def chain(*transforms: Transform | Callable[[jax.Array], jax.Array]) -> Chain:
     members: list[Transform] = []
     for t in transforms:
         if isinstance(t, Chain):
-            members.extend(t.transforms)  # type: ignore[attr-defined]
+            members.extend(t.transforms)
         elif isinstance(t, Transform) and not jax.tree_util.all_leaves([t]):
             members.append(t)
         else:

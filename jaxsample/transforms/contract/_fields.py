@@ -10,7 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-_DTYPES = {float: np.float32, "float": np.float32, int: np.int32, "int": np.int32}
+from jaxsample.transforms.contract._token_ids import as_int32, pack_ids, pack_sequences
+
+_DTYPES = {
+    "float": np.float32,
+    "FloatLeaf": np.float32,
+    "int": np.int32,
+    "IntLeaf": np.int32,
+}
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -69,28 +76,37 @@ def cast(owner: str, f: dataclasses.Field, value: Any) -> Any:
     Raises:
         ValueError: if a Python number lies outside the field's range, or the value is no number.
     """
-    dtype = _DTYPES.get(f.type)
+    # Annotations are strings under `from __future__ import annotations`.
+    name = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", "")
+    annotation = name.rpartition(".")[2]
+    dtype = _DTYPES.get(annotation)
     spec = spec_of(f)
     if spec.static and not isinstance(value, Hashable):
         raise ValueError(f"{owner}: {f.name} is static and must be hashable, got {value!r}")
+    if annotation == "IdsLeaf":
+        return pack_ids(f"{owner}: {f.name}", value, int(spec.low or 0))
+    if annotation == "SequencesLeaf":
+        return pack_sequences(f"{owner}: {f.name}", value)
     if dtype is not None and isinstance(value, int | float):
         _check(owner, f.name, spec, dtype, value)
         return value if spec.static else dtype(value)
     if spec.static or dtype is None:
         return value
-    if isinstance(value, jax.Array):
-        return value.astype(dtype)
+    if not isinstance(value, jax.Array):
+        value = _numbers(f"{owner}: {f.name}", value)
+    if dtype is np.int32:
+        value = as_int32(f"{owner}: {f.name}", value)
+    return value.astype(dtype) if isinstance(value, jax.Array) else value.astype(dtype)[()]
+
+
+def _numbers(name, value):
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
             raise TypeError
     except (TypeError, ValueError):
-        raise ValueError(
-            f"{owner}: {f.name} must be a number or an array of numbers, got {value!r}"
-        ) from None
-    if dtype is np.int32:
-        array = np.clip(array, -(2**31), 2**31 - 1)
-    return array.astype(dtype)[()]
+        raise ValueError(f"{name} must be a number or an array of numbers, got {value!r}") from None
+    return array
 
 
 def _check(owner, name, spec, dtype, value):
@@ -117,3 +133,10 @@ def show(value: Any) -> str:
         return f"{value.dtype}{list(value.shape)}"
     array = np.asarray(value)
     return str(array) if not array.ndim else "[" + ", ".join(map(show, array)) + "]"
+
+
+def show_sequences(table: Any) -> str:
+    """Print packed sequences as the lists they were given as, where they are at hand."""
+    if not isinstance(table, np.ndarray) or table.ndim != 2 or table.size > 64:
+        return show(table)
+    return repr([[int(i) for i in row if i >= 0] for row in table])

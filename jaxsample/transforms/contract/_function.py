@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -30,7 +31,7 @@ class Function(Transform):
     Array([-1., -2.], dtype=float32)
     """
 
-    fn: Any
+    fn: Callable[..., Any]
 
     def __post_init__(self):
         if not callable(self.fn) or isinstance(self.fn, type):

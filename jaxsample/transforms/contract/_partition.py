@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,10 @@ import jax.numpy as jnp
 from jaxsample.transforms.contract._fields import Spec, spec_of
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters
 
+S = TypeVar("S")
 
-def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -> tuple[Any, Any]:
+
+def partition(sampler: S, where: Callable[[tuple, Any], bool] | None = None) -> tuple[S, S]:
     """Split a sampler into two trees of its own shape, each None where the other has the leaf.
 
     Args:
@@ -40,10 +42,11 @@ def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -
 
     leaves, treedef = jax.tree_util.tree_flatten_with_path(sampler)
     pairs = [split(path, leaf) for path, leaf in leaves]
-    return tuple(treedef.unflatten([pair[i] for pair in pairs]) for i in (0, 1))  # type: ignore[return-value]
+    trainable, rest = ([pair[i] for pair in pairs] for i in (0, 1))
+    return treedef.unflatten(trainable), treedef.unflatten(rest)
 
 
-def combine(trainable: Any, rest: Any) -> Any:
+def combine(trainable: S, rest: S) -> S:
     """Put the two trees of `partition` together again.
 
     >>> trainable, rest = partition(chain(Temperature(1.0), TopK(50)))
@@ -61,7 +64,7 @@ def specs_along(node: Any, path: tuple) -> Iterator[Spec]:
         if isinstance(key, jax.tree_util.GetAttrKey):
             if not isinstance(node, Hyperparameters):
                 return
-            yield {f.name: spec_of(f) for f in dataclasses.fields(node)}[key.name]  # type: ignore[arg-type]
+            yield {f.name: spec_of(f) for f in dataclasses.fields(node)}[key.name]
             node = getattr(node, key.name)
         elif isinstance(key, jax.tree_util.SequenceKey):
             node = node[key.idx]

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jaxsample.transforms.contract._token_ids import token_row
+
 
 @functools.partial(
     jax.tree_util.register_dataclass,
@@ -48,13 +50,10 @@ class Prompt:
             ValueError: if there are no tokens, they are not one row of integers, or the budget is
                 negative.
         """
-        tokens = jnp.asarray(tokens)
-        if tokens.ndim != 1 or not tokens.shape[0] or not jnp.issubdtype(tokens.dtype, jnp.integer):
-            raise ValueError(
-                f"tokens must be one row of at least one integer, "
-                f"got {tokens.dtype}{list(tokens.shape)}"
-            )
+        row = jnp.asarray(token_row("Prompt: tokens", tokens))
+        if not row.shape[0]:
+            raise ValueError("Prompt: tokens must hold at least one token id")
         if budget < 0:
             raise ValueError(f"budget must be >= 0, got {budget}")
-        padded = jnp.pad(tokens.astype(jnp.int32), (0, budget))
-        return cls(padded, jnp.int32(tokens.shape[0]), jnp.int32(budget), vocab_size)
+        padded = jnp.pad(row, (0, budget))
+        return cls(padded, jnp.int32(row.shape[0]), jnp.int32(budget), vocab_size)

@@ -1,4 +1,4 @@
-"""Token ids given by hand: checked, packed into arrays, and looked up in a row."""
+"""Token ids: checked, packed into int32 arrays, and looked up in a row."""
 
 from __future__ import annotations
 
@@ -9,21 +9,44 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsample.transforms.contract._fields import show
+_LOW, _HIGH = -(2**31), 2**31 - 1
 
-_HIGH = 2**31 - 1
+
+def as_int32(name: str, x: jax.Array | np.ndarray | np.generic) -> jax.Array | np.ndarray:
+    """Return an array of numbers as int32.
+
+    Arrays on a device, and traced ones, are not read: numbers outside the range of int32 become
+    its ends, so that no id wraps to another one.
+
+    Raises:
+        ValueError: if an array on the host holds a number that is not whole or outside int32.
+    """
+    if isinstance(x, jax.Array):
+        if jnp.issubdtype(x.dtype, jnp.integer) and jnp.iinfo(x.dtype).max > _HIGH:
+            low = max(_LOW, int(jnp.iinfo(x.dtype).min))
+            x = jnp.clip(x, jnp.asarray(low, x.dtype), jnp.asarray(_HIGH, x.dtype))
+        return x.astype(jnp.int32)
+    x = np.asarray(x)
+    wrong = x[~((x == np.trunc(x)) & (x >= _LOW) & (x <= _HIGH))]
+    if wrong.size:
+        raise ValueError(f"{name} must be whole numbers in [{_LOW}, {_HIGH}], got {wrong.flat[0]}")
+    return x.astype(np.int32)
 
 
 def pack_ids(name: str, ids: Any, low: int = 0) -> jax.Array | np.ndarray:
-    """Return token ids as an int32 array `[N]`: one Python int, a flat list of them, or an array.
+    """Return token ids as an int32 array `[N]`: one Python int, a collection of them, or an array.
 
-    Arrays are not validated: a negative id in one is padding.
+    A negative id in an array is padding.
 
     Raises:
-        ValueError: if they are not integers, or a Python int lies below `low` or past int32.
+        ValueError: if they are not integers, a Python int lies below `low`, or any number that is
+            on the host lies outside int32.
     """
     if isinstance(ids, np.ndarray | np.generic | jax.Array):
-        return _as_int32(name, ids)
+        if ids.size and not jnp.issubdtype(ids.dtype, jnp.integer):
+            raise ValueError(f"{name} must be integers, got {ids.dtype}")
+        array = as_int32(name, ids)
+        return array if array.ndim else array[None]
     if isinstance(ids, int):
         ids = [ids]
     if isinstance(ids, set | frozenset | range):
@@ -37,6 +60,22 @@ def pack_ids(name: str, ids: Any, low: int = 0) -> jax.Array | np.ndarray:
     return np.array(ids, np.int32)
 
 
+def token_row(name: str, ids: Any) -> jax.Array | np.ndarray:
+    """Return one row of token ids, a list or an array, as int32 `[N]`.
+
+    Raises:
+        ValueError: if it is not one row of integers, or a number on the host lies outside int32.
+    """
+    if not isinstance(ids, jax.Array):
+        ids = np.asarray(ids) if len(ids) else np.zeros(0, np.int32)
+    if ids.ndim != 1 or not jnp.issubdtype(ids.dtype, jnp.integer):
+        raise ValueError(
+            f"{name} must be one row of token ids, got {ids.dtype}{list(ids.shape)}; "
+            "use jax.vmap for a batch"
+        )
+    return as_int32(name, ids)
+
+
 def pack_sequences(name: str, sequences: Any) -> jax.Array | np.ndarray:
     """Return token sequences as an int32 array `[S, L]`, each filled up with -1 on the right.
 
@@ -47,7 +86,7 @@ def pack_sequences(name: str, sequences: Any) -> jax.Array | np.ndarray:
     if isinstance(sequences, np.ndarray | jax.Array):
         if sequences.ndim < 2:
             raise ValueError(f"{name} must be [S, L], got shape {list(sequences.shape)}")
-        return _as_int32(name, sequences)
+        return pack_ids(name, sequences)
     if isinstance(sequences, str) or not isinstance(sequences, Sequence | set | frozenset):
         raise ValueError(f"{name} must be a list of token sequences, got {sequences!r}")
     packed = [np.asarray(pack_ids(name, s)) for s in sequences if not isinstance(s, int)]
@@ -57,13 +96,6 @@ def pack_sequences(name: str, sequences: Any) -> jax.Array | np.ndarray:
     for row, ids in zip(table, packed, strict=True):
         row[: ids.size] = ids
     return table
-
-
-def show_sequences(table: Any) -> str:
-    """Print packed sequences as the lists they were given as, where they are at hand."""
-    if not isinstance(table, np.ndarray) or table.ndim != 2 or table.size > 64:
-        return show(table)
-    return repr([[int(i) for i in row if i >= 0] for row in table])
 
 
 def places(ids: jax.Array, size: int) -> jax.Array:
@@ -80,11 +112,3 @@ def among(ids: jax.Array, size: int) -> jax.Array:
 def lengths(table: jax.Array) -> jax.Array:
     """Return the lengths `[S]` of packed sequences `[S, L]`, int32."""
     return jnp.sum(jnp.asarray(table) >= 0, axis=-1, dtype=jnp.int32)
-
-
-def _as_int32(name, ids):
-    if ids.size and not jnp.issubdtype(ids.dtype, jnp.integer):
-        raise ValueError(f"{name} must be integers, got {ids.dtype}")
-    if isinstance(ids, jax.Array):
-        return jnp.atleast_1d(ids.astype(jnp.int32))
-    return np.atleast_1d(np.clip(ids, -1, _HIGH).astype(np.int32))

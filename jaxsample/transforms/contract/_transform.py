@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform, overload
 
 import jax
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._compiled import compiled
+from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters, frozen
 from jaxsample.transforms.rows._row import Row
 
 KINDS = "order", "set", "token"
+
+T = TypeVar("T", bound="Transform")
 
 
 class Transform(Hyperparameters):
@@ -35,7 +39,7 @@ class Transform(Hyperparameters):
     Array([-inf, 2.  , 1.75], dtype=float32)
     """
 
-    kind = "token"
+    kind: str = "token"
     windowed = False
 
     def init(self, key: jax.Array | None, prompt: Any) -> Any:
@@ -53,7 +57,7 @@ class Transform(Hyperparameters):
 
     @compiled
     def __call__(
-        self, logits: jax.Array, state: Any = None, hidden: jax.Array | None = None
+        self, logits: Any, state: Any = None, hidden: jax.Array | None = None
     ) -> jax.Array:
         """Transform one row.
 
@@ -68,9 +72,7 @@ class Transform(Hyperparameters):
         return self.on(Row.of(logits), self._state(state), hidden).logits
 
     @compiled
-    def update(
-        self, state: Any, logits: jax.Array, token: jax.Array, hidden: jax.Array | None = None
-    ) -> Any:
+    def update(self, state: Any, logits: Any, token: Any, hidden: jax.Array | None = None) -> Any:
         """Return the state after `token` was drawn; `logits` `[V]` is what this one received."""
         return self.after(Row.of(logits), self._state(state), token, hidden)
 
@@ -100,6 +102,18 @@ class Transform(Hyperparameters):
 
     def _state(self, state):
         return self.init(None, None) if state is None else state
+
+
+@overload
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def transform(cls: type[T], *, kind: str = "token", windowed: bool = False) -> type[T]: ...
+
+
+@overload
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def transform(
+    cls: None = None, *, kind: str = "token", windowed: bool = False
+) -> Callable[[type[T]], type[T]]: ...
 
 
 def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -> Any:
@@ -132,19 +146,19 @@ def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -
         return functools.partial(transform, kind=kind, windowed=windowed)
     if not isinstance(cls, type) or not issubclass(cls, Transform):
         raise ValueError(f"@transform decorates a subclass of Transform, got {cls!r}")
-    cls = frozen(cls)
-    if not isinstance(cls.__dict__.get("kind"), property):
-        cls.kind = kind  # type: ignore[attr-defined]
-    cls.windowed = windowed  # type: ignore[attr-defined]
+    made: Any = frozen(cls)
+    if not isinstance(made.__dict__.get("kind"), property):
+        made.kind = kind
+    made.windowed = windowed
     for pair in (("on", "__call__"), ("after", "update")):
         for mine, other in (pair, pair[::-1]):  # what follows from it is not to be inherited
-            if mine in cls.__dict__ and other not in cls.__dict__:
-                setattr(cls, other, getattr(Transform, other))
-    if not hasattr(cls.__call__, "compiled"):  # type: ignore[attr-defined]
-        cls.__call__ = compiled(_shared_semantics(cls.__call__))  # type: ignore[attr-defined]
-    for name in {"init", "update"} & set(vars(cls)):
-        setattr(cls, name, compiled(getattr(cls, name)))
-    return cls
+            if mine in made.__dict__ and other not in made.__dict__:
+                setattr(made, other, getattr(Transform, other))
+    if not hasattr(made.__call__, "compiled"):
+        made.__call__ = compiled(_shared_semantics(made.__call__))
+    for name in {"init", "update"} & set(vars(made)):
+        setattr(made, name, compiled(getattr(made, name)))
+    return made
 
 
 def _shared_semantics(call):

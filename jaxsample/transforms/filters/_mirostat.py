@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 LN2 = math.log(2.0)
@@ -49,8 +50,8 @@ class Mirostat(Transform):
     Array(2.625, dtype=float32)
     """
 
-    tau: float = field(low=0.0)
-    eta: float = field(low=0.0, high=1e6)
+    tau: FloatLeaf = field(low=0.0)
+    eta: FloatLeaf = field(low=0.0, high=1e6)
     version: int = field(default=2, static=True, low=1, high=2)
 
     def init(self, key, prompt):

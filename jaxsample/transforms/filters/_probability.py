@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
@@ -27,7 +28,7 @@ class Epsilon(Transform):
     Array([ True,  True, False], dtype=bool)
     """
 
-    epsilon: float = field(low=0.0, high=1.0)
+    epsilon: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -54,7 +55,7 @@ class Eta(Transform):
     Array([ True,  True, False], dtype=bool)
     """
 
-    epsilon: float = field(low=0.0, high=1.0)
+    epsilon: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -84,7 +85,7 @@ class TopA(Transform):
     Array([ True,  True, False], dtype=bool)
     """
 
-    a: float = field(low=0.0, high=1.0)
+    a: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

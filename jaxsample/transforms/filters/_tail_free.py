@@ -9,6 +9,7 @@ from jaxsample.kernels._threshold import from_ordered, to_ordered
 from jaxsample.kernels._tree import BLOCK, block_sums, blocks, tree_sum
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import check_scalar
 
@@ -40,7 +41,7 @@ class TailFree(Transform):
     Array([ True, False, False, False], dtype=bool)
     """
 
-    z: float = field(low=0.0, high=1.0)
+    z: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import masses
 
@@ -33,7 +34,7 @@ class TopH(Transform):
     Array([ True, False, False], dtype=bool)
     """
 
-    alpha: float = field(low=0.0, high=1.0)
+    alpha: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

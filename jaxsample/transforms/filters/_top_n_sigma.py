@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxsample.kernels._tree import once
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
@@ -34,7 +35,7 @@ class TopNSigma(Transform):
 
     off = math.inf
 
-    n: float = field(low=0.0)
+    n: FloatLeaf = field(low=0.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

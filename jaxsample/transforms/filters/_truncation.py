@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
@@ -29,7 +30,7 @@ class TopK(Transform):
 
     off = 2**31 - 1
 
-    k: int = field(low=1)
+    k: IntLeaf = field(low=1)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -55,7 +56,7 @@ class TopP(Transform):
     Array([-inf,   3., -inf], dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
+    p: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -84,7 +85,7 @@ class MinP(Transform):
     Array([-inf,   3.,   1.], dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
+    p: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
@@ -29,7 +30,7 @@ class Typical(Transform):
     Array([False,  True,  True, False], dtype=bool)
     """
 
-    p: float = field(low=0.0, high=1.0)
+    p: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

@@ -9,6 +9,7 @@ from jax import lax
 from jaxsample.kernels._noise import one_key, uniform
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import check_scalar
 
@@ -41,8 +42,8 @@ class XTC(Transform):
     Array([False,  True,  True], dtype=bool)
     """
 
-    threshold: float = field(low=0.0, high=1.0)
-    probability: float = field(low=0.0, high=1.0)
+    threshold: FloatLeaf = field(low=0.0, high=1.0)
+    probability: FloatLeaf = field(low=0.0, high=1.0)
 
     def init(self, key, prompt):
         del prompt

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._token_ids import places
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.tokens._finite import bounded
@@ -93,7 +94,7 @@ class RepetitionPenalty(Counting):
     Array([ 1.5,  3. , -6. ], dtype=float32)
     """
 
-    penalty: float = field(low=1e-6, high=1e6)
+    penalty: FloatLeaf = field(low=1e-6, high=1e6)
     scope: str = field(default="all", static=True)
     window: int | None = field(default=None, static=True)
 
@@ -131,7 +132,7 @@ class FrequencyPenalty(Counting):
     Array([ 2.5,  3. , -4. ], dtype=float32)
     """
 
-    strength: float = field(low=-1e30, high=1e30)
+    strength: FloatLeaf = field(low=-1e30, high=1e30)
     scope: str = field(default="all", static=True)
     window: int | None = field(default=None, static=True)
 
@@ -165,7 +166,7 @@ class PresencePenalty(Counting):
     Array([ 2.5,  3. , -3.5], dtype=float32)
     """
 
-    strength: float = field(low=-1e30, high=1e30)
+    strength: FloatLeaf = field(low=-1e30, high=1e30)
     scope: str = field(default="all", static=True)
     window: int | None = field(default=None, static=True)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.transforms.contract._fields import field, show
+from jaxsample.transforms.contract._fields import field, show, show_sequences
+from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf, SequencesLeaf
 from jaxsample.transforms.contract._token_ids import (
     among,
     lengths,
-    pack_sequences,
-    show_sequences,
 )
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.tokens._finite import bounded, power
@@ -71,14 +70,13 @@ class DRY(Transform):
     Array([ 0.,  0.,  0., -1.], dtype=float32)
     """
 
-    multiplier: float = field(low=0.0, high=1e30)
-    base: float = field(default=1.75, low=1.0, high=1e6, fixed=True)
-    allowed_length: int = field(default=2, low=0)
-    breakers: Any = field(default=())
+    multiplier: FloatLeaf = field(low=0.0, high=1e30)
+    base: FloatLeaf = field(default=1.75, low=1.0, high=1e6, fixed=True)
+    allowed_length: IntLeaf = field(default=2, low=0)
+    breakers: SequencesLeaf = field(default=())
     window: int | None = field(default=None, static=True)
 
     def __post_init__(self):
-        object.__setattr__(self, "breakers", pack_sequences("DRY: breakers", self.breakers))
         super().__post_init__()
         window = self.window
         if window is not None and (type(window) is not int or window < 1):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
-from jaxsample.transforms.contract._token_ids import among, pack_ids
+from jaxsample.transforms.contract._leaves import FloatLeaf, IdsLeaf, IntLeaf
+from jaxsample.transforms.contract._token_ids import among
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.tokens._finite import bounded, power
 
@@ -37,13 +36,9 @@ class ExponentialLengthDecay(Transform):
     Array([-1.,  1.], dtype=float32)
     """
 
-    start: int = field(low=0)
-    factor: float = field(low=1e-6, high=1e6)
-    eos: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "eos", pack_ids("ExponentialLengthDecay: eos", self.eos))
-        super().__post_init__()
+    start: IntLeaf = field(low=0)
+    factor: FloatLeaf = field(low=1e-6, high=1e6)
+    eos: IdsLeaf = field()
 
     def init(self, key, prompt):
         del key, prompt

@@ -31,7 +31,7 @@ def through_window(
         again: see `Window.of`.
     """
     many = isinstance(sampler, Chain)
-    members: Any = tuple(sampler) if many else (sampler,)  # type: ignore[arg-type]
+    members: Any = tuple(sampler) if many else (sampler,)
     states = state if many else (state,)
     start = len(members)
     while start and _reads_a_row(members[start - 1]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import Row, weighed
 
@@ -35,8 +36,8 @@ class AdaptiveP(Transform):
     [2.3333, 4.7619, 4.7619]
     """
 
-    target: float = field(low=-1.0, high=1.0)
-    decay: float = field(default=0.9, low=0.0, high=1.0, fixed=True)
+    target: FloatLeaf = field(low=-1.0, high=1.0)
+    decay: FloatLeaf = field(default=0.9, low=0.0, high=1.0, fixed=True)
 
     def init(self, key, prompt):
         del key, prompt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.temperatures._temperature import Temperature
 
@@ -38,8 +39,8 @@ class ClassTemperature(Transform):
     Array([-1.5,  0. , -1. ], dtype=float32)
     """
 
-    temperatures: float = field(low=0.0)
-    classes: int = field()
+    temperatures: FloatLeaf = field(low=0.0)
+    classes: IntLeaf = field()
 
     def __post_init__(self):
         if isinstance(self.temperatures, list | tuple):

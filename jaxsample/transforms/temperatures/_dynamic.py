@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import entropy
 
@@ -33,9 +34,9 @@ class DynamicTemperature(Transform):
     [-1.55, 0.0]
     """
 
-    low: float = field(low=0.0, high=1e30)
-    high: float = field(low=0.0, high=1e30)
-    exponent: float = field(default=1.0, low=0.0, high=1e6, fixed=True)
+    low: FloatLeaf = field(low=0.0, high=1e30)
+    high: FloatLeaf = field(low=0.0, high=1e30)
+    exponent: FloatLeaf = field(default=1.0, low=0.0, high=1e6, fixed=True)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

@@ -7,6 +7,7 @@ from jax import lax
 
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import Row
 
@@ -33,8 +34,8 @@ class Quadratic(Transform):
     Array([-1.5,  3. ,  1. ], dtype=float32)
     """
 
-    factor: float = field(low=0.0, high=1e6)
-    curve: float = field(default=1.0, low=1.0, high=1e6)
+    factor: FloatLeaf = field(low=0.0, high=1e6)
+    curve: FloatLeaf = field(default=1.0, low=1.0, high=1e6)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import entropy
 
@@ -29,7 +30,7 @@ class Temperature(Transform):
     Array([-6.,  0., -4.], dtype=float32)
     """
 
-    value: float = field(low=0.0)
+    value: FloatLeaf = field(low=0.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -60,10 +61,10 @@ class EntropyTemperature(Transform):
     [-2.714, 0.0]
     """
 
-    t0: float = field(low=0.0)
-    theta: float = field(low=-1e30, high=1e30)
-    base: float = field(default=0.8, low=1e-6, high=1.0, fixed=True)
-    max_temperature: float = field(default=10.0, low=0.0, fixed=True)
+    t0: FloatLeaf = field(low=0.0)
+    theta: FloatLeaf = field(low=-1e30, high=1e30)
+    base: FloatLeaf = field(default=0.8, low=1e-6, high=1.0, fixed=True)
+    max_temperature: FloatLeaf = field(default=10.0, low=0.0, fixed=True)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

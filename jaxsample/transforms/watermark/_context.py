@@ -9,6 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.kernels._noise import as_key, fold_in
+from jaxsample.transforms.contract._leaves import Leaf
+
+
+class SecretLeaf(Leaf[int | np.integer | np.ndarray | jax.Array | list[int] | tuple[int, ...]]):
+    """Annotation of a leaf of uint32 words that `secret` makes."""
+
+
+class SecretsLeaf(Leaf[np.ndarray | jax.Array | list[int] | tuple[int, ...] | range]):
+    """Annotation of a leaf of uint32 words that `secrets` makes."""
 
 
 class Recent(NamedTuple):

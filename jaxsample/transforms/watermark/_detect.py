@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.transforms.contract._chain import Chain
+from jaxsample.transforms.contract._token_ids import token_row
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.watermark._binomial import upper_tail
 from jaxsample.transforms.watermark._greenlist import Watermark
@@ -64,8 +65,8 @@ def detect(sampler: Transform, tokens: Any, prompt: Any = None, length: Any = No
     True
     """
     mark = _mark_of(sampler)
-    text = _ids("tokens", tokens)
-    before = _ids("prompt", () if prompt is None else prompt)[-mark.width :]
+    text = jnp.asarray(token_row("tokens", tokens))
+    before = jnp.asarray(token_row("prompt", () if prompt is None else prompt))[-mark.width :]
     length = jnp.asarray(text.shape[0] if length is None else length).astype(jnp.int32)
     return _detect(mark, jnp.concatenate([before, text]), before.shape[0] + length, before.shape[0])
 
@@ -108,7 +109,7 @@ def _first(known, keys, tokens):
 
 
 def _mark_of(sampler) -> Any:
-    members = list(sampler) if isinstance(sampler, Chain) else [sampler]  # type: ignore[call-overload]
+    members = list(sampler) if isinstance(sampler, Chain) else [sampler]
     marks = [t for t in members if isinstance(t, Watermark | SynthID)]
     if len(marks) != 1:
         raise ValueError(
@@ -118,13 +119,3 @@ def _mark_of(sampler) -> Any:
     if jnp.ndim(secret) != 1:
         raise ValueError(f"one row's Watermark or SynthID is needed, use jax.vmap: {marks[0]!r}")
     return marks[0]
-
-
-def _ids(name, ids):
-    ids = jnp.asarray(ids) if len(ids) else jnp.zeros(0, jnp.int32)
-    if ids.ndim != 1 or not jnp.issubdtype(ids.dtype, jnp.integer):
-        raise ValueError(
-            f"{name} must be one row of token ids, got {ids.dtype}{list(ids.shape)}; "
-            "use jax.vmap for a batch"
-        )
-    return ids.astype(jnp.int32)

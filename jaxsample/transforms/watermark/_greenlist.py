@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jaxsample.kernels._noise import bits
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.watermark._context import Recent, key_of, secret
+from jaxsample.transforms.watermark._context import Recent, SecretLeaf, key_of, secret
 
 
 @transform(kind="token")
@@ -47,9 +46,9 @@ class Watermark(Transform):
     Array([0., 0., 2., 0.], dtype=float32)
     """
 
-    key: Any = field(fixed=True)
-    fraction: float = field(default=0.25, low=0.0, high=1.0, fixed=True)
-    strength: float = field(default=2.0, low=0.0, high=100.0)
+    key: SecretLeaf = field(fixed=True)
+    fraction: FloatLeaf = field(default=0.25, low=0.0, high=1.0, fixed=True)
+    strength: FloatLeaf = field(default=2.0, low=0.0, high=100.0)
     width: int = field(default=1, static=True, low=1)
 
     def __post_init__(self):

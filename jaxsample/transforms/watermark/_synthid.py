@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from jaxsample.kernels._tree import tree_sums
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.watermark._context import Recent, key_of, secrets
+from jaxsample.transforms.watermark._context import Recent, SecretsLeaf, key_of, secrets
 
 _BITS = 32  # coins in one hash
 _LEAST = 2.0**-80  # what a smaller share of the mass counts as: far below any float32 draw
@@ -73,7 +73,7 @@ class SynthID(Transform):
 
     history = 1024
 
-    keys: Any = field(fixed=True)
+    keys: SecretsLeaf = field(fixed=True)
     width: int = field(default=4, static=True, low=1)
 
     def __post_init__(self):
