@@ -11,7 +11,7 @@ from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._token_ids import places
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.tokens._finite import bounded
+from jaxsample.transforms.tokens._finite import bounded, unless_steep
 from jaxsample.transforms.tokens._history import last, needed, push
 
 SCOPES = "all", "prompt", "output"
@@ -104,6 +104,8 @@ class RepetitionPenalty(Counting):
         penalty = jnp.clip(self.penalty, 1e-6, 1e6)
         # A dropped token stays out of the product: the gradient would be 0 * inf.
         safe = jnp.where(logits > -jnp.inf, logits, 0.0)
+        slope = jnp.abs(safe) / jnp.where(safe < 0, 1.0, penalty * penalty)
+        penalty = unless_steep(penalty, slope)
         changed = jnp.where(safe < 0, safe * penalty, safe / penalty)
         return jnp.where(seen, bounded(changed), logits)
 

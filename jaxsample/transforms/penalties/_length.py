@@ -8,7 +8,7 @@ from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf, IdsLeaf, IntLeaf
 from jaxsample.transforms.contract._token_ids import among
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.tokens._finite import bounded, power
+from jaxsample.transforms.tokens._finite import bounded, power, unless_steep
 
 
 @transform(kind="token")
@@ -50,6 +50,8 @@ class ExponentialLengthDecay(Transform):
         growth = power(self.factor, past)
         ends = among(self.eos, logits.shape[0]) & (logits > -jnp.inf)
         safe = jnp.where(ends, logits, 0.0)
+        slope = jnp.abs(safe) * growth * past.astype(jnp.float32) / jnp.maximum(self.factor, 1e-6)
+        growth = unless_steep(growth, slope)
         # The same as adding |l| * (growth - 1), whose product may overflow where the sum does not.
         return jnp.where(ends, bounded(safe * jnp.where(safe < 0, 2.0 - growth, growth)), logits)
 

@@ -9,6 +9,7 @@ from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import entropy
+from jaxsample.transforms.temperatures._temperature import HOTTEST
 
 
 @transform(kind="order")
@@ -34,8 +35,8 @@ class DynamicTemperature(Transform):
     [-1.55, 0.0]
     """
 
-    low: FloatLeaf = field(low=0.0, high=1e30)
-    high: FloatLeaf = field(low=0.0, high=1e30)
+    low: FloatLeaf = field(low=0.0)
+    high: FloatLeaf = field(low=0.0)
     exponent: FloatLeaf = field(default=1.0, low=0.0, high=1e6, fixed=True)
 
     def on(self, row, state=None, hidden=None):
@@ -48,5 +49,5 @@ class DynamicTemperature(Transform):
         safe = jnp.where(safe > 1e-9, safe, lax.stop_gradient(safe))
         nothing = jnp.where(self.exponent > 0, 0.0, jnp.float32(1.0))
         power = jnp.where(sure, nothing, safe ** jnp.clip(self.exponent, 0.0, 1e6))
-        low, high = jnp.clip(self.low, -1e30, 1e30), jnp.clip(self.high, -1e30, 1e30)
+        low, high = (jnp.clip(t, -HOTTEST, HOTTEST) for t in (self.low, self.high))
         return row.divide(low + (high - low) * power)

@@ -9,6 +9,8 @@ from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import entropy
 
+HOTTEST = 1e30  # a hotter temperature counts as this one: every kept token is equally likely
+
 
 @transform(kind="order")
 class Temperature(Transform):
@@ -68,7 +70,9 @@ class EntropyTemperature(Transform):
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        # Rows surer than 1e-9 nats count as that; the clip keeps exp, and its gradient, finite.
-        exponent = jnp.log(self.base) * self.theta / jnp.maximum(entropy(row), 1e-9)
-        t = self.t0 * jnp.exp(jnp.clip(exponent, -200.0, 80.0))
-        return row.divide(jnp.where(exponent > 0, jnp.minimum(t, self.max_temperature), t))
+        # The bounds keep every product and its derivative finite, and change no temperature.
+        theta, base = jnp.clip(self.theta, -1e25, 1e25), jnp.clip(self.base, 1e-6, 1e6)
+        t0, most = jnp.minimum(self.t0, HOTTEST), jnp.minimum(self.max_temperature, HOTTEST)
+        exponent = jnp.log(base) * theta / jnp.maximum(entropy(row), 1e-9)
+        t = t0 * jnp.exp(jnp.clip(exponent, -200.0, 80.0))
+        return row.divide(jnp.where(exponent > 0, jnp.minimum(t, most), t))

@@ -8,6 +8,7 @@ from jax import lax
 
 # exp(60) is 1e26: past any logit there is, and gradients through it stay finite.
 MOST = 60.0
+STEEP = 1e30
 
 
 def bounded(logits: jax.Array) -> jax.Array:
@@ -30,6 +31,14 @@ def raised(logits: jax.Array, by: jax.Array) -> jax.Array:
 @raised.defjvp
 def _(primals, tangents):
     return raised(*primals), tangents[0] + tangents[1]
+
+
+def unless_steep(x: jax.Array, slope: jax.Array) -> jax.Array:
+    """Return x, as a constant where the derivative that goes through it is larger than STEEP.
+
+    Sums of derivatives over a vocabulary then stay finite.
+    """
+    return jnp.where(slope <= STEEP, x, lax.stop_gradient(x))
 
 
 def power(base: jax.Array | float, n: jax.Array) -> jax.Array:
