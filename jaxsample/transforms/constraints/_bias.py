@@ -1,4 +1,4 @@
-"""Leanings towards tokens and towards sequences of them."""
+"""Biases on tokens and on sequences of tokens."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from jaxsample.transforms.tokens._history import completing, last, push
 class LogitBias(Transform):
     """Add a bias to every logit.
 
-    A bias of -inf drops the token and one of +inf leaves only the tokens that have it; a token
-    that was dropped stays so. A finite sum stays finite. Neutral: zeros.
+    A bias of -inf drops the token. A bias of +inf drops all tokens without such a bias. A token
+    that was dropped before stays dropped. A finite sum stays finite. Neutral: zeros.
 
     Attributes:
         bias: `[V]`, in logits; a leaf.
@@ -49,22 +49,23 @@ class LogitBias(Transform):
 class SequenceBias(Transform):
     """Add a bias to the token that would complete a sequence.
 
-    The tokens of a sequence but its last must end the history; prompt and output count alike, so a
-    match may reach across their boundary. A sequence of one token is always biased, and biases
-    with one last token add up. A bias of -inf drops the token, as in `BadWords`; one of +inf leaves
-    only such tokens. A finite sum stays finite. Neutral: biases of 0, or no sequences.
+    The last token of a sequence gets the bias if the history ends with the tokens before it. The
+    history is prompt and output, so a match may cross their boundary. A sequence of one token
+    always gets its bias. Biases on the same token are added. A bias of -inf drops the token, as in
+    `BadWords`. A bias of +inf drops all tokens without such a bias. A finite sum stays finite.
+    Neutral: biases of 0, or no sequences.
 
     The state is the last L - 1 tokens.
 
     Attributes:
-        sequences: token sequences, kept as `[S, L]` int32 filled up with -1 on the right, or such
-            an array; a leaf. A sequence with an id outside the vocabulary never matches, one
-            without ids is nothing.
+        sequences: token sequences as lists or as an array `[S, L]`, kept as int32 `[S, L]` padded
+            with -1 on the right; a leaf. A sequence with an id outside the vocabulary never
+            matches, and neither does a row of padding.
         biases: `[S]`, in logits; a leaf.
 
     Raises:
-        ValueError: if a sequence is empty or holds anything but token ids, or there is not one
-            bias for each.
+        ValueError: if a sequence is empty or holds anything but token ids, or the number of biases
+            differs from the number of sequences.
 
     Reference: https://huggingface.co/docs/transformers/main_classes/text_generation
 

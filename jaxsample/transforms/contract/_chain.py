@@ -1,4 +1,4 @@
-"""Composition: transforms run left to right."""
+"""Chains of transforms."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from jaxsample.transforms.contract._transform import KINDS, Transform, transform
 
 @transform
 class Chain(Transform):
-    """Transforms run left to right, itself a transform; made by `chain`.
+    """A transform that runs its members from left to right; use `chain` to make one.
 
-    Its state is the tuple of its members' states; member i is initialised with `fold_in(key, i)`.
-    It iterates, has a length, and indexes (a slice is a chain).
+    The state is the tuple of the members' states. Member i is initialised with `fold_in(key, i)`.
+    A chain can be iterated and indexed and has a length; a slice of it is a chain.
 
     Attributes:
         transforms: the members, in the order they run.
@@ -90,9 +90,10 @@ class Chain(Transform):
 
 
 def chain(*transforms: Transform | Callable[[jax.Array], jax.Array]) -> Chain:
-    """Compose transforms; the order written is the order run.
+    """Compose transforms, which run from left to right.
 
-    Nested chains flatten, a plain function becomes a `Function`, and `chain()` is the identity.
+    Nested chains are flattened and a plain function becomes a `Function`. `chain()` is the
+    identity.
 
     Raises:
         ValueError: if a member is neither a transform nor callable.

@@ -1,4 +1,4 @@
-"""Fields of a transform: what they are cast to, which numbers they take, whether they train."""
+"""Fields of a transform: their dtype, their range, and whether they train."""
 
 import dataclasses
 import math
@@ -23,7 +23,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 class Spec(NamedTuple):
-    """What `field` declared about one field."""
+    """The arguments of `field` for one field."""
 
     low: float | None = None
     high: float | None = None
@@ -41,14 +41,15 @@ def field(
 ) -> Any:
     """Declare a field of a transform.
 
-    A field annotated `float` is a float32 leaf, one annotated `int` an int32 leaf; any other
-    annotation leaves the value, a pytree, as it is.
+    A field annotated `float` or `FloatLeaf` is a float32 leaf. A field annotated `int` or `IntLeaf`
+    is an int32 leaf. With any other annotation the value is kept as it is; it may be any pytree.
 
     Args:
-        default: value if the constructor gets none.
-        low, high: inclusive range that Python numbers must lie in.
-        static: part of the tree's structure instead of a leaf; a new value compiles anew.
-        fixed: a leaf that `partition` never counts as trainable.
+        default: the value if the constructor is given none.
+        low, high: the inclusive range of Python numbers. Arrays are not checked.
+        static: whether the field is part of the tree's structure instead of a leaf. Functions of
+            the transform compile again for every new value of a static field.
+        fixed: whether `partition` always counts the leaf as not trainable.
 
     >>> @transform
     ... class Scale(Transform):
@@ -71,10 +72,10 @@ def spec_of(f: dataclasses.Field) -> Spec:
 
 
 def cast(owner: str, f: dataclasses.Field, value: Any) -> Any:
-    """Cast a value given for a field to the field's dtype, checking Python numbers.
+    """Cast the value of a field to the field's dtype, and check Python numbers.
 
     Raises:
-        ValueError: if a Python number lies outside the field's range, or the value is no number.
+        ValueError: if a Python number lies outside the field's range, or the value is not a number.
     """
     # Annotations are strings under `from __future__ import annotations`.
     name = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", "")
@@ -126,7 +127,7 @@ def _check(owner, name, spec, dtype, value):
 
 
 def show(value: Any) -> str:
-    """Print a field's value as the constructor would take it, floats in their shortest form."""
+    """Return a field's value as the text of a constructor call, with the shortest decimals."""
     if isinstance(value, Tracer) or not isinstance(value, np.ndarray | np.generic | jax.Array):
         return repr(value)
     if value.size > 8 or not jnp.issubdtype(value.dtype, jnp.number):
@@ -136,7 +137,7 @@ def show(value: Any) -> str:
 
 
 def show_sequences(table: Any) -> str:
-    """Print packed sequences as the lists they were given as, where they are at hand."""
+    """Return packed sequences as the text of a list of lists, if they are small and on the host."""
     if not isinstance(table, np.ndarray) or table.ndim != 2 or table.size > 64:
         return show(table)
     return repr([[int(i) for i in row if i >= 0] for row in table])

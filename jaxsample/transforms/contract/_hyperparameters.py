@@ -1,4 +1,4 @@
-"""A frozen pytree of hyperparameters: what transforms and combiners are made of."""
+"""Frozen pytrees of hyperparameters, the base of transforms and combiners."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ C = TypeVar("C")
 
 
 class Hyperparameters:
-    """An object whose fields, declared by `field`, are its leaves.
+    """An object whose fields, declared with `field`, are its leaves.
 
-    The constructor and `replace` cast every number and check Python ones; see `frozen`.
+    The constructor and `replace` cast every number and check Python numbers. Decorate subclasses
+    with `frozen`.
     """
 
     # Tells type checkers that subclasses are dataclasses.
@@ -29,7 +30,7 @@ class Hyperparameters:
             object.__setattr__(self, f.name, value)
 
     def replace(self, **fields: Any) -> Self:
-        """Return a copy with some fields changed, cast and checked as by the constructor."""
+        """Return a copy with some fields changed, cast and checked like constructor arguments."""
         known = [f.name for f in dataclasses.fields(self)]
         for name in fields:
             if name not in known:
@@ -38,9 +39,10 @@ class Hyperparameters:
 
     @classmethod
     def alike(cls, them: Any) -> Any:
-        """Return objects of this class with leaves of equal shapes, for `stack`.
+        """Return objects of this class whose leaves have equal shapes, for `stack`.
 
-        As they are, unless the class knows how to pad its arrays without changing what they mean.
+        The default returns them unchanged. A class overrides this if it can pad its arrays without
+        changing their meaning.
         """
         return them
 

@@ -13,7 +13,7 @@ Given = TypeVar("Given")
 class Leaf(Generic[Given]):
     """A field whose constructor takes a `Given` and whose attribute is an array.
 
-    Only type checkers read these methods. At run time the class is a mere name for `field`.
+    Only type checkers read these methods. At run time the class is an annotation for `field`.
     """
 
     if TYPE_CHECKING:
@@ -61,10 +61,10 @@ class IdsLeaf(
         | set[int] | frozenset[int]
     ]
 ):  # fmt: skip
-    """Annotation of an int32 leaf `[N]` of token ids; one id or any collection of them is given."""
+    """Annotation of an int32 leaf `[N]` of token ids, given as one id or a collection of ids."""
 
 
 class SequencesLeaf(
     Leaf[np.ndarray | jax.Array | list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any]]
 ):
-    """Annotation of an int32 leaf `[S, L]` of token sequences, filled with -1 on the right."""
+    """Annotation of an int32 leaf `[S, L]` of token sequences, padded with -1 on the right."""

@@ -1,4 +1,4 @@
-"""Split a sampler into what trains and the rest, and put it together again."""
+"""Splitting a sampler into its trainable leaves and the rest, and joining them again."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ S = TypeVar("S")
 
 
 def partition(sampler: S, where: Callable[[tuple, Any], bool] | None = None) -> tuple[S, S]:
-    """Split a sampler into two trees of its own shape, each None where the other has the leaf.
+    """Split a sampler into its trainable leaves and the rest.
+
+    Both results have the structure of the sampler. Each holds None where the other has the leaf.
 
     Args:
-        sampler: any transform or tree of them.
-        where: `(key path, leaf) -> bool`, which leaves train; by default the floating ones whose
-            field was not declared fixed.
+        sampler: a transform, or any tree of transforms.
+        where: `(key path, leaf) -> bool`, whether a leaf is trainable. By default floating leaves
+            are, except those whose field is declared fixed.
 
     Returns:
         `(trainable, rest)`, for `combine`.
@@ -47,7 +49,7 @@ def partition(sampler: S, where: Callable[[tuple, Any], bool] | None = None) -> 
 
 
 def combine(trainable: S, rest: S) -> S:
-    """Put the two trees of `partition` together again.
+    """Join the two trees that `partition` returned.
 
     >>> trainable, rest = partition(chain(Temperature(1.0), TopK(50)))
     >>> combine(jax.tree.map(lambda x: x / 2, trainable), rest)
@@ -59,7 +61,7 @@ def combine(trainable: S, rest: S) -> S:
 
 
 def specs_along(node: Any, path: tuple) -> Iterator[Spec]:
-    """Yield what was declared about each field that a key path passes, from `node` down."""
+    """Yield the declaration of each field on a key path that starts at `node`."""
     for key in path:
         if isinstance(key, jax.tree_util.GetAttrKey):
             if not isinstance(node, Hyperparameters):

@@ -15,8 +15,8 @@ _LOW, _HIGH = -(2**31), 2**31 - 1
 def as_int32(name: str, x: jax.Array | np.ndarray | np.generic) -> jax.Array | np.ndarray:
     """Return an array of numbers as int32.
 
-    Arrays on a device, and traced ones, are not read: numbers outside the range of int32 become
-    its ends, so that no id wraps to another one.
+    Arrays on a device and traced arrays are not read. Their numbers are clipped to the range of
+    int32, so that no id wraps to another id.
 
     Raises:
         ValueError: if an array on the host holds a number that is not whole or outside int32.
@@ -34,13 +34,13 @@ def as_int32(name: str, x: jax.Array | np.ndarray | np.generic) -> jax.Array | n
 
 
 def pack_ids(name: str, ids: Any, low: int = 0) -> jax.Array | np.ndarray:
-    """Return token ids as an int32 array `[N]`: one Python int, a collection of them, or an array.
+    """Return one token id, a collection of them, or an array as an int32 array `[N]`.
 
     A negative id in an array is padding.
 
     Raises:
-        ValueError: if they are not integers, a Python int lies below `low`, or any number that is
-            on the host lies outside int32.
+        ValueError: if they are not integers, if a Python int is below `low`, or if a number on the
+            host lies outside int32.
     """
     if isinstance(ids, np.ndarray | np.generic | jax.Array):
         if ids.size and not jnp.issubdtype(ids.dtype, jnp.integer):
@@ -77,11 +77,11 @@ def token_row(name: str, ids: Any) -> jax.Array | np.ndarray:
 
 
 def pack_sequences(name: str, sequences: Any) -> jax.Array | np.ndarray:
-    """Return token sequences as an int32 array `[S, L]`, each filled up with -1 on the right.
+    """Return token sequences as an int32 array `[S, L]`, padded with -1 on the right.
 
     Raises:
-        ValueError: if a sequence given as a list is empty or holds anything but token ids, or an
-            array has fewer than two axes.
+        ValueError: if a list is empty or holds anything but token ids, or an array has fewer than
+            two axes.
     """
     if isinstance(sequences, np.ndarray | jax.Array):
         if sequences.ndim < 2:
@@ -99,13 +99,13 @@ def pack_sequences(name: str, sequences: Any) -> jax.Array | np.ndarray:
 
 
 def places(ids: jax.Array, size: int) -> jax.Array:
-    """Return ids as places in a row of `size`, those outside it as `size`, for mode="drop"."""
+    """Return ids as indices for mode="drop": ids outside a row of `size` become `size`."""
     ids = jnp.asarray(ids)
     return jnp.where((ids >= 0) & (ids < size), ids, size)
 
 
 def among(ids: jax.Array, size: int) -> jax.Array:
-    """Return which tokens of the vocabulary the ids name, `[V]` bool."""
+    """Return a mask of the vocabulary, `[V]` bool, that is true at the ids."""
     return jnp.zeros(size, bool).at[places(ids, size)].set(True, mode="drop")
 
 

@@ -1,4 +1,4 @@
-"""A nucleus that shrinks as a sentence goes on."""
+"""A nucleus that shrinks with every token."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from jaxsample.transforms.filters._truncation import TopP
 class TopPDecay(Transform):
     """Keep a nucleus whose mass falls with every token: P <- max(P * decay, minimum).
 
-    P starts at `p`, and starts again there after `reset`, a full stop say, was drawn (factual
-    nucleus sampling). A nucleus is that of `TopP`. Neutral: p = 1 and decay = 1. The gradients
-    with respect to `p`, `decay` and `minimum` are zero.
+    P starts at `p`. After a token of `reset`, such as a full stop, P is `p` again (factual nucleus
+    sampling). The nucleus is that of `TopP`. Neutral: p = 1 and decay = 1. The gradients with
+    respect to `p`, `decay` and `minimum` are zero.
 
-    Its state is P.
+    The state is P.
 
     Attributes:
         p: mass of the first nucleus, in [0, 1]; a leaf.
-        decay: factor of each token, in [0, 1]; a leaf that never trains.
-        minimum: what P does not fall below, in [0, 1]; a leaf.
+        decay: factor for each token, in [0, 1]; a leaf that does not train.
+        minimum: lower bound of P, in [0, 1]; a leaf.
         reset: token ids, or one, that set P back to `p`, `[N]` int32, -1 for none; a leaf.
 
     Raises:

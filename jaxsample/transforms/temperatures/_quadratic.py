@@ -1,4 +1,4 @@
-"""A curve through the logits that flattens the top and drops the tail."""
+"""A curve that flattens the largest logits and lowers the tail."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Quadratic(Transform):
     """Bend the logits: l' = -k f d^2 + s f d^3 + max l, with d = l - max l ("smoothing").
 
     f is `factor`, k = (3 - curve) / 2 and s = (curve - 1) / 2. Up to a curve of 3 the order of
-    tokens stays; above it the likeliest lose their lead to those a little below. A token that
-    overflows float32 on the way is dropped. Neutral: factor 0 (and below) is off, although the
-    formula would make every logit equal there.
+    tokens does not change. Above 3, tokens slightly below the maximum may pass it. A token whose
+    result overflows float32 is dropped. Neutral: factor <= 0 turns the transform off, although
+    the formula would make every logit equal at 0.
 
     Attributes:
         factor: strength, >= 0; a leaf.
-        curve: 1 is a parabola, more bends the tail down faster; >= 1; a leaf.
+        curve: >= 1. 1 is a parabola, and larger values lower the tail faster; a leaf.
 
     Raises:
         ValueError: if a Python number lies outside its range.
@@ -47,7 +47,7 @@ class Quadratic(Transform):
             return factor * gap * gap * bend
 
         gap = -clamp_below(row.values, row.max)
-        # So far down there is no mass, but a cube that overflows, and slopes that are infinite.
+        # Tokens this far below have no mass, but the cube overflows and the slope is infinite.
         far = gap > 1e9
         falls = jnp.where(far, lax.stop_gradient(fall(gap)), fall(jnp.where(far, 0.0, gap)))
         return jnp.where(factor > 0, row.max - falls, row.values)

@@ -1,4 +1,4 @@
-"""Transforms that flatten or sharpen the distribution."""
+"""A fixed temperature, and one that depends on the entropy of the row."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ HOTTEST = 1e30  # a hotter temperature counts as this one: every kept token is e
 class Temperature(Transform):
     """Divide the logits by a temperature: (l - max l) / value.
 
-    Below 1 sharpens, above 1 flattens, 1 is neutral up to the shift by the maximum. 0 is greedy:
-    all but the maxima become -inf, and tied maxima are drawn among by key. The gradient is defined
-    for value > 0, and zero at 0.
+    A temperature below 1 sharpens the distribution and one above 1 flattens it. 1 is neutral, up to
+    the shift by the maximum. 0 is greedy: all tokens but the maxima become -inf, and the key
+    decides between tied maxima. Infinity makes the kept tokens equally likely. The gradient is
+    defined for value > 0 and is zero at 0.
 
     Attributes:
-        value: temperature, >= 0; a leaf.
+        value: the temperature, >= 0; a leaf.
 
     Raises:
         ValueError: if `value` is a negative Python number.
@@ -43,16 +44,17 @@ class Temperature(Transform):
 class EntropyTemperature(Transform):
     """Choose the temperature from the entropy of the row: T = t0 * base ** (theta / H) (EDT).
 
-    H is in nats, over the row as it comes in. With theta > 0 a sure row (H -> 0) becomes greedy and
-    an unsure one approaches t0; theta = 0 is Temperature(t0); theta < 0 turns the polarity round,
-    and there T is capped by `max_temperature`, also as H -> 0. Neutral: t0 = 1, theta = 0.
+    H is the entropy of the incoming row in nats. With theta > 0 a row with little entropy becomes
+    greedy, and a row with much entropy approaches t0. theta = 0 is Temperature(t0). With theta < 0
+    a row with little entropy becomes hot, and `max_temperature` limits T. Temperatures past 1e30,
+    infinity included, count as 1e30: every kept token is equally likely. Neutral: t0 = 1,
+    theta = 0.
 
     Attributes:
         t0: upper bound of the temperature for theta > 0, >= 0; a leaf.
         theta: strength of the dependence on entropy, in nats; a leaf.
-        base: in (0, 1]; a leaf that never trains.
-        max_temperature: the cap where the exponent raises the temperature; a leaf that never
-            trains.
+        base: in (0, 1]; a leaf that does not train.
+        max_temperature: limit of the temperature for theta < 0, >= 0; a leaf that does not train.
 
     Raises:
         ValueError: if a Python number lies outside its range.

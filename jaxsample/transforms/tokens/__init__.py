@@ -1,1 +1,1 @@
-"""What transforms of single tokens share: the history of a row and finite arithmetic."""
+"""Histories of tokens and finite arithmetic, for transforms that depend on token ids."""

@@ -1,4 +1,4 @@
-"""What a transform remembers of the tokens before: all of them, or the last few."""
+"""Histories: all tokens of a row, or its last few."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jaxsample.transforms.contract._token_ids import lengths
 
 
 class History(NamedTuple):
-    """The tokens of a row, prompt and output; a token past the room there is gets forgotten.
+    """The tokens of a row, both prompt and output. Tokens beyond `max_length` are not stored.
 
     Attributes:
-        tokens: `[max_length]` int32; what lies past `length` means nothing.
+        tokens: `[max_length]` int32; entries from `length` on have no meaning.
         length: int32.
     """
 
@@ -25,28 +25,28 @@ class History(NamedTuple):
 
     @classmethod
     def of(cls, owner: object, prompt: Prompt | None) -> History:
-        """Start with the prompt; ValueError without one."""
+        """Return the history of a prompt; ValueError if the prompt is None."""
         prompt = needed(owner, prompt)
         return cls(jnp.asarray(prompt.tokens), jnp.asarray(prompt.length))
 
     def after(self, token: jax.Array) -> History:
-        """Append a token."""
+        """Return the history after one more token."""
         tokens = self.tokens.at[self.length].set(token.astype(jnp.int32), mode="drop")
         return History(tokens, jnp.minimum(self.length + 1, self.tokens.shape[0]))
 
 
 def needed(owner: object, prompt: Prompt | None) -> Prompt:
-    """Return the prompt; ValueError that says how to give one if there is none."""
+    """Return the prompt; ValueError if it is None."""
     if prompt is None:
         raise ValueError(
-            f"{type(owner).__name__} needs a prompt: give the state that "
+            f"{type(owner).__name__} needs a prompt: pass the state that "
             "init(key, Prompt.of(tokens, vocab_size, budget)) returns"
         )
     return prompt
 
 
 def last(prompt: Prompt | None, n: int) -> jax.Array:
-    """Return the last n tokens `[n]` of a prompt, -1 in front where there are fewer."""
+    """Return the last n tokens `[n]` of a prompt, padded with -1 on the left."""
     if prompt is None or not n:
         return jnp.full(n, -1, jnp.int32)
     at = prompt.length - n + jnp.arange(n, dtype=jnp.int32)
@@ -54,22 +54,22 @@ def last(prompt: Prompt | None, n: int) -> jax.Array:
 
 
 def push(recent: jax.Array, token: jax.Array) -> jax.Array:
-    """Append a token to the last n, dropping the oldest."""
+    """Append a token to the last n tokens and remove the oldest."""
     return jnp.append(recent, token.astype(jnp.int32))[1:]
 
 
 def completing(sequences: jax.Array | np.ndarray, recent: jax.Array) -> jax.Array:
-    """Return the token that would complete each sequence `[S, L]` now, -1 where none would.
+    """Return the token that would complete each sequence `[S, L]` next, -1 if there is none.
 
     Args:
-        sequences: filled up with -1 on the right.
-        recent: the last L - 1 tokens, -1 in front where there are fewer.
+        sequences: token ids, padded with -1 on the right.
+        recent: the last L - 1 tokens, padded with -1 on the left.
     """
     sequences, recent = jnp.asarray(sequences), jnp.asarray(recent)
     count, width = sequences.shape
     ends = lengths(sequences)[:, None] - 1
     place = jnp.arange(width - 1, dtype=jnp.int32)[None, :]
-    # Token j of a prefix of `ends` tokens lies at the end of `recent`, ends - j from the back.
+    # Token j of a prefix of `ends` tokens is compared with `recent` at ends - j from its end.
     at = jnp.clip(width - 1 - ends + place, 0, max(width - 2, 0))
     same = (place >= ends) | (recent[at] == sequences[:, :-1])
     final = jnp.take_along_axis(sequences, jnp.maximum(ends, 0), axis=1)[:, 0]
