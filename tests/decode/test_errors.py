@@ -66,7 +66,7 @@ BAD = {
         sampler=stack([Temperature(0.5), Temperature(1.0)])
     ),
     "number per hyperparameter, got shape [2]": dict(sampler=stack([TopK(1), TopK(2)])),
-    "a row takes one number per hyperparameter": dict(sampler=stack([TopP(0.1), TopP(0.2)])),
+    "a row needs one number for each hyperparameter": dict(sampler=stack([TopP(0.1), TopP(0.2)])),
     "Learned needs hidden": dict(sampler=toys.Learned.of(D)),
 }
 
