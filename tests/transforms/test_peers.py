@@ -43,7 +43,7 @@ def test_rows_with_a_temperature_each_do_not_share_their_noise():
 
 
 def test_bfloat16_rows_are_drawn_without_bias_through_a_filter():
-    """Noise in bfloat16, with ties to the first index, has a total variation of .49 at V = 32000."""
+    """Noise in bfloat16, with ties to the first index, is off by a variation of .49."""
     row = jnp.asarray(3 * np.random.default_rng(0).standard_normal(64), jnp.bfloat16)
     expected = np.exp(np.float64(row) - np.float64(row).max())
     tokens = draws(1, chain(Temperature(1.0), TopP(1.0))(row))
@@ -60,7 +60,7 @@ def test_a_min_p_after_top_k_does_not_undo_it():
 
 
 def test_min_p_compares_probabilities_not_logits():
-    """`logit >= p * max logit` drops every token of a negative row, and too few of a positive one."""
+    """`logit >= p * max logit` drops all tokens of a negative row, too few of a positive one."""
     assert kept(MinP(0.1), [-1.0, -2.0, -3.0, -4.0]) == [0, 1, 2]
     assert kept(MinP(0.1), [20.0, 19.0, 10.0, 1.0]) == [0, 1]
 
