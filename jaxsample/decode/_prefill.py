@@ -9,8 +9,20 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.decode import _rows as rows
+from jaxsample.decode._arguments import (
+    RECENT,
+    axes_prefix,
+    check_axes,
+    check_prompts,
+    longest,
+    per_row,
+    positive_int,
+    repeat_rows,
+    repeat_sampler,
+)
+from jaxsample.decode._keys import init_keys, row_keys, sample_keys
 from jaxsample.decode._model import Model
+from jaxsample.decode._model_output import first_stream, last_output, next_logits
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
 
@@ -89,14 +101,14 @@ def prefill(
     """
     prompts = check_prompts(prompts, lengths, model.streams)
     batch, width = prompts.shape[0], prompts.shape[-1]
-    max_length = rows.count("max_length", max_length)
+    max_length = positive_int("max_length", max_length)
     if max_length < width:
         raise ValueError(f"max_length must be at least the prompts' {width}, got {max_length}")
-    rows.check_axes(sampler, sampler_axes, batch)
-    samples = None if samples is None else rows.count("samples", samples)
-    lengths = rows.per_row("lengths", lengths, width, prompts.shape[:-1])
-    budget = rows.per_row("budget", budget, max_length, (batch,))
-    keys = rows.row_keys(key, batch)
+    check_axes(sampler, sampler_axes, batch)
+    samples = None if samples is None else positive_int("samples", samples)
+    lengths = per_row("lengths", lengths, width, prompts.shape[:-1])
+    budget = per_row("budget", budget, max_length, (batch,))
+    keys = row_keys(key, batch)
     return _prefill(
         model, params, prompts, sampler, keys, lengths, budget, max_length, samples, sampler_axes
     )
@@ -105,11 +117,11 @@ def prefill(
 @functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
 def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length, samples, axes):
     batch, width = prompts.shape[0], prompts.shape[-1]
-    remaining = jnp.clip(jnp.minimum(budget, max_length - rows.longest(lengths)), 0)
+    remaining = jnp.clip(jnp.minimum(budget, max_length - longest(lengths)), 0)
     columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
     positions = jnp.where(columns < lengths[..., None], columns, -1)
     output = model.apply(params, prompts, positions, model.init_cache(batch, max_length))
-    prompts, lengths = (rows.first_stream(x, model.streams) for x in (prompts, lengths))
+    prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
     logits, hidden = last_output(model, params, output, lengths - 1)
     prompts = jnp.pad(prompts, ((0, 0), (0, max_length - width)))
     vocab_size = jax.eval_shape(
@@ -118,69 +130,19 @@ def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length,
 
     started = (output.cache, logits, hidden, prompts, lengths, remaining)
     if samples is not None:
-        started = rows.repeat_rows(started, samples)
-        keys = rows.sample_keys(keys, samples)
-        sampler = rows.repeat_sampler(sampler, axes, samples)
+        started = repeat_rows(started, samples)
+        keys = sample_keys(keys, samples)
+        sampler = repeat_sampler(sampler, axes, samples)
     cache, logits, hidden, prompts, lengths, remaining = started
 
     def init(sampler, key, tokens, length, budget):
         return sampler.init(key, Prompt(tokens, length, budget, vocab_size))
 
-    state = jax.vmap(init, in_axes=(rows.axes_prefix(axes), 0, 0, 0, 0))(
-        sampler, rows.init_keys(keys), prompts, lengths, remaining
+    state = jax.vmap(init, in_axes=(axes_prefix(axes), 0, 0, 0, 0))(
+        sampler, init_keys(keys), prompts, lengths, remaining
     )
     zeros = jnp.zeros_like(lengths)
-    recent = jnp.full((lengths.shape[0], rows.RECENT), -1, jnp.int32)
+    recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
     return Decoding(
         cache, logits, hidden, state, keys, lengths, zeros, remaining, recent, remaining <= 0
     )
-
-
-def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[Any, Any]:
-    """Pick each row's logits (None where `unembed` rebuilds them) and hidden state at `at`.
-
-    Several streams are one from here on: only their logits still need them all.
-    """
-
-    def pick(x):
-        return None if x is None else x[jnp.arange(x.shape[0]), at]
-
-    logits, hidden = pick(None if rebuilds(model, output) else output.logits), pick(output.hidden)
-    if model.streams > 1:
-        logits = next_logits(model, params, logits, hidden)
-        hidden = rows.first_stream(hidden, model.streams)
-    return None if logits is None else logits.astype(jnp.float32), hidden
-
-
-def rebuilds(model: Model, output: Any) -> bool:
-    """Whether logits come from hidden states by `unembed`; ValueError if they come from nowhere."""
-    if not hasattr(output, "hidden"):
-        raise ValueError(f"Model.apply must return a ModelOutput, got {type(output).__name__}")
-    rebuilt = model.unembed is not None and output.hidden is not None
-    if output.logits is None and not rebuilt:
-        raise ValueError("the model returned no logits; then it needs hidden states and unembed")
-    return rebuilt
-
-
-def next_logits(model: Model, params: Any, logits: Any, hidden: Any) -> jax.Array:
-    """Return logits `[B, V]`, by way of `unembed` where they are None."""
-    return model.unembed(params, hidden) if logits is None else logits  # type: ignore[misc]
-
-
-def check_prompts(prompts: Any, lengths: Any, streams: int) -> jax.Array:
-    """Return prompts as int32, having checked them and the lengths that are known."""
-    shape = "[B, P]" if streams == 1 else f"[B, {streams}, P]"
-    try:
-        prompts = jnp.asarray(prompts)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"prompts must be one array {shape}: pad shorter ones on the right and pass lengths"
-        ) from None
-    fits = prompts.ndim == 2 if streams == 1 else prompts.shape[1:-1] == (streams,)
-    if not fits or not prompts.size or not jnp.issubdtype(prompts.dtype, jnp.integer):
-        raise ValueError(
-            f"prompts must be integers {shape} with at least one row and one token, got "
-            f"{prompts.dtype}{list(prompts.shape)}"
-        )
-    rows.check_range("lengths", lengths, 1, prompts.shape[-1])
-    return prompts.astype(jnp.int32)

@@ -9,10 +9,19 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode import _rows as rows
-from jaxsample.decode._columns import answers, over_columns
+from jaxsample.decode._arguments import (
+    axes_prefix,
+    check_axes,
+    check_prompts,
+    check_range,
+    longest,
+    per_row,
+    positive_int,
+)
+from jaxsample.decode._columns import over_columns
+from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._prefill import check_prompts, next_logits
+from jaxsample.decode._model_output import answers, first_stream, next_logits
 from jaxsample.decode._records import Support, Top, check_record, observe
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
@@ -92,14 +101,14 @@ def score(
         raise ValueError(
             f"tokens must be integers [{batch}, N], got {tokens.dtype}{list(tokens.shape)}"
         )
-    rows.check_axes(sampler, sampler_axes, batch)
-    rows.check_range("token_lengths", token_lengths, 0, tokens.shape[1])
-    max_length = rows.count("max_length", max_length or width + tokens.shape[1])
-    lengths = rows.per_row("lengths", lengths, width, prompts.shape[:-1])
-    budget = rows.per_row("budget", budget, max_length, (batch,))
-    budget = jnp.minimum(budget, max_length - rows.longest(lengths))
-    token_lengths = rows.per_row("token_lengths", token_lengths, tokens.shape[1], (batch,))
-    keys = None if key is None else rows.init_keys(rows.row_keys(key, batch))
+    check_axes(sampler, sampler_axes, batch)
+    check_range("token_lengths", token_lengths, 0, tokens.shape[1])
+    max_length = positive_int("max_length", max_length or width + tokens.shape[1])
+    lengths = per_row("lengths", lengths, width, prompts.shape[:-1])
+    budget = per_row("budget", budget, max_length, (batch,))
+    budget = jnp.minimum(budget, max_length - longest(lengths))
+    token_lengths = per_row("token_lengths", token_lengths, tokens.shape[1], (batch,))
+    keys = None if key is None else init_keys(row_keys(key, batch))
     return _score(
         model,
         params,
@@ -136,7 +145,7 @@ def _score(
     count = tokens.shape[1]
     logits, hidden = answers(model, params, prompts, lengths, tokens, token_lengths)
     rebuilt = logits is None
-    prompts, lengths = (rows.first_stream(x, model.streams) for x in (prompts, lengths))
+    prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
     columns = jnp.arange(count, dtype=jnp.int32)[None, :]
     shape = jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden)
 
@@ -145,14 +154,14 @@ def _score(
 
     room = max(max_length - prompts.shape[1], 0)
     padded = jnp.pad(prompts, ((0, 0), (0, room)))
-    prefix = rows.axes_prefix(axes)
+    prefix = axes_prefix(axes)
     state = jax.vmap(init, in_axes=(prefix, 0, 0, 0, 0))(sampler, keys, padded, lengths, budget)
     if not rebuilt:
-        hidden = rows.first_stream(hidden, model.streams, axis=2)
+        hidden = first_stream(hidden, model.streams, axis=2)
 
     def rebuild(hidden):
         logits = next_logits(model, params, None, hidden)
-        return logits, rows.first_stream(hidden, model.streams)
+        return logits, first_stream(hidden, model.streams)
 
     seen = over_columns(
         functools.partial(_score_row, record),

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode import _rows as rows
+from jaxsample.decode._arguments import axes_prefix, check_axes, stop_table, token_ids
+from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._prefill import Decoding, last_output, next_logits
+from jaxsample.decode._model_output import last_output, next_logits
+from jaxsample.decode._prefill import Decoding
 from jaxsample.decode._records import Support, Top, check_record, observe
 from jaxsample.decode._tiers import DENSE, by_tiers, draw_through
 from jaxsample.transforms.contract._transform import Transform
@@ -53,10 +55,10 @@ class Ending(NamedTuple):
     @classmethod
     def of(cls, eos: Any, stop: Sequence[Sequence[int]], pad: Any) -> Ending:
         """Check and pack; ValueError names what is wrong."""
-        pads = rows.token_ids("pad", pad)
+        pads = token_ids("pad", pad)
         if pads.shape != (1,):
             raise ValueError(f"pad must be one token id, got {pad!r}")
-        return cls(rows.token_ids("eos", eos), jnp.asarray(rows.stop_table(stop)), pads[0])
+        return cls(token_ids("eos", eos), jnp.asarray(stop_table(stop)), pads[0])
 
 
 def step(
@@ -94,7 +96,7 @@ def step(
     [1 3] [False  True]
     [2 0] [False  True]
     """
-    rows.check_axes(sampler, sampler_axes, decoding.done.shape[0])
+    check_axes(sampler, sampler_axes, decoding.done.shape[0])
     ending = Ending.of(eos, stop, pad)
     return _step(model, params, decoding, sampler, ending, check_record(record), sampler_axes)
 
@@ -117,7 +119,7 @@ def advance(
     d = decoding
     live = ~d.done
     logits = next_logits(model, params, d.logits, d.hidden)
-    keys = rows.draw_keys(d.keys, d.n)
+    keys = draw_keys(d.keys, d.n)
     tokens, state, seen = _draw_rows(record, axes, sampler, logits, d.hidden, d.state, keys, live)
 
     fed = live & (tokens >= 0)
@@ -157,14 +159,14 @@ def advance(
 def _draw_rows(record, axes, *args):
     """Draw, record and move the state on, for every row; derivatives are those of dense rows."""
     draw = functools.partial(_draw_row, record)
-    return by_tiers(draw, (rows.axes_prefix(axes), 0, 0, 0, 0, 0), *args)
+    return by_tiers(draw, (axes_prefix(axes), 0, 0, 0, 0, 0), *args)
 
 
 @_draw_rows.defjvp
 def _(record, axes, primals, tangents):
     def dense(*args):
         draw = functools.partial(_draw_row, record, DENSE)
-        return jax.vmap(draw, in_axes=(rows.axes_prefix(axes), 0, 0, 0, 0, 0))(*args)[0]
+        return jax.vmap(draw, in_axes=(axes_prefix(axes), 0, 0, 0, 0, 0))(*args)[0]
 
     return jax.jvp(dense, primals, tangents)
 

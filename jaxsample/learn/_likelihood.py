@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode._columns import answers, over_columns
+from jaxsample.decode._columns import over_columns
 from jaxsample.decode._model import Model
+from jaxsample.decode._model_output import answers
 from jaxsample.learn._examples import Examples
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
