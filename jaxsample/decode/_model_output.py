@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -40,6 +41,16 @@ def rebuilds(model: Model, output: Any) -> bool:
 def next_logits(model: Model, params: Any, logits: Any, hidden: Any) -> jax.Array:
     """Return logits `[B, V]`, by way of `unembed` where they are None."""
     return model.unembed(params, hidden) if logits is None else logits  # type: ignore[misc]
+
+
+def unembedded(model: Model, params: Any, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return logits `[B, V]` made from hidden states, and the hidden states of the first stream."""
+    return next_logits(model, params, None, hidden), first_stream(hidden, model.streams)
+
+
+def vocab_size(model: Model, params: Any, logits: Any, hidden: Any) -> int:
+    """Return V of logits `[.., V]`, or of what `unembed` makes of hidden states."""
+    return jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden).shape[-1]
 
 
 def answers(

@@ -22,7 +22,7 @@ from jaxsample.decode._arguments import (
 )
 from jaxsample.decode._keys import init_keys, row_keys, sample_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import first_stream, last_output, next_logits
+from jaxsample.decode._model_output import first_stream, last_output, vocab_size
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
 
@@ -116,18 +116,14 @@ def prefill(
 
 @functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
 def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length, samples, axes):
-    batch, width = prompts.shape[0], prompts.shape[-1]
+    batch = prompts.shape[0]
     remaining = jnp.clip(jnp.minimum(budget, max_length - longest(lengths)), 0)
     columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
     positions = jnp.where(columns < lengths[..., None], columns, -1)
     output = model.apply(params, prompts, positions, model.init_cache(batch, max_length))
     prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
     logits, hidden = last_output(model, params, output, lengths - 1)
-    prompts = jnp.pad(prompts, ((0, 0), (0, max_length - width)))
-    vocab_size = jax.eval_shape(
-        functools.partial(next_logits, model), params, logits, hidden
-    ).shape[-1]
-
+    size = vocab_size(model, params, logits, hidden)
     started = (output.cache, logits, hidden, prompts, lengths, remaining)
     if samples is not None:
         started = repeat_rows(started, samples)
@@ -135,14 +131,42 @@ def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length,
         sampler = repeat_sampler(sampler, axes, samples)
     cache, logits, hidden, prompts, lengths, remaining = started
 
-    def init(sampler, key, tokens, length, budget):
-        return sampler.init(key, Prompt(tokens, length, budget, vocab_size))
-
-    state = jax.vmap(init, in_axes=(axes_prefix(axes), 0, 0, 0, 0))(
-        sampler, init_keys(keys), prompts, lengths, remaining
+    state = start_states(
+        sampler, axes, init_keys(keys), prompts, lengths, remaining, max_length, size
     )
     zeros = jnp.zeros_like(lengths)
     recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
     return Decoding(
         cache, logits, hidden, state, keys, lengths, zeros, remaining, recent, remaining <= 0
     )
+
+
+def start_states(
+    sampler: Any,
+    axes: Any,
+    keys: jax.Array | None,
+    tokens: jax.Array,
+    lengths: jax.Array,
+    budgets: jax.Array,
+    max_length: int,
+    size: int,
+) -> Any:
+    """Start the sampler's state of every row, with the `Prompt` of that row.
+
+    Args:
+        sampler: any transform.
+        axes: `sampler_axes`, see `prefill`.
+        keys: `[B]` from `init_keys`, or None.
+        tokens: `[B, P]` int32, right-padded; each row is padded further to `max_length`.
+        lengths: `[B]` int32, how many of the tokens are the prompt.
+        budgets: `[B]` int32, how many tokens may follow.
+        max_length: tokens of prompt and output together a row has room for.
+        size: the size of the vocabulary, V.
+    """
+    tokens = jnp.pad(tokens, ((0, 0), (0, max(max_length - tokens.shape[1], 0))))
+
+    def start(sampler, key, tokens, length, budget):
+        return sampler.init(key, Prompt(tokens, length, budget, size))
+
+    in_axes = (axes_prefix(axes), 0, 0, 0, 0)
+    return jax.vmap(start, in_axes)(sampler, keys, tokens, lengths, budgets)

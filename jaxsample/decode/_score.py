@@ -21,9 +21,9 @@ from jaxsample.decode._arguments import (
 from jaxsample.decode._columns import over_columns
 from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import answers, first_stream, next_logits
+from jaxsample.decode._model_output import answers, first_stream, unembedded, vocab_size
+from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import Support, Top, check_record, observe
-from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -147,29 +147,18 @@ def _score(
     rebuilt = logits is None
     prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
     columns = jnp.arange(count, dtype=jnp.int32)[None, :]
-    shape = jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden)
-
-    def init(sampler, key, tokens, length, budget):
-        return sampler.init(key, Prompt(tokens, length, budget, shape.shape[-1]))
-
-    room = max(max_length - prompts.shape[1], 0)
-    padded = jnp.pad(prompts, ((0, 0), (0, room)))
-    prefix = axes_prefix(axes)
-    state = jax.vmap(init, in_axes=(prefix, 0, 0, 0, 0))(sampler, keys, padded, lengths, budget)
+    size = vocab_size(model, params, logits, hidden)
+    state = start_states(sampler, axes, keys, prompts, lengths, budget, max_length, size)
     if not rebuilt:
         hidden = first_stream(hidden, model.streams, axis=2)
-
-    def rebuild(hidden):
-        logits = next_logits(model, params, None, hidden)
-        return logits, first_stream(hidden, model.streams)
 
     seen = over_columns(
         functools.partial(_score_row, record),
         sampler,
         state,
         (logits, hidden, tokens, columns < token_lengths[:, None], support),
-        rebuild if rebuilt else None,
-        prefix,
+        functools.partial(unembedded, model, params) if rebuilt else None,
+        axes_prefix(axes),
     )
     return Score(**seen._asdict())
 

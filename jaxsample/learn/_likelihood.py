@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -9,9 +10,9 @@ import jax.numpy as jnp
 
 from jaxsample.decode._columns import over_columns
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import answers
+from jaxsample.decode._model_output import answers, unembedded, vocab_size
+from jaxsample.decode._prefill import start_states
 from jaxsample.learn._examples import Examples
-from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -58,7 +59,7 @@ def look(
         logits, hidden = answers(model, params, prompts, batch.lengths, tokens, batch.token_lengths)
     rebuild = None
     if logits is None:
-        rebuild = lambda hidden: (model.unembed(params, hidden), hidden)  # noqa: E731
+        rebuild = functools.partial(unembedded, model, params)
     live = jnp.arange(tokens.shape[1]) < jnp.asarray(batch.token_lengths)[:, None]
     if hidden is not None:  # what stands past the end of a text is nobody's business
         hidden = jnp.where(live[..., None], hidden, 0)
@@ -85,15 +86,10 @@ def _states(sampler, batch, logits, hidden, model, params):
     if batch.prompts is None:
         state = sampler.init(None, None)
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), state)
-    if logits is None:
-        logits = jax.eval_shape(model.unembed, params, hidden)
-    tokens = jnp.pad(jnp.asarray(batch.prompts, jnp.int32), ((0, 0), (0, width)))
-
-    def init(tokens, length):
-        budget = jnp.int32(tokens.shape[0]) - length  # as `score` has it
-        return sampler.init(None, Prompt(tokens, length, budget, logits.shape[-1]))
-
-    return jax.vmap(init)(tokens, jnp.asarray(batch.lengths, jnp.int32))
+    prompts, lengths = (jnp.asarray(x, jnp.int32) for x in (batch.prompts, batch.lengths))
+    room = prompts.shape[1] + width
+    size = vocab_size(model, params, logits, hidden)
+    return start_states(sampler, None, None, prompts, lengths, room - lengths, room, size)
 
 
 def _spread(raw, final):
