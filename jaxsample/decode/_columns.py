@@ -34,16 +34,16 @@ def over_columns(
     Returns:
         What `row` saw, leaves `[B, N, ..]`.
     """
-    look = jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1)))
+    each_row = jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1)))
     if rebuild is None and not jax.tree.leaves(state):
-        every = jax.vmap(functools.partial(look, sampler, state), in_axes=1, out_axes=1)
+        every = jax.vmap(functools.partial(each_row, sampler, state), in_axes=1, out_axes=1)
         return every(*given)[1]
 
     def body(state, column):
         logits, hidden, *others = column
         if rebuild is not None:
             logits, hidden = rebuild(hidden)
-        return look(sampler, state, logits, hidden, *others)
+        return each_row(sampler, state, logits, hidden, *others)
 
     count = jax.tree.leaves(given)[0].shape[1]
     return _scan_columns(body, state, given, count)

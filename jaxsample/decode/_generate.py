@@ -17,9 +17,9 @@ from jaxsample.decode._arguments import (
     repeat_sampler,
 )
 from jaxsample.decode._model import Model
-from jaxsample.decode._prefill import Decoding, prefill
+from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Support, Top, check_record
-from jaxsample.decode._step import Ending, advance
+from jaxsample.decode._step import Decoding, Ending, advance
 from jaxsample.transforms.contract._transform import Transform
 
 CHUNK = 16  # most steps between two looks at whether all rows are done

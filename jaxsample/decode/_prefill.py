@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,44 +23,9 @@ from jaxsample.decode._arguments import (
 from jaxsample.decode._keys import init_keys, row_keys, sample_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import first_stream, last_output, vocab_size
+from jaxsample.decode._step import Decoding
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
-
-
-class Decoding(NamedTuple):
-    """Rows in the middle of decoding: a pytree whose every leaf has the rows as its first axis.
-
-    Rows can be gathered, scattered and replaced, which is what a continuous batcher needs.
-
-    Attributes:
-        cache: the model's.
-        logits: `[B, V]` float32 for the next token, or None where `Model.unembed` rebuilds them.
-        hidden: `[B, D]`, the model's last hidden state, or None.
-        state: the sampler's, a leading axis of rows on every leaf.
-        keys: `[B]` row keys.
-        position: `[B]` int32, where the next token goes.
-        n: `[B]` int32, how many tokens were drawn.
-        remaining: `[B]` int32, how many may still be drawn.
-        recent: `[B, 32]` int32, the last output tokens, -1 before the first.
-        done: `[B]` bool.
-
-    >>> prompts = jnp.array([[0], [2]])
-    >>> both = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
-    >>> second = jax.tree.map(lambda x: x[1:], both)
-    >>> step(bigram, table, second, TopK(1))[1].tokens
-    Array([3], dtype=int32)
-    """
-
-    cache: Any
-    logits: jax.Array | None
-    hidden: jax.Array | None
-    state: Any
-    keys: jax.Array
-    position: jax.Array
-    n: jax.Array
-    remaining: jax.Array
-    recent: jax.Array
-    done: jax.Array
 
 
 def prefill(

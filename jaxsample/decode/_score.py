@@ -23,7 +23,8 @@ from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import answers, first_stream, unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
-from jaxsample.decode._records import Support, Top, check_record, observe
+from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
+from jaxsample.decode._tiers import Drawn
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -169,11 +170,9 @@ def _score_row(record, sampler, state, logits, hidden, token, live, support):
     if support is not None:
         unfiltered = sampler.through(Row.of(logits, filters=False), state, hidden)[0]
         final = _replay(final, unfiltered, support)
-    moves = live & final.valid & (token >= 0) & (token < raw.size)
-    moved = sampler.settle(received, state, jnp.clip(token, 0, raw.size - 1), hidden)
-    state = jax.tree.map(lambda new, old: jnp.where(moves, new, old), moved, state)
-    seen = observe(record, raw, final, token)
-    return state, jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
+    given = Drawn(token, raw, final, received, None)
+    look = functools.partial(observe, record)
+    return settle_and_observe(look, sampler, state, hidden, given, live)
 
 
 def _replay(final, unfiltered, support):
