@@ -14,7 +14,7 @@ import optax
 from jaxsample.decode._model import Model
 from jaxsample.kernels._noise import fold_in
 from jaxsample.learn._bounds import constrain
-from jaxsample.learn._likelihood import look
+from jaxsample.learn._likelihood import observe_examples
 from jaxsample.learn._soften import harden, soften
 from jaxsample.transforms.contract._partition import combine
 
@@ -104,7 +104,7 @@ def _measure(forms, sampler, rest, raw, batch, params, key, heat):
     total, count = getattr(objective, "value", objective)(now, batch, key, model, params)
     texts = batch.texts
     live = jnp.arange(texts.tokens.shape[1]) < texts.token_lengths[:, None]
-    heats = look(harden(now), texts, model, params).temperature
+    heats = observe_examples(harden(now), texts, model, params).temperature
     told = live & ~jnp.isnan(heats)
     return total, count, jnp.sum(jnp.where(told, heats, 0.0)), jnp.sum(told)
 
