@@ -23,7 +23,7 @@ def order(key: jax.Array, step: int, size: int, count: int) -> np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def stream(draw: Callable[[jax.Array], Examples], key: jax.Array) -> Examples:
+def fresh_batch(draw: Callable[[jax.Array], Examples], key: jax.Array) -> Examples:
     """Draw a fresh batch."""
     return draw(key).checked()
 

@@ -16,7 +16,7 @@ import optax
 
 from jaxsample.decode._model import Model
 from jaxsample.kernels._noise import as_key, fold_in
-from jaxsample.learn._batches import order, parts, stream
+from jaxsample.learn._batches import fresh_batch, order, parts
 from jaxsample.learn._bounds import constrain, unconstrain
 from jaxsample.learn._checkpoints import Journal
 from jaxsample.learn._cross_entropy import cross_entropy
@@ -160,7 +160,7 @@ def fit(
             )
             seed = fold_in(key, done)
             if streamed:
-                batch = stream(data, seed)  # type: ignore[arg-type]
+                batch = fresh_batch(data, seed)  # type: ignore[arg-type]
                 some = parts(batch, None, microbatches)
             else:
                 indices = order(key, done, batch_size, len(data.tokens))  # type: ignore[union-attr]
