@@ -4,8 +4,11 @@ import csv
 import io
 import json
 import re
+import runpy
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -474,3 +477,22 @@ def test_a_study_may_show_nothing(show):
     page = show("bare")
     assert page.locator("h2").all_inner_texts() == ["Data"]
     assert page.get_by_role("link", name="results.json").get_attribute("href").startswith("blob:")
+
+
+# The reports of the studies in docs
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_site_has_a_report_of_every_study_and_links_to_it(tmp_path):
+    conf = runpy.run_path(str(DOCS / "conf.py"))
+    builder = SimpleNamespace(format="html")
+    conf["write_reports"](SimpleNamespace(srcdir=DOCS, outdir=tmp_path, builder=builder), None)
+    source = [(DOCS / "studies" / "README.md").read_text()]
+    conf["link_within_the_site"](None, "studies/README", source)
+    links = set(re.findall(r'href="([^"]*)"', source[0]))
+    studies = {path.parent.name for path in DOCS.glob("studies/*/results.json")}
+    assert links == {f"{name}/report.html" for name in studies}
+    for link in links:
+        assert (tmp_path / "studies" / link).read_text().startswith("<!doctype html>")
