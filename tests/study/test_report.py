@@ -479,20 +479,31 @@ def test_a_study_may_show_nothing(show):
     assert page.get_by_role("link", name="results.json").get_attribute("href").startswith("blob:")
 
 
-# The reports of the studies in docs
+# The reports on the site
 
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def test_the_site_has_a_report_of_every_study_and_links_to_it(tmp_path):
-    conf = runpy.run_path(str(DOCS / "conf.py"))
+@pytest.fixture(scope="module")
+def conf():
+    """The names of the site's configuration."""
+    return runpy.run_path(str(DOCS / "conf.py"))
+
+
+def test_building_the_site_writes_a_report_of_every_study(conf, tmp_path):
+    example.write(tmp_path / "docs" / "studies" / "edt")
     builder = SimpleNamespace(format="html")
-    conf["write_reports"](SimpleNamespace(srcdir=DOCS, outdir=tmp_path, builder=builder), None)
+    app = SimpleNamespace(srcdir=tmp_path / "docs", outdir=tmp_path / "site", builder=builder)
+    conf["write_reports"](app, None)
+    page = tmp_path / "site" / "studies" / "edt" / "report.html"
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_the_site_links_to_the_report_of_every_study(conf):
     source = [(DOCS / "studies" / "README.md").read_text()]
     conf["link_within_the_site"](None, "studies/README", source)
-    links = set(re.findall(r'href="([^"]*)"', source[0]))
-    studies = {path.parent.name for path in DOCS.glob("studies/*/results.json")}
-    assert links == {f"{name}/report.html" for name in studies}
-    for link in links:
-        assert (tmp_path / "studies" / link).read_text().startswith("<!doctype html>")
+    folders = [path.parent for path in DOCS.glob("studies/*/results.json")]
+    assert all(read_results(folder)["tables"] for folder in folders)
+    links = re.findall(r'href="([^"]*)"', source[0])
+    assert sorted(links) == sorted(f"{folder.name}/report.html" for folder in folders)
