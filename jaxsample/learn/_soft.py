@@ -16,6 +16,7 @@ from jax import lax
 
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 SHARPNESS = 300.0
@@ -42,8 +43,8 @@ class SoftTopP(Transform):
     Array(0., dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    p: FloatLeaf = field(low=0.0, high=1.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -76,8 +77,8 @@ class SoftMinP(Transform):
     Array(0., dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    p: FloatLeaf = field(low=0.0, high=1.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -109,8 +110,8 @@ class SoftTopK(Transform):
 
     off = math.inf
 
-    k: float = field(low=0.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    k: FloatLeaf = field(low=0.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
