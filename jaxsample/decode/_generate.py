@@ -10,15 +10,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.decode._arguments import (
-    check_axes,
-    check_prompts,
-    positive_int,
-    repeat_sampler,
-)
+from jaxsample.decode._arguments import check_prompts, on_device, positive_int
 from jaxsample.decode._model import Model
 from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Support, Top, check_record
+from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
 from jaxsample.decode._step import Decoding, Ending, advance
 from jaxsample.transforms.contract._transform import Transform
 
@@ -41,6 +37,8 @@ class Generation(NamedTuple):
         support: the kept sets, from `("support", K)`.
         top: the n likeliest tokens under the raw model, from `("top", n)`.
         invalid: `[B]` bool, rows that met a NaN or lost every token.
+        invalid_logits: `[B]` bool, those of them whose logits the model made invalid; the sampler
+            emptied the others or put a NaN into them.
         decoding: where to go on from, by `resume`.
 
     >>> out = generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
@@ -60,6 +58,7 @@ class Generation(NamedTuple):
     support: Support | None
     top: Top | None
     invalid: jax.Array
+    invalid_logits: jax.Array
     decoding: Decoding
 
 
@@ -105,6 +104,7 @@ def generate(
            [3, 0, 1, 2]], dtype=int32)
     """
     length = positive_int("max_new_tokens", max_new_tokens)
+    samples = None if samples is None else positive_int("samples", samples)
     ending, record = Ending.of(eos, stop, pad), check_record(record)
     decoding, sampler = start(
         key,
@@ -121,29 +121,35 @@ def generate(
     )
     static = record, length, samples, sampler_axes, bool(early_stop)
     cache, rest = decoding.cache, decoding._replace(cache=None)
-    return _resume_donating(model, params, cache, rest, sampler, ending, *static)
+    given = on_device((sampler, ending))
+    return _resume_donating(model, params, cache, rest, *given, *static)
 
 
 def start(
-    key, model, params, prompts, sampler, *, max_new_tokens, max_length, lengths, budget, **per_row
+    key: jax.Array,
+    model: Model,
+    params: Any,
+    prompts: Any,
+    sampler: Transform,
+    *,
+    max_new_tokens: int,
+    max_length: int | None,
+    samples: int | None,
+    sampler_axes: Any,
+    **options: Any,
 ) -> tuple[Decoding, Any]:
-    """Prefill as `generate` does; return the decoding and the sampler with a leaf row per row."""
+    """Prefill as `generate` does; return the decoding and the sampler for its B * samples rows."""
+    prompts = check_prompts(prompts, model.streams)
     if max_length is None:
-        max_length = check_prompts(prompts, lengths, model.streams).shape[-1] + max_new_tokens
-    decoding = prefill(
-        key,
-        model,
-        params,
-        prompts,
-        sampler,
-        max_length=max_length,
-        lengths=lengths,
-        budget=budget,
-        **per_row,
-    )
-    if per_row["samples"] is not None:
-        sampler = repeat_sampler(sampler, per_row["sampler_axes"], per_row["samples"])
+        max_length = prompts.shape[-1] + max_new_tokens
+    options |= dict(max_length=max_length, samples=samples, sampler_axes=sampler_axes)
+    decoding = prefill(key, model, params, prompts, sampler, **options)
+    if samples is not None and sampler_axes is not None:
+        sampler = _repeat(on_device(sampler), sampler_axes, samples)
     return decoding, sampler
+
+
+_repeat = jax.jit(repeat_sampler, static_argnums=(1, 2))
 
 
 def resume(
@@ -181,12 +187,13 @@ def resume(
     batch = decoding.done.shape[0]
     length = positive_int("max_new_tokens", max_new_tokens)
     check_axes(sampler, sampler_axes, batch)
-    if samples is not None and batch % positive_int("samples", samples):
+    samples = None if samples is None else positive_int("samples", samples)
+    if samples is not None and batch % samples:
         raise ValueError(f"samples must divide the {batch} rows of decoding, got {samples}")
-    ending = Ending.of(eos, stop, pad)
+    given = on_device((sampler, Ending.of(eos, stop, pad)))
     static = check_record(record), length, samples, sampler_axes, bool(early_stop)
     cache, rest = decoding.cache, decoding._replace(cache=None)
-    return _resume_keeping(model, params, cache, rest, sampler, ending, *static)
+    return _resume_keeping(model, params, cache, rest, *given, *static)
 
 
 def _resume(model, params, cache, rest, sampler, ending, record, length, samples, axes, early_stop):
@@ -201,8 +208,8 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
         decoding, steps = lax.scan(body, decoding, None, length=length)
     steps = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), steps)
     lengths = jnp.sum(steps.live & ~steps.invalid, axis=1, dtype=jnp.int32)
-    invalid = jnp.any(steps.invalid, axis=1)
-    outputs = steps.tokens, lengths, *steps[3:], invalid
+    invalid = (jnp.any(x, axis=1) for x in (steps.invalid, steps.invalid_logits))
+    outputs = steps.tokens, lengths, *steps[4:], *invalid
     if samples is not None:
         outputs = jax.tree.map(lambda x: x.reshape(-1, samples, *x.shape[1:]), outputs)
     return Generation(*outputs, decoding)  # type: ignore[arg-type]

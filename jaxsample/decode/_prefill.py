@@ -11,18 +11,16 @@ from jax import lax
 
 from jaxsample.decode._arguments import (
     RECENT,
-    axes_prefix,
-    check_axes,
     check_prompts,
     longest,
+    on_device,
     per_row,
     positive_int,
-    repeat_rows,
-    repeat_sampler,
 )
 from jaxsample.decode._keys import init_keys, row_keys, sample_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import first_stream, last_output, vocab_size
+from jaxsample.decode._sampler_axes import axes_prefix, check_axes, repeat_rows, repeat_sampler
 from jaxsample.decode._step import Decoding
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
@@ -64,24 +62,23 @@ def prefill(
     >>> decoding.position.tolist(), decoding.remaining.tolist()
     ([1, 1], [4, 4])
     """
-    prompts = check_prompts(prompts, lengths, model.streams)
+    prompts = check_prompts(prompts, model.streams)
     batch, width = prompts.shape[0], prompts.shape[-1]
     max_length = positive_int("max_length", max_length)
     if max_length < width:
         raise ValueError(f"max_length must be at least the prompts' {width}, got {max_length}")
     check_axes(sampler, sampler_axes, batch)
     samples = None if samples is None else positive_int("samples", samples)
-    lengths = per_row("lengths", lengths, width, prompts.shape[:-1])
-    budget = per_row("budget", budget, max_length, (batch,))
-    keys = row_keys(key, batch)
-    return _prefill(
-        model, params, prompts, sampler, keys, lengths, budget, max_length, samples, sampler_axes
-    )
+    lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
+    budget = per_row("budget", budget, max_length, (batch,), 0)
+    given = on_device((prompts, sampler, key, lengths, budget))
+    return _prefill(model, params, *given, max_length, samples, sampler_axes)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
-def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length, samples, axes):
+def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, samples, axes):
     batch = prompts.shape[0]
+    keys = row_keys(key, batch)
     remaining = jnp.clip(jnp.minimum(budget, max_length - longest(lengths)), 0)
     columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
     positions = jnp.where(columns < lengths[..., None], columns, -1)

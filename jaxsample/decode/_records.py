@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxsample.decode._arguments import as_int
 from jaxsample.decode._tiers import Drawn
 from jaxsample.transforms.rows._row import Row, log_mass_and_entropy
 from jaxsample.transforms.rows._window import Window
@@ -57,16 +58,20 @@ def check_record(record: Any) -> tuple:
     Raises:
         ValueError: if it names something that is not recorded.
     """
-    given = (record,) if isinstance(record, str) or record is None else tuple(record)
-    entries: tuple[Any, ...] = tuple(tuple(r) if isinstance(r, list) else r for r in given)
-    for r in entries:
-        sized = isinstance(r, tuple) and len(r) == 2 and r[0] in SIZED
-        if not (r in PLAIN or sized and isinstance(r[1], int) and r[1] > 0):
-            raise ValueError(
-                f"record takes {', '.join(map(repr, PLAIN))}, ('support', K) and ('top', n), "
-                f"got {r!r}"
-            )
-    return entries
+    given = (record,) if isinstance(record, str) or record is None else record
+    return tuple(map(_entry, given))
+
+
+def _entry(r):
+    if isinstance(r, str) and r in PLAIN:
+        return r
+    if isinstance(r, tuple | list) and len(r) == 2 and r[0] in SIZED:
+        size = as_int(r[1])
+        if size is not None and size > 0:
+            return r[0], size
+    raise ValueError(
+        f"record takes {', '.join(map(repr, PLAIN))}, ('support', K) and ('top', n), got {r!r}"
+    )
 
 
 def settle_and_observe(

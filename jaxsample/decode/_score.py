@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.decode._arguments import (
-    axes_prefix,
-    check_axes,
     check_prompts,
-    check_range,
+    check_support,
+    check_tokens,
     longest,
+    on_device,
     per_row,
     positive_int,
 )
@@ -24,6 +24,7 @@ from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import answers, first_stream, unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
+from jaxsample.decode._sampler_axes import axes_prefix, check_axes
 from jaxsample.decode._tiers import Drawn
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
@@ -91,40 +92,19 @@ def score(
     >>> bool(jax.grad(loss)(Temperature(1.0)).value > 0)  # colder would be better
     True
     """
-    prompts = check_prompts(prompts, lengths, model.streams)
+    prompts = check_prompts(prompts, model.streams)
     batch, width = prompts.shape[0], prompts.shape[-1]
-    tokens = jnp.asarray(tokens)
-    if (
-        tokens.ndim != 2
-        or tokens.shape[0] != batch
-        or not jnp.issubdtype(tokens.dtype, jnp.integer)
-    ):
-        raise ValueError(
-            f"tokens must be integers [{batch}, N], got {tokens.dtype}{list(tokens.shape)}"
-        )
+    tokens = check_tokens(tokens, batch)
     check_axes(sampler, sampler_axes, batch)
-    check_range("token_lengths", token_lengths, 0, tokens.shape[1])
-    max_length = positive_int("max_length", max_length or width + tokens.shape[1])
-    lengths = per_row("lengths", lengths, width, prompts.shape[:-1])
-    budget = per_row("budget", budget, max_length, (batch,))
-    budget = jnp.minimum(budget, max_length - longest(lengths))
-    token_lengths = per_row("token_lengths", token_lengths, tokens.shape[1], (batch,))
-    keys = None if key is None else init_keys(row_keys(key, batch))
-    return _score(
-        model,
-        params,
-        prompts,
-        tokens.astype(jnp.int32),
-        sampler,
-        lengths,
-        token_lengths,
-        budget,
-        keys,
-        support,
-        check_record(record),
-        sampler_axes,
-        max_length,
-    )
+    room = width + tokens.shape[1] if max_length is None else max_length
+    max_length = positive_int("max_length", room)
+    lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
+    budget = per_row("budget", budget, max_length, (batch,), 0)
+    count = tokens.shape[1]
+    token_lengths = per_row("token_lengths", token_lengths, count, (batch,), 0, count)
+    support = check_support(support, tokens.shape)
+    given = on_device((prompts, tokens, sampler, lengths, token_lengths, budget, key, support))
+    return _score(model, params, *given, check_record(record), sampler_axes, max_length)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 10, 11, 12))
@@ -137,13 +117,15 @@ def _score(
     lengths,
     token_lengths,
     budget,
-    keys,
+    key,
     support,
     record,
     axes,
     max_length,
 ):
-    count = tokens.shape[1]
+    batch, count = tokens.shape
+    keys = None if key is None else init_keys(row_keys(key, batch))
+    budget = jnp.minimum(budget, max_length - longest(lengths))
     logits, hidden = answers(model, params, prompts, lengths, tokens, token_lengths)
     rebuilt = logits is None
     prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))

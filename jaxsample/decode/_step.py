@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode._arguments import axes_prefix, check_axes, stop_table, token_ids
+from jaxsample.decode._arguments import on_device, stop_table, token_ids
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import last_output, next_logits
 from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
+from jaxsample.decode._sampler_axes import axes_prefix, check_axes
 from jaxsample.decode._tiers import DENSE, by_tiers, draw_through
 from jaxsample.transforms.contract._transform import Transform
 
@@ -60,7 +61,9 @@ class Step(NamedTuple):
     Attributes:
         tokens: `[B]` int32, pad for rows that were done before, -1 for invalid rows.
         live: `[B]` bool, rows that were not done before this step.
-        invalid: `[B]` bool, rows this step found invalid.
+        invalid: `[B]` bool, rows that turned invalid in this step.
+        invalid_logits: `[B]` bool, those of them whose logits the model made invalid; the sampler
+            emptied the others or put a NaN into them.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -72,6 +75,7 @@ class Step(NamedTuple):
     tokens: jax.Array
     live: jax.Array
     invalid: jax.Array
+    invalid_logits: jax.Array
     logprobs: jax.Array | None
     model_logprobs: jax.Array | None
     entropy: jax.Array | None
@@ -88,12 +92,12 @@ class Ending(NamedTuple):
     pad: jax.Array
 
     @classmethod
-    def of(cls, eos: Any, stop: Sequence[Sequence[int]], pad: Any) -> Ending:
+    def of(cls, eos: Any, stop: Any, pad: Any) -> Ending:
         """Check and pack; ValueError names what is wrong."""
         pads = token_ids("pad", pad)
         if pads.shape != (1,):
             raise ValueError(f"pad must be one token id, got {pad!r}")
-        return cls(token_ids("eos", eos), jnp.asarray(stop_table(stop)), pads[0])
+        return cls(token_ids("eos", eos), stop_table(stop), pads.reshape(()))
 
 
 def step(
@@ -132,7 +136,7 @@ def step(
     [2 0] [False  True]
     """
     check_axes(sampler, sampler_axes, decoding.done.shape[0])
-    ending = Ending.of(eos, stop, pad)
+    sampler, ending = on_device((sampler, Ending.of(eos, stop, pad)))
     return _step(model, params, decoding, sampler, ending, check_record(record), sampler_axes)
 
 
@@ -155,7 +159,8 @@ def advance(
     live = ~d.done
     logits = next_logits(model, params, d.logits, d.hidden)
     keys = draw_keys(d.keys, d.n)
-    tokens, state, seen = _draw_rows(record, axes, sampler, logits, d.hidden, d.state, keys, live)
+    rows = sampler, logits, d.hidden, d.state, keys, live
+    tokens, fit, state, seen = _draw_rows(record, axes, *rows)
 
     fed = live & (tokens >= 0)
     invalid = live & (tokens < 0)
@@ -187,7 +192,7 @@ def advance(
         recent,
         done,
     )
-    return d, Step(tokens, live, invalid, **seen._asdict())
+    return d, Step(tokens, live, invalid, invalid & ~fit, **seen._asdict())
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
@@ -213,7 +218,7 @@ def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
     exact = drawn.exact
     if exact is not None:  # what a window does not know is NaN, in a state as anywhere
         exact &= ~_any_nan(state) | ~drawn.final.valid
-    return (drawn.token, state, seen), exact
+    return (drawn.token, drawn.raw.valid, state, seen), exact
 
 
 def _any_nan(tree):

@@ -50,6 +50,7 @@ def stream(
     [[3, 0], [1, 2]]
     """
     total, chunk = positive_int("max_new_tokens", max_new_tokens), positive_int("chunk", chunk)
+    samples = None if samples is None else positive_int("samples", samples)
     Ending.of(eos, stop, pad)
     check_record(record)
     decoding, sampler = start(

@@ -260,6 +260,16 @@ def test_an_invalid_row_ends_once_and_leaves_its_neighbours_alone(broken):
         else:
             assert not got.invalid[b]
     assert bool(got.invalid[1])
+    np.testing.assert_array_equal(got.invalid_logits, got.invalid)
+
+
+def test_an_invalid_row_says_whether_the_model_made_it_so():
+    table = TABLE_PARAMS.at[PROMPTS[1, 1]].set(jnp.nan)
+    sampler = Temperature(jnp.array([jnp.nan, 1.0, 1.0, 1.0]))
+    options = OPTIONS | dict(max_new_tokens=1, sampler_axes=0)
+    got = generate(KEY, TABLE, table, PROMPTS, sampler, **options)
+    np.testing.assert_array_equal(got.invalid, [True, True, False, False])
+    np.testing.assert_array_equal(got.invalid_logits, [False, True, False, False])
 
 
 def test_budget_and_room():
