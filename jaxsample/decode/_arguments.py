@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-RECENT = 32  # how many of a row's last output tokens are remembered for stop sequences
+RECENT = 32  # how many of its last tokens a row stores to match stop sequences
 LARGEST = np.iinfo(np.int32).max
 
 
@@ -41,7 +41,7 @@ def as_array(x: Any) -> Any:
 
 
 def is_integer(array: Any) -> bool:
-    """Whether an array holds integers, Python ones that no dtype holds included."""
+    """Whether an array holds integers, including Python integers too large for any dtype."""
     if array.dtype == object:
         return all(isinstance(x, int) for x in array.flat)
     return jnp.issubdtype(array.dtype, jnp.integer)
@@ -50,11 +50,11 @@ def is_integer(array: Any) -> bool:
 def as_int32(name: str, array: Any) -> Any:
     """Return an array of integers as int32.
 
-    Arrays of int32 and smaller types are not read, so that a device is not waited for. Traced
+    Arrays of int32 and smaller types are not read, which avoids waiting for the device. Traced
     values are not checked.
 
     Raises:
-        ValueError: if a value does not fit and would wrap around.
+        ValueError: if a value would wrap around in int32.
     """
     fits = array.dtype != object and np.can_cast(array.dtype, np.int32)
     if fits or isinstance(array, Tracer):
@@ -123,7 +123,7 @@ def per_row(
 ) -> Any:
     """Return integers of a shape such as `[B]`, int32, from a scalar, an array of them or None.
 
-    The range is checked on the host only: an array on a device is not waited for.
+    The range of an array on a device is not checked, which avoids waiting for it.
 
     Raises:
         ValueError: if they are not integers of that shape, or lie outside of `[low, high]`.

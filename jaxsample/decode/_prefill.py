@@ -1,4 +1,4 @@
-"""Read the prompts: from tokens to a decoding that is ready for its first draw."""
+"""The first pass over the prompts, and the first state of the sampler."""
 
 from __future__ import annotations
 
@@ -41,21 +41,26 @@ def prefill(
 ) -> Decoding:
     """Run the prompts through the model and start the sampler's state.
 
+    Token ids and numbers must fit into int32. Values given as Python or numpy numbers are checked;
+    values on a device are not read, and a negative `budget` there counts as 0.
+
     Args:
-        key: one PRNG key, or `[B]` row keys. Row b of one key is `fold_in(key, b)`.
+        key: one PRNG key, or `[B]` row keys. Row b of one key has `fold_in(key, b)`.
         model, params: see `Model`.
-        prompts: `[B, P]` token ids, right-padded; `[B, streams, P]` for a model of many streams.
+        prompts: `[B, P]` token ids, right-padded; `[B, streams, P]` for a model of several streams.
         sampler: any transform.
-        max_length: tokens of prompt and output together a row has room for; static.
-        lengths: `[B]`, or `[B, streams]`, in 1..P, the prompts' lengths; all P by default. The
-            longest of a row takes from its room.
-        budget: `[B]`, how many tokens each row may draw; the room that is left by default.
-        samples: rows per prompt, repeated after one pass over the prompts; static.
-        sampler_axes: None (leaves shared), 0 (every leaf carries `[B]`), or for a chain a tuple of
-            these with one per member; static.
+        max_length: the largest number of tokens of prompt and output together; static.
+        lengths: `[B]`, or `[B, streams]`, in 1..P, the lengths of the prompts; all P by default.
+            The longest prompt of a row counts against `max_length`.
+        budget: `[B]` >= 0, the largest number of tokens each row may draw; as many as `max_length`
+            allows by default.
+        samples: rows per prompt. The prompts pass through the model once, and their rows are then
+            repeated; static.
+        sampler_axes: None (all rows share the leaves), 0 (every leaf carries `[B]`), or for a
+            chain a tuple of these with one per member; static.
 
     Raises:
-        ValueError: if a shape, a length or the room does not fit.
+        ValueError: if an argument has a wrong type, shape or value.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)

@@ -12,11 +12,11 @@ from jaxsample.transforms.contract._transform import Transform
 
 
 def check_axes(sampler: Transform, axes: Any, batch: int) -> None:
-    """Check that the sampler is one, and that `sampler_axes` fits it and the batch.
+    """Check that the sampler is a `Transform`, and that `sampler_axes` fits it and the batch.
 
     Raises:
         ValueError: if the axes are not None, 0 or a tuple of these with one per member, or a leaf
-            that should carry the batch does not.
+            lacks the leading axis of the batch.
     """
     if not isinstance(sampler, Transform):
         raise ValueError(f"the sampler must be a Transform, such as chain(...), got {sampler!r}")
@@ -49,5 +49,5 @@ def repeat_sampler(sampler: Any, axes: Any, samples: int) -> Any:
 
 
 def repeat_rows(tree: Any, samples: int) -> Any:
-    """Repeat each row of every leaf: row b becomes the rows from b * samples on."""
+    """Repeat each row of every leaf: row b becomes rows b * samples to (b + 1) * samples - 1."""
     return jax.tree.map(lambda x: jnp.repeat(x, samples, axis=0), tree)

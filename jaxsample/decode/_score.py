@@ -1,4 +1,4 @@
-"""The log-probability of tokens that are already there, under a model and a sampler."""
+"""Log-probabilities of given tokens under a model and a sampler."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from jaxsample.transforms.rows._row import Row
 
 
 class Score(NamedTuple):
-    """What `Generation` records, for given tokens; zero past the end of a row.
+    """The records of given tokens, as `Generation` has them; 0 past the end of a row.
 
     Attributes:
-        logprobs: `[B, N]` nats, under the sampler; -inf for a token it cannot produce.
+        logprobs: `[B, N]` nats, under the sampler; -inf for a token that it cannot produce.
         model_logprobs: `[B, N]` nats, under the raw model.
         entropy, kept, support, top: as in `Generation`.
 
@@ -69,27 +69,27 @@ def score(
 ) -> Score:
     """Score the tokens that follow each prompt; differentiable in params and sampler.
 
-    At unchanged params it equals what `generate` recorded. A token the sampler cannot produce
-    scores -inf with zero gradient.
+    With the same params, the scores of generated tokens equal the records of `generate`. A token
+    that the sampler cannot produce scores -inf with zero gradient.
 
     Args:
         model, params, prompts, sampler, lengths, sampler_axes: see `prefill`.
         tokens: `[B, N]` token ids, right-padded.
         token_lengths: `[B]` in 0..N, how many of them count; all by default.
-        key, max_length, budget: as given to `generate`, where the sampler's state depends on them;
-            max_length is P + N by default.
-        support: the kept sets a `Generation` recorded. They take the place of the sampler's
-            filters (a policy update must not move them); -inf written by token transforms stays.
-            Where a set was larger than what was recorded, the filters hold as they are.
+        key, max_length, budget: the arguments of `generate`, if the sampler's state depends on
+            them; max_length is P + N by default.
+        support: the kept sets that `generate` recorded. They replace the sampler's filters, so that
+            an update of the params does not change them; -inf written by token transforms stays.
+            For a token whose kept set was larger than its record, the filters are applied.
         record: see `generate`; static.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: if an argument has a wrong type, shape or value.
 
     >>> def loss(sampler):
-    ...     tokens = jnp.array([[1, 2, 3]])  # what the model finds likeliest
+    ...     tokens = jnp.array([[1, 2, 3]])  # the likeliest tokens under the model
     ...     return -score(bigram, table, jnp.array([[0]]), tokens, sampler).logprobs.sum()
-    >>> bool(jax.grad(loss)(Temperature(1.0)).value > 0)  # colder would be better
+    >>> bool(jax.grad(loss)(Temperature(1.0)).value > 0)  # a lower temperature is better
     True
     """
     prompts = check_prompts(prompts, model.streams)
@@ -158,7 +158,7 @@ def _score_row(record, sampler, state, logits, hidden, token, live, support):
 
 
 def _replay(final, unfiltered, support):
-    """Return the unfiltered row cut to the recorded set, or `final` where that was not whole."""
+    """Return the unfiltered row cut to the recorded set, or `final` if the record is incomplete."""
     ids = jnp.where(support.ids < 0, unfiltered.size, support.ids)
     member = jnp.zeros(unfiltered.size, bool).at[ids].set(True, mode="drop")
     values = jnp.where(member, unfiltered.values, -jnp.inf)

@@ -1,4 +1,4 @@
-"""One token for every row: draw, record, feed the model."""
+"""One step of decoding: draw a token for every row, record it, and feed it to the model."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from jaxsample.transforms.contract._transform import Transform
 
 
 class Decoding(NamedTuple):
-    """Rows in the middle of decoding: a pytree whose every leaf has the rows as its first axis.
+    """The state of decoding: a pytree whose leaves all have the rows as their first axis.
 
-    Rows can be gathered, scattered and replaced, which is what a continuous batcher needs.
+    Rows can be gathered, scattered and replaced, for example by a continuous batcher.
 
     Attributes:
-        cache: the model's.
-        logits: `[B, V]` float32 for the next token, or None where `Model.unembed` rebuilds them.
+        cache: the model's cache.
+        logits: `[B, V]` float32 for the next token, or None if `Model.unembed` computes them.
         hidden: `[B, D]`, the model's last hidden state, or None.
-        state: the sampler's, a leading axis of rows on every leaf.
+        state: the sampler's state.
         keys: `[B]` row keys.
-        position: `[B]` int32, where the next token goes.
-        n: `[B]` int32, how many tokens were drawn.
-        remaining: `[B]` int32, how many may still be drawn.
-        recent: `[B, 32]` int32, the last output tokens, -1 before the first.
-        done: `[B]` bool.
+        position: `[B]` int32, the position of the next token.
+        n: `[B]` int32, the number of tokens drawn.
+        remaining: `[B]` int32, how many more tokens may be drawn.
+        recent: `[B, 32]` int32, the last output tokens; -1 before the first.
+        done: `[B]` bool, whether the row has ended.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> both = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -59,11 +59,10 @@ class Step(NamedTuple):
     """One token of every row; see `Generation` for the records.
 
     Attributes:
-        tokens: `[B]` int32, pad for rows that were done before, -1 for invalid rows.
-        live: `[B]` bool, rows that were not done before this step.
-        invalid: `[B]` bool, rows that turned invalid in this step.
-        invalid_logits: `[B]` bool, those of them whose logits the model made invalid; the sampler
-            emptied the others or put a NaN into them.
+        tokens: `[B]` int32, `pad` for rows that were done before, -1 for invalid rows.
+        live: `[B]` bool, whether the row was not done before this step.
+        invalid: `[B]` bool, whether the row turned invalid in this step.
+        invalid_logits: `[B]` bool, whether the model itself returned the invalid logits.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -85,7 +84,7 @@ class Step(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """What ends a row, and what a done row is fed."""
+    """The tokens and sequences that end a row, and the token fed to a row that has ended."""
 
     eos: jax.Array
     stop: jax.Array
@@ -93,7 +92,7 @@ class Ending(NamedTuple):
 
     @classmethod
     def of(cls, eos: Any, stop: Any, pad: Any) -> Ending:
-        """Check and pack; ValueError names what is wrong."""
+        """Check and pack the arguments; ValueError if one is not of token ids."""
         pads = token_ids("pad", pad)
         if pads.shape != (1,):
             raise ValueError(f"pad must be one token id, got {pad!r}")
@@ -114,18 +113,18 @@ def step(
 ) -> tuple[Decoding, Step]:
     """Draw one token for every row and feed it to the model.
 
-    A done row is fed `pad` at position -1; its position, n and state stand still.
+    A row that is done is fed `pad` at position -1; its position, n and state do not change.
 
     Args:
-        model, params, sampler, sampler_axes: as given to `prefill`, which made `decoding`; here the
-            leaves that carry rows carry those of `decoding`.
-        eos: token ids that end a row; kept in its tokens.
-        stop: token sequences that end a row once its output ends with one.
-        pad: what follows the end of a row.
-        record: see `Generation`; static.
+        model, params, sampler, sampler_axes: the arguments of `prefill`, which made `decoding`;
+            with `sampler_axes`, leaves carry the rows of `decoding`.
+        eos: token ids that end a row; they stay in its tokens.
+        stop: token sequences; a row ends once its output ends with one of them.
+        pad: the token that fills a row after its end.
+        record: see `generate`; static.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: if an argument has a wrong type, shape or value.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -154,7 +153,7 @@ def advance(
     record: tuple,
     axes: Any,
 ) -> tuple[Decoding, Step]:
-    """Do what `step` says, on checked arguments."""
+    """Run one `step` on checked arguments."""
     d = decoding
     live = ~d.done
     logits = next_logits(model, params, d.logits, d.hidden)
@@ -197,7 +196,7 @@ def advance(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _draw_rows(record, axes, *args):
-    """Draw, record and move the state on, for every row; derivatives are those of dense rows."""
+    """Draw, record and update the state of every row; gradients are those of the dense tier."""
     draw = functools.partial(_draw_row, record)
     return by_tiers(draw, (axes_prefix(axes), 0, 0, 0, 0, 0), *args)
 
@@ -216,7 +215,7 @@ def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
     look = functools.partial(observe, record)
     state, seen = settle_and_observe(look, sampler, state, hidden, drawn, live)
     exact = drawn.exact
-    if exact is not None:  # what a window does not know is NaN, in a state as anywhere
+    if exact is not None:  # a window answers NaN if it does not know, also to `settle`
         exact &= ~_any_nan(state) | ~drawn.final.valid
     return (drawn.token, drawn.raw.valid, state, seen), exact
 
