@@ -62,7 +62,7 @@ def observe_examples(
     rebuild = None
     if logits is None:
         rebuild = functools.partial(unembedded, model, params)
-    live = jnp.arange(tokens.shape[1]) < jnp.asarray(batch.token_lengths)[:, None]
+    live = jnp.arange(tokens.shape[1])[None] < jnp.asarray(batch.token_lengths)[:, None]
     if hidden is not None:  # what stands past the end of a text is nobody's business
         hidden = jnp.where(live[..., None], hidden, 0)
     state = _states(sampler, batch, logits, hidden, model, params)
