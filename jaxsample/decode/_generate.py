@@ -88,6 +88,8 @@ def generate(
     For the same logits, each token depends only on the row's key and on the number of tokens
     before it. Other rows, the position in the batch, padding, chunks and devices do not change it.
 
+    JAX's switch `jax_debug_infs` cannot be used, because the logits of dropped tokens are -inf.
+
     Args:
         key, model, params, prompts, sampler, lengths, budget, samples, sampler_axes: see `prefill`.
         max_new_tokens: N; static.

@@ -1,4 +1,4 @@
-"""Bad input gets one clear error that names the value and the remedy."""
+"""Errors for bad arguments name the value and the remedy."""
 
 import jax
 import jax.numpy as jnp
@@ -97,7 +97,7 @@ def test_bad_arguments_of_generate(message):
 def test_wide_integers_on_a_device_do_not_wrap():
     with jax.enable_x64(True):
         for name, wide in {
-            "prompts": PROMPTS + 2**32,
+            "prompts": PROMPTS.astype(int) + 2**32,
             "eos": [2**32 + 7],
             "lengths": 2**32,
         }.items():
