@@ -126,9 +126,8 @@ def generate(
         sampler_axes=sampler_axes,
     )
     static = record, length, samples, sampler_axes, bool(early_stop)
-    cache, rest = decoding.cache, decoding._replace(cache=None)
-    given = on_device((sampler, ending))
-    return _resume_donating(model, params, cache, rest, *given, *static)
+    given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
+    return _resume_donating(model, *given, *static)
 
 
 def start(
@@ -200,10 +199,10 @@ def resume(
     samples = None if samples is None else positive_int("samples", samples)
     if samples is not None and batch % samples:
         raise ValueError(f"samples must divide the {batch} rows of decoding, got {samples}")
-    given = on_device((sampler, Ending.of(eos, stop, pad)))
-    static = check_record(record), length, samples, sampler_axes, bool(early_stop)
-    cache, rest = decoding.cache, decoding._replace(cache=None)
-    return _resume_keeping(model, params, cache, rest, *given, *static)
+    ending, record = Ending.of(eos, stop, pad), check_record(record)
+    static = record, length, samples, sampler_axes, bool(early_stop)
+    given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
+    return _resume_keeping(model, *given, *static)
 
 
 def _resume(model, params, cache, rest, sampler, ending, record, length, samples, axes, early_stop):

@@ -76,8 +76,8 @@ def prefill(
     samples = None if samples is None else positive_int("samples", samples)
     lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
     budget = per_row("budget", budget, max_length, (batch,), 0)
-    given = on_device((prompts, sampler, key, lengths, budget))
-    return _prefill(model, params, *given, max_length, samples, sampler_axes)
+    given = on_device((params, prompts, sampler, key, lengths, budget))
+    return _prefill(model, *given, max_length, samples, sampler_axes)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))

@@ -103,8 +103,9 @@ def score(
     count = tokens.shape[1]
     token_lengths = per_row("token_lengths", token_lengths, count, (batch,), 0, count)
     support = check_support(support, tokens.shape)
-    given = on_device((prompts, tokens, sampler, lengths, token_lengths, budget, key, support))
-    return _score(model, params, *given, check_record(record), sampler_axes, max_length)
+    rows = prompts, tokens, sampler, lengths, token_lengths, budget, key, support
+    given = on_device((params, *rows))
+    return _score(model, *given, check_record(record), sampler_axes, max_length)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 10, 11, 12))

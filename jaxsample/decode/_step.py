@@ -135,8 +135,8 @@ def step(
     [2 0] [False  True]
     """
     check_axes(sampler, sampler_axes, decoding.done.shape[0])
-    sampler, ending = on_device((sampler, Ending.of(eos, stop, pad)))
-    return _step(model, params, decoding, sampler, ending, check_record(record), sampler_axes)
+    given = on_device((params, decoding, sampler, Ending.of(eos, stop, pad)))
+    return _step(model, *given, check_record(record), sampler_axes)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5, 6))

@@ -11,13 +11,18 @@ import jaxsample_models
 from jaxsample import (
     DRY,
     XTC,
+    Guidance,
     RepetitionPenalty,
     Temperature,
     TopP,
     chain,
     generate,
+    guided,
+    prefill,
+    resume,
     score,
     stack,
+    step,
     stream,
 )
 from jaxsample.learn import Examples, fit
@@ -63,6 +68,17 @@ def scoring():
     return score(TABLE, TABLE_PARAMS, PROMPTS, tokens, SAMPLER, **options)
 
 
+def guiding():
+    """Params, the combiner and the decoding to resume may come as numpy too."""
+    combiner, prompts = Guidance(1.5), np.stack([PROMPTS, PROMPTS[:, ::-1]], 1)
+    model, params = guided(TABLE, combiner), (np.asarray(TABLE_PARAMS), combiner)
+    decoding = prefill(KEY, model, params, prompts, TopP(0.9), max_length=8)
+    decoding = decoding._replace(n=np.zeros(2, np.int32))
+    decoding, first = step(model, params, decoding, TopP(0.9))
+    rest = resume(model, params, decoding, TopP(0.9), max_new_tokens=2)
+    return first.tokens, rest.tokens
+
+
 @functools.cache
 def checkpoint():
     return jaxsample_models.embedded()
@@ -83,6 +99,7 @@ WORK = {
     "generate": generating,
     "stream": streaming,
     "score": scoring,
+    "guided, step and resume": guiding,
     "the bundled model": bundled,
     "fit": training,
 }
@@ -98,7 +115,7 @@ def plain():
 GUARD = "jax_transfer_guard=disallow"
 EVERY = list(itertools.product(WORK, SWITCHES))
 QUICK = [(name, switch) for name, switch in EVERY if name == "generate"]
-QUICK += [("score", GUARD), ("stream", GUARD)]
+QUICK += [(name, GUARD) for name in ("score", "stream", "guided, step and resume")]
 
 
 @pytest.mark.parametrize("name, switch", swept(EVERY, QUICK))
