@@ -11,15 +11,13 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
-from jaxsample.learn._features import DISTRIBUTION, HISTORY, size_of
+from jaxsample.learn._features import DISTRIBUTION, HISTORY
+from jaxsample.learn._settings import HEADS, check_settings, inputs, layer_sizes
 from jaxsample.learn._soft import SoftMinP, SoftTopP
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopP
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
-
-HEADS = {"temperature": 1, "edt": 2, "nucleus": 3}
-PER = "corpus", "instance", "token"
 
 
 class Policy(nnx.Module):
@@ -61,39 +59,21 @@ class Policy(nnx.Module):
         theta_max: float = 10.0,
         rngs: nnx.Rngs,
     ):
-        if head not in HEADS:
-            raise ValueError(f"head must be one of {list(HEADS)}, got {head!r}")
-        if per not in PER:
-            raise ValueError(f"per must be one of {list(PER)}, got {per!r}")
-        if not 0 < t_min < 1 < t_max:
-            raise ValueError(f"need 0 < t_min < 1 < t_max, got {t_min!r} and {t_max!r}")
-        if not theta_max > 0:
-            raise ValueError(f"theta_max must be > 0, got {theta_max!r}")
-        for name, size, least in (
-            ("width", width, 1),
-            ("depth", depth, 0),
-            ("hidden_size", hidden_size, 0),
-        ):
-            if not isinstance(size, int) or size < least:
-                raise ValueError(f"{name} must be an int >= {least}, got {size!r}")
         constant = per == "corpus"
         self.head, self.per = head, per
         self.features = () if constant else tuple(features)
         self.hidden_size = 0 if constant else hidden_size
         self.width, self.depth = width, depth
+        self.t_min, self.t_max, self.theta_max = t_min, t_max, theta_max
+        check_settings(self.settings)
         self.t_min, self.t_max, self.theta_max = float(t_min), float(t_max), float(theta_max)
-        self.inputs = size_of(self.features) + self.hidden_size
-        if not constant and not self.inputs:
-            raise ValueError("a policy per instance or token needs features or a hidden_size")
+        self.inputs = inputs(self.settings)
         self.bias = nnx.Param(jnp.zeros(HEADS[head], jnp.float32))
-        sizes = [self.inputs] + [width] * depth
-        pairs = () if constant else zip(sizes, sizes[1:], strict=False)
-        self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in pairs])
-        if not constant:
+        hidden, last = layer_sizes(self.settings)
+        self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in hidden])
+        if last is not None:
             zeros = nnx.initializers.zeros_init()
-            self.last = nnx.Linear(
-                sizes[-1], HEADS[head], use_bias=False, kernel_init=zeros, rngs=rngs
-            )
+            self.last = nnx.Linear(*last, use_bias=False, kernel_init=zeros, rngs=rngs)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -9,23 +9,16 @@ from flax import nnx
 from jaxsample import Temperature, TopP, chain, draw, generate, partition, sample, score, stack
 from jaxsample.learn import DISTRIBUTION, Learned, Policy
 from jaxsample.learn._features import HISTORY, extract, size_of
-from jaxsample.learn._policy import HEADS, PER
+from jaxsample.learn._settings import HEADS, PER, weight_shapes
 from jaxsample.transforms.rows._row import Row
 from tests.decode.models import RECURRENT, D, V, recurrent_params
+from tests.learn.policies import wild
 from tests.oracles.learned import features
 from tests.rows import VALID, bits
 
 # float32 sums against float64; the spread is a difference of squares, largest beside far logits.
 SEEN = 2e-4
 EVERY = *DISTRIBUTION, "nucleus"
-
-
-def wild(sampler, scale=0.3):
-    """The same policy with random weights in every layer."""
-    leaves, structure = jax.tree.flatten(sampler.params)
-    keys = jax.random.split(jax.random.key(5), len(leaves))
-    noisy = [x + scale * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
-    return sampler.replace(params=structure.unflatten(noisy))
 
 
 def test_features_equal_the_float64_oracle():
@@ -36,6 +29,16 @@ def test_features_equal_the_float64_oracle():
         expected = features(EVERY, row)
         np.testing.assert_allclose(mine, expected, atol=SEEN, rtol=SEEN, err_msg=name)
     assert got.shape[1] == size_of(EVERY)
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+@pytest.mark.parametrize("per", PER)
+@pytest.mark.parametrize("head", HEADS)
+def test_the_shapes_of_weights_are_known_from_the_settings(head, per, depth):
+    policy = Policy(head, per=per, depth=depth, width=3, hidden_size=2, rngs=nnx.Rngs(0))
+    leaves = jax.tree_util.tree_flatten_with_path(Learned(policy).params)[0]
+    shapes = {".".join(str(key.key) for key in path): leaf.shape for path, leaf in leaves}
+    assert dict(weight_shapes(policy.settings)) == shapes
 
 
 @pytest.mark.parametrize("per", PER)
