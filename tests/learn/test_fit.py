@@ -1,13 +1,5 @@
 """Training finds what is known to be right, goes on where it was killed, and says what is wrong."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +18,7 @@ from jaxsample.learn import (
     remember,
 )
 from tests.decode.models import RECURRENT, D, V, recurrent_params
-from tests.learn import crossed, fit_program
+from tests.learn import crossed
 
 ADAM = optax.adam(optax.cosine_decay_schedule(1e-2, 600))
 
@@ -128,41 +120,6 @@ def test_training_stops_early_and_keeps_the_best():
     assert got.steps < 400
     assert got.loss == pytest.approx(min(losses))
     assert min(losses) < losses[-1]
-
-
-def test_killed_and_run_again_it_ends_with_the_same_bits(tmp_path):
-    whole = fit_program.run(tmp_path / "whole")
-    folder = tmp_path / "killed"
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-m", "tests.learn.fit_program", str(folder)]
-    paths = os.pathsep.join(map(str, (root, root / "models")))
-    environment = os.environ | {"PYTHONPATH": paths}
-    process = subprocess.Popen(command, cwd=root, env=environment)
-    metrics = folder / "metrics.jsonl"
-    while not (metrics.exists() and len(metrics.read_text().splitlines()) >= 3):
-        assert process.poll() is None, "it ended before it could be killed"
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    subprocess.run(command, cwd=root, env=environment, check=True)
-    kept = np.load(folder / "leaves.npz")
-    for mine, other in zip(jax.tree.leaves(whole.sampler), kept.values(), strict=True):
-        np.testing.assert_array_equal(np.asarray(mine), other)
-    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
-    assert lines == whole.history
-
-
-def test_a_checkpoint_of_another_sampler_is_refused(tmp_path):
-    data = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
-
-    def run(sampler):
-        fit(sampler, None, None, data, key=jax.random.key(0), steps=2, batch_size=16, every=1,
-            folder=tmp_path)  # fmt: skip
-
-    run(Temperature(1.0))
-    for other in (Temperature(0.5), EntropyTemperature(1.0, 0.0)):
-        with pytest.raises(ValueError, match="checkpoint of step 2 .* another sampler"):
-            run(other)
 
 
 def test_what_is_past_the_end_of_a_text_does_not_matter():
