@@ -1,4 +1,4 @@
-"""A network that chooses hyperparameters, as a Flax module."""
+"""A network that chooses hyperparameters."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ from jaxsample.transforms.temperatures._temperature import EntropyTemperature, T
 
 
 class Policy(nnx.Module):
-    """Features of a row in, a sampler out: `policy(seen) -> chain(...)`.
+    """A network that maps features of a row to a sampler: `policy(seen) -> chain(...)`.
 
-    One class is the whole ladder from a fixed temperature to one for every token, so that each
-    rung is an ablation of the next. At initialisation it is plain sampling, bit for bit.
+    The same class gives every sampler from one fixed temperature to one setting per token, so that
+    each is an ablation of the next. A fresh policy is plain sampling, bit for bit.
 
     Attributes:
-        head: "temperature" gives `Temperature`; "edt" gives `EntropyTemperature`, theta of either
-            sign; "nucleus" gives `Temperature`, `TopP`, `MinP`.
-        per: "corpus" chooses once for all (constants that train), "instance" once per row, at its
-            first token, when the hidden state has read the prompt; "token" anew for every token.
-        features: names of what it sees of the row: `DISTRIBUTION`, of the distribution alone, and
-            `HISTORY`, which gives the policy state.
-        hidden_size: size D of the hidden state it sees beside them; 0 for none.
-        t_min, t_max: the open range of temperatures, around 1.
-        theta_max: the largest `|theta|`, nats.
+        head: "temperature" gives `Temperature`; "edt" gives `EntropyTemperature`, with theta of
+            either sign; "nucleus" gives `Temperature`, `TopP` and `MinP`.
+        per: "corpus" chooses once for all texts, with trained constants; "instance" chooses once
+            per text, at its first token, where the hidden state depends on the whole prompt;
+            "token" chooses for every token.
+        features: names of the features that the network reads. `DISTRIBUTION` describes the row
+            alone; "position" and "surprisal" describe the tokens drawn so far, and need state.
+        hidden_size: size D of the hidden state that the network reads too; 0 for none.
+        width, depth: size and number of the hidden layers.
+        t_min, t_max: the open range of temperatures, which contains 1.
+        theta_max: the largest `|theta|`, in nats.
 
     Raises:
-        ValueError: if an argument makes no sense.
+        ValueError: if an argument is invalid.
 
     >>> policy = Policy(rngs=nnx.Rngs(0))
     >>> policy(jnp.zeros(policy.inputs))
@@ -77,7 +79,7 @@ class Policy(nnx.Module):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the constructor took, to make one like it."""
+        """The arguments of the constructor, except `rngs`."""
         return {
             "head": self.head,
             "per": self.per,
@@ -92,7 +94,7 @@ class Policy(nnx.Module):
 
     @property
     def stateful(self) -> bool:
-        """Whether it remembers anything of a row."""
+        """Whether the policy needs state."""
         return self.per == "instance" or bool(set(self.features) & set(HISTORY))
 
     def __call__(self, seen: jax.Array, soft: jax.Array | float | None = None) -> Chain:
@@ -100,7 +102,7 @@ class Policy(nnx.Module):
 
         Args:
             seen: `[inputs]` float32, the features and then the hidden state.
-            soft: sharpness of soft filters in place of the hard ones, for training.
+            soft: the sharpness of soft filters, for training; None gives hard filters.
         """
         out = self.bias[...]
         if self.per != "corpus":
@@ -124,11 +126,11 @@ class Policy(nnx.Module):
 
 
 def between(u: jax.Array, low: float, high: float) -> jax.Array:
-    """Map a number smoothly into (low, high), around 0: low < 0 < high, slope 1 at 0 to 0."""
+    """Map a number smoothly into (low, high), for low < 0 < high; 0 maps to 0 with slope 1."""
     reach = jnp.where(u < 0, -low, high)
     return reach * jnp.tanh(u / reach)
 
 
 def _clipped(x: jax.Array, low: float, high: float) -> jax.Array:
-    """Clip, but let the gradient pass: a filter that is off could never be learned otherwise."""
+    """Clip, with the gradient of the identity, so that a filter that is off can be learned."""
     return lax.stop_gradient(jnp.clip(x, low, high)) + (x - lax.stop_gradient(x))
