@@ -14,7 +14,7 @@ import optax
 
 from jaxsample.decode._model import Model
 from jaxsample.learn._batches import parts, step_key
-from jaxsample.learn._likelihood import look
+from jaxsample.learn._likelihood import observe_examples
 from jaxsample.learn._parameters import parameters, with_parameters
 from jaxsample.learn._soften import harden
 
@@ -164,7 +164,7 @@ def _measure(forms, sampler, raw, batch, params, key, sharpness):
     total, count = getattr(objective, "value", objective)(now, batch, key, model, params)
     texts = batch.texts
     live = jnp.arange(texts.tokens.shape[1])[None] < texts.token_lengths[:, None]
-    heats = look(harden(now), texts, model, params).temperature
+    heats = observe_examples(harden(now), texts, model, params).temperature
     told = live & ~jnp.isnan(heats)
     return total, count, jnp.sum(jnp.where(told, heats, 0.0)), jnp.sum(told)
 
