@@ -1,4 +1,4 @@
-"""A training run that was stopped: it resumes, and says what is wrong if it cannot."""
+"""Checkpoints of training, and damaged ones."""
 
 import json
 import os
@@ -30,19 +30,19 @@ def run(folder=None, sampler=None, steps=4):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The folder of a run of four steps, and what the run found."""
+    """Return the folder of a run of four steps, and its result."""
     folder = tmp_path_factory.mktemp("run")
     return folder, run(folder)
 
 
 @pytest.fixture
 def folder(finished, tmp_path):
-    """A copy of that folder, to be damaged."""
+    """Return a copy of that folder, which a test may damage."""
     return shutil.copytree(finished[0], tmp_path / "run")
 
 
 def interrupt(monkeypatch, after):
-    """Let Ctrl-C come in the step after so many."""
+    """Raise KeyboardInterrupt in the step after so many steps."""
     train_step, calls = _fit.train_step, []
 
     def stopped(*args):

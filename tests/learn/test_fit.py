@@ -90,7 +90,7 @@ def test_microbatches_change_memory_and_not_the_gradient():
         for n in (1, 4)
     )  # fmt: skip
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)  # Adam divides sums of another order
+        np.testing.assert_allclose(a, b, atol=1e-5)  # sums in another order, divided by Adam
 
 
 def test_the_model_is_asked_once_or_every_time_with_one_result(tmp_path):

@@ -1,4 +1,4 @@
-"""Objectives on whole texts and on pairs."""
+"""Policy gradients and preferences."""
 
 import functools
 import itertools
@@ -56,7 +56,7 @@ def expected_gradient(credit, t):
 
 @jax.jit
 def kernel_score(t):
-    """2 q(x) - sum q^2, exactly, for the exact-match kernel and the text [1]."""
+    """Return 2 q(x) - sum q^2, the exact score of the exact-match kernel for the text [1]."""
     q = jax.nn.softmax(ROW / t)
     return 2 * q[1] - jnp.sum(q * q)
 
@@ -71,7 +71,7 @@ def test_the_kernel_score_has_the_exact_gradient():
 
 
 def test_the_mean_of_the_other_rewards_is_a_biased_baseline():
-    """It holds k(y_i, y_j): part of the diversity term cancels, so ours leaves those pairs out."""
+    """It contains k(y_i, y_j), so part of the diversity term cancels."""
 
     def naive(group):
         tokens = group.tokens[:, 0]
@@ -129,7 +129,7 @@ def test_a_user_reward_moves_a_temperature():
         steps=20, every=20, objective=PolicyGradient(Rewards(reward), 4, 1),
         optimizer=optax.adam(5e-2),
     ).sampler  # fmt: skip
-    assert got[0].value < 0.8  # the likeliest token pays: colder
+    assert got[0].value < 0.8  # the reward favours the likeliest token
 
 
 def test_preferences_move_towards_the_preferred_texts():

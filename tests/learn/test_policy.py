@@ -1,4 +1,4 @@
-"""Policies: what they see, what they may choose, and how they sit in a chain."""
+"""Policies: their features, their ranges and their use in a chain."""
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,10 @@ from tests.learn.policies import wild
 from tests.oracles.learned import features
 from tests.rows import VALID, bits
 
-# float32 sums against float64; the spread is a difference of squares, largest beside far logits.
+# float32 sums differ from float64 ones; most in the spread, which is a difference of squares.
 SEEN = 2e-4
 EVERY = *DISTRIBUTION, "nucleus"
+SAMPLED = jax.jit(sample)
 APPLIED = jax.jit(lambda sampler, row, state, hidden: sampler(row, state, hidden))
 
 
@@ -67,7 +68,7 @@ def test_hyperparameters_stay_in_range_whatever_the_weights(head):
 
 
 def test_a_policy_reads_a_row_through_a_window():
-    """Dense row and window: one token, and the features are not guessed."""
+    """A dense row and a window give the same tokens."""
     size = 5000
     policy = wild(Learned(Policy(hidden_size=4, width=8, rngs=nnx.Rngs(0))))
     sampler = chain(policy, TopP(0.9))
@@ -100,6 +101,15 @@ def test_score_equals_what_generate_recorded(per):
     seen = score(RECURRENT, params, prompts, drawn.tokens, sampler, lengths=lengths)
     np.testing.assert_allclose(seen.logprobs, drawn.logprobs, atol=1e-5)
     assert drawn.decoding.state[0].n.tolist() == [6, 6]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_policy_whose_output_is_nan_makes_the_row_invalid(head):
+    fresh = Learned(Policy(head, features=("entropy",), width=8, rngs=nnx.Rngs(0)))
+    broken = fresh.replace(params=jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), fresh.params))
+    row = jnp.asarray(VALID["mild"])
+    assert np.isnan(APPLIED(broken, row, None, None)).all()
+    assert SAMPLED(jax.random.key(0), row, broken) == -1
 
 
 def test_an_instance_keeps_the_temperature_of_its_first_token():

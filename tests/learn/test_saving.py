@@ -1,4 +1,4 @@
-"""A trained sampler as a folder."""
+"""Folders of saved samplers."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def equal(a, b):
 
 
 @pytest.mark.parametrize("sampler", [POLICY, chain(Temperature(0.9), POLICY, TopP(0.9))])
-def test_there_and_back(tmp_path, sampler):
+def test_load_returns_what_was_saved(tmp_path, sampler):
     save(sampler, tmp_path)
     equal(load(tmp_path), sampler)
 
@@ -136,7 +136,7 @@ def test_a_description_with_a_wrong_field_is_refused(tmp_path, where, change, me
     ],
 )
 def test_settings_that_the_weights_do_not_fit_are_refused(tmp_path, settings, message):
-    """And nothing of that size is built."""
+    """No array of such a size is built first."""
     save(POLICY, tmp_path)
     path = tmp_path / DESCRIPTION
     data = json.loads(path.read_text())
