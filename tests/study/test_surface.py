@@ -11,9 +11,9 @@ import pytest
 from jaxsample import Temperature, TopP, chain
 from jaxsample.cli import protocols
 from jaxsample.study import Item, Setting, Source, read_results, surface
+from jaxsample.study.measure._equal_entropy import FORMS, equal_p, fit
 from jaxsample.study.measure._exact import entropies
-from jaxsample.study.protocols._equal_entropy import FORMS, equal_p, fit
-from jaxsample.study.protocols._law import law
+from jaxsample.study.protocols._surface_law import law
 from jaxsample.study.protocols._surface_tables import Surface
 from jaxsample.transforms.rows._row import Row, entropy
 from tests.study.models import bigrams

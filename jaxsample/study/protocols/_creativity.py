@@ -14,9 +14,10 @@ from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._sweep import sweep
 from jaxsample.study.measure._correlations import Correlation
+from jaxsample.study.measure._exemplar import Judge, compare, embedded
 from jaxsample.study.measure._trend import detectable, detectable_by
 from jaxsample.study.measure.metrics import embed
-from jaxsample.study.protocols._effects import (
+from jaxsample.study.protocols._creativity_tables import (
     Texts,
     averages,
     correlated,
@@ -24,7 +25,6 @@ from jaxsample.study.protocols._effects import (
     map_of,
     settings_table,
 )
-from jaxsample.study.protocols._exemplar import Judge, compare, embedded
 from jaxsample.study.show._folder import results, write
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.transforms.contract._chain import chain

@@ -11,9 +11,9 @@ from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting, grid
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._sweep import sweep
+from jaxsample.study.measure._cost import costs
 from jaxsample.study.measure._measures import COLUMNS, measure
-from jaxsample.study.protocols._cost import costs
-from jaxsample.study.protocols._instances import instances
+from jaxsample.study.protocols._edt_instances import instances
 from jaxsample.study.show._cells import quality_point, summary
 from jaxsample.study.show._folder import cell, chart, results, table, write
 from jaxsample.study.show._texts import side_by_side

@@ -16,7 +16,7 @@ from jaxsample.study.draw._store import Row
 from jaxsample.study.draw._sweep import sweep
 from jaxsample.study.measure._exact import entropies
 from jaxsample.study.measure._measures import measure
-from jaxsample.study.protocols._law import law
+from jaxsample.study.protocols._surface_law import law
 from jaxsample.study.protocols._surface_tables import OWN, Surface, effects, grids
 from jaxsample.study.show._folder import results, table, write
 from jaxsample.study.show._texts import side_by_side
