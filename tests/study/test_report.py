@@ -4,8 +4,11 @@ import csv
 import io
 import json
 import re
+import runpy
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -474,3 +477,33 @@ def test_a_study_may_show_nothing(show):
     page = show("bare")
     assert page.locator("h2").all_inner_texts() == ["Data"]
     assert page.get_by_role("link", name="results.json").get_attribute("href").startswith("blob:")
+
+
+# The reports on the site
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def conf():
+    """The names of the site's configuration."""
+    return runpy.run_path(str(DOCS / "conf.py"))
+
+
+def test_building_the_site_writes_a_report_of_every_study(conf, tmp_path):
+    example.write(tmp_path / "docs" / "studies" / "edt")
+    builder = SimpleNamespace(format="html")
+    app = SimpleNamespace(srcdir=tmp_path / "docs", outdir=tmp_path / "site", builder=builder)
+    conf["write_reports"](app, None)
+    page = tmp_path / "site" / "studies" / "edt" / "report.html"
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_the_site_links_to_the_report_of_every_study(conf):
+    source = [(DOCS / "studies" / "README.md").read_text()]
+    conf["link_within_the_site"](None, "studies/README", source)
+    folders = [path.parent for path in DOCS.glob("studies/*/results.json")]
+    assert all(read_results(folder)["tables"] for folder in folders)
+    links = re.findall(r'href="([^"]*)"', source[0])
+    assert sorted(links) == sorted(f"{folder.name}/report.html" for folder in folders)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxsample.decode._rows import count
+from jaxsample.decode._arguments import positive_int
 from jaxsample.learn._progress import bar
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._files import read_json
@@ -107,8 +107,8 @@ def sweep(
     settings, items, seeds = checked(settings), _distinct(items), _seeds(seeds)
     if format not in STORES:
         raise ValueError(f"format must be one of {', '.join(STORES)}, got {format!r}")
-    samples, size = count("samples", samples), count("batch_size", batch_size)
-    new = None if max_new_tokens is None else count("max_new_tokens", max_new_tokens)
+    samples, size = positive_int("samples", samples), positive_int("batch_size", batch_size)
+    new = None if max_new_tokens is None else positive_int("max_new_tokens", max_new_tokens)
     program = Program(source, settings, items, new, size)
     batches: list[list[Job]] = []
     for group in program.groups():

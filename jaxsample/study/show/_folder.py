@@ -82,7 +82,8 @@ def write(folder: str | Path, found: Mapping[str, Any]) -> Path:
         write_png(one["spec"], folder / f"{one['name']}.png")
     path = folder / RESULTS
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", "utf-8")
+    compact = json.dumps(said, allow_nan=False, separators=(",", ":"))
+    beside.write_text(compact + "\n", "utf-8")
     os.replace(beside, path)
     return path
 
