@@ -6,8 +6,10 @@ import json
 import math
 import random
 
+from jaxsample.study import write_report
 from jaxsample.study.show.charts._curves import front_chart, line_chart
 from jaxsample.study.show.charts._marks import bar_chart, heat_map
+from jaxsample.study.show.report._contents import SMALL
 
 SETTINGS = (
     [(f"T {t}", "fixed temperature") for t in (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)]
@@ -20,6 +22,7 @@ WORDS = (
     "sunny garden with her red ball and her dog . One day the ball rolled into the dark forest , "
     "and nobody dared to follow it . “ I will go , ” said the dog .\n\n So he went"
 ).split(" ")
+ROWS = '{"setting": "T 0.2", "text": "once"}\n{"setting": "T 0.4", "text": "</script>"}\n'
 HOSTILE = "</script><script>document.title = 'broken'</script><b>&amp;</b>"
 
 
@@ -58,6 +61,17 @@ def write(folder, changes=None, rows=None):
     (folder / "results.json").write_text(text, encoding="utf-8")
     if rows is not None:
         (folder / "rows.jsonl").write_text(rows, encoding="utf-8")
+    return folder
+
+
+def write_pages(folder):
+    """Write a report of one study, one of two, and one of a study that shows nothing."""
+    one = write(folder / "edt", rows=ROWS)
+    two = write(folder / "more", {"title": "A second study"}, rows="x" * (SMALL + 1))
+    write_report([one], folder / "one.html")
+    write_report([one, two], folder / "two.html")
+    nothing = {"tables": [], "charts": [], "texts": [], "notes": [], "versions": {}}
+    write_report([write(folder / "bare", nothing)], folder / "bare.html")
     return folder
 
 
