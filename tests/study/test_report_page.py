@@ -243,11 +243,63 @@ def test_print_is_light_whole_and_without_controls(show):
     page.emulate_media(media="screen")
 
 
-def test_a_narrow_screen_scrolls_downwards_only(show):
-    page = show(width=400)
-    assert page.evaluate("document.documentElement.scrollWidth") == 400
-    widths = page.locator(".plot svg").evaluate_all("all => all.map((e) => e.clientWidth)")
-    assert max(widths) <= 400
+# Each finding names the text, so that a failure says what to look at.
+LAYOUT = """() => {
+  const shown = (text) => text.textContent.trim() && text.getAttribute("opacity") !== "0";
+  const found = [];
+  for (const svg of document.querySelectorAll(".plot svg")) {
+    const box = svg.getBoundingClientRect();
+    for (const text of [...svg.querySelectorAll("text")].filter(shown)) {
+      const { left, right, top, bottom } = text.getBoundingClientRect();
+      const isInside = left >= box.left - 1 && right <= box.right + 1
+        && top >= box.top - 1 && bottom <= box.bottom + 1;
+      if (!isInside) found.push(`outside its chart: ${text.textContent}`);
+      if (text.textContent.includes("…")) found.push(`cut: ${text.textContent}`);
+    }
+    for (const group of svg.querySelectorAll(".role-axis-label, .role-legend-label, .mark-text")) {
+      const texts = [...group.querySelectorAll("text")].filter(shown);
+      texts.forEach((text, i) => {
+        const [a, b] = [texts[i - 1] ?? text, text].map((one) => one.getBoundingClientRect());
+        const across = Math.max(a.left, b.left) - Math.min(a.right, b.right);
+        const down = Math.max(a.top, b.top) - Math.min(a.bottom, b.bottom);
+        if (i && across < 3 && down < -2) found.push(`touches another: ${text.textContent}`);
+      });
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 800, 1400])
+@pytest.mark.parametrize("name", ["one", "wide"])
+def test_nothing_is_cut_at_any_width(show, name, width, scheme):
+    page = show(name, scheme, width)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator(".plot").evaluate_all(
+        "all => all.every((plot) => plot.firstElementChild.scrollWidth <= plot.clientWidth)"
+    )
+    assert page.evaluate(LAYOUT) == []
+
+
+def test_a_chart_is_drawn_again_when_the_width_changes(show):
+    page = show("wide", width=1000)
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.wait_for_function(
+        "[...document.querySelectorAll('.plot svg')].every((svg) => svg.clientWidth <= 400)"
+    )
+    page.wait_for_function(f"({LAYOUT})().length === 0")
+
+
+def test_the_columns_of_a_table_fit_a_wide_screen(show):
+    """On a narrow one a table scrolls in its place, and its first column stays in sight."""
+    scroll = show("wide", width=1200).locator(".scroll")
+    assert scroll.evaluate("e => e.scrollWidth <= e.clientWidth")
+    scroll = show("wide", width=400).locator(".scroll")
+    scroll.evaluate("e => { e.scrollLeft = 200; }")
+    assert scroll.evaluate("e => e.scrollLeft") == 200
+    left = scroll.locator("tbody th").first.evaluate("e => e.getBoundingClientRect().left")
+    assert left == scroll.evaluate("e => e.getBoundingClientRect().left")
 
 
 def test_downloads_hold_what_the_page_shows(show):
