@@ -17,7 +17,7 @@ from jaxsample.cli.decoding import padded
 from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.stages import probabilities, stages
-from jaxsample.decode._prefill import next_logits
+from jaxsample.decode._model_output import next_logits
 from jaxsample.study import Source
 from jaxsample.study.draw._text import Transcript
 
