@@ -5,25 +5,29 @@ import re
 import numpy as np
 import pytest
 
+from jaxsample import chain
 from jaxsample.cli.bars import bar, percent
 from jaxsample.cli.flags import SamplerFlags
 
 
+def made(**flags):
+    return repr(chain(*SamplerFlags(**flags).members()))
+
+
 def test_flags_make_a_chain_in_one_order():
-    flags = SamplerFlags(temperature=0.5, top_k=4, top_p=0.9, min_p=0.1)
     expected = "chain(Temperature(value=0.5), TopK(k=4), TopP(p=0.9), MinP(p=0.1))"
-    assert repr(flags.chain()) == expected
-    assert repr(SamplerFlags().chain()) == "chain()"
+    assert made(min_p=0.1, top_p=0.9, top_k=4, temperature=0.5) == expected
+    assert made() == "chain()"
 
 
-def test_flags_take_the_place_of_a_preset_s_values():
-    assert repr(SamplerFlags(preset="chat").chain()) == "chain(Temperature(value=0.5), TopP(p=0.5))"
-    warm = SamplerFlags(preset="chat", temperature=1.5).chain()
-    assert repr(warm) == "chain(Temperature(value=1.5), TopP(p=0.5))"
-    wide = SamplerFlags(preset="chat", top_p=0.9, top_k=3).chain()
-    assert repr(wide) == "chain(Temperature(value=0.5), TopK(k=3), TopP(p=0.9))"
-    edt = SamplerFlags(preset="chat", edt=(1.0, 0.5)).chain()
-    assert repr(edt) == "chain(EntropyTemperature(t0=1.0, theta=0.5), TopP(p=0.5))"
+def test_flags_override_the_values_of_a_preset():
+    assert made(preset="chat") == "chain(Temperature(value=0.5), TopP(p=0.5))"
+    warm = made(preset="chat", temperature=1.5)
+    assert warm == "chain(Temperature(value=1.5), TopP(p=0.5))"
+    wide = made(preset="chat", top_p=0.9, top_k=3)
+    assert wide == "chain(Temperature(value=0.5), TopK(k=3), TopP(p=0.9))"
+    edt = made(preset="chat", edt=(1.0, 0.5))
+    assert edt == "chain(EntropyTemperature(t0=1.0, theta=0.5), TopP(p=0.5))"
 
 
 def test_bars():
@@ -42,6 +46,12 @@ def test_the_table(cli, tiny):
     assert run.out.count("✂") == 11  # 13 words, 2 kept
     assert re.search(r"Temperature 0\.5 +[\d.]+ → [\d.]+ +all +0\.5", run.out)
     assert re.search(r"TopK 2 +[\d.]+ → [\d.]+ +13 → 2 +[\d.]+%", run.out)
+
+
+def test_without_a_prompt_it_explains_how_a_text_begins(cli, tiny):
+    run = cli("explain", "--model", tiny)
+    assert run.status == 0
+    assert run.out == cli("explain", "", "--model", tiny).out
 
 
 def test_four_stages_fit_eighty_columns(cli, tiny):

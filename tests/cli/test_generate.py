@@ -61,7 +61,7 @@ def test_words_the_model_does_not_know_are_named(cli, tiny):
 @pytest.mark.parametrize("samples", ["1", "2"])
 def test_an_interruption_leaves_the_text_so_far(cli, tiny, monkeypatch, samples):
     def interrupted(*_):
-        piece = decoding.Piece(0, " ran", False, -1.0, -1.0, 1.0)
+        piece = decoding.Piece(0, 8, " ran", False, -1.0, -1.0, 1.0)
         yield decoding.Chunk([piece], 0.1)
         raise KeyboardInterrupt
 
