@@ -176,12 +176,17 @@ def run(arguments: list[str]) -> int:
 
     Raises:
         ValueError: if an argument is wrong.
+        BrokenPipeError: if the reader of stdout went away.
         KeyboardInterrupt: if the command was interrupted.
     """
     try:
         status = app(arguments or ["--help"], prog_name="jaxsample", standalone_mode=False)
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
+            raise end.__context__ from None
+        raise
     except Exception as error:
         # Older versions of Typer raise Click's usage errors, newer ones their own.
         if not hasattr(error, "format_message"):

@@ -14,6 +14,7 @@ from jaxsample.cli import interrupt
 EXTRA = {"click", "matplotlib", "rich", "safetensors", "tokenizers", "typer"}
 OURS = {"jaxsample", "jaxsample_models"}
 READERS = {"codecs", "csv", "encodings", "json", "pathlib", "tomllib"}
+UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 REMEDIES = {
     errno.ENOSPC: "free some space, or choose another place",
     errno.EDQUOT: "free some space, or choose another place",
@@ -88,12 +89,9 @@ def _module(error: BaseException) -> str:
 
 def _explained(error: OSError) -> str:
     where = error.filename
-    if where is None:
-        try:
-            sys.stdout.flush()
-        except OSError:  # what could not be written is still there, and fails again
-            where = "standard output"
-            _drop(sys.stdout)
+    if where is None and error.errno in UNWRITTEN:  # the commands name every other file they write
+        where = "standard output"
+        _drop(sys.stdout)
     remedy = REMEDIES.get(error.errno or 0)
     parts = [where, error.strerror or str(error)]
     return ": ".join(str(part) for part in parts if part) + (f"; {remedy}" if remedy else "")

@@ -1,5 +1,6 @@
 """A folder with a model of one layer, and a way to run the command line in this process."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -68,6 +69,25 @@ def tiny(tmp_path_factory):
     special = {"bos_token_id": 0, "eos_token_id": 1}
     jaxsample_models.save(folder, config, params, tokenizer=tokenizer, generation_config=special)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(request, monkeypatch):
+    """Load the tiny model once, so that all tests share its compiled programs."""
+    if "tiny" in request.fixturenames:
+        import jaxsample_models
+
+        folder, load = request.getfixturevalue("tiny"), jaxsample_models.load
+        monkeypatch.setattr(
+            jaxsample_models,
+            "load",
+            lambda path: _loaded(load, path) if path == folder else load(path),
+        )
+
+
+@functools.cache
+def _loaded(load, folder):
+    return load(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,18 @@
 """`jaxsample explain`: the table and the figure."""
 
+import io
 import re
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from jaxsample import chain
-from jaxsample.cli.bars import bar, percent
+from jaxsample import MinP, Temperature, TopK, TopP, chain
+from jaxsample.cli.bars import bar, percent, show
+from jaxsample.cli.explain import name_of
 from jaxsample.cli.flags import SamplerFlags
+from jaxsample.cli.opening import open_model
+from jaxsample.cli.stages import entropy, probabilities, stages
 
 
 def made(**flags):
@@ -37,6 +42,30 @@ def test_bars():
     assert bar(1e-9, 4) == "▏   "
     assert bar(0.0, 4) == "    "
     assert [percent(p) for p in (1.0, 0.123, 1e-5, 0.0)] == ["100%", "12.3%", "<0.1%", "0.0%"]
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 120])
+def test_every_width_shows_every_stage_and_number(width):
+    paper = io.StringIO()
+    console = Console(file=paper, width=width)
+    logits = 3 * np.random.default_rng(0).normal(size=600)
+    members = [Temperature(1.7), TopK(8), TopP(0.9), MinP(0.1)]
+    found = stages(logits, members)
+    tokens = np.argsort(-logits)[:20]
+    show(console, probabilities(logits), found, tokens, [f'"{token}"' for token in tokens])
+    out = paper.getvalue()
+    assert max(map(len, out.splitlines())) <= width
+    assert "…" not in out
+    words = " ".join(out.split())
+    for stage in found:
+        assert words.count(stage.label) >= 1 or width < 80 and stage.label.split()[0] in words
+        numbers = f"{entropy(stage.before):.3f} → {entropy(stage.after):.3f}"
+        assert numbers in words
+    assert f"{found[1].mass_cut:.2%}" in words and "600 → 8" in words
+
+
+def test_an_id_that_the_tokenizer_does_not_use_is_named(tiny):
+    assert name_of(open_model(tiny), [0], 14) == "unused 14"
 
 
 def test_the_table(cli, tiny):

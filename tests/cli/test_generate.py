@@ -1,5 +1,6 @@
 """`jaxsample generate`: what a person, and a file, get to see."""
 
+import json
 import math
 import re
 
@@ -7,6 +8,7 @@ import pytest
 from flax import nnx
 
 from jaxsample.cli import decoding
+from jaxsample.cli.json_lines import KEYS
 from jaxsample.learn import Policy, save
 
 TINY = "the cat", "--seed", "7", "--max-new-tokens", "11", "--temperature", "0.9"
@@ -36,6 +38,25 @@ def test_a_fresh_seed_is_printed_and_can_be_repeated(cli, tiny):
     first = cli("generate", *fresh)
     (seed,) = re.findall(r"--seed (\d+)", first.err)
     assert cli("generate", *fresh, "--seed", seed).out == first.out
+
+
+def test_json_lines_hold_what_the_library_drew(cli, tiny):
+    run = cli("generate", *TINY, "--model", tiny, "-n", "3", "--json")
+    assert run.status == 0
+    texts = sorted((json.loads(line) for line in run.out.splitlines()), key=lambda t: t["sample"])
+    assert [tuple(text) for text in texts] == [KEYS] * 3
+    plain = cli("generate", *TINY, "--model", tiny, "-n", "3").out.removesuffix("\n").split("\n\n")
+    for n, text in enumerate(texts):
+        assert (text["sample"], text["seed"], text["model"]) == (n, 7, "tiny")
+        assert text["sampler"] == "chain(Temperature(value=0.9))"
+        assert text["prompt"] + text["text"] == plain[n]
+        count = len(text["tokens"])
+        assert all(len(text[name]) == count for name in KEYS[-3:])
+        ended = text["tokens"][-1] == 1
+        assert text["finish_reason"] == ("stop" if ended else "length")
+        assert ended or count == 11
+    clash = cli("generate", *TINY, "--model", tiny, "--json", "--color", "entropy")
+    assert clash.status == 2 and "--color and --json" in clash.err
 
 
 def test_statistics(cli, tiny):

@@ -144,7 +144,7 @@ from jaxsample.cli import generate
 decode = generate.decode
 def slowly(*arguments):
     for n, chunk in enumerate(decode(*arguments)):
-        if n == 2:
+        if n == 1:
             {PRESS}
             time.sleep(60)
         yield chunk
@@ -155,14 +155,14 @@ generate.decode = slowly
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["-n", "2"], ["--json"]])
 def test_while_text_is_decoded(tiny, flags):
-    arguments = ["generate", "the cat", "--model", str(tiny), "--seed", "7", *flags]
-    out, err = ended(WHILE_DECODING + COMMAND.format(arguments=arguments))
+    arguments = ["generate", "the cat", "--model", str(tiny), "--temperature", "0.9", "--seed", "7"]
+    out, err = ended(WHILE_DECODING + COMMAND.format(arguments=[*arguments, *flags]))
     assert "--seed 7 draws the same text" in err
     if "--json" in flags:
         text = json.loads(out)
-        assert text["finish_reason"] == "interrupted" and len(text["tokens"]) == 8
+        assert text["finish_reason"] == "interrupted" and len(text["tokens"]) == 4
     else:
-        assert out.startswith("the cat ") and len(out.split()) > 4 and out.endswith("\n")
+        assert out.startswith("the cat ") and len(out.split()) > 2 and out.endswith("\n")
 
 
 SETTINGS = """
