@@ -21,9 +21,10 @@ from harness.progress import progress
 from harness.report import environment, figures, heading, load, ratio, recorded, save, table
 from harness.turns import take_turns, timed
 
-from jaxsample import EntropyTemperature, Temperature, partition
-from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy, unconstrain
+from jaxsample import EntropyTemperature, Temperature
+from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy
 from jaxsample.learn._batches import parts
+from jaxsample.learn._parameters import parameters
 from jaxsample.learn._training import Forms, Run, train_step
 
 FLOOR = "cross-entropy and its gradient"
@@ -46,15 +47,14 @@ def floor(logits, tokens):
 
 def training(sampler, batch, microbatches):
     """Return the arm of a step that trains `sampler`."""
-    trainable, rest = partition(sampler)
-    raw = unconstrain(trainable, sampler)
+    raw = parameters(sampler)
     run = Run(raw, ADAM.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
     forms = Forms(None, cross_entropy, ADAM)
 
     def step(i):
         key = jax.random.key(i)
         some = parts(batch, np.arange(len(batch.tokens)), microbatches)
-        moved = train_step(forms, sampler, rest, run, some, None, key, np.float32(300))
+        moved = train_step(forms, sampler, run, some, None, key, np.float32(300))
         return jax.block_until_ready(moved)
 
     return timed(step)

@@ -4,10 +4,10 @@ from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
 from jaxsample.decode._generate import Generation, generate, resume
 from jaxsample.decode._guidance import guided
 from jaxsample.decode._model import Model, ModelOutput
-from jaxsample.decode._prefill import Decoding, prefill
+from jaxsample.decode._prefill import prefill
 from jaxsample.decode._sample import sample
 from jaxsample.decode._score import Score, score
-from jaxsample.decode._step import Step, step
+from jaxsample.decode._step import Decoding, Step, step
 from jaxsample.decode._stream import stream
 from jaxsample.kernels._draw import draw
 from jaxsample.transforms.constraints._automaton import TokenAutomaton

@@ -17,8 +17,8 @@ def report(results: Sequence[Path], output: Path) -> None:
         ImportError: if the libraries of the extra "study" are not installed.
     """
     check_file("-o", output)
-    from jaxsample.study.show.report import write
+    from jaxsample.study import write_report
 
     with naming(output):
-        size = write(results, output)
+        size = write_report(results, output)
     print(f"wrote {output}, {size / 1e6:.1f} MB", file=sys.stderr)

@@ -11,37 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.decode._model import Model
-from jaxsample.decode._prefill import rebuilds
 from jaxsample.transforms.contract._transform import Transform
-
-
-def answers(
-    model: Model,
-    params: Any,
-    prompts: jax.Array,
-    lengths: jax.Array,
-    tokens: jax.Array,
-    token_lengths: jax.Array,
-) -> tuple[jax.Array | None, jax.Array | None]:
-    """Return the logits `[B, N, V]` and hidden states `[B, N, D]` before each token `[B, N]`.
-
-    One of them may be None: hidden if the model shows none, logits if its `unembed` rebuilds them.
-    """
-    batch, count = tokens.shape
-    total = prompts.shape[-1] + count
-    join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
-    sequence, positions = join(prompts, tokens, lengths, token_lengths)
-    output = model.apply(params, sequence, positions, model.init_cache(batch, total))
-    first = lengths if model.streams == 1 else lengths[:, 0]
-    at = jnp.minimum(first[:, None] - 1 + jnp.arange(count, dtype=jnp.int32)[None, :], total - 1)
-
-    def pick(x):
-        if x is None:
-            return None
-        return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
-
-    return None if rebuilds(model, output) else pick(output.logits), pick(output.hidden)
 
 
 def over_columns(
@@ -64,16 +34,16 @@ def over_columns(
     Returns:
         What `row` saw, leaves `[B, N, ..]`.
     """
-    look = jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1)))
+    each_row = jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1)))
     if rebuild is None and not jax.tree.leaves(state):
-        every = jax.vmap(functools.partial(look, sampler, state), in_axes=1, out_axes=1)
+        every = jax.vmap(functools.partial(each_row, sampler, state), in_axes=1, out_axes=1)
         return every(*given)[1]
 
     def body(state, column):
         logits, hidden, *others = column
         if rebuild is not None:
             logits, hidden = rebuild(hidden)
-        return look(sampler, state, logits, hidden, *others)
+        return each_row(sampler, state, logits, hidden, *others)
 
     count = jax.tree.leaves(given)[0].shape[1]
     return _scan_columns(body, state, given, count)
@@ -101,14 +71,3 @@ def _scan_columns(body, state, given, count):
         return lax.scan(jax.checkpoint(body), state, columns)
 
     return jax.tree.map(join, lax.scan(some, state, jax.tree.map(split, given))[1])
-
-
-def _join(prompts, tokens, lengths, token_lengths):
-    """Put each row's tokens right behind its prompt; position -1 past the end."""
-    columns = jnp.arange(prompts.shape[1] + tokens.shape[1], dtype=jnp.int32)[None, :]
-    behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
-    head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))
-    tail = jnp.take_along_axis(tokens, behind, axis=1)
-    sequence = jnp.where(columns < lengths[:, None], head, tail)
-    inside = columns < (lengths + token_lengths)[:, None]
-    return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxsample.kernels._tree import tree_sum
 from jaxsample.kernels._validity import clamp_below
+from jaxsample.transforms.contract._compiled import compiled
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters, frozen
 from jaxsample.transforms.rows._row import Row
@@ -24,6 +25,7 @@ class Combiner(Hyperparameters):
     `Transform`, the result is all NaN.
     """
 
+    @compiled
     def __call__(self, conditional: jax.Array, unconditional: jax.Array) -> jax.Array:
         """Combine two rows `[V]`; batches by `jax.vmap`.
 

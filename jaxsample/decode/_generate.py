@@ -10,11 +10,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.decode import _rows as rows
+from jaxsample.decode._arguments import (
+    check_axes,
+    check_prompts,
+    positive_int,
+    repeat_sampler,
+)
 from jaxsample.decode._model import Model
-from jaxsample.decode._prefill import Decoding, check_prompts, prefill
+from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Support, Top, check_record
-from jaxsample.decode._step import Ending, advance
+from jaxsample.decode._step import Decoding, Ending, advance
 from jaxsample.transforms.contract._transform import Transform
 
 CHUNK = 16  # most steps between two looks at whether all rows are done
@@ -99,7 +104,7 @@ def generate(
     Array([[1, 2, 3, 0],
            [3, 0, 1, 2]], dtype=int32)
     """
-    length = rows.count("max_new_tokens", max_new_tokens)
+    length = positive_int("max_new_tokens", max_new_tokens)
     ending, record = Ending.of(eos, stop, pad), check_record(record)
     decoding, sampler = start(
         key,
@@ -137,7 +142,7 @@ def start(
         **per_row,
     )
     if per_row["samples"] is not None:
-        sampler = rows.repeat_sampler(sampler, per_row["sampler_axes"], per_row["samples"])
+        sampler = repeat_sampler(sampler, per_row["sampler_axes"], per_row["samples"])
     return decoding, sampler
 
 
@@ -174,9 +179,9 @@ def resume(
            [1, 2]], dtype=int32)
     """
     batch = decoding.done.shape[0]
-    length = rows.count("max_new_tokens", max_new_tokens)
-    rows.check_axes(sampler, sampler_axes, batch)
-    if samples is not None and batch % rows.count("samples", samples):
+    length = positive_int("max_new_tokens", max_new_tokens)
+    check_axes(sampler, sampler_axes, batch)
+    if samples is not None and batch % positive_int("samples", samples):
         raise ValueError(f"samples must divide the {batch} rows of decoding, got {samples}")
     ending = Ending.of(eos, stop, pad)
     static = check_record(record), length, samples, sampler_axes, bool(early_stop)

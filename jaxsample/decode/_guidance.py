@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.decode._model import Model, ModelOutput
-from jaxsample.decode._prefill import rebuilds
+from jaxsample.decode._model_output import rebuilds
 
 
 class Streams(NamedTuple):

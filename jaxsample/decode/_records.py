@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jaxsample.decode._tiers import Drawn
 from jaxsample.transforms.rows._row import Row, log_mass_and_entropy
 from jaxsample.transforms.rows._window import Window
 
@@ -65,6 +67,39 @@ def check_record(record: Any) -> tuple:
                 f"got {r!r}"
             )
     return entries
+
+
+def settle_and_observe(
+    observe: Callable[[Row, Row | Window, jax.Array], Any],
+    sampler: Any,
+    state: Any,
+    hidden: jax.Array | None,
+    drawn: Drawn,
+    live: jax.Array,
+) -> tuple[Any, Any]:
+    """Move one row's state on by its token, and observe the token.
+
+    The state stays as it is if the row is not live or invalid, or if the token is not in the
+    vocabulary.
+
+    Args:
+        observe: `(raw, final, token) -> observations`, arrays that are set to 0 if the row is not
+            live.
+        sampler, state, hidden: as given to `Transform.through`.
+        drawn: the token, with the row before and after the sampler; a token that was given rather
+            than drawn is treated alike.
+        live: scalar bool, whether the token counts.
+
+    Returns:
+        The state after the token, and the observations.
+    """
+    token, raw, final, received, _ = drawn
+    known = (token >= 0) & (token < raw.size)
+    settled = sampler.settle(received, state, jnp.clip(token, 0, raw.size - 1), hidden)
+    moves = live & final.valid & known
+    state = jax.tree.map(lambda new, old: jnp.where(moves, new, old), settled, state)
+    seen = observe(raw, final, token)
+    return state, jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
 
 
 def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> Records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -37,13 +38,20 @@ def sample(
         The token, int32; -1 for an invalid row.
 
     Raises:
-        ValueError: if `logits` is not one row.
+        ValueError: if `logits` is not one row, or `sampler` no transform.
 
     >>> sample(jax.random.key(0), jnp.array([0.0, 9.0, 1.0]), TopK(1))
     Array(1, dtype=int32)
     """
+    if not isinstance(sampler, Transform) or jax.tree_util.all_leaves([sampler]):
+        raise ValueError(f"sampler must be a transform, such as chain(TopP(0.9)), got {sampler!r}")
+    return _sampled(jnp.asarray(key), jnp.asarray(logits), sampler, state, hidden)
+
+
+@functools.partial(jax.jit, inline=True)
+def _sampled(key, logits, sampler, state, hidden):
     state = sampler.init(None, None) if state is None else state
-    # A token has no derivative; without this, loops below would be asked for one.
+    # Stop gradients: tokens are discrete, and while_loop has no reverse mode.
     args = jax.tree.map(_stopped, (logits, sampler, state, hidden))
     return _sample(one_key(key), *args)
 

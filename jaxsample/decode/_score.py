@@ -9,12 +9,22 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode import _rows as rows
-from jaxsample.decode._columns import answers, over_columns
+from jaxsample.decode._arguments import (
+    axes_prefix,
+    check_axes,
+    check_prompts,
+    check_range,
+    longest,
+    per_row,
+    positive_int,
+)
+from jaxsample.decode._columns import over_columns
+from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._prefill import check_prompts, next_logits
-from jaxsample.decode._records import Support, Top, check_record, observe
-from jaxsample.transforms.contract._prompt import Prompt
+from jaxsample.decode._model_output import answers, first_stream, unembedded, vocab_size
+from jaxsample.decode._prefill import start_states
+from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
+from jaxsample.decode._tiers import Drawn
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -92,14 +102,14 @@ def score(
         raise ValueError(
             f"tokens must be integers [{batch}, N], got {tokens.dtype}{list(tokens.shape)}"
         )
-    rows.check_axes(sampler, sampler_axes, batch)
-    rows.check_range("token_lengths", token_lengths, 0, tokens.shape[1])
-    max_length = rows.count("max_length", max_length or width + tokens.shape[1])
-    lengths = rows.per_row("lengths", lengths, width, prompts.shape[:-1])
-    budget = rows.per_row("budget", budget, max_length, (batch,))
-    budget = jnp.minimum(budget, max_length - rows.longest(lengths))
-    token_lengths = rows.per_row("token_lengths", token_lengths, tokens.shape[1], (batch,))
-    keys = None if key is None else rows.init_keys(rows.row_keys(key, batch))
+    check_axes(sampler, sampler_axes, batch)
+    check_range("token_lengths", token_lengths, 0, tokens.shape[1])
+    max_length = positive_int("max_length", max_length or width + tokens.shape[1])
+    lengths = per_row("lengths", lengths, width, prompts.shape[:-1])
+    budget = per_row("budget", budget, max_length, (batch,))
+    budget = jnp.minimum(budget, max_length - longest(lengths))
+    token_lengths = per_row("token_lengths", token_lengths, tokens.shape[1], (batch,))
+    keys = None if key is None else init_keys(row_keys(key, batch))
     return _score(
         model,
         params,
@@ -136,31 +146,20 @@ def _score(
     count = tokens.shape[1]
     logits, hidden = answers(model, params, prompts, lengths, tokens, token_lengths)
     rebuilt = logits is None
-    prompts, lengths = (rows.first_stream(x, model.streams) for x in (prompts, lengths))
+    prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
     columns = jnp.arange(count, dtype=jnp.int32)[None, :]
-    shape = jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden)
-
-    def init(sampler, key, tokens, length, budget):
-        return sampler.init(key, Prompt(tokens, length, budget, shape.shape[-1]))
-
-    room = max(max_length - prompts.shape[1], 0)
-    padded = jnp.pad(prompts, ((0, 0), (0, room)))
-    prefix = rows.axes_prefix(axes)
-    state = jax.vmap(init, in_axes=(prefix, 0, 0, 0, 0))(sampler, keys, padded, lengths, budget)
+    size = vocab_size(model, params, logits, hidden)
+    state = start_states(sampler, axes, keys, prompts, lengths, budget, max_length, size)
     if not rebuilt:
-        hidden = rows.first_stream(hidden, model.streams, axis=2)
-
-    def rebuild(hidden):
-        logits = next_logits(model, params, None, hidden)
-        return logits, rows.first_stream(hidden, model.streams)
+        hidden = first_stream(hidden, model.streams, axis=2)
 
     seen = over_columns(
         functools.partial(_score_row, record),
         sampler,
         state,
         (logits, hidden, tokens, columns < token_lengths[:, None], support),
-        rebuild if rebuilt else None,
-        prefix,
+        functools.partial(unembedded, model, params) if rebuilt else None,
+        axes_prefix(axes),
     )
     return Score(**seen._asdict())
 
@@ -171,11 +170,9 @@ def _score_row(record, sampler, state, logits, hidden, token, live, support):
     if support is not None:
         unfiltered = sampler.through(Row.of(logits, filters=False), state, hidden)[0]
         final = _replay(final, unfiltered, support)
-    moves = live & final.valid & (token >= 0) & (token < raw.size)
-    moved = sampler.settle(received, state, jnp.clip(token, 0, raw.size - 1), hidden)
-    state = jax.tree.map(lambda new, old: jnp.where(moves, new, old), moved, state)
-    seen = observe(record, raw, final, token)
-    return state, jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
+    given = Drawn(token, raw, final, received, None)
+    look = functools.partial(observe, record)
+    return settle_and_observe(look, sampler, state, hidden, given, live)
 
 
 def _replay(final, unfiltered, support):

@@ -9,12 +9,49 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode import _rows as rows
+from jaxsample.decode._arguments import axes_prefix, check_axes, stop_table, token_ids
+from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._prefill import Decoding, last_output, next_logits
-from jaxsample.decode._records import Support, Top, check_record, observe
+from jaxsample.decode._model_output import last_output, next_logits
+from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
 from jaxsample.decode._tiers import DENSE, by_tiers, draw_through
 from jaxsample.transforms.contract._transform import Transform
+
+
+class Decoding(NamedTuple):
+    """Rows in the middle of decoding: a pytree whose every leaf has the rows as its first axis.
+
+    Rows can be gathered, scattered and replaced, which is what a continuous batcher needs.
+
+    Attributes:
+        cache: the model's.
+        logits: `[B, V]` float32 for the next token, or None where `Model.unembed` rebuilds them.
+        hidden: `[B, D]`, the model's last hidden state, or None.
+        state: the sampler's, a leading axis of rows on every leaf.
+        keys: `[B]` row keys.
+        position: `[B]` int32, where the next token goes.
+        n: `[B]` int32, how many tokens were drawn.
+        remaining: `[B]` int32, how many may still be drawn.
+        recent: `[B, 32]` int32, the last output tokens, -1 before the first.
+        done: `[B]` bool.
+
+    >>> prompts = jnp.array([[0], [2]])
+    >>> both = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
+    >>> second = jax.tree.map(lambda x: x[1:], both)
+    >>> step(bigram, table, second, TopK(1))[1].tokens
+    Array([3], dtype=int32)
+    """
+
+    cache: Any
+    logits: jax.Array | None
+    hidden: jax.Array | None
+    state: Any
+    keys: jax.Array
+    position: jax.Array
+    n: jax.Array
+    remaining: jax.Array
+    recent: jax.Array
+    done: jax.Array
 
 
 class Step(NamedTuple):
@@ -53,10 +90,10 @@ class Ending(NamedTuple):
     @classmethod
     def of(cls, eos: Any, stop: Sequence[Sequence[int]], pad: Any) -> Ending:
         """Check and pack; ValueError names what is wrong."""
-        pads = rows.token_ids("pad", pad)
+        pads = token_ids("pad", pad)
         if pads.shape != (1,):
             raise ValueError(f"pad must be one token id, got {pad!r}")
-        return cls(rows.token_ids("eos", eos), jnp.asarray(rows.stop_table(stop)), pads[0])
+        return cls(token_ids("eos", eos), jnp.asarray(stop_table(stop)), pads[0])
 
 
 def step(
@@ -94,7 +131,7 @@ def step(
     [1 3] [False  True]
     [2 0] [False  True]
     """
-    rows.check_axes(sampler, sampler_axes, decoding.done.shape[0])
+    check_axes(sampler, sampler_axes, decoding.done.shape[0])
     ending = Ending.of(eos, stop, pad)
     return _step(model, params, decoding, sampler, ending, check_record(record), sampler_axes)
 
@@ -117,7 +154,7 @@ def advance(
     d = decoding
     live = ~d.done
     logits = next_logits(model, params, d.logits, d.hidden)
-    keys = rows.draw_keys(d.keys, d.n)
+    keys = draw_keys(d.keys, d.n)
     tokens, state, seen = _draw_rows(record, axes, sampler, logits, d.hidden, d.state, keys, live)
 
     fed = live & (tokens >= 0)
@@ -157,28 +194,26 @@ def advance(
 def _draw_rows(record, axes, *args):
     """Draw, record and move the state on, for every row; derivatives are those of dense rows."""
     draw = functools.partial(_draw_row, record)
-    return by_tiers(draw, (rows.axes_prefix(axes), 0, 0, 0, 0, 0), *args)
+    return by_tiers(draw, (axes_prefix(axes), 0, 0, 0, 0, 0), *args)
 
 
 @_draw_rows.defjvp
 def _(record, axes, primals, tangents):
     def dense(*args):
         draw = functools.partial(_draw_row, record, DENSE)
-        return jax.vmap(draw, in_axes=(rows.axes_prefix(axes), 0, 0, 0, 0, 0))(*args)[0]
+        return jax.vmap(draw, in_axes=(axes_prefix(axes), 0, 0, 0, 0, 0))(*args)[0]
 
     return jax.jvp(dense, primals, tangents)
 
 
 def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
     drawn = draw_through(tier, key, logits, sampler, state, hidden)
-    token, raw, final, received, exact = drawn
-    moved = sampler.settle(received, state, jnp.maximum(token, 0), hidden)
+    look = functools.partial(observe, record)
+    state, seen = settle_and_observe(look, sampler, state, hidden, drawn, live)
+    exact = drawn.exact
     if exact is not None:  # what a window does not know is NaN, in a state as anywhere
-        exact &= ~_any_nan(moved) | ~final.valid
-    state = jax.tree.map(lambda new, old: jnp.where(live & (token >= 0), new, old), moved, state)
-    seen = observe(record, raw, final, token)
-    seen = jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
-    return (token, state, seen), exact
+        exact &= ~_any_nan(state) | ~drawn.final.valid
+    return (drawn.token, state, seen), exact
 
 
 def _any_nan(tree):

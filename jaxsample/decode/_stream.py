@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxsample.decode import _rows as rows
+from jaxsample.decode._arguments import positive_int
 from jaxsample.decode._generate import Generation, resume, start
 from jaxsample.decode._model import Model
 from jaxsample.decode._records import check_record
@@ -49,7 +49,7 @@ def stream(
     [[1, 2], [3, 0]]
     [[3, 0], [1, 2]]
     """
-    total, chunk = rows.count("max_new_tokens", max_new_tokens), rows.count("chunk", chunk)
+    total, chunk = positive_int("max_new_tokens", max_new_tokens), positive_int("chunk", chunk)
     Ending.of(eos, stop, pad)
     check_record(record)
     decoding, sampler = start(

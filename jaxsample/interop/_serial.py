@@ -11,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.tree_util import Partial
 
+from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._fields import show
 from jaxsample.transforms.contract._function import Function
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters
@@ -47,31 +48,43 @@ def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
 def from_dict(data: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Any:
     """Make the transform or combiner that `to_dict` described.
 
-    Nothing is imported or evaluated: a name is one of the library's transforms, or in `also`.
+    Nothing is imported or evaluated: a name is one of the library's transforms, or in `also`. A
+    field that the data leave out has the constructor's default.
 
     Args:
         data: from `to_dict`.
         also: your own transforms and functions by the names they have in `data`.
 
     Raises:
-        ValueError: if a name is not known, a field is missing or unknown, or a value lies outside
-            its range.
+        ValueError: if a name is not known, a field is unknown, a field without a default is
+            missing, or a value has the wrong type or lies outside its range.
 
     >>> from_dict({"transform": "TopP", "p": 0.9})
     TopP(p=0.9)
     """
     also = also or {}
-    if not isinstance(data, Mapping) or NAME not in data:
+    if not isinstance(data, Mapping) or not isinstance(data.get(NAME), str):
         raise ValueError(f"a transform is described by a dict with a {NAME!r}, got {data!r}")
     name, given = data[NAME], {k: v for k, v in data.items() if k != NAME}
+    try:
+        return _made(name, given, also)
+    except (TypeError, KeyError, AttributeError) as error:  # a value of the wrong type
+        raise ValueError(f"{name} cannot be made of {given!r}: {error}") from error
+
+
+def _made(name: str, given: dict[str, Any], also: Mapping[str, Any]) -> Any:
     if name == Function.__name__:
         fn = _known(given.get("fn"), also, "function")
         keywords = {k: _restore(v, also) for k, v in given.get("keywords", {}).items()}
         return Function(Partial(fn, *_restore(given.get("args", ()), also), **keywords))
     cls = _known(name, {**_library(), **also}, "transform")
-    fields = [f.name for f in dataclasses.fields(cls)]
-    if set(given) != set(fields):
-        raise ValueError(f"{name} is described by {fields}, got {sorted(given)}")
+    if cls is Chain:
+        return chain(*_restore(given["transforms"], also))
+    fields = dataclasses.fields(cls)
+    needed = {f.name for f in fields if f.default is dataclasses.MISSING}
+    if not needed <= set(given) <= {f.name for f in fields}:
+        described = [f.name for f in fields]
+        raise ValueError(f"{name} is described by {described}, got {sorted(given)}")
     return cls(**{k: _restore(v, also) for k, v in given.items()})
 
 

@@ -1,5 +1,7 @@
 """Draw one token from one row: two-level Gumbel-max."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -31,6 +33,11 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
     >>> draw(jax.random.key(0), jnp.array([-jnp.inf, 0.0, -jnp.inf]))
     Array(1, dtype=int32)
     """
+    return _draw(jnp.asarray(key), jnp.asarray(logits))
+
+
+@functools.partial(jax.jit, inline=True)
+def _draw(key, logits):
     row = clean(logits)
     return draw_clean(one_key(key), row.values, row.max, row.valid)
 

@@ -30,6 +30,6 @@ def cross_entropy(
     (1.3863, 2)
     """
     del key
-    live = jnp.arange(batch.tokens.shape[1]) < batch.token_lengths[:, None]
+    live = jnp.arange(batch.tokens.shape[1])[None] < batch.token_lengths[:, None]
     surprise = -logprobs(sampler, batch, model, params)
     return jnp.sum(jnp.where(live, surprise, 0.0)), jnp.sum(live)

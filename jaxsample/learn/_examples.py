@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsample.decode._columns import answers
 from jaxsample.decode._model import Model
+from jaxsample.decode._model_output import answers
 
 
 class Examples(NamedTuple):

@@ -50,7 +50,7 @@ def size_of(names: Sequence[str]) -> int:
     return sum(_WIDTHS[name] for name in names)
 
 
-def look(names: Sequence[str], row, memory: Memory | None) -> jax.Array:
+def extract(names: Sequence[str], row, memory: Memory | None) -> jax.Array:
     """Return the features of a row, `[F]` float32, each of the order of 1; no gradient flows.
 
     An answer the row does not know is NaN.

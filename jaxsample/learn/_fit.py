@@ -10,23 +10,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from jaxsample.decode._model import Model
-from jaxsample.kernels._noise import as_key, fold_in
-from jaxsample.learn._batches import order, parts, stream
-from jaxsample.learn._bounds import constrain, unconstrain
+from jaxsample.kernels._noise import as_key
+from jaxsample.learn._batches import batches, step_key
 from jaxsample.learn._checkpoints import Journal
 from jaxsample.learn._cross_entropy import cross_entropy
 from jaxsample.learn._examples import Examples
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
+from jaxsample.learn._preferences import Pairs
 from jaxsample.learn._progress import bar
-from jaxsample.learn._soften import harden, soften
-from jaxsample.learn._training import Forms, Run, evaluate, train_step
-from jaxsample.transforms.contract._partition import combine, partition
+from jaxsample.learn._training import Forms, evaluate, finish, start, train_step
 from jaxsample.transforms.contract._transform import Transform
 
 SOFT = 30.0, 300.0
@@ -61,7 +58,7 @@ def fit(
     sampler: Transform | Policy,
     model: Model | None,
     params: Any,
-    data: Examples | Callable[[jax.Array], Examples],
+    data: Examples | Pairs | Callable[[jax.Array], Examples | Pairs],
     *,
     key: jax.Array,
     steps: int,
@@ -69,7 +66,7 @@ def fit(
     objective: Callable = cross_entropy,
     optimizer: optax.GradientTransformation | None = None,
     microbatches: int = 1,
-    held_out: Examples | None = None,
+    held_out: Examples | Pairs | None = None,
     every: int = 50,
     patience: int | None = None,
     sharpness: tuple[float, float] = SOFT,
@@ -118,54 +115,47 @@ def fit(
     """
     if isinstance(sampler, Policy):
         sampler = Learned(sampler)
-    streamed = callable(data) and not isinstance(data, tuple)
-    data = data if streamed else data.checked()  # type: ignore[arg-type]
-    held_out = None if held_out is None else held_out.checked()
     _check(steps, batch_size, microbatches, every, patience, held_out, sharpness)
-    if not streamed:
-        batch_size = min(batch_size, len(data.tokens))  # type: ignore[union-attr]
-    for given in (None if streamed else data, held_out):
-        _check_model(given, model)
-    optimizer = optimizer or _adam()
-    key = as_key(key)
-    sampler = soften(sampler, sharpness[0])
-    trainable, rest = partition(sampler)
-    if not jax.tree.leaves(trainable):
-        raise ValueError(f"nothing in {sampler!r} can be trained")
-    raw = unconstrain(trainable, sampler)
-    run = Run(raw, optimizer.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
-    forms = Forms(model, objective, optimizer)
-
-    def measured(run):
-        size = max(batch_size // microbatches, 1)
-        return evaluate(forms, sampler, rest, run, held_out, params, key, sharpness[1], size)
-
+    if isinstance(data, Examples | Pairs):
+        data = data.checked()
+        batch_size = min(batch_size, len(data.tokens))
+        _check_model(data, model)
+    if held_out is not None:
+        held_out = held_out.checked()
+        _check_model(held_out, model)
+    forms = Forms(model, objective, optimizer or _adam())
+    key = jax.jit(as_key)(key)
     made_with = {
-        "sampler": re.sub(r" at 0x\w+", "", repr(sampler)),
-        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "sampler": re.sub(r" at 0x\w+", "", repr(jax.device_get(sampler))),
+        "key": jax.device_get(jax.random.key_data(key)).tolist(),
         "batch_size": batch_size,
         "sharpness": list(sharpness),
     }
+    # On the device once, not at every step.
+    sampler, params = jax.device_put((sampler, params))
+    run = start(forms.optimizer, sampler)
+    if not jax.tree.leaves(run.raw):
+        raise ValueError(f"nothing in {sampler!r} can be trained")
+    of_step = batches(data, key, batch_size, microbatches)
+    last = jax.device_put(np.float32(sharpness[1]))
+
+    def evaluated(run):
+        size = max(batch_size // microbatches, 1)
+        return evaluate(forms, sampler, run, held_out, params, key, last, size)
+
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(Journal(folder, made_with))
-        first, run = journal.restore(run)
+        run = journal.restore(run)
+        first = done = journal.step
         show = stack.enter_context(bar(progress, steps, first))
         losses = []
-        if held_out is not None and not first:  # what training has to beat
-            run, _ = measured(run)
-        done = first
-        for done in range(first, steps) if not _over(run, patience) else ():
-            heat = np.float32(
-                sharpness[0] * (sharpness[1] / sharpness[0]) ** (done / max(steps - 1, 1))
-            )
-            seed = fold_in(key, done)
-            if streamed:
-                batch = stream(data, seed)  # type: ignore[arg-type]
-                some = parts(batch, None, microbatches)
-            else:
-                indices = order(key, done, batch_size, len(data.tokens))  # type: ignore[union-attr]
-                some = parts(data, indices, microbatches)
-            run, loss = train_step(forms, sampler, rest, run, some, params, seed, heat)
+        if held_out is not None and not first:  # the loss that training has to beat
+            run, _ = evaluated(run)
+        while done < steps and not _over(run, patience):
+            share = done / max(steps - 1, 1)
+            heat = np.float32(sharpness[0] * (sharpness[1] / sharpness[0]) ** share)
+            batch, seed = of_step(done), step_key(key, done)
+            run, loss = train_step(forms, sampler, run, batch, params, seed, jax.device_put(heat))
             losses.append(loss)
             done += 1
             if done % every == 0 or done == steps:
@@ -173,16 +163,13 @@ def fit(
                 losses = []
                 _check_finite(run.raw, done)
                 if held_out is not None:
-                    run, seen = measured(run)
+                    run, seen = evaluated(run)
                     entry |= seen
                 journal.write(done, run, entry)
                 show(done, entry)
-                if _over(run, patience):
-                    break
         history = journal.history
     raw, loss = (run.raw, history[-1]["loss"]) if held_out is None else run.best
-    found = harden(soften(combine(constrain(raw, sampler), rest), sharpness[1]))
-    return Fit(found, float(loss), history, done)
+    return Fit(finish(sampler, raw, last), float(jax.device_get(loss)), history, done)
 
 
 @functools.cache
@@ -191,13 +178,14 @@ def _adam():
 
 
 def _over(run, patience):
-    return patience is not None and int(run.stale) >= patience
+    return patience is not None and int(jax.device_get(run.stale)) >= patience
 
 
 def _finite(losses, step):
-    mean = float(np.mean([float(x) for x in losses]))
+    losses = np.asarray(jax.device_get(losses), np.float64)
+    mean = float(np.mean(losses))
     if not np.isfinite(mean):
-        first = step - len(losses) + 1 + int(np.argmin(np.isfinite([float(x) for x in losses])))
+        first = step - len(losses) + 1 + int(np.argmin(np.isfinite(losses)))
         raise FloatingPointError(
             f"the loss at step {first} is {mean}: lower the learning rate, or look for texts that "
             "the sampler cannot produce; the last checkpoint is from before"
@@ -206,7 +194,7 @@ def _finite(losses, step):
 
 
 def _check_finite(raw, step):
-    for path, leaf in jax.tree_util.tree_flatten_with_path(raw)[0]:
+    for path, leaf in jax.tree_util.tree_flatten_with_path(jax.device_get(raw))[0]:
         if not np.isfinite(leaf).all():
             raise FloatingPointError(
                 f"{jax.tree_util.keystr(path)} is not finite after step {step}: the gradient was "

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
-from jaxsample.learn._features import Memory, look, surprisal
+from jaxsample.learn._features import Memory, extract, surprisal
 from jaxsample.learn._policy import Policy
 from jaxsample.learn._soft import SHARPNESS
 from jaxsample.transforms.contract._fields import field
@@ -106,7 +106,7 @@ class Learned(Transform):
 
 
 def _seen(policy, row, memory, hidden):
-    seen = look(policy.features, row, memory)
+    seen = extract(policy.features, row, memory)
     if policy.hidden_size:
         if hidden is None:
             raise ValueError(

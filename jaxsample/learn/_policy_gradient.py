@@ -66,7 +66,7 @@ class PolicyGradient:
             jnp.repeat(jnp.asarray(batch.prompts), samples, axis=0),
             jnp.repeat(jnp.asarray(batch.lengths), samples, axis=0),
         )
-        live = jnp.arange(width) < texts.token_lengths[:, None]
+        live = jnp.arange(width)[None] < texts.token_lengths[:, None]
         logprob = jnp.where(live, logprobs(sampler, texts, model, params), 0.0)
         total = jnp.sum(logprob, axis=1).reshape(count, samples)
         loss = -jnp.mean(credit.advantages * total, axis=1)

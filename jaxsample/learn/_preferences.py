@@ -94,7 +94,7 @@ class Preferences:
 
     def _margin(self, sampler, batch, model, params):
         def total(examples):
-            live = jnp.arange(examples.tokens.shape[1]) < examples.token_lengths[:, None]
+            live = jnp.arange(examples.tokens.shape[1])[None] < examples.token_lengths[:, None]
             return jnp.sum(jnp.where(live, logprobs(sampler, examples, model, params), 0.0), axis=1)
 
         return total(batch.chosen) - total(batch.rejected)

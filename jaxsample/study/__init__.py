@@ -44,3 +44,6 @@ from jaxsample.study.protocols._creativity import creativity as creativity
 from jaxsample.study.protocols._edt import edt as edt
 from jaxsample.study.protocols._preset_comparison import presets as presets
 from jaxsample.study.protocols._surface import surface as surface
+from jaxsample.study.show.charts._picture import write_png as write_png
+from jaxsample.study.show.report._contents import read_results as read_results
+from jaxsample.study.show.report._page import write_report as write_report

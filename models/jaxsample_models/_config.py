@@ -106,15 +106,22 @@ class TransformerConfig:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"`{name}` must be one of {allowed}, got {getattr(self, name)!r}")
         for name in _SIZES:
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not hasattr(value, "__index__") or value < 1:
+                raise ValueError(f"`{name}` must be at least 1 and whole, got {value!r}")
         if self.heads % self.kv_heads:
             raise ValueError(f"`kv_heads` must divide `heads` ({self.heads}), got {self.kv_heads}")
         if self.positions == "rotary" and self.head_dim % 2:
             raise ValueError(f"`head_dim` must be even for rotary positions, got {self.head_dim}")
-        if self.rope_scaling and self.rope_scaling.kind not in ("linear", "llama3"):
+        scaling = self.rope_scaling
+        if scaling and scaling.kind not in ("linear", "llama3"):
             raise ValueError(
-                f"`rope_scaling.kind` must be 'linear' or 'llama3', got {self.rope_scaling.kind!r}"
+                f"`rope_scaling.kind` must be 'linear' or 'llama3', got {scaling.kind!r}"
+            )
+        if scaling and scaling.low >= scaling.high:
+            raise ValueError(
+                f"`rope_scaling.low` must be below `rope_scaling.high` ({scaling.high}), got "
+                f"{scaling.low}"
             )
         if self.windows and len(self.windows) != self.layers:
             raise ValueError(f"`windows` must have {self.layers} entries, got {len(self.windows)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._config import TransformerConfig
+from ._config import RopeScaling, TransformerConfig
 from ._errors import CheckpointError
 from ._families import FAMILIES, read_config
 from ._names import key_of, stored
@@ -72,16 +73,6 @@ def save(
 
 
 def _llama_json(config: TransformerConfig) -> dict[str, Any]:
-    scaling = config.rope_scaling
-    rope: dict[str, Any] = {"rope_type": "default"}
-    if scaling is not None:
-        rope = {"rope_type": scaling.kind, "factor": scaling.factor}
-        if scaling.kind == "llama3":
-            rope |= {
-                "low_freq_factor": scaling.low,
-                "high_freq_factor": scaling.high,
-                "original_max_position_embeddings": scaling.original,
-            }
     fields = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -95,7 +86,7 @@ def _llama_json(config: TransformerConfig) -> dict[str, Any]:
         "max_position_embeddings": config.max_length,
         "rms_norm_eps": config.norm_eps,
         "rope_theta": config.rope_theta,
-        "rope_scaling": None if scaling is None else rope,
+        **_rope_json(config.rope_scaling),
         "hidden_act": "gelu_pytorch_tanh"
         if config.activation == "gelu_tanh"
         else config.activation,
@@ -103,11 +94,24 @@ def _llama_json(config: TransformerConfig) -> dict[str, Any]:
         "mlp_bias": config.mlp_bias,
         "tie_word_embeddings": config.tied,
     }
-    back = read_config(fields, config.dtype)
+    back = dataclasses.replace(read_config(fields), dtype=config.dtype)
     lost = [key for key, value in vars(config).items() if value != getattr(back, key)]
     if lost:
         raise CheckpointError(f"a Llama folder cannot hold this config: `{'`, `'.join(lost)}`")
     return fields
+
+
+def _rope_json(scaling: RopeScaling | None) -> dict[str, Any]:
+    if scaling is None:
+        return {}
+    fields: dict[str, Any] = {"rope_type": scaling.kind, "factor": scaling.factor}
+    if scaling.kind == "llama3":
+        fields |= {
+            "low_freq_factor": scaling.low,
+            "high_freq_factor": scaling.high,
+            "original_max_position_embeddings": scaling.original,
+        }
+    return {"rope_scaling": fields}
 
 
 def _leaves(tree):

@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from jaxsample import Function, Temperature, TopK, TopP, chain, stack
+from jaxsample import (
+    DRY,
+    EntropyTemperature,
+    Function,
+    Mirostat,
+    Quadratic,
+    RepetitionPenalty,
+    Temperature,
+    TopK,
+    TopP,
+    chain,
+    stack,
+)
 from jaxsample.interop import from_dict, to_dict
 from tests import toys
 from tests.table import CASES, cases
@@ -63,8 +75,30 @@ def test_what_data_cannot_say_is_an_error():
 
 
 @pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (
+            {"transform": "EntropyTemperature", "t0": 0.8, "theta": 0.5},
+            EntropyTemperature(0.8, 0.5),
+        ),
+        ({"transform": "Quadratic", "factor": 0.3}, Quadratic(0.3)),
+        ({"transform": "Mirostat", "tau": 3.0, "eta": 0.1}, Mirostat(3.0, 0.1)),
+        ({"transform": "DRY", "multiplier": 0.8}, DRY(0.8)),
+        ({"transform": "RepetitionPenalty", "penalty": 1.2}, RepetitionPenalty(1.2)),
+    ],
+)
+def test_a_field_that_is_left_out_has_its_default(data, wanted):
+    same(from_dict(data), wanted)
+
+
+@pytest.mark.parametrize(
     ("data", "message"),
     [
+        ({"transform": ["TopP"]}, "a dict with a 'transform'"),
+        ({"transform": "TopP", "p": {"array": [0.5]}}, "TopP cannot be made of"),
+        ({"transform": "TopP", "p": {"array": [0.5], "dtype": "f"}, "also": 1}, "described by"),
+        ({"transform": "Chain", "transforms": 5}, "Chain cannot be made of"),
+        ({"transform": "Chain", "transforms": [5]}, "5"),
         ({"transform": "TopQ", "p": 0.9}, "no transform is named 'TopQ'"),
         ({"transform": "Function", "fn": "os.system"}, "no function is named 'os.system'"),
         ({"transform": "TopP"}, r"described by \['p'\], got \[\]"),

@@ -8,7 +8,7 @@ from flax import nnx
 
 from jaxsample import Temperature, TopP, chain, draw, generate, partition, sample, score, stack
 from jaxsample.learn import DISTRIBUTION, Learned, Policy
-from jaxsample.learn._features import HISTORY, look, size_of
+from jaxsample.learn._features import HISTORY, extract, size_of
 from jaxsample.learn._policy import HEADS, PER
 from jaxsample.transforms.rows._row import Row
 from tests.decode.models import RECURRENT, D, V, recurrent_params
@@ -29,7 +29,7 @@ def wild(sampler, scale=0.3):
 
 
 def test_features_equal_the_float64_oracle():
-    seen = jax.jit(jax.vmap(lambda row: look(EVERY, Row.of(row), None)))
+    seen = jax.jit(jax.vmap(lambda row: extract(EVERY, Row.of(row), None)))
     rows = {n: r for n, r in VALID.items() if n not in ("huge", "huge and alone", "far below")}
     got = seen(np.stack(list(rows.values())))
     for name, row, mine in zip(rows, rows.values(), got, strict=True):

@@ -5,10 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.learned.biased import OBJECTIVES, SCORES, WEIGHTS, calibrated, optimum, table
-from benchmarks.learned.contexts import examples, take
-from benchmarks.learned.newton import COLDEST
-from benchmarks.learned.toys import toy
+from benchmarks.experiments.learned.best_temperature import COLDEST
+from benchmarks.experiments.learned.biased import (
+    OBJECTIVES,
+    SCORES,
+    WEIGHTS,
+    calibrated,
+    optimum,
+    table,
+)
+from benchmarks.experiments.learned.contexts import examples, take
+from benchmarks.experiments.learned.toys import toy
 from jaxsample import Temperature
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.learned.exact import along, entropy, totals
-from benchmarks.learned.laws import by_kind, law, sampled, smoothed
+from benchmarks.experiments.learned.exact import along, entropy, totals
+from benchmarks.experiments.learned.laws import by_kind, law, sampled, smoothed
 from jaxsample import Temperature, TopP, chain
 from jaxsample_models.stories import BOS, KINDS, Grammar
 from jaxsample_models.stories import _grammar as grammar

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmarks.learned import protocol
-from benchmarks.learned.grids import FAMILIES, Scores, best_of, refined, scores
-from benchmarks.learned.positions import left_by, positions, together
-from benchmarks.learned.toys import toy
+from benchmarks.experiments.learned import protocol
+from benchmarks.experiments.learned.grids import FAMILIES, Scores, best_of, refined, scores
+from benchmarks.experiments.learned.positions import left_by, positions, together
+from benchmarks.experiments.learned.toys import toy
 
 PLAN = protocol.load()
 WORLD = toy("inverse", 60)

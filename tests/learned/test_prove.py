@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.learned import protocol
-from benchmarks.learned.predictions import above, below, every, gather
-from benchmarks.learned.prove import kept, writable
-from benchmarks.learned.study import measure
-from benchmarks.learned.toys import toy
-from benchmarks.learned.trial import Trial
+from benchmarks.experiments.learned import protocol
+from benchmarks.experiments.learned.arms import measure
+from benchmarks.experiments.learned.predictions import above, below, every, gather
+from benchmarks.experiments.learned.prove import kept, writable
+from benchmarks.experiments.learned.toys import toy
+from benchmarks.experiments.learned.trial import Trial
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.learned.inference import draws, holm, interval, mean, means, sign_flip
+from benchmarks.experiments.learned.inference import draws, holm, interval, mean, means, sign_flip
 
 
 def rng(seed=0):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from benchmarks.learned.contexts import divergence, divergence_at, per_unit, streamed
-from benchmarks.learned.newton import ideal_temperatures
-from benchmarks.learned.toys import TEMPERATURES, toy
+from benchmarks.experiments.learned.best_temperature import ideal_temperatures
+from benchmarks.experiments.learned.contexts import divergence, divergence_at, per_unit, streamed
+from benchmarks.experiments.learned.toys import TEMPERATURES, toy
 from jaxsample import EntropyTemperature
 
 T0 = jnp.exp(jnp.linspace(-np.log(3.0), np.log(3.0), 49))

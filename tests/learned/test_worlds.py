@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from benchmarks.learned.contexts import (
+from benchmarks.experiments.learned.contexts import (
     Contexts,
     divergence,
     divergence_at,
@@ -14,10 +14,10 @@ from benchmarks.learned.contexts import (
     per_unit,
     take,
 )
-from benchmarks.learned.smoothing import smoothed
-from benchmarks.learned.stories import STYLES, Sizes, story
-from benchmarks.learned.told import judge
-from benchmarks.learned.worlds import NAMES, build
+from benchmarks.experiments.learned.smoothing import smoothed
+from benchmarks.experiments.learned.stories import STYLES, Sizes, story
+from benchmarks.experiments.learned.told import judge
+from benchmarks.experiments.learned.worlds import NAMES, build
 from jaxsample import Mirostat, Temperature, TopP, chain
 from jaxsample_models.stories import KINDS, Grammar
 from jaxsample_models.stories.card import WEIGHTS

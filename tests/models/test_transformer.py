@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxsample_models import TransformerConfig, as_model, bind, init, shapes
+from jaxsample_models import RopeScaling, TransformerConfig, as_model, bind, init, shapes
 
 from .conftest import TINY
 
@@ -175,6 +175,9 @@ def test_learned_positions_bound_the_cache():
         (dict(norm="batch"), "`norm` must be one of"),
         (dict(dtype="float16"), "`dtype` must be one of"),
         (dict(layers=0), "`layers` must be at least 1"),
+        (dict(dim=64.5), "`dim` must be at least 1 and whole, got 64.5"),
+        (dict(rope_scaling=RopeScaling("yarn", 2.0)), "must be 'linear' or 'llama3'"),
+        (dict(rope_scaling=RopeScaling("llama3", 2.0, 4.0, 4.0)), r"must be below .* \(4.0\)"),
         (dict(kv_heads=3), "`kv_heads` must divide"),
         (dict(head_dim=7), "`head_dim` must be even"),
         (dict(windows=(4,)), "`windows` must have 2 entries"),

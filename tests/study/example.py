@@ -6,7 +6,8 @@ import json
 import math
 import random
 
-from jaxsample.study.show import charts
+from jaxsample.study.show.charts._curves import front_chart, line_chart
+from jaxsample.study.show.charts._marks import bar_chart, heat_map
 
 SETTINGS = (
     [(f"T {t}", "fixed temperature") for t in (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)]
@@ -142,13 +143,13 @@ def _charts(scores, chance):
     ]
     return [
         _chart("front", "Quality against diversity", "EDT lies above every fixed temperature of "
-               "the same Self-BLEU.", charts.front(points, "Self-BLEU (%)", "ROUGE-L F1 (%)")),
+               "the same Self-BLEU.", front_chart(points, "Self-BLEU (%)", "ROUGE-L F1 (%)")),
         _chart("theta", "Sensitivity to T0 and theta", "EDA is highest near T0 = 0.6 and theta = "
-               "0.3.", charts.heat(grid, "T0", "theta (nats)", "EDA (%)")),
+               "0.3.", heat_map(grid, "T0", "theta (nats)", "EDA (%)")),
         _chart("traces", "Temperature by token", "Temperature falls while a text grows.",
-               charts.lines(traces, "token", "temperature")),
+               line_chart(traces, "token", "temperature")),
         _chart("cost", "Cost of a token", "EDT costs about nothing, KL guidance doubles the time.",
-               charts.bars(bars, "time over fixed (%)", "strategy")),
+               bar_chart(bars, "time over fixed (%)", "strategy")),
     ]  # fmt: skip
 
 

@@ -4,17 +4,20 @@ import csv
 import io
 import json
 import re
+import runpy
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 
-from jaxsample.study import report  # noqa: E402
+from jaxsample.study import read_results, write_report  # noqa: E402
 from jaxsample.study.show.report._contents import SMALL  # noqa: E402
-from jaxsample.study.show.report._tables import read_columns  # noqa: E402
+from jaxsample.study.show.report._tables import as_csv, read_columns  # noqa: E402
 from tests.study import example  # noqa: E402
 
 BROWSERS = "chromium", "chromium-browser", "google-chrome"
@@ -51,7 +54,7 @@ def without(path):
 def test_a_missing_field_is_named(tmp_path, path, message):
     (tmp_path / "results.json").write_text(json.dumps(without(path)))
     with pytest.raises(ValueError, match=re.escape(f"is not the results of a study: {message}")):
-        report.read(tmp_path)
+        read_results(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_a_missing_field_is_named(tmp_path, path, message):
 )
 def test_a_field_of_another_kind_is_named(tmp_path, change, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        report.read(example.write(tmp_path, change))
+        read_results(example.write(tmp_path, change))
 
 
 def test_values_of_tokens_are_as_many_as_the_tokens(tmp_path):
@@ -72,20 +75,20 @@ def test_values_of_tokens_are_as_many_as_the_tokens(tmp_path):
     texts[2]["samples"][1]["entropy"].pop()
     message = r"texts\[2\]\.samples\[1\]\.entropy must be a list of \d+, as its pieces"
     with pytest.raises(ValueError, match=message):
-        report.read(example.write(tmp_path, {"texts": texts}))
+        read_results(example.write(tmp_path, {"texts": texts}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
 def test_a_file_that_holds_no_results_is_refused(tmp_path, text):
     (tmp_path / "results.json").write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match="results.json is not"):
-        report.read(tmp_path)
+        read_results(tmp_path)
 
 
 def test_numbers_json_lacks_are_read_as_the_format_writes_them(tmp_path):
     data = example.results() | {"more": [float("nan"), float("inf"), -float("inf")]}
     (tmp_path / "results.json").write_text(json.dumps(data))
-    assert report.read(tmp_path)["more"] == [None, "inf", "-inf"]
+    assert read_results(tmp_path)["more"] == [None, "inf", "-inf"]
 
 
 # How tables read
@@ -114,7 +117,7 @@ def test_decimals_tell_the_ends_of_an_interval_apart():
 
 def test_csv_holds_the_numbers_unrounded():
     table = example.results()["tables"][0]
-    read = list(csv.DictReader(io.StringIO(report.as_csv(table))))
+    read = list(csv.DictReader(io.StringIO(as_csv(table))))
     assert list(read[0])[:5] == ["setting", "rouge_l", "rouge_l_low", "rouge_l_high", "self_bleu"]
     for row, expected in zip(read, table["rows"], strict=True):
         assert row["setting"] == expected["setting"]
@@ -133,10 +136,10 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     one = example.write(folder / "edt", rows=ROWS)
     two = example.write(folder / "more", {"title": "A second study"}, rows="x" * (SMALL + 1))
-    report.write([one], folder / "one.html")
-    report.write([one, two], folder / "two.html")
+    write_report([one], folder / "one.html")
+    write_report([one, two], folder / "two.html")
     nothing = {"tables": [], "charts": [], "texts": [], "notes": [], "versions": {}}
-    report.write([example.write(folder / "bare", nothing)], folder / "bare.html")
+    write_report([example.write(folder / "bare", nothing)], folder / "bare.html")
     return folder
 
 
@@ -417,7 +420,7 @@ def test_downloads_hold_what_the_page_shows(show):
     assert json.loads(text) == json.loads(json.dumps(results))
     assert downloaded("rows.jsonl") == ("edt-rows.jsonl", ROWS)
     for table in results["tables"]:
-        expected = (f"edt-{table['name']}.csv", report.as_csv(table))
+        expected = (f"edt-{table['name']}.csv", as_csv(table))
         assert downloaded(f"{table['name']}.csv") == expected
 
 
@@ -474,3 +477,33 @@ def test_a_study_may_show_nothing(show):
     page = show("bare")
     assert page.locator("h2").all_inner_texts() == ["Data"]
     assert page.get_by_role("link", name="results.json").get_attribute("href").startswith("blob:")
+
+
+# The reports on the site
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def conf():
+    """The names of the site's configuration."""
+    return runpy.run_path(str(DOCS / "conf.py"))
+
+
+def test_building_the_site_writes_a_report_of_every_study(conf, tmp_path):
+    example.write(tmp_path / "docs" / "studies" / "edt")
+    builder = SimpleNamespace(format="html")
+    app = SimpleNamespace(srcdir=tmp_path / "docs", outdir=tmp_path / "site", builder=builder)
+    conf["write_reports"](app, None)
+    page = tmp_path / "site" / "studies" / "edt" / "report.html"
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_the_site_links_to_the_report_of_every_study(conf):
+    source = [(DOCS / "studies" / "README.md").read_text()]
+    conf["link_within_the_site"](None, "studies/README", source)
+    folders = [path.parent for path in DOCS.glob("studies/*/results.json")]
+    assert all(read_results(folder)["tables"] for folder in folders)
+    links = re.findall(r'href="([^"]*)"', source[0])
+    assert sorted(links) == sorted(f"{folder.name}/report.html" for folder in folders)

@@ -21,6 +21,7 @@ from jaxsample import (
 )
 from tests.oracles import adaptive as oracles
 from tests.oracles.common import probabilities
+from tests.table import swept
 
 RUN = jax.jit(lambda sampler, row, state: sampler(row, state))
 UPDATE = jax.jit(lambda sampler, state, row, token: sampler.update(state, row, token))
@@ -242,7 +243,7 @@ VALUES = st.one_of(st.floats(-30, 30, width=32), st.sampled_from([-np.inf, 3e38,
 NUMBERS = st.one_of(st.floats(-2, 4, width=32), st.sampled_from([np.inf, -np.inf, 1e30]))
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", swept(SAMPLERS, ("dynamic", "adaptive_p", "mirostat")))
 @settings(max_examples=25, deadline=None)
 @given(
     row=st.lists(VALUES, min_size=12, max_size=12),

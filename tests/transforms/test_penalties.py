@@ -22,6 +22,7 @@ from jaxsample import (
 from tests.oracles import penalties as oracles
 from tests.oracles.common import probabilities
 from tests.statistics import FALSE_ALARM, draws, p_value
+from tests.table import swept
 from tests.transforms.driven import ROOM, ROW, V, driven, driven_traced
 
 
@@ -209,10 +210,11 @@ FAMILY = {
     "length_decay": (ExponentialLengthDecay(4, 1.3, [5, 6]),
                      lambda p, o: oracles.exponential_decay(4, 1.3, [5, 6], len(o))),
 }  # fmt: skip
+QUICK = "repetition", "window", "dry"
 HISTORIES = st.lists(st.integers(0, 3), min_size=1, max_size=ROOM)
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", swept(FAMILY, QUICK))
 @settings(max_examples=40, deadline=None)
 @given(tokens=HISTORIES, share=st.floats(0, 1))
 def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, share):
@@ -226,7 +228,7 @@ def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, sha
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", swept(FAMILY, QUICK))
 def test_draws_after_a_history_follow_the_oracle(name):
     sampler, oracle = FAMILY[name]
     prompt, output = [9, 1, 2, 5, 1, 2, 3, 6], [1, 2, 5, 4, 1, 2]

@@ -14,10 +14,11 @@ from jaxsample.study.draw._sweep import sweep
 from jaxsample.study.measure._measures import COLUMNS, measure
 from jaxsample.study.protocols._cost import costs
 from jaxsample.study.protocols._instances import instances
-from jaxsample.study.show import charts
 from jaxsample.study.show._cells import quality_point, summary
 from jaxsample.study.show._folder import cell, chart, results, table, write
 from jaxsample.study.show._texts import side_by_side
+from jaxsample.study.show.charts._curves import front_chart, line_chart
+from jaxsample.study.show.charts._marks import heat_map
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
 
@@ -178,7 +179,7 @@ def edt(
 def _charts(rows):
     points = [quality_point(row) for row in rows]
     points.sort(key=lambda point: (FAMILIES.index(point["family"]), point["x"]))
-    spec = charts.front(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
+    spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
     caption = (
         "Quality against self-similarity, a point for each setting; up and to the left is better."
     )
@@ -197,7 +198,7 @@ def _sensitivity(rows, settings):
             }
             for setting in settings
         ]
-        spec = charts.heat([_rounded(c) for c in cells], "T0", "theta", title)
+        spec = heat_map([_rounded(c) for c in cells], "T0", "theta", title)
         caption = f"{title} of EDT over T0 and theta."
         found.append(chart(f"sensitivity_{name}", f"Sensitivity of EDT: {title}", caption, spec))
     return found
@@ -239,5 +240,5 @@ def _trace(text):
         if t is not None
     ]
     caption = "The temperature at every token of the first prompt's texts, where there is one."
-    spec = charts.lines(points, "token", "temperature")
+    spec = line_chart(points, "token", "temperature")
     return chart("trace", "Temperature along a text", caption, spec)

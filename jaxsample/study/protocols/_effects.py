@@ -16,9 +16,10 @@ from jaxsample.study.measure._statistics import Interval, mean
 from jaxsample.study.measure._trend import METHODS, detectable, trend
 from jaxsample.study.measure.metrics import pca
 from jaxsample.study.protocols._exemplar import JUDGED, MEASURES
-from jaxsample.study.show import charts
 from jaxsample.study.show._cells import interval_cell
 from jaxsample.study.show._folder import chart, table
+from jaxsample.study.show.charts._curves import line_chart
+from jaxsample.study.show.charts._marks import bar_chart, scatter_chart
 
 GEOMETRIC = "perplexity"  # a few texts of few tokens would be all of its arithmetic mean
 OF_SETS = "self_bleu", "distinct_2"  # measures of all texts of a prompt together
@@ -151,7 +152,7 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
         }
         for row in rows
     ]
-    spec = charts.bars(bars, "Spearman's rho with temperature", "measure")
+    spec = bar_chart(bars, "Spearman's rho with temperature", "measure")
     seen = (
         "Rank correlation of every measure with temperature, over the six temperatures above the "
         "exemplar's, with 95% intervals; proxies are no ratings by people."
@@ -187,7 +188,7 @@ def lines(texts: Texts, averaged: Averages) -> list[dict[str, Any]]:
         ]
         caption = f"{head}; at each of seven temperatures"
         caption += "." if panel in OF_SETS else " the mean with its 95% interval."
-        found.append(chart(panel, head, caption, charts.lines(points, "temperature", axis)))
+        found.append(chart(panel, head, caption, line_chart(points, "temperature", axis)))
     return found
 
 
@@ -211,7 +212,7 @@ def map_of(texts: Texts, vectors: np.ndarray) -> dict[str, Any]:
         f"{share[0]} and {share[1]} of the variance, coloured by temperature."
     )
     return chart(
-        "map", "A map of the texts", caption, charts.map_(points, axes[0], axes[1], "temperature")
+        "map", "A map of the texts", caption, scatter_chart(points, axes[0], axes[1], "temperature")
     )
 
 

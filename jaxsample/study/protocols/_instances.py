@@ -12,8 +12,8 @@ from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._store import Row
 from jaxsample.study.measure._statistics import mean
 from jaxsample.study.measure.metrics import rouge_l
-from jaxsample.study.show import charts
 from jaxsample.study.show._folder import cell, chart, table
+from jaxsample.study.show.charts._marks import bar_chart
 
 
 def instances(
@@ -56,7 +56,7 @@ def instances(
         "see."
     )
     bars = [{"name": one["setting"], "value": one["share"]} for one in counted[:-1]]
-    spec = charts.bars(bars, "share of prompts (%)", "best fixed temperature")
+    spec = bar_chart(bars, "share of prompts (%)", "best fixed temperature")
     return (
         [table("instances", "Best temperature by prompt", caption, heads, counted)],
         [chart("instances", "Best temperature by prompt", caption.split(";")[0] + ".", spec)],

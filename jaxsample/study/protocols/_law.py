@@ -11,8 +11,8 @@ import numpy as np
 from jaxsample.study.measure._resampling import RESAMPLES, drawn, ends
 from jaxsample.study.protocols._equal_entropy import FORMS, Fit, equal_p, fit
 from jaxsample.study.protocols._surface_tables import Part, Surface
-from jaxsample.study.show import charts
 from jaxsample.study.show._folder import cell, chart, table
+from jaxsample.study.show.charts._curves import line_chart
 
 MODEL = {"model": ("model", None)}
 NOTES = (
@@ -178,7 +178,7 @@ def _chart(t, curves):
         "For each model the top-p that leaves as much entropy at T = 1 as the temperature does at "
         "p = 1, with 95% intervals over prompts."
     )
-    spec = charts.lines(points, "temperature T", "top-p p of equal entropy")
+    spec = line_chart(points, "temperature T", "top-p p of equal entropy")
     return chart("equal_entropy", "The curve of equal entropy", caption, spec)
 
 

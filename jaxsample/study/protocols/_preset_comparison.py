@@ -12,10 +12,11 @@ from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._sweep import sweep
 from jaxsample.study.measure._measures import COLUMNS, measure
-from jaxsample.study.show import charts
 from jaxsample.study.show._cells import difference_cell, quality_point, summary
 from jaxsample.study.show._folder import chart, results, table, write
 from jaxsample.study.show._texts import side_by_side
+from jaxsample.study.show.charts._curves import front_chart
+from jaxsample.study.show.charts._marks import bar_chart
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.filters._truncation import TopP
 from jaxsample.transforms.temperatures._temperature import Temperature
@@ -167,11 +168,11 @@ def _charts(rows, referenced):
             bars.append({"name": row["setting"], "value": value, "low": low, "high": high})
         unit = f"{title} ({COLUMNS[name][1]})"
         caption = f"{title} of the texts of each setting, with 95% intervals over prompts."
-        found.append(chart(name, title, caption, charts.bars(bars, unit, "setting")))
+        found.append(chart(name, title, caption, bar_chart(bars, unit, "setting")))
     if referenced:
         # No curve joins presets: a family each, so that the legend names them.
         points = [quality_point(row | {"family": row["setting"]}) for row in rows]
-        spec = charts.front(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
+        spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
         caption = (
             "Quality against self-similarity, a point for each setting; up and to the left is "
             "better."

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxsample.transforms.contract._compiled import compiled
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters, frozen
 from jaxsample.transforms.rows._row import Row
 
@@ -50,6 +51,7 @@ class Transform(Hyperparameters):
         del key, prompt
         return ()
 
+    @compiled
     def __call__(
         self, logits: jax.Array, state: Any = None, hidden: jax.Array | None = None
     ) -> jax.Array:
@@ -65,6 +67,7 @@ class Transform(Hyperparameters):
         """
         return self.on(Row.of(logits), self._state(state), hidden).logits
 
+    @compiled
     def update(
         self, state: Any, logits: jax.Array, token: jax.Array, hidden: jax.Array | None = None
     ) -> Any:
@@ -137,8 +140,10 @@ def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -
         for mine, other in (pair, pair[::-1]):  # what follows from it is not to be inherited
             if mine in cls.__dict__ and other not in cls.__dict__:
                 setattr(cls, other, getattr(Transform, other))
-    if cls.__call__ is not Transform.__call__:  # type: ignore[attr-defined]
-        cls.__call__ = _shared_semantics(cls.__call__)  # type: ignore[attr-defined]
+    if not hasattr(cls.__call__, "compiled"):  # type: ignore[attr-defined]
+        cls.__call__ = compiled(_shared_semantics(cls.__call__))  # type: ignore[attr-defined]
+    for name in {"init", "update"} & set(vars(cls)):
+        setattr(cls, name, compiled(getattr(cls, name)))
     return cls
 
 

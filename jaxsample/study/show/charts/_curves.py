@@ -17,7 +17,7 @@ from jaxsample.study.show.charts._parts import (
 )
 
 
-def front(rows: Iterable[Row], x: str, y: str) -> Spec:
+def front_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     """Plot quality against diversity: a curve for each family of settings.
 
     A click on the legend picks families; pointing at a setting shows its values.
@@ -34,9 +34,9 @@ def front(rows: Iterable[Row], x: str, y: str) -> Spec:
     Raises:
         ImportError: if altair is not installed.
 
-    >>> from jaxsample.study import charts
+    >>> from jaxsample.study.show.charts._curves import front_chart
     >>> row = {"x": 60.2, "y": 31.2, "y_ci": [30.1, 32.4], "family": "fixed", "setting": "T 0.5"}
-    >>> charts.front([row], "Self-BLEU (%)", "ROUGE-L F1 (%)")["data"]["values"][0]["y_text"]
+    >>> front_chart([row], "Self-BLEU (%)", "ROUGE-L F1 (%)")["data"]["values"][0]["y_text"]
     '31.2 [30.1, 32.4]'
     """
     alt = altair()
@@ -65,7 +65,7 @@ def front(rows: Iterable[Row], x: str, y: str) -> Spec:
     return spec_of(alt, chart)
 
 
-def lines(rows: Iterable[Row], x: str, y: str) -> Spec:
+def line_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     """Plot series as lines, with bands for their intervals.
 
     Args:
@@ -79,8 +79,8 @@ def lines(rows: Iterable[Row], x: str, y: str) -> Spec:
     Raises:
         ImportError: if altair is not installed.
 
-    >>> from jaxsample.study import charts
-    >>> spec = charts.lines([{"x": 0, "y": 0.7, "series": "EDT"}], "token", "temperature")
+    >>> from jaxsample.study.show.charts._curves import line_chart
+    >>> spec = line_chart([{"x": 0, "y": 0.7, "series": "EDT"}], "token", "temperature")
     >>> [layer["mark"]["type"] for layer in spec["layer"]]
     ['area', 'line', 'circle']
     """

@@ -43,7 +43,7 @@ class Rows(NamedTuple):
     text: str | None
 
 
-def read(folder: str | Path) -> dict[str, Any]:
+def read_results(folder: str | Path) -> dict[str, Any]:
     """Read the results.json of a study.
 
     NaN becomes None, an infinity the text "inf" or "-inf".
@@ -54,8 +54,8 @@ def read(folder: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: if there is no results.json, or it lacks a field; the message names it.
 
-    >>> from jaxsample.study import report
-    >>> report.read("nowhere")
+    >>> from jaxsample.study import read_results
+    >>> read_results("nowhere")
     Traceback (most recent call last):
     ValueError: nowhere holds no results: there is no results.json
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..harness.plot import COLORS, MARKERS, Panel, picture, plt
+from ...harness.plot import COLORS, MARKERS, Panel, picture, plt
 
 LADDER = {
     "plain": "plain",

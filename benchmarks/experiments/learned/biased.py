@@ -30,8 +30,8 @@ from jax import lax
 
 from jaxsample.learn import Examples, logprobs
 
+from .best_temperature import COLDEST, HOTTEST, ideal_temperatures
 from .contexts import Contexts, by_unit
-from .newton import COLDEST, HOTTEST, ideal_temperatures
 from .toys import rows
 
 KEPT = 0.4

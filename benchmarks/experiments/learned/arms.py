@@ -12,11 +12,11 @@ import numpy as np
 
 from jaxsample import EntropyTemperature, TopP, chain
 
+from .best_temperature import COLDEST, HOTTEST, ideal_temperatures
 from .contexts import World, divergence_at
 from .grids import FAMILIES, Scores, best_of, refined, scores
 from .inference import holm
 from .ladder import labels, temperatures, train, untrained, weights
-from .newton import COLDEST, HOTTEST, ideal_temperatures
 from .positions import left_by
 from .protocol import settings
 from .toys import EDT

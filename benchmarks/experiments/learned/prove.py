@@ -1,6 +1,6 @@
 """Does a learned sampler beat well-tuned fixed ones? Every number of the answer, and its pictures.
 
-    python benchmarks/learned/prove.py --out DIR [--quick] [--worlds null,crossed]
+    python benchmarks/experiments/learned/prove.py --out DIR [--quick] [--worlds null,crossed]
         [--assets DIR]
 
 What is done is fixed in protocol.toml. DIR/results.json has, under worlds.NAME, the exact
@@ -19,13 +19,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 if not __package__:
     # A script finds what lies beside it first, and here that would hide the standard library's.
     sys.path[0:1] = [str(ROOT), str(ROOT / "models")]
 
 import jax  # noqa: E402
 
+from benchmarks.experiments.learned import protocol as plan  # noqa: E402
+from benchmarks.experiments.learned.arms import measure  # noqa: E402
+from benchmarks.experiments.learned.fronts import front  # noqa: E402
+from benchmarks.experiments.learned.pictures import draw  # noqa: E402
+from benchmarks.experiments.learned.predictions import gather, judge  # noqa: E402
+from benchmarks.experiments.learned.real import NAME as REAL  # noqa: E402
+from benchmarks.experiments.learned.real import missing, shakespeare  # noqa: E402
+from benchmarks.experiments.learned.rival import rival  # noqa: E402
+from benchmarks.experiments.learned.traps import gradients, nucleus, one_p, weighting  # noqa: E402
+from benchmarks.experiments.learned.worlds import NAMES, build  # noqa: E402
 from benchmarks.harness.options import chosen  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
 from benchmarks.harness.report import (  # noqa: E402
@@ -36,16 +46,6 @@ from benchmarks.harness.report import (  # noqa: E402
     save,
     table,
 )
-from benchmarks.learned import protocol as plan  # noqa: E402
-from benchmarks.learned.draw import draw  # noqa: E402
-from benchmarks.learned.fronts import front  # noqa: E402
-from benchmarks.learned.predictions import gather, judge  # noqa: E402
-from benchmarks.learned.real import NAME as REAL  # noqa: E402
-from benchmarks.learned.real import missing, shakespeare  # noqa: E402
-from benchmarks.learned.rival import rival  # noqa: E402
-from benchmarks.learned.study import measure  # noqa: E402
-from benchmarks.learned.traps import gradients, nucleus, one_p, weighting  # noqa: E402
-from benchmarks.learned.worlds import NAMES, build  # noqa: E402
 
 SHOWN = ("plain", "fixed_oracle", "edt_oracle", "learned", "oracle")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from benchmarks.learned.contexts import Contexts, divergence_at
-from benchmarks.learned.newton import COLDEST, HOTTEST, ideal_temperatures
+from benchmarks.experiments.learned.best_temperature import COLDEST, HOTTEST, ideal_temperatures
+from benchmarks.experiments.learned.contexts import Contexts, divergence_at
 
 
 def contexts_of(logits, truth):

@@ -1,4 +1,4 @@
-"""Per-row bookkeeping: keys, ids, axes and the repetition of rows."""
+"""Checks and packing of the arguments of decoding."""
 
 from __future__ import annotations
 
@@ -9,43 +9,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
-from jaxsample.kernels._noise import as_key, fold_in
 from jaxsample.transforms.contract._chain import Chain
 from jaxsample.transforms.contract._transform import Transform
 
 RECENT = 32  # how many of a row's last output tokens are remembered for stop sequences
 
 
-def row_keys(key: jax.Array, batch: int) -> jax.Array:
-    """Return a key per row: `fold_in(key, b)` of a single key, or a batch of keys as it is.
-
-    Raises:
-        ValueError: if a batch of keys has another length than the batch.
-    """
-    key = as_key(key)
-    if not key.ndim:
-        return fold_in(jnp.broadcast_to(key, (batch,)), jnp.arange(batch))
-    if key.shape != (batch,):
-        raise ValueError(f"key must be one key or {batch} row keys, got shape {list(key.shape)}")
-    return key
-
-
-def sample_keys(keys: jax.Array, samples: int) -> jax.Array:
-    """Return keys `[B * samples]`: sample g of row b has `fold_in(keys[b], g)`."""
-    batch = keys.shape[0]
-    return fold_in(jnp.repeat(keys, samples), jnp.tile(jnp.arange(samples), batch))
-
-
-def draw_keys(keys: jax.Array, n: jax.Array) -> jax.Array:
-    """Return the keys `[B]` that each row's token number n `[B]` is drawn with."""
-    return fold_in(fold_in(keys, 0), n)
-
-
-def init_keys(keys: jax.Array) -> jax.Array:
-    """Return the keys `[B]` that each row's sampler state is made with."""
-    return fold_in(keys, 1)
+def check_prompts(prompts: Any, lengths: Any, streams: int) -> jax.Array:
+    """Return prompts as int32, having checked them and the lengths that are known."""
+    shape = "[B, P]" if streams == 1 else f"[B, {streams}, P]"
+    try:
+        prompts = jnp.asarray(prompts)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"prompts must be one array {shape}: pad shorter ones on the right and pass lengths"
+        ) from None
+    fits = prompts.ndim == 2 if streams == 1 else prompts.shape[1:-1] == (streams,)
+    if not fits or not prompts.size or not jnp.issubdtype(prompts.dtype, jnp.integer):
+        raise ValueError(
+            f"prompts must be integers {shape} with at least one row and one token, got "
+            f"{prompts.dtype}{list(prompts.shape)}"
+        )
+    check_range("lengths", lengths, 1, prompts.shape[-1])
+    return prompts.astype(jnp.int32)
 
 
 def per_row(name: str, x: Any, default: int, shape: tuple[int, ...]) -> jax.Array:
@@ -58,11 +45,6 @@ def per_row(name: str, x: Any, default: int, shape: tuple[int, ...]) -> jax.Arra
     if x.shape not in ((), shape) or not jnp.issubdtype(x.dtype, jnp.integer):
         raise ValueError(f"{name} must be integers {list(shape)}, got {x.dtype}{list(x.shape)}")
     return jnp.broadcast_to(x.astype(jnp.int32), shape)
-
-
-def first_stream(x: Any, streams: int, axis: int = 1) -> Any:
-    """Take what belongs to the first stream, where there are several along `axis`."""
-    return x if x is None or streams == 1 else lax.index_in_dim(x, 0, axis, keepdims=False)
 
 
 def longest(lengths: jax.Array) -> jax.Array:
@@ -83,7 +65,7 @@ def check_range(name: str, x: Any, low: int, high: int) -> None:
         raise ValueError(f"{name} must be in {low}..{high}, got {known.tolist()}")
 
 
-def count(name: str, n: Any) -> int:
+def positive_int(name: str, n: Any) -> int:
     """Return a positive whole number as an int; ValueError for anything else."""
     try:
         number = operator.index(n)
