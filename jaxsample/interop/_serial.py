@@ -138,7 +138,7 @@ def _describe(value, where):
     raise ValueError(f"{where} holds a {type(value).__name__}, which data cannot say")
 
 
-def _restore(value, also):
+def _restore(value: Any, also: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         if "array" in value:
             return np.asarray(value["array"], value["dtype"])
