@@ -6,6 +6,7 @@ j of the cache holds position j, and a query sees the slots at or before its own
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ class LayerCache(NamedTuple):
     values: jax.Array
 
 
+# Compiled, as an eager `jnp.zeros` moves its 0 from host to device.
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def init_cache(config: TransformerConfig, batch: int, max_length: int) -> tuple[LayerCache, ...]:
     """Make an empty cache for `batch` rows of at most `max_length` positions, a pair per layer."""
     # Heads stand before slots: the matmuls of attention then read the cache as it lies, where any
@@ -42,7 +45,9 @@ def init_cache(config: TransformerConfig, batch: int, max_length: int) -> tuple[
 
 def mask_cached(positions: jax.Array, slots: int, window: int | None) -> jax.Array:
     """Say which cache slots queries at `positions` `[B, T]` may attend: `[B, T, slots]`."""
-    return _visible(positions[:, :, None], jnp.arange(slots), window)
+    return _visible(
+        positions[:, :, None], jnp.arange(slots, dtype=positions.dtype)[None, None], window
+    )
 
 
 def mask_segment(positions: jax.Array, segments: jax.Array | None, window: int | None) -> jax.Array:

@@ -17,6 +17,11 @@ _ACTIVATIONS = {
 }
 
 
+def _last_axis(vector: jax.Array, like: jax.Array) -> jax.Array:
+    """Give a vector the rank of `like`, so that no rank is promoted."""
+    return jnp.expand_dims(vector, tuple(range(like.ndim - 1)))
+
+
 class Linear(nnx.Module):
     """Map `[.., inputs]` to `[.., outputs]` in the dtype of what comes in."""
 
@@ -29,7 +34,7 @@ class Linear(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         y = x @ self.kernel[...].astype(x.dtype)
-        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+        return y if self.bias is None else y + _last_axis(self.bias[...].astype(x.dtype), y)
 
 
 class Norm(nnx.Module):
@@ -46,9 +51,9 @@ class Norm(nnx.Module):
         if self.centred:
             y = y - jnp.mean(y, axis=-1, keepdims=True)
         y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + self.eps)
-        y = y * (self.scale[...].astype(jnp.float32) + self.offset)
+        y = y * _last_axis(self.scale[...].astype(jnp.float32) + self.offset, y)
         if self.bias is not None:
-            y = y + self.bias[...].astype(jnp.float32)
+            y = y + _last_axis(self.bias[...].astype(jnp.float32), y)
         return y.astype(x.dtype)
 
 

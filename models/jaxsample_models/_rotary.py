@@ -31,7 +31,7 @@ def _stretch(plain: np.ndarray, scaling: RopeScaling | None) -> np.ndarray:
 
 def angles(config: TransformerConfig, positions: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Give the cosines and sines of positions `[B, T]`, each `[B, T, 1, head_dim / 2]` float32."""
-    angle = positions[..., None, None].astype(jnp.float32) * frequencies(config)
+    angle = positions[..., None, None].astype(jnp.float32) * frequencies(config)[None, None, None]
     return jnp.cos(angle), jnp.sin(angle)
 
 
