@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import _names as names
+from . import _tensor_names as names
 from ._config import RopeScaling, TransformerConfig
 from ._json import short
 

@@ -9,7 +9,7 @@ import numpy as np
 from ._config import TransformerConfig
 from ._errors import CheckpointError
 from ._families import Family
-from ._names import Third, key_of, stored
+from ._tensor_names import Third, key_of, stored
 from ._tensors import Tensors
 from ._transformer import Params, shapes
 

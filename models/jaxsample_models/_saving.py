@@ -15,7 +15,7 @@ import numpy as np
 from ._config import RopeScaling, TransformerConfig
 from ._errors import CheckpointError
 from ._families import FAMILIES, read_config
-from ._names import key_of, stored
+from ._tensor_names import key_of, stored
 from ._tensors import write
 from ._transformer import Params, shapes
 

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from jaxsample_models import shapes
 from jaxsample_models._families import FAMILIES, read_config
-from jaxsample_models._names import Third, key_of, stored
+from jaxsample_models._tensor_names import Third, key_of, stored
 
 from . import reference
 

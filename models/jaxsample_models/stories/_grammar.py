@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 
 from ._compiler import BOS, END, SPACE, Machine, Node, compile_story
-from ._plots import STORY
 from ._states import UNBOUND, Distribution, Parse, State
 from ._tables import BY_CHILD, OPEN, PICKS, TONES, UNTITLED
+from ._templates import STORY
 
 
 @cache
