@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from jaxsample_models.stories import BOS, EOS, Grammar, make_tokenizer
-from jaxsample_models.stories._reading import read
+from jaxsample_models.stories import BOS, EOS, Grammar, make_tokenizer, read
 
 STORY = (
     "A quiet story. Once upon a time there was a boy named Ben. Ben lived in a cave by the "
