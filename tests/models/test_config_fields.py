@@ -37,7 +37,7 @@ def test_a_field_loads_or_is_refused(case, folder, monkeypatch):
         pass
 
     def build(config):
-        assert (config.layers, config.vocab_size, config.dim) == (3, 61, 32)
+        assert (config.layers, config.vocab_size, config.dim) == (2, 61, 32)
         raise Accepted
 
     folder, fields, refused = folder(case), families.config_json(case), 0
@@ -60,4 +60,4 @@ def test_a_field_loads_or_is_refused(case, folder, monkeypatch):
 
 @pytest.mark.parametrize("case", families.CASES)
 def test_a_folder_of_each_family_loads(case, folder):
-    assert load(folder(case)).config.layers == 3
+    assert load(folder(case)).config.layers == 2

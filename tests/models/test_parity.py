@@ -11,8 +11,10 @@ import pytest
 
 from jaxsample_models import load
 
-from . import reference
+from . import families, reference
+from .decoding import run
 
+pytestmark = pytest.mark.peers
 LENGTHS, STEPS = np.array([12, 5, 9]), 32
 TOLERANCE = 2e-4
 
@@ -44,27 +46,6 @@ def rows():
     return every, prompts
 
 
-def run(checkpoint, prompts, rest, lengths):
-    """Prefill and feed `rest` `[B, N]` token by token: logits `[B, T, V]` and `[B, N, V]`."""
-    model, params = checkpoint.model, checkpoint.params
-    places = jnp.arange(prompts.shape[1])[None, :]
-    positions = jnp.where(places < lengths[:, None], places, -1)
-    cache = model.init_cache(len(prompts), prompts.shape[1] + rest.shape[1])
-
-    def step(state, token):
-        cache, position = state
-        out = model.apply(params, token[:, None], position[:, None], cache)
-        return (out.cache, position + 1), model.unembed(params, out.hidden[:, 0])
-
-    @jax.jit
-    def decode(prompts, rest, lengths, cache):
-        out = model.apply(params, prompts, positions, cache)
-        _, steps = jax.lax.scan(step, (out.cache, lengths), rest.T)
-        return model.unembed(params, out.hidden), steps.swapaxes(0, 1)
-
-    return decode(prompts, rest, lengths, cache)
-
-
 def largest_difference(checkpoint, case):
     every, prompts = rows()
     rest = np.stack([row[-STEPS:] for row in every])
@@ -79,6 +60,12 @@ def largest_difference(checkpoint, case):
 @pytest.mark.parametrize("case", reference.CASES)
 def test_logits_equal_transformers(case, folder):
     assert largest_difference(load(folder(case)), case) <= TOLERANCE
+
+
+@pytest.mark.parametrize("case", families.CASES)
+def test_stored_logits_are_those_of_transformers(case):
+    expected = np.load(families.LOGITS)[case]
+    np.testing.assert_allclose(families.logits_of_transformers(case), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("case", ["llama", "gpt2", "gemma2"])
