@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_four_devices():
     environment = os.environ | {
         "XLA_FLAGS": "--xla_force_host_platform_device_count=4",

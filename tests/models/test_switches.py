@@ -22,7 +22,6 @@ SWITCHES = {
 
 
 CASES = ["stories", *families.CASES]
-QUICK = "stories", "gpt2", "gemma2"
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def test_it_traces_under(switch, checkpoint):
 
 @pytest.mark.parametrize(
     "checkpoint",
-    [pytest.param(case, marks=() if case in QUICK else pytest.mark.slow) for case in CASES],
+    ["stories", *(pytest.param(case, marks=pytest.mark.slow) for case in families.CASES)],
     indirect=True,
 )
 def test_it_runs_under_all(checkpoint):

@@ -37,7 +37,9 @@ def test_facts_are_right(scores):
     assert scores["fact"].accuracy >= 0.985 - 3 * (0.985 * 0.015 / count) ** 0.5
 
 
-@pytest.mark.parametrize("temperature, share", [(1.0, 0.80), (0.7, 0.92)])
+@pytest.mark.parametrize(
+    "temperature, share", [(1.0, 0.80), pytest.param(0.7, 0.92, marks=pytest.mark.slow)]
+)
 def test_stories_are_stories(checkpoint, temperature, share):
     told = judge(tell(checkpoint, jax.random.key(12), 128, temperature))
     assert told.share >= share - 3 * (share * (1 - share) / told.count) ** 0.5

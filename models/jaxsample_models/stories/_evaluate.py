@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -110,7 +110,7 @@ def _compare(checkpoint: Checkpoint, corpus: Corpus, stories: Stories):
 def tell(checkpoint: Checkpoint, key: jax.Array, count: int, temperature: float) -> list[list[int]]:
     """Let the model tell `count` stories at a temperature: token ids from `<s>` to `</s>`."""
     limit = lengths(Grammar())[1] + 8
-    tell_batch = _teller(checkpoint, limit)
+    tell_batch = _teller(checkpoint.model, limit)
     batches = [
         np.asarray(tell_batch(checkpoint.params, jax.random.fold_in(key, i), temperature))
         for i in range(-(-count // BATCH))
@@ -122,9 +122,8 @@ def _until_end(row: list[int]) -> list[int]:
     return row[: row.index(EOS) + 1] if EOS in row else row
 
 
-def _teller(checkpoint: Checkpoint, limit: int):
-    model: Any = checkpoint.model
-
+@cache
+def _teller(model: Any, limit: int):
     @jax.jit
     def tell_batch(params, key, temperature):
         def step(carry, at):
