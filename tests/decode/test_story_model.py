@@ -1,4 +1,4 @@
-"""A real small language model, stories260K, through the whole of decoding."""
+"""Decoding with a small published language model, stories260K."""
 
 import json
 
@@ -26,7 +26,7 @@ def test_greedy_equals_the_published_text(checkpoint, assets):
         Temperature(0),
         max_new_tokens=256,
     )
-    skip = len(expected) - 256  # the reference repeats the prompt where it is longer
+    skip = len(expected) - 256  # a longer reference begins with the prompt
     np.testing.assert_array_equal(got.tokens[0], expected[skip:])
 
 
@@ -78,5 +78,5 @@ def test_it_writes_words(checkpoint, assets):
     ids = [np.asarray(row[:n]).tolist() for row, n in zip(got.tokens, got.lengths, strict=True)]
     words = " ".join(checkpoint.tokenizer.decode_batch(ids)).lower().split()
     common = "the a to and was it he she in play with her his they day said little big".split()
-    # About a quarter of the words of a story for children; a broken model writes none of them.
+    # About a quarter of the words of a children's story; a broken model writes none of them.
     assert np.mean([w.strip('.,!?"') in common for w in words]) > 0.2

@@ -1,6 +1,6 @@
-"""Tiny folders of every family, written without torch, and the logits that transformers gives.
+"""Tiny folders of every family, written without torch, and their logits by transformers.
 
-`python -m tests.models.families` computes the logits again; it needs torch and transformers.
+`python -m tests.models.families` computes the logits again. It needs torch and transformers.
 """
 
 import json
@@ -22,7 +22,7 @@ LOGITS = pathlib.Path(__file__).parent / "families.npz"
 
 
 def config_json(case):
-    """Give the config.json of a case of `reference.CASES`, with two layers."""
+    """Return the config.json of a case of `reference.CASES`, with two layers."""
     family, fields = reference.CASES[case]
     gpt2 = family == "GPT2"
     return {
@@ -34,13 +34,13 @@ def config_json(case):
 
 
 def rows():
-    """Two rows of 11 and 8 tokens: longer than the sliding windows."""
+    """Return two rows of 11 and 8 tokens, which exceed the sliding windows."""
     random = np.random.default_rng(1)
     return [random.integers(0, 61, length) for length in (11, 8)]
 
 
 def write(case, folder):
-    """Write a folder with random weights."""
+    """Write a folder with random weights and return it."""
     fields = config_json(case)
     family = FAMILIES[fields["architectures"][0]]
     random = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def write(case, folder):
 
 
 def logits_of_transformers(case):
-    """Give the logits `[T, V]` of both rows, one after the other."""
+    """Compute the logits of both rows, concatenated to `[11 + 8, V]`."""
     hub = reference.transformers()
     with tempfile.TemporaryDirectory() as folder:
         write(case, pathlib.Path(folder))

@@ -15,12 +15,12 @@ VALUES = [5, "x", None, [], {}, 1.5, -1, 0, 1e9, 10**9, 10**400, True, math.nan,
 
 @pytest.fixture
 def folder(tmp_path):
-    """Give the function that writes a case and returns its folder."""
+    """Return a function that writes a case and returns its folder."""
     return lambda case: families.write(case, tmp_path)
 
 
 def nested(fields):
-    """Yield a function for each field, nested ones too: it gives the changed part of the file."""
+    """Yield for each field, nested ones too, a function from its value to the changed fields."""
     for key, kind in CONFIG.items():
         yield lambda value, key=key: {key: value}
         for inner in kind.fields:

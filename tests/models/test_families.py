@@ -1,4 +1,4 @@
-"""Each family against logits that transformers computed, and the folders that it writes."""
+"""Each family against stored logits of transformers, and other layouts of folders."""
 
 import json
 
@@ -18,7 +18,7 @@ TOLERANCE = 2e-4
 
 
 def logits(checkpoint):
-    """Prefill 7 and 4 tokens of the rows and feed the rest: logits of both, `[11 + 8, V]`."""
+    """Prefill 7 and 4 tokens of the rows, then decode the rest: logits `[11 + 8, V]`."""
     prompts = np.zeros((2, 7), np.int32)
     for prompt, row, length in zip(prompts, families.rows(), LENGTHS, strict=True):
         prompt[:length] = row[:length]
@@ -63,7 +63,7 @@ def test_gpt2_as_first_published(tmp_path):
 
 
 def test_rope_of_older_versions(tmp_path):
-    """Before version 5, `rope_theta` stood next to a `rope_scaling` with its kind in `type`."""
+    """Before version 5, `rope_theta` was next to `rope_scaling`, whose kind was in `type`."""
     config = load(families.write("llama-llama3", tmp_path)).config
     fields = json.loads((tmp_path / "config.json").read_text())
     rope = fields.pop("rope_parameters")

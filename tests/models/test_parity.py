@@ -1,4 +1,4 @@
-"""Each family against transformers: a ragged prefill and 32 cached steps."""
+"""Each family against transformers, over a ragged prefill and 32 cached steps."""
 
 import copy
 import functools
@@ -26,7 +26,7 @@ def model_of(case):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Write a case once, and give its folder."""
+    """Write each case once and return its folder."""
 
     @functools.cache
     def write(case):
@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
 
 @functools.cache
 def rows():
-    """Prompt and continuation of each row, and the prompts as one padded batch."""
+    """Return the tokens of each row, and the prompts as one padded batch."""
     random = np.random.default_rng(0)
     every = [random.integers(0, 61, length + STEPS) for length in LENGTHS]
     prompts = np.zeros((3, LENGTHS.max()), np.int32)
@@ -94,7 +94,7 @@ def test_shards(case, tmp_path):
 
 @pytest.mark.parametrize("stored", ["bfloat16", "float16"])
 def test_stored_halves_are_read_exactly(stored, tmp_path):
-    whole = reference.build("qwen2")  # skips where torch is missing
+    whole = reference.build("qwen2")  # skips if torch is not installed
     import torch
 
     half = copy.deepcopy(whole).to(getattr(torch, stored))
@@ -112,7 +112,7 @@ def test_stored_halves_are_read_exactly(stored, tmp_path):
 
 @pytest.mark.parametrize("case", ["llama-llama3", "llama-linear"])
 def test_config_of_older_versions(case, folder, tmp_path):
-    """Before version 5, `rope_theta` stood beside a `rope_scaling`; then `type` was its kind."""
+    """Before version 5, `rope_theta` was next to `rope_scaling`, whose kind was in `type`."""
     for file in folder(case).iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = json.loads((tmp_path / "config.json").read_text())
@@ -124,7 +124,7 @@ def test_config_of_older_versions(case, folder, tmp_path):
 
 
 def test_gpt2_as_first_published(folder, tmp_path):
-    """Its names have no prefix, and the causal masks stand among the weights."""
+    """Its names have no prefix, and the causal masks are stored with the weights."""
     from safetensors.numpy import load_file, save_file
 
     tensors = load_file(folder("gpt2") / "model.safetensors")

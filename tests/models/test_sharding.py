@@ -1,4 +1,4 @@
-"""A mesh of four devices, in a process of its own: the same numbers, and no cache moves."""
+"""The model on four devices, in a separate process: equal results, and the cache stays put."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""A published model, byte for byte: greedy decoding equals its reference."""
+"""Greedy decoding of a published model, against its reference text."""
 
 import json
 

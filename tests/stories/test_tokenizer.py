@@ -1,4 +1,4 @@
-"""The tokenizer reads what people type and writes English."""
+"""The tokenizer reads typed text and writes English."""
 
 import re
 
@@ -47,7 +47,7 @@ def test_unknown_words(tokenizer):
 
 
 def test_a_prompt_may_spell_the_unknown_token():
-    """Alone or among words, it is a token like the others."""
+    """It is a token like the others, alone and among words."""
     source = Source("stories", embedded())
     assert source.encode("<unk>") == [BOS, 3]
     assert source.encode("<unk> <unk>") == [BOS, 3, 3]
