@@ -77,9 +77,9 @@ def test_an_arm_is_summed_by_unit_and_kind(plan):
     left = np.arange(20.0)
     trial.add("arm", [left, left + 2], {})
     assert trial.mean("arm") == pytest.approx(10.5)
-    assert trial.told["arm"]["seeds"] == pytest.approx([9.5, 11.5])
+    assert trial.notes["arm"]["seeds"] == pytest.approx([9.5, 11.5])
     here = trial.test.kinds == 1
-    assert trial.told["arm"]["kinds"]["sure hot"] == pytest.approx(left[here].mean() + 1)
+    assert trial.notes["arm"]["kinds"]["sure hot"] == pytest.approx(left[here].mean() + 1)
     trial.add("other", left, {})
     apart = trial.contrast("arm", "other")
     assert apart["mean"] == pytest.approx(1.0)

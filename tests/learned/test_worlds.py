@@ -1,4 +1,4 @@
-"""Worlds are what they say, and divergences are those of their definition."""
+"""Worlds are as their docstrings say, and divergences follow their definition."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,6 @@ from benchmarks.experiments.learned.contexts import (
 )
 from benchmarks.experiments.learned.smoothing import smoothed
 from benchmarks.experiments.learned.stories import STYLES, Sizes, story
-from benchmarks.experiments.learned.told import judge
 from benchmarks.experiments.learned.worlds import NAMES, build
 from jaxsample import Mirostat, Temperature, TopP, chain
 from jaxsample_models.stories import KINDS, Grammar
@@ -143,20 +142,3 @@ def test_names():
     assert len(NAMES) == 11
     with pytest.raises(ValueError, match="crossed"):
         build("nowhere")
-
-
-def test_stories_are_judged_until_they_leave_the_grammar():
-    grammar = Grammar()
-    story = grammar.sample(np.random.default_rng(0))
-    kinds = [grammar.kind(state) for state in grammar.walk(story[:-1])]
-    facts = kinds.count("fact")
-    third = [i for i, kind in enumerate(kinds) if kind == "fact"][2]
-    wrong = [*story[: third + 1], story[third + 1] + 1, *story[third + 2 :]]
-    odd = [story[0], story[-1]]
-    cut = story[:-1]
-    some = [story, wrong, odd, cut]
-    told = judge(some, [np.ones(len(x) - 1) for x in some])
-    assert told.grammatical.mean == 1 / 4
-    assert told.facts.mean == pytest.approx((2 * facts + 2) / (2 * facts + 3))
-    steps = [len(story) - 1, third + 1, 1, len(cut) - 1]
-    assert told.entropy.mean == pytest.approx(np.mean(steps))
