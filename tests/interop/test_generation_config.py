@@ -65,3 +65,27 @@ def test_what_a_chain_cannot_do_is_named(config, message):
 @pytest.mark.parametrize("off", [{"num_beams": 1}, {"guidance_scale": None}, {"min_length": 0}])
 def test_a_field_that_is_off_is_no_error(off):
     assert repr(from_generation_config(off)) == repr(chain(Temperature(0.0)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe{\x00}\x00", "decode"),
+        (b"{", "Expecting"),
+        (b"[1, 2]", "object with fields, got list"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"eos_token_id": 1.5}', "eos_token_id must be a whole number, got 1.5"),
+        (b'{"eos_token_id": [2, "</s>"]}', "eos_token_id"),
+        (b'{"max_new_tokens": true}', "max_new_tokens"),
+        (b'{"bad_words_ids": 5}', "int"),
+        (b'{"repetition_penalty": "high"}', "high"),
+        (b'{"do_sample": true, "top_p": 1.7}', "1.7"),
+        (b'{"num_beams": 4}', "num_beams=4"),
+    ],
+    ids=lambda x: x[:24].decode(errors="replace") if isinstance(x, bytes) else None,
+)
+def test_an_error_names_the_file(tmp_path, content, message):
+    path = tmp_path / "generation_config.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"generation_config.json: .*{message}"):
+        from_generation_config(tmp_path)

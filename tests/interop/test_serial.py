@@ -58,7 +58,7 @@ def test_what_data_cannot_say_is_an_error():
     with pytest.raises(ValueError, match="params"):
         to_dict(toys.Learned.of(4))
     policy = next(case.sampler for case in CASES if case.id == "policy")
-    with pytest.raises(ValueError, match="Learned.graph holds a GraphDef, which data cannot say"):
+    with pytest.raises(ValueError, match="Learned.graph holds a GraphDef, which cannot be written"):
         to_dict(policy)
 
 
