@@ -27,8 +27,8 @@ def parse(pattern: str, search: bool = False) -> Node:
     r"""Parse a regular expression that the whole text must match.
 
     The meaning is that of `re.fullmatch` with `re.ASCII`: `.` is any character except a newline,
-    and `\d`, `\w`, `\s` are ASCII. Groups do not capture. Lazy and greedy quantifiers match the same
-    texts, so they are the same here.
+    and `\d`, `\w`, `\s` are ASCII. Groups do not capture. Lazy and greedy quantifiers match the
+    same texts, so they are the same here.
 
     Args:
         pattern: the expression.
