@@ -81,9 +81,8 @@ def arm_of_sweep(folder, batch, steps):
     ]
     samples, rest = divmod(batch, len(settings) * len(items))
     if rest:
-        raise SystemExit(
-            f"a batch of {batch} rows is not {SETTINGS} settings x {ITEMS} prompts x n"
-        )
+        wanted = f"a multiple of {len(settings)} settings x {len(items)} prompts"
+        raise SystemExit(f"--batches: {batch} rows are not {wanted}")
     seeds = itertools.count()
 
     def arm():

@@ -20,7 +20,7 @@ MARKERS = "oDsv^P*X"
 class Panel:
     """Lines by name, each of points (x, y) or (x, y, low, high), on logarithmic axes if `log`.
 
-    The names in `floors` are drawn as dashed black lines without markers, and `bold` is drawn thick.
+    The names in `floors` are drawn as dashed black lines without markers, `bold` is drawn thick.
     """
 
     title: str
