@@ -1,4 +1,4 @@
-"""Any sampler as data and back: the same leaves, bit for bit."""
+"""Samplers written as data and read again have the same leaves, bit for bit."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_a_plain_transform_reads_as_its_constructor_does():
     }
 
 
-def test_what_data_cannot_say_is_an_error():
+def test_a_field_that_is_no_data_is_an_error():
     with pytest.raises(ValueError, match="module level"):
         to_dict(chain(lambda x: x))
     with pytest.raises(ValueError, match="Temperature.value holds"):
