@@ -75,7 +75,8 @@ def observe_examples(
 
     def row(sampler, state, logits, hidden, token, live):
         raw = Row.of(logits)
-        given = Drawn(token, raw, *sampler.through(raw, state, hidden), None)
+        final, received = sampler.through(raw, state, hidden)
+        given = Drawn(token, raw, final, received, None)
         return settle_and_observe(observe, sampler, state, hidden, given, live)
 
     return over_columns(row, sampler, state, (logits, hidden, tokens, live), rebuild)
