@@ -1,35 +1,33 @@
-"""Read Hugging Face folders: safetensors only, and one clear error for each thing amiss."""
+"""Model folders in the Hugging Face layout, and the story model that comes with the package."""
 
 from __future__ import annotations
 
-import json as jsonlib
+import dataclasses
 import pathlib
 from typing import Any, NamedTuple
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jaxsample import Model
 
 from ._config import TransformerConfig
 from ._errors import CheckpointError
-from ._families import Family, family_of, read_config
-from ._names import Third, key_of, stored
+from ._families import Family, family_of, need, read_config
+from ._json import read_json
+from ._parameters import read_params
+from ._schema import CONFIG, SPECIAL_TOKENS
 from ._tensors import Tensors
-from ._transformer import Params, as_model, shapes
+from ._transformer import Params, as_model
 
 
 class Checkpoint(NamedTuple):
     """A loaded model.
 
     Attributes:
-        model: what `jaxsample.generate` takes.
+        model: the model, as `jaxsample.generate` takes it.
         params: its parameters, a nested dict of arrays.
-        tokenizer: a `tokenizers.Tokenizer`, or None where the folder has no tokenizer.json.
-        config: the shape of the transformer.
-        generation_config: the contents of generation_config.json; the ids of the special tokens
-            come from config.json where it does not say.
+        tokenizer: a `tokenizers.Tokenizer`, or None if the folder has no tokenizer.json.
+        config: the configuration of the transformer.
+        generation_config: the contents of generation_config.json. Special tokens that are absent
+            or null there come from config.json.
 
     >>> checkpoint = embedded()
     >>> checkpoint.tokenizer.token_to_id("</s>") == checkpoint.generation_config["eos_token_id"]
@@ -46,34 +44,36 @@ class Checkpoint(NamedTuple):
 def load(path: str | pathlib.Path, dtype: str = "float32") -> Checkpoint:
     """Load a model from a folder in the Hugging Face layout.
 
-    Reads config.json, model.safetensors (or the shards model.safetensors.index.json lists),
-    generation_config.json and tokenizer.json. Pickles are never opened.
+    Reads config.json, model.safetensors (or the shards that model.safetensors.index.json lists),
+    generation_config.json and tokenizer.json. It never opens a pickle.
 
     Args:
         path: the folder.
-        dtype: "float32" or "bfloat16", of the parameters, the cache and the compute.
+        dtype: "float32" or "bfloat16", for the parameters, the cache and the computation.
 
     Raises:
-        CheckpointError: the folder, its config or a tensor is not what it should be.
+        CheckpointError: a file is missing, damaged or not supported.
         ImportError: safetensors or tokenizers is not installed.
+        ValueError: another `dtype`.
 
     >>> load("no/such/folder")
     Traceback (most recent call last):
-    jaxsample_models._errors.CheckpointError: no/such/folder: no such folder; give the folder that
-    holds config.json
+    jaxsample_models.CheckpointError: no/such/folder: no such folder; give the folder that holds
+    config.json
     """
     folder = pathlib.Path(path)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder; give the folder that holds config.json")
-    json = _read_json(folder / "config.json")
+    json = read_json(folder / "config.json", CONFIG)
     if json is None:
         raise CheckpointError(f"{folder}: there is no config.json; it is not a model folder")
-    config, family = read_config(json, dtype), family_of(json)
+    generation = read_json(folder / "generation_config.json", SPECIAL_TOKENS) or {}
+    special = {key: json[key] for key in SPECIAL_TOKENS if key in json}
     with Tensors(folder) as tensors:
-        params = _assemble(tensors, family, config)
-    special = {key: json[key] for key in _SPECIAL if json.get(key) is not None}
-    generation = special | (_read_json(folder / "generation_config.json") or {})
-    return Checkpoint(as_model(config), params, _tokenizer(folder), config, generation)
+        config, family = _read_config(folder / "config.json", json, tensors)
+        config = dataclasses.replace(config, dtype=dtype)
+        params = read_params(tensors, family, config)
+    return Checkpoint(as_model(config), params, _tokenizer(folder), config, special | generation)
 
 
 def embedded() -> Checkpoint:
@@ -90,47 +90,31 @@ def embedded() -> Checkpoint:
     'time'
     """
     if not _STORIES.is_dir():
-        raise CheckpointError("this installation has no story model; train one, or use `load`")
+        raise CheckpointError(
+            f"{_STORIES}: this installation has no story model; install jaxsample again, or load "
+            f"a model of your own with `load`"
+        )
     return load(_STORIES)
 
 
 _STORIES = pathlib.Path(__file__).parent / "stories" / "weights"
-_SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
-def _assemble(tensors: Tensors, family: Family, config: TransformerConfig) -> Params:
-    used = set()
-
-    def read(path, shape) -> jax.Array:
-        key = key_of(path)
-        entry = stored(family.names, key)
-        name = entry.name if isinstance(entry, Third) else entry
-        if name not in tensors and name.removeprefix(family.prefix) in tensors:
-            name = name.removeprefix(family.prefix)
-        used.add(name)
-        flip = family.transposed and key.endswith(".kernel") or key == "head.kernel"
-        expected = shape.shape[::-1] if flip else shape.shape
-        if isinstance(entry, Third):
-            expected = (*expected[:-1], 3 * expected[-1])
-        value = tensors.read(name, expected)
-        if isinstance(entry, Third):
-            value = np.split(value, 3, axis=-1)[entry.index]
-        return jnp.asarray((value.T if flip else value).astype(shape.dtype))
-
-    params = jax.tree_util.tree_map_with_path(read, shapes(config))
-    left = [name for name in tensors.names if name not in used and not name.endswith(_BUFFERS)]
-    if config.tied:
-        left = [name for name in left if name != "lm_head.weight"]
-    if left:
-        raise CheckpointError(
-            f"{tensors.folder}: tensor `{left[0]}` (of {len(left)} like it) has no place in a "
-            f"model of this config.json; check that the two belong together"
-        )
-    return params
-
-
-# Buffers that older versions stored beside the parameters; they follow from the config.
-_BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
+def _read_config(
+    file: pathlib.Path, json: dict[str, Any], tensors: Tensors
+) -> tuple[TransformerConfig, Family]:
+    try:
+        family = family_of(json)
+        layers, found = need(json, family.layers), tensors.layers
+        # Compare first: `read_config` makes a list with an entry for each layer.
+        if layers != found:
+            raise ValueError(
+                f"`{family.layers}` is {layers}, but the safetensors files hold {found} layers; "
+                f"check that they belong together"
+            )
+        return read_config(json), family
+    except ValueError as error:
+        raise CheckpointError(f"{file}: {error}") from error
 
 
 def _tokenizer(folder: pathlib.Path):
@@ -147,15 +131,3 @@ def _tokenizer(folder: pathlib.Path):
         return tokenizers.Tokenizer.from_file(str(file))
     except Exception as error:
         raise CheckpointError(f"{file}: not a tokenizer ({error}); download it again") from error
-
-
-def _read_json(file: pathlib.Path) -> dict[str, Any] | None:
-    if not file.is_file():
-        return None
-    try:
-        value = jsonlib.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{file}: not JSON ({error}); download it again") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{file}: should hold an object, found {type(value).__name__}")
-    return value

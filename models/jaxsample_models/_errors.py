@@ -1,8 +1,10 @@
-"""The one error of loading and saving."""
+"""The error of loading and saving."""
 
 
 class CheckpointError(ValueError):
-    """A folder that is not a model this package can read or write, and what to do about it.
+    """A folder that is not a model this package can read or write.
+
+    The message names the file, the value found there and the remedy.
 
     >>> import jaxsample_models
     >>> try:
@@ -11,3 +13,6 @@ class CheckpointError(ValueError):
     ...     print(error)
     no/such/folder: no such folder; give the folder that holds config.json
     """
+
+
+CheckpointError.__module__ = "jaxsample_models"

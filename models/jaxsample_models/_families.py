@@ -1,4 +1,4 @@
-"""What the `config.json` of each family means: a `TransformerConfig` and a table of names."""
+"""How the `config.json` of each model family becomes a `TransformerConfig`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import _names as names
+from . import _tensor_names as names
 from ._config import RopeScaling, TransformerConfig
-from ._errors import CheckpointError
+from ._json import short
 
 Json = Mapping[str, Any]
 
@@ -19,12 +19,14 @@ class Family(NamedTuple):
     Attributes:
         read: turns `config.json` into the fields of a `TransformerConfig`.
         names: the stored tensor of each parameter.
+        layers: the field with the number of layers.
         transposed: kernels are stored `[outputs, inputs]`, as torch's Linear does.
-        prefix: what the names begin with, and what older folders leave out.
+        prefix: the beginning of tensor names that older folders leave out.
     """
 
     read: Callable[[Json], dict[str, Any]]
     names: names.Names
+    layers: str = "num_hidden_layers"
     transposed: bool = True
     prefix: str = "model."
 
@@ -39,59 +41,61 @@ _ACTIVATIONS = {
 }
 
 
-def _reject(json: Json, key: str, found: Any, expected: str):
-    raise CheckpointError(f"config.json: `{key}` is {found!r}; only {expected} is supported")
+def _reject(key: str, found: Any, expected: str):
+    raise ValueError(f"`{key}` is {short(found)}; only {expected} is supported")
 
 
-def _need(json: Json, key: str) -> Any:
-    value = json.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        found = "missing" if value is None else repr(value)
-        raise CheckpointError(f"config.json: `{key}` is {found}; it has to be a number")
-    return value
+def need(json: Json, key: str) -> Any:
+    """Return a field that has no default."""
+    if key not in json:
+        raise ValueError(f"`{key}` is missing; download the file again")
+    return json[key]
 
 
 def _activation(json: Json, key: str, default: str) -> str:
-    name = json.get(key) or default
+    name = json.get(key, default)
     if name not in _ACTIVATIONS:
-        _reject(json, key, name, " or ".join(sorted(_ACTIVATIONS)))
+        _reject(key, name, " or ".join(sorted(_ACTIVATIONS)))
     return _ACTIVATIONS[name]
 
 
 def _rope(json: Json) -> dict[str, Any]:
-    # transformers 5 writes `rope_parameters`; before, `rope_theta` stood beside `rope_scaling`.
-    rope = dict(json.get("rope_scaling") or {}) | dict(json.get("rope_parameters") or {})
-    theta = float(rope.get("rope_theta") or json.get("rope_theta") or 10000.0)
-    kind = rope.get("rope_type") or rope.get("type") or "default"
+    # transformers 5 writes `rope_parameters`; earlier versions wrote `rope_theta` next to
+    # `rope_scaling`.
+    rope = {**json.get("rope_scaling", {}), **json.get("rope_parameters", {})}
+    theta = float(rope.get("rope_theta", json.get("rope_theta", 10000.0)))
+    kind = rope.get("rope_type", rope.get("type", "default"))
     partial = rope.get("partial_rotary_factor", json.get("partial_rotary_factor", 1.0))
     if partial != 1.0:
-        _reject(json, "partial_rotary_factor", partial, "1.0")
+        _reject("partial_rotary_factor", partial, "1.0")
     if kind == "default":
         return {"rope_theta": theta}
     if kind not in ("linear", "llama3"):
-        _reject(json, "rope_type", kind, "'default', 'linear' or 'llama3'")
+        _reject("rope_type", kind, "'default', 'linear' or 'llama3'")
     if kind == "linear":
-        scaling = RopeScaling("linear", float(_need(rope, "factor")))
+        scaling = RopeScaling("linear", float(need(rope, "factor")))
     else:
         scaling = RopeScaling(
             "llama3",
-            float(_need(rope, "factor")),
-            float(_need(rope, "low_freq_factor")),
-            float(_need(rope, "high_freq_factor")),
-            int(_need(rope, "original_max_position_embeddings")),
+            float(need(rope, "factor")),
+            float(need(rope, "low_freq_factor")),
+            float(need(rope, "high_freq_factor")),
+            need(rope, "original_max_position_embeddings"),
         )
     return {"rope_theta": theta, "rope_scaling": scaling}
 
 
 def _windows(json: Json, layers: int, window: int | None, default: list[bool]):
-    """Give each layer its window: as `layer_types` says, else where `default` is True."""
+    """Return the window of each layer, by `layer_types` or, if that is absent, by `default`."""
     kinds = json.get("layer_types")
     if kinds is None:
         sliding = default
     else:
+        if len(kinds) != layers:
+            raise ValueError(f"`layer_types` has {len(kinds)} entries; it must have {layers}")
         for kind in kinds:
             if kind not in ("full_attention", "sliding_attention"):
-                _reject(json, "layer_types", kind, "'full_attention' or 'sliding_attention'")
+                _reject("layer_types", kind, "'full_attention' or 'sliding_attention'")
         sliding = [kind == "sliding_attention" for kind in kinds]
     if window is None or not any(sliding):
         return ()
@@ -99,29 +103,29 @@ def _windows(json: Json, layers: int, window: int | None, default: list[bool]):
 
 
 def _llama_like(json: Json, *, kv_heads: int | None = None, head_dim: int | None = None):
-    dim, heads = _need(json, "hidden_size"), _need(json, "num_attention_heads")
+    dim, heads = need(json, "hidden_size"), need(json, "num_attention_heads")
     return {
-        "vocab_size": _need(json, "vocab_size"),
+        "vocab_size": need(json, "vocab_size"),
         "dim": dim,
-        "layers": _need(json, "num_hidden_layers"),
+        "layers": need(json, "num_hidden_layers"),
         "heads": heads,
-        "kv_heads": json.get("num_key_value_heads") or kv_heads or heads,
-        "head_dim": json.get("head_dim") or head_dim or dim // heads,
-        "mlp_dim": _need(json, "intermediate_size"),
-        "max_length": json.get("max_position_embeddings") or 2048,
+        "kv_heads": json.get("num_key_value_heads", kv_heads or heads),
+        "head_dim": json.get("head_dim", head_dim or dim // heads),
+        "mlp_dim": need(json, "intermediate_size"),
+        "max_length": json.get("max_position_embeddings", 2048),
         "norm_eps": json.get("rms_norm_eps", 1e-6),
         "activation": _activation(json, "hidden_act", "silu"),
-        "tied": bool(json.get("tie_word_embeddings", False)),
+        "tied": json.get("tie_word_embeddings", False),
         **_rope(json),
     }
 
 
 def _llama(json: Json) -> dict[str, Any]:
-    bias = bool(json.get("attention_bias", False))
+    bias = json.get("attention_bias", False)
     return _llama_like(json) | {
         "qkv_bias": bias,
         "out_bias": bias,
-        "mlp_bias": bool(json.get("mlp_bias", False)),
+        "mlp_bias": json.get("mlp_bias", False),
     }
 
 
@@ -141,20 +145,20 @@ def _qwen2(json: Json) -> dict[str, Any]:
 
 
 def _qwen3(json: Json) -> dict[str, Any]:
-    bias = bool(json.get("attention_bias", False))
+    bias = json.get("attention_bias", False)
     fields = _qwen2(json) | {"qkv_bias": bias, "out_bias": bias, "qk_norm": True}
-    return fields | {"head_dim": json.get("head_dim") or 128}
+    return fields | {"head_dim": json.get("head_dim", 128)}
 
 
 def _gemma2(json: Json) -> dict[str, Any]:
     fields = _llama_like(json, kv_heads=4, head_dim=256)
     if json.get("use_bidirectional_attention"):
-        _reject(json, "use_bidirectional_attention", True, "false")
-    layers, bias = fields["layers"], bool(json.get("attention_bias", False))
+        _reject("use_bidirectional_attention", True, "false")
+    layers, bias = fields["layers"], json.get("attention_bias", False)
     sliding = [layer % 2 == 0 for layer in range(layers)]
     return fields | {
         "activation": _activation(json, "hidden_activation", "gelu_pytorch_tanh"),
-        "tied": bool(json.get("tie_word_embeddings", True)),
+        "tied": json.get("tie_word_embeddings", True),
         "norm_offset": 1.0,
         "post_norms": True,
         "embed_scale": math.sqrt(fields["dim"]),
@@ -170,17 +174,17 @@ def _gemma2(json: Json) -> dict[str, Any]:
 def _gpt2(json: Json) -> dict[str, Any]:
     for key, expected in _GPT2_FIXED.items():
         if json.get(key, expected) != expected:
-            _reject(json, key, json[key], repr(expected))
-    dim, heads = _need(json, "n_embd"), _need(json, "n_head")
+            _reject(key, json[key], str(expected).lower())
+    dim, heads = need(json, "n_embd"), need(json, "n_head")
     return {
-        "vocab_size": _need(json, "vocab_size"),
+        "vocab_size": need(json, "vocab_size"),
         "dim": dim,
-        "layers": _need(json, "n_layer"),
+        "layers": need(json, "n_layer"),
         "heads": heads,
         "kv_heads": heads,
         "head_dim": dim // heads,
-        "mlp_dim": json.get("n_inner") or 4 * dim,
-        "max_length": _need(json, "n_positions"),
+        "mlp_dim": json.get("n_inner", 4 * dim),
+        "max_length": need(json, "n_positions"),
         "norm": "layer",
         "norm_eps": json.get("layer_norm_epsilon", 1e-5),
         "positions": "learned",
@@ -189,7 +193,7 @@ def _gpt2(json: Json) -> dict[str, Any]:
         "qkv_bias": True,
         "out_bias": True,
         "mlp_bias": True,
-        "tied": bool(json.get("tie_word_embeddings", True)),
+        "tied": json.get("tie_word_embeddings", True),
     }
 
 
@@ -205,30 +209,32 @@ FAMILIES = {
     "Qwen2ForCausalLM": Family(_qwen2, names.LLAMA),
     "Qwen3ForCausalLM": Family(_qwen3, names.QWEN3),
     "Gemma2ForCausalLM": Family(_gemma2, names.GEMMA2),
-    "GPT2LMHeadModel": Family(_gpt2, names.GPT2, transposed=False, prefix="transformer."),
+    "GPT2LMHeadModel": Family(
+        _gpt2, names.GPT2, layers="n_layer", transposed=False, prefix="transformer."
+    ),
 }
 
 
 def family_of(json: Json) -> Family:
-    """Find the family a `config.json` names, or raise CheckpointError with those there are."""
-    found = json.get("architectures") or []
+    """Find the family that a `config.json` names.
+
+    Raises:
+        ValueError: the family is not supported.
+    """
+    found = json.get("architectures", [])
     for architecture in found:
         if architecture in FAMILIES:
             return FAMILIES[architecture]
-    named = ", ".join(map(str, found)) or f"none (model_type {json.get('model_type')!r})"
-    raise CheckpointError(
-        f"config.json: architecture {named} is not supported; supported are {', '.join(FAMILIES)}"
-    )
+    named = short(found) if found else f"none (model_type {short(json.get('model_type'))})"
+    raise ValueError(f"architecture {named} is not supported; supported are {', '.join(FAMILIES)}")
 
 
-def read_config(json: Json, dtype: str) -> TransformerConfig:
-    """Turn the contents of `config.json` into a `TransformerConfig` that computes in `dtype`."""
+def read_config(json: Json) -> TransformerConfig:
+    """Turn the contents of `config.json` into a `TransformerConfig`.
+
+    Raises:
+        ValueError: a field is missing, or has a value that is not supported.
+    """
     if json.get("quantization_config"):
-        _reject(json, "quantization_config", json["quantization_config"], "none: dequantize first")
-    fields = family_of(json).read(json)
-    try:
-        return TransformerConfig(**fields, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(f"config.json: {error}") from error
+        _reject("quantization_config", json["quantization_config"], "none: dequantize first")
+    return TransformerConfig(**family_of(json).read(json))

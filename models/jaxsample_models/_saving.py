@@ -1,7 +1,8 @@
-"""Write a model as a folder of the Llama family, which every reader of such folders knows."""
+"""Writing of models as Hugging Face folders of the Llama family."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
@@ -11,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._config import TransformerConfig
+from ._config import RopeScaling, TransformerConfig
 from ._errors import CheckpointError
 from ._families import FAMILIES, read_config
-from ._names import key_of, stored
+from ._tensor_names import key_of, stored
 from ._tensors import write
 from ._transformer import Params, shapes
 
@@ -31,15 +32,16 @@ def save(
     """Write a model as a Hugging Face folder of the Llama family, which `load` reads.
 
     Args:
-        path: the folder; made where it is missing.
-        config: the shape of the transformer.
+        path: the folder; created if it does not exist.
+        config: the configuration of the transformer.
         params: its parameters.
-        dtype: "float32", "float16" or "bfloat16", of the stored tensors.
-        tokenizer: a `tokenizers.Tokenizer` to store beside it.
-        generation_config: what generation_config.json is to hold.
+        dtype: "float32", "float16" or "bfloat16", for the stored tensors.
+        tokenizer: a `tokenizers.Tokenizer` to store in tokenizer.json.
+        generation_config: the contents of generation_config.json.
 
     Raises:
-        CheckpointError: the config has something Llama has not, or the params are not its own.
+        CheckpointError: Llama lacks a feature of `config`, or `params` do not fit `config`.
+        ImportError: safetensors is not installed.
 
     >>> import tempfile
     >>> from jaxsample_models import embedded, load
@@ -72,16 +74,6 @@ def save(
 
 
 def _llama_json(config: TransformerConfig) -> dict[str, Any]:
-    scaling = config.rope_scaling
-    rope: dict[str, Any] = {"rope_type": "default"}
-    if scaling is not None:
-        rope = {"rope_type": scaling.kind, "factor": scaling.factor}
-        if scaling.kind == "llama3":
-            rope |= {
-                "low_freq_factor": scaling.low,
-                "high_freq_factor": scaling.high,
-                "original_max_position_embeddings": scaling.original,
-            }
     fields = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -95,7 +87,7 @@ def _llama_json(config: TransformerConfig) -> dict[str, Any]:
         "max_position_embeddings": config.max_length,
         "rms_norm_eps": config.norm_eps,
         "rope_theta": config.rope_theta,
-        "rope_scaling": None if scaling is None else rope,
+        **_rope_json(config.rope_scaling),
         "hidden_act": "gelu_pytorch_tanh"
         if config.activation == "gelu_tanh"
         else config.activation,
@@ -103,11 +95,24 @@ def _llama_json(config: TransformerConfig) -> dict[str, Any]:
         "mlp_bias": config.mlp_bias,
         "tie_word_embeddings": config.tied,
     }
-    back = read_config(fields, config.dtype)
+    back = dataclasses.replace(read_config(fields), dtype=config.dtype)
     lost = [key for key, value in vars(config).items() if value != getattr(back, key)]
     if lost:
         raise CheckpointError(f"a Llama folder cannot hold this config: `{'`, `'.join(lost)}`")
     return fields
+
+
+def _rope_json(scaling: RopeScaling | None) -> dict[str, Any]:
+    if scaling is None:
+        return {}
+    fields: dict[str, Any] = {"rope_type": scaling.kind, "factor": scaling.factor}
+    if scaling.kind == "llama3":
+        fields |= {
+            "low_freq_factor": scaling.low,
+            "high_freq_factor": scaling.high,
+            "original_max_position_embeddings": scaling.original,
+        }
+    return {"rope_scaling": fields}
 
 
 def _leaves(tree):

@@ -1,37 +1,43 @@
-"""The tensors of a folder, in one safetensors file or several; pickles are never opened."""
+"""The tensors of a folder, in one safetensors file or several."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._errors import CheckpointError
+from ._json import read_json, short
+from ._schema import INDEX
 
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _FLOATS = ("F32", "F16", "BF16")
 
 
+class _Stored(NamedTuple):
+    file: pathlib.Path
+    handle: Any
+
+
 class Tensors:
     """The tensors of a folder by name; a context manager that keeps their files open.
 
     Raises:
-        CheckpointError: no safetensors, a shard missing, a file damaged.
+        CheckpointError: there are no safetensors, or a file is missing or damaged.
         ImportError: safetensors is not installed.
     """
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         self._stack = contextlib.ExitStack()
-        self._where: dict[str, Any] = {}
+        self._stored: dict[str, _Stored] = {}
         try:
             for name in _files(folder):
-                handle = self._open(folder / name)
-                self._where.update(dict.fromkeys(handle.keys(), handle))
+                stored = _Stored(folder / name, self._open(folder / name))
+                self._stored.update(dict.fromkeys(stored.handle.keys(), stored))
         except BaseException:
             self._stack.close()
             raise
@@ -40,39 +46,53 @@ class Tensors:
         return self
 
     def __exit__(self, *details) -> None:
-        self._where.clear()
+        self._stored.clear()
         self._stack.close()
 
     def __contains__(self, name: str) -> bool:
-        return name in self._where
+        return name in self._stored
 
     @property
     def names(self) -> list[str]:
-        return list(self._where)
+        """The names of all tensors."""
+        return list(self._stored)
 
-    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Read one tensor, which has to be of this shape and stored as floats."""
-        if name not in self._where:
+    @property
+    def layers(self) -> int:
+        """The number of different layers in the names, such as the 1 in "model.layers.1.mlp"."""
+        return len({part for name in self._stored for part in name.split(".") if part.isdigit()})
+
+    def check(self, name: str, shape: tuple[int, ...]) -> _Stored:
+        """Find a tensor, which must have this shape and hold floats by the header of its file."""
+        if name not in self._stored:
             hint = "; is `tie_word_embeddings` right?" if name == "lm_head.weight" else ""
             raise CheckpointError(
-                f"{self.folder}: tensor `{name}` of shape {shape} is missing{hint}"
+                f"{self.folder}: tensor `{name}` of shape {shape} is missing; check that "
+                f"config.json and the safetensors files belong together{hint}"
             )
-        stored = self._where[name].get_slice(name)
-        if tuple(stored.get_shape()) != tuple(shape):
+        stored = self._stored[name]
+        header = stored.handle.get_slice(name)
+        if tuple(header.get_shape()) != shape:
             raise CheckpointError(
-                f"{self.folder}: tensor `{name}` should be {tuple(shape)} by config.json, "
-                f"found {tuple(stored.get_shape())}"
+                f"{stored.file}: tensor `{name}` should be {shape} by config.json, found "
+                f"{tuple(header.get_shape())}; check that the two belong together"
             )
-        if stored.get_dtype() not in _FLOATS:
+        if header.get_dtype() not in _FLOATS:
             raise CheckpointError(
-                f"{self.folder}: tensor `{name}` is stored as {stored.get_dtype()}, expected one "
+                f"{stored.file}: tensor `{name}` is stored as {header.get_dtype()}, expected one "
                 f"of {', '.join(_FLOATS)}; dequantize the model first"
             )
-        return self._where[name].get_tensor(name)
+        return stored
+
+    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Read a tensor, checked as `check` does."""
+        return self.check(name, shape).handle.get_tensor(name)
 
     def _open(self, file: pathlib.Path):
         if not file.is_file():
-            raise CheckpointError(f"{file}: this shard is missing; {_INDEX} lists it")
+            raise CheckpointError(
+                f"{file}: this shard is missing; {_INDEX} lists it, so download it too"
+            )
         safetensors = _safetensors()
         try:
             return self._stack.enter_context(safetensors.safe_open(file, framework="np"))
@@ -93,22 +113,25 @@ def write(file: pathlib.Path, tensors: dict[str, np.ndarray]) -> None:
 def _files(folder: pathlib.Path) -> list[str]:
     if (folder / _SINGLE).is_file():
         return [_SINGLE]
-    index = folder / _INDEX
-    if not index.is_file():
+    file = folder / _INDEX
+    index = read_json(file, INDEX)
+    if index is None:
         pickled = any(folder.glob("pytorch_model*.bin"))
         raise CheckpointError(
-            f"{folder}: only a pickle (pytorch_model.bin), which is never opened; convert it to "
-            f"safetensors (save_pretrained in transformers does)"
+            f"{folder}: holds only a pickle (pytorch_model.bin), which is never opened; convert it "
+            f"to safetensors with save_pretrained in transformers"
             if pickled
-            else f"{folder}: there is neither {_SINGLE} nor {_INDEX}"
+            else f"{folder}: there is neither {_SINGLE} nor {_INDEX}; download one of them"
         )
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(f"{index}: no `weight_map` could be read from it") from error
+    if "weight_map" not in index:
+        raise CheckpointError(f"{file}: `weight_map` is missing; download it again")
+    names = sorted(set(index["weight_map"].values()))
     for name in names:
         if pathlib.PurePath(name).name != name or not name.endswith(".safetensors"):
-            raise CheckpointError(f"{index}: {name!r} is not a safetensors file in the same folder")
+            raise CheckpointError(
+                f"{file}: {short(name)} is not a safetensors file in the same folder; download the "
+                f"model again"
+            )
     return names
 
 

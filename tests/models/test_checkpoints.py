@@ -1,4 +1,4 @@
-"""Folders that load, folders that do not, and what the error says."""
+"""Folders that load, folders that do not, and their error messages."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from jaxsample_models import CheckpointError, RopeScaling, embedded, init, load,
 
 @pytest.fixture
 def folder(tiny, tmp_path):
-    """A whole folder, for the tests to damage."""
+    """A complete folder, which the tests then damage."""
     config, params = tiny
     save(tmp_path, config, params, dtype="float32", generation_config={"eos_token_id": 2})
     return tmp_path
@@ -60,7 +60,7 @@ def test_save_and_load_return_the_same(tiny, folder):
         dict(rope_scaling=RopeScaling("llama3", 8.0, 1.0, 4.0, 32)),
     ],
 )
-def test_what_a_llama_folder_holds(tiny, fields, tmp_path):
+def test_a_llama_folder_keeps_the_config(tiny, fields, tmp_path):
     config = dataclasses.replace(tiny[0], **fields)
     params = init(config, jax.random.key(2))
     save(tmp_path, config, params)
@@ -70,7 +70,7 @@ def test_what_a_llama_folder_holds(tiny, fields, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, checkpoint.params, rounded)
 
 
-def test_what_a_llama_folder_cannot_hold(tiny, tmp_path):
+def test_a_config_that_llama_lacks_is_refused(tiny, tmp_path):
     config = dataclasses.replace(tiny[0], windows=(4, None), logit_softcap=30.0)
     with pytest.raises(CheckpointError, match="`windows`, `logit_softcap`"):
         save(tmp_path / "new", config, init(config, jax.random.key(0)))
@@ -92,15 +92,22 @@ def test_special_tokens_fall_back_to_the_config(folder):
     assert load(folder).generation_config == {"bos_token_id": 1, "eos_token_id": 9}
 
 
-def test_no_folder(tmp_path):
+@pytest.mark.parametrize(("key", "id"), [("bos_token_id", 1), ("eos_token_id", 2)])
+def test_null_in_the_generation_config_keeps_the_config(folder, key, id):
+    edit(folder, **{key: id})
+    (folder / "generation_config.json").write_text(json.dumps({key: None, "top_k": None}))
+    assert load(folder).generation_config == {key: id, "top_k": None}
+
+
+def test_a_missing_folder(tmp_path):
     fails(tmp_path / "nothing", "no such folder", "config.json")
 
 
-def test_empty_folder(tmp_path):
+def test_an_empty_folder(tmp_path):
     fails(tmp_path, "no config.json")
 
 
-def test_no_weights(folder):
+def test_missing_weights(folder):
     (folder / "model.safetensors").unlink()
     fails(folder, "neither model.safetensors nor")
 
@@ -134,11 +141,19 @@ def test_missing_shard(folder):
     fails(folder, "b.safetensors", "shard is missing")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"weight_map": 3}', "{}"])
-def test_broken_index(folder, content):
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ('{"weight_map": 5}', "`weight_map` is 5"),
+        ('{"weight_map": {"x": 5}}', "`weight_map` is {'x': 5}"),
+        ('{"weight_map": null}', "`weight_map` is missing"),
+        ("{}", "`weight_map` is missing"),
+    ],
+)
+def test_broken_index(folder, content, part):
     (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_text(content)
-    fails(folder, "weight_map")
+    fails(folder, "model.safetensors.index.json", part)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +189,7 @@ def test_tensor_of_integers(folder):
     fails(folder, NAME, "I8", "F32, F16, BF16")
 
 
-def test_tensor_without_a_place(folder):
+def test_a_tensor_that_is_left_over(folder):
     retensor(folder, **{NAME.replace("weight", "bias"): np.zeros((32,), np.float32)})
     fails(folder, "q_proj.bias", "no place")
 
@@ -192,6 +207,16 @@ def test_tensor_without_a_place(folder):
         (dict(hidden_size="32"), ("`hidden_size`", "'32'")),
         (dict(num_key_value_heads=3), ("`kv_heads` must divide",)),
         (dict(quantization_config={"bits": 4}), ("quantization_config", "dequantize")),
+        (dict(architectures=5), ("`architectures` is 5", "list of texts")),
+        (dict(architectures=[5]), ("`architectures` is [5]",)),
+        (dict(hidden_size=64.5), ("`hidden_size` is 64.5", "a whole number")),
+        (dict(hidden_size=True), ("`hidden_size` is True",)),
+        (dict(rope_scaling=5), ("`rope_scaling` is 5", "an object")),
+        (dict(rope_scaling={"rope_type": 5}), ("`rope_scaling.rope_type` is 5",)),
+        (dict(rope_theta=float("nan")), ("`rope_theta` is nan", "finite")),
+        (dict(eos_token_id=1.5), ("`eos_token_id` is 1.5", "a token id")),
+        (dict(eos_token_id=[1, None]), ("`eos_token_id` is [1, None]",)),
+        (dict(num_hidden_layers=10**9), ("`num_hidden_layers` is 1000000000", "2 layers")),
     ],
 )
 def test_configs_that_are_not_supported(folder, fields, parts):
@@ -199,23 +224,72 @@ def test_configs_that_are_not_supported(folder, fields, parts):
     fails(folder, "config.json", *parts)
 
 
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
+def test_special_tokens_that_are_not_ids(folder, name):
+    values = json.loads((folder / name).read_text()) | {"eos_token_id": 1.5}
+    (folder / name).write_text(json.dumps(values))
+    fails(folder, str(folder / name), "`eos_token_id` is 1.5", "a token id")
+
+
+@pytest.mark.parametrize(
+    ("field", "tensor"),
+    [
+        ("vocab_size", "embed_tokens"),
+        ("hidden_size", "embed_tokens"),
+        ("num_attention_heads", "q_proj"),
+        ("head_dim", "q_proj"),
+        ("intermediate_size", "up_proj"),
+    ],
+)
+def test_absurd_sizes_are_refused_before_the_model_is_built(folder, field, tensor, monkeypatch):
+    def build(config):
+        pytest.fail(f"built {config}")
+
+    monkeypatch.setattr("jaxsample_models._parameters.shapes", build)
+    edit(folder, **{field: 10**9})
+    fails(folder, str(folder / "model.safetensors"), tensor, "belong together")
+
+
 def test_layer_types_that_are_not_supported(folder):
     edit(folder, architectures=["Qwen2ForCausalLM"], layer_types=["full_attention", "linear"])
     fails(folder, "layer_types", "'linear'", "sliding_attention")
+    edit(folder, layer_types=["full_attention"])
+    fails(folder, "`layer_types` has 1 entries; it must have 2")
 
 
-@pytest.mark.parametrize(("content", "part"), [("{", "not JSON"), ("[1]", "should hold an object")])
-def test_broken_config(folder, content, part):
-    (folder / "config.json").write_text(content)
-    fails(folder, "config.json", part)
+NAMES = ["config.json", "generation_config.json", "model.safetensors.index.json"]
+DEEP = b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
 
-def test_broken_tokenizer(folder):
-    (folder / "tokenizer.json").write_text("{}")
-    fails(folder, "tokenizer.json", "not a tokenizer")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"{", "not JSON"),
+        (b"", "not JSON"),
+        (b"[1]", "should hold an object, found [1]"),
+        (b"null", "should hold an object, found None"),
+        (b'{"a": "\xff"}', "not JSON"),
+        ('{"a": 1}'.encode("utf-16"), "not JSON"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "not JSON"),
+        (DEEP, "nested too deeply"),
+    ],
+    ids=["cut", "empty", "list", "null", "latin-1", "utf-16", "digits", "deep"],
+)
+def test_broken_json(folder, name, content, part):
+    if name.startswith("model"):
+        (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(content)
+    fails(folder, str(folder / name), part)
 
 
-def test_a_dtype_that_is_not_there(folder):
+@pytest.mark.parametrize("content", [b"{}", b"", b'{"version": "1.0", "trunc', b"\xff", DEEP])
+def test_broken_tokenizer(folder, content):
+    (folder / "tokenizer.json").write_bytes(content)
+    fails(folder, "tokenizer.json", "not a tokenizer", "download it again")
+
+
+def test_an_unknown_dtype(folder):
     with pytest.raises(ValueError, match="`dtype` must be one of"):
         load(folder, dtype="int8")
 
@@ -228,9 +302,13 @@ def test_extras_that_are_not_installed(folder, package, monkeypatch):
         load(folder)
 
 
-def test_story_model_that_is_not_there(monkeypatch, tmp_path):
-    from jaxsample_models import _checkpoints as checkpoints
-
-    monkeypatch.setattr(checkpoints, "_STORIES", tmp_path / "weights")
+def test_a_missing_story_model(monkeypatch, tmp_path):
+    monkeypatch.setattr("jaxsample_models._checkpoints._STORIES", tmp_path / "weights")
     with pytest.raises(CheckpointError, match="no story model"):
         embedded()
+
+
+def test_tracebacks_show_the_public_name_of_the_error():
+    assert f"{CheckpointError.__module__}.{CheckpointError.__qualname__}" == (
+        "jaxsample_models.CheckpointError"
+    )

@@ -1,0 +1,127 @@
+"""The fields of a checkpoint's JSON files that are read, and the values they may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+
+class Kind(NamedTuple):
+    """What a field may hold.
+
+    Attributes:
+        expected: a description for error messages.
+        accepts: tells whether a value other than null is of this kind.
+        nullable: whether null is a value of its own; elsewhere a null field counts as absent.
+        fields: the kinds of the fields of a nested object.
+    """
+
+    expected: str
+    accepts: Callable[[Any], bool]
+    nullable: bool = False
+    fields: Mapping[str, Kind] = {}
+
+
+Schema = Mapping[str, Kind]
+
+
+def _whole(least: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and least <= value < 2**31
+
+
+def _positive(value: Any) -> bool:
+    # The bound refuses NaN, infinity and integers too large for a float.
+    return type(value) in (int, float) and 0 < value < 1e38
+
+
+def _text(value: Any) -> bool:
+    return type(value) is str
+
+
+def _list_of(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: type(value) is list and all(map(accepts, value))
+
+
+def _object_of(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: type(value) is dict and all(map(accepts, value.values()))
+
+
+def _token_ids(value: Any) -> bool:
+    return _whole(0)(value) or _list_of(_whole(0))(value)
+
+
+_SIZE = Kind("a whole number from 1 to 2**31 - 1", _whole(1))
+_INDEX = Kind("a whole number from 0 to 2**31 - 1", _whole(0))
+_POSITIVE = Kind("a finite number above 0", _positive)
+_FLAG = Kind("true or false", lambda value: type(value) is bool)
+_TEXT = Kind("a text", _text)
+_TEXTS = Kind("a list of texts", _list_of(_text))
+_TOKENS = Kind("a token id (a whole number from 0 to 2**31 - 1) or a list of them", _token_ids)
+_PADDING = Kind("a token id, or -1 for none", _whole(-1))
+
+SPECIAL_TOKENS: Schema = {
+    "bos_token_id": _TOKENS,
+    "eos_token_id": _TOKENS,
+    "pad_token_id": _PADDING,
+}
+
+INDEX: Schema = {"weight_map": Kind("an object of file names", _object_of(_text))}
+
+_ROPE = Kind(
+    "an object",
+    lambda value: type(value) is dict,
+    fields={
+        "rope_type": _TEXT,
+        "type": _TEXT,
+        "rope_theta": _POSITIVE,
+        "partial_rotary_factor": _POSITIVE,
+        "factor": _POSITIVE,
+        "low_freq_factor": _POSITIVE,
+        "high_freq_factor": _POSITIVE,
+        "original_max_position_embeddings": _SIZE,
+    },
+)
+
+CONFIG: Schema = {
+    **SPECIAL_TOKENS,
+    "architectures": _TEXTS,
+    "model_type": _TEXT,
+    "vocab_size": _SIZE,
+    "hidden_size": _SIZE,
+    "num_hidden_layers": _SIZE,
+    "num_attention_heads": _SIZE,
+    "num_key_value_heads": _SIZE,
+    "head_dim": _SIZE,
+    "intermediate_size": _SIZE,
+    "max_position_embeddings": _SIZE,
+    "rms_norm_eps": _POSITIVE,
+    "hidden_act": _TEXT,
+    "attention_bias": _FLAG,
+    "mlp_bias": _FLAG,
+    "tie_word_embeddings": _FLAG,
+    "rope_theta": _POSITIVE,
+    "rope_scaling": _ROPE,
+    "rope_parameters": _ROPE,
+    "partial_rotary_factor": _POSITIVE,
+    # Mistral, Qwen and Gemma 2
+    "layer_types": _TEXTS,
+    "sliding_window": _SIZE._replace(nullable=True),
+    "use_sliding_window": _FLAG,
+    "max_window_layers": _INDEX,
+    "hidden_activation": _TEXT,
+    "use_bidirectional_attention": _FLAG,
+    "attn_logit_softcapping": _POSITIVE._replace(nullable=True),
+    "final_logit_softcapping": _POSITIVE._replace(nullable=True),
+    "query_pre_attn_scalar": _POSITIVE,
+    # GPT-2
+    "n_embd": _SIZE,
+    "n_layer": _SIZE,
+    "n_head": _SIZE,
+    "n_inner": _SIZE,
+    "n_positions": _SIZE,
+    "layer_norm_epsilon": _POSITIVE,
+    "activation_function": _TEXT,
+    "scale_attn_weights": _FLAG,
+    "scale_attn_by_inverse_layer_idx": _FLAG,
+    "add_cross_attention": _FLAG,
+}

@@ -1,0 +1,89 @@
+"""The tensor that holds each parameter, for each family."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Third(NamedTuple):
+    """A parameter stored as a third of the last axis of a tensor: queries, keys or values."""
+
+    name: str
+    index: int
+
+
+Names = dict[str, str | Third]
+
+
+def _pair(path: str, name: str) -> Names:
+    return {f"{path}.kernel": f"{name}.weight", f"{path}.bias": f"{name}.bias"}
+
+
+_BLOCK = "layers.{i}"
+_STORED = "model.layers.{i}"
+
+LLAMA: Names = {
+    "embed": "model.embed_tokens.weight",
+    "norm.scale": "model.norm.weight",
+    "head.kernel": "lm_head.weight",
+    f"{_BLOCK}.attention_norm.scale": f"{_STORED}.input_layernorm.weight",
+    f"{_BLOCK}.mlp_norm.scale": f"{_STORED}.post_attention_layernorm.weight",
+    **_pair(f"{_BLOCK}.attention.query", f"{_STORED}.self_attn.q_proj"),
+    **_pair(f"{_BLOCK}.attention.key", f"{_STORED}.self_attn.k_proj"),
+    **_pair(f"{_BLOCK}.attention.value", f"{_STORED}.self_attn.v_proj"),
+    **_pair(f"{_BLOCK}.attention.out", f"{_STORED}.self_attn.o_proj"),
+    **_pair(f"{_BLOCK}.mlp.gate", f"{_STORED}.mlp.gate_proj"),
+    **_pair(f"{_BLOCK}.mlp.up", f"{_STORED}.mlp.up_proj"),
+    **_pair(f"{_BLOCK}.mlp.down", f"{_STORED}.mlp.down_proj"),
+}
+
+QWEN3: Names = LLAMA | {
+    f"{_BLOCK}.attention.query_norm.scale": f"{_STORED}.self_attn.q_norm.weight",
+    f"{_BLOCK}.attention.key_norm.scale": f"{_STORED}.self_attn.k_norm.weight",
+}
+
+GEMMA2: Names = LLAMA | {
+    f"{_BLOCK}.attention_post.scale": f"{_STORED}.post_attention_layernorm.weight",
+    f"{_BLOCK}.mlp_norm.scale": f"{_STORED}.pre_feedforward_layernorm.weight",
+    f"{_BLOCK}.mlp_post.scale": f"{_STORED}.post_feedforward_layernorm.weight",
+}
+
+_GPT2_BLOCK = "transformer.h.{i}"
+
+
+def _norm(path: str, name: str) -> Names:
+    return {f"{path}.scale": f"{name}.weight", f"{path}.bias": f"{name}.bias"}
+
+
+GPT2: Names = {
+    "embed": "transformer.wte.weight",
+    "places": "transformer.wpe.weight",
+    "head.kernel": "lm_head.weight",
+    **_norm("norm", "transformer.ln_f"),
+    **_norm(f"{_BLOCK}.attention_norm", f"{_GPT2_BLOCK}.ln_1"),
+    **_norm(f"{_BLOCK}.mlp_norm", f"{_GPT2_BLOCK}.ln_2"),
+    **{
+        f"{_BLOCK}.attention.{part}.{ours}": Third(f"{_GPT2_BLOCK}.attn.c_attn.{theirs}", index)
+        for index, part in enumerate(("query", "key", "value"))
+        for ours, theirs in (("kernel", "weight"), ("bias", "bias"))
+    },
+    **_pair(f"{_BLOCK}.attention.out", f"{_GPT2_BLOCK}.attn.c_proj"),
+    **_pair(f"{_BLOCK}.mlp.up", f"{_GPT2_BLOCK}.mlp.c_fc"),
+    **_pair(f"{_BLOCK}.mlp.down", f"{_GPT2_BLOCK}.mlp.c_proj"),
+}
+
+
+def key_of(path) -> str:
+    """Write the tree path of a parameter as the tables do: "layers.0.mlp.up.kernel"."""
+    return ".".join(str(part.key) for part in path)
+
+
+def stored(names: Names, key: str) -> str | Third:
+    """Return where a parameter is stored."""
+    parts = key.split(".")
+    if parts[0] != "layers":
+        return names[key]
+    entry = names[".".join(["layers", "{i}", *parts[2:]])]
+    if isinstance(entry, Third):
+        return entry._replace(name=entry.name.format(i=parts[1]))
+    return entry.format(i=parts[1])
