@@ -1,5 +1,7 @@
 """Temperatures and filters that depend on the row or on earlier tokens."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -131,7 +133,7 @@ def test_class_temperature_follows_the_token_before():
 def test_class_temperature_says_what_it_needs():
     row = jnp.zeros(4)
     for temperatures, classes in ((1.0, [0] * 4), ([1.0], 0), ([1.0], [0] * 3), ([], [0] * 4)):
-        with pytest.raises(ValueError, match=r"temperatures \[C\] and classes \[4\]"):
+        with pytest.raises(ValueError, match=r"temperatures \[C\] and one class for each of 4"):
             ClassTemperature(temperatures, classes)(row)
     with pytest.raises(ValueError, match="-1.0"):
         ClassTemperature([0.5, -1.0], [0, 1])
@@ -268,6 +270,33 @@ SAMPLERS = {
     "mirostat1": Mirostat(3.0, 0.1, 1),
     "p_decay": TopPDecay(0.9, 0.9),
 }
+EXTREMES = [0.0, 1.0, -1.0, 1e30, 1e-45, np.inf, -np.inf]
+
+
+@jax.jit
+def usable(sampler, numbers, rows):
+    """Whether each row has a kept token and no NaN, for each choice of numbers."""
+
+    def one(numbers, row):
+        wild = iter(numbers)
+        fill = lambda x: jnp.full_like(x, next(wild)) if x.dtype == jnp.float32 else x  # noqa: E731
+        changed = jax.tree.map(fill, sampler)
+        out = changed(row, changed.init(None, None))
+        return ~jnp.any(jnp.isnan(out)) & jnp.any(out > -jnp.inf)
+
+    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(numbers, rows)
+
+
+@pytest.mark.parametrize("name", swept(SAMPLERS, ("edt", "dynamic", "adaptive_p", "mirostat")))
+def test_extreme_numbers_leave_a_usable_row(name):
+    rows = np.zeros((4, 13), np.float32)
+    rows[1, 0], rows[2], rows[3, 1:] = 50, np.arange(13), -np.inf
+    count = sum(np.asarray(x).dtype == np.float32 for x in jax.tree.leaves(SAMPLERS[name]))
+    numbers = np.array(list(itertools.product(EXTREMES, repeat=count)), np.float32)
+    fine = np.asarray(usable(SAMPLERS[name], numbers, rows))
+    assert fine.all(), numbers[~fine.all(axis=1)][:5]
+
+
 VALUES = st.one_of(st.floats(-30, 30, width=32), st.sampled_from([-np.inf, 3e38, -3e38]))
 NUMBERS = st.one_of(st.floats(-2, 4, width=32), st.sampled_from([np.inf, -np.inf, 1e30]))
 
