@@ -5,8 +5,8 @@
 
 The logits are given, as `jaxsample.learn.remember` keeps them. Each arm is one step of
 `jaxsample.learn.fit`, forward and backward: features, a network of 2 x 64, cross-entropy, gradients
-and Adam. The floor is the softmax cross-entropy with its gradient with respect to the logits, in one
-call over the whole batch, as in the training of a model. There is no plot.
+and Adam. The floor is the softmax cross-entropy and its gradient with respect to the logits, in one
+call over the whole batch. There is no plot.
 """
 
 from __future__ import annotations

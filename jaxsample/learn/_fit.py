@@ -172,7 +172,9 @@ def fit(
                 journal.write(done, run, entry)
                 show(done, entry)
         history = journal.history
-    raw, loss = (run.raw, history[-1]["loss"]) if held_out is None else run.best
+    # The history is empty if the user deleted the metrics of a run that had ended.
+    latest = history[-1]["loss"] if history else np.nan
+    raw, loss = (run.raw, latest) if held_out is None else run.best
     return Fit(finish(sampler, raw, last), float(jax.device_get(loss)), history, done)
 
 
