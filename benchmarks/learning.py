@@ -24,8 +24,7 @@ from harness.turns import take_turns, timed
 from jaxsample import EntropyTemperature, Temperature
 from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy
 from jaxsample.learn._batches import parts
-from jaxsample.learn._parameters import parameters
-from jaxsample.learn._training import Forms, Run, train_step
+from jaxsample.learn._training import Forms, start, train_step
 
 FLOOR = "cross-entropy and its gradient"
 ADAM = optax.adam(3e-3)
@@ -47,8 +46,7 @@ def floor(logits, tokens):
 
 def training(sampler, batch, microbatches):
     """Return the arm of a step that trains `sampler`."""
-    raw = parameters(sampler)
-    run = Run(raw, ADAM.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
+    run = start(ADAM, sampler)
     forms = Forms(None, cross_entropy, ADAM)
 
     def step(i):

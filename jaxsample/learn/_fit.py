@@ -124,6 +124,8 @@ def fit(
         data = data.checked()
         batch_size = min(batch_size, len(data.tokens))
         _check_model(data, model)
+    elif not callable(data):
+        raise ValueError(f"data must be Examples, Pairs or a function of a key, got {data!r}")
     if held_out is not None:
         held_out = held_out.checked()
         _check_model(held_out, model)
