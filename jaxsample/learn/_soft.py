@@ -18,6 +18,7 @@ from jax import lax
 
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 SHARPNESS = 300.0
@@ -45,8 +46,8 @@ class SoftTopP(Transform):
     Array(0., dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    p: FloatLeaf = field(low=0.0, high=1.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -79,8 +80,8 @@ class SoftMinP(Transform):
     Array(0., dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    p: FloatLeaf = field(low=0.0, high=1.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -112,8 +113,8 @@ class SoftTopK(Transform):
 
     off = math.inf
 
-    k: float = field(low=0.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    k: FloatLeaf = field(low=0.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden

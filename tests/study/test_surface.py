@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from jaxsample import Temperature, TopP, chain
-from jaxsample.cli import protocols
-from jaxsample.study import Item, Setting, Source, read_results, surface
+from jaxsample.study import Item, read_results, surface
+from jaxsample.study.measure._equal_entropy import FORMS, equal_p, fit
 from jaxsample.study.measure._exact import entropies
-from jaxsample.study.protocols._equal_entropy import FORMS, equal_p, fit
-from jaxsample.study.protocols._law import law
+from jaxsample.study.protocols._surface_law import law
 from jaxsample.study.protocols._surface_tables import Surface
 from jaxsample.transforms.rows._row import Row, entropy
 from tests.study.models import bigrams
@@ -193,7 +192,3 @@ def test_nonsense_is_refused(tmp_path):
         surface([], ITEMS, tmp_path)
     with pytest.raises(ValueError, match="2 or more samples"):
         surface([bigrams()], ITEMS, tmp_path, samples=1)
-    some = [Setting("a", TopP(0.5))]
-    prompts: Source = bigrams()
-    with pytest.raises(ValueError, match="--settings"):
-        protocols.run("surface", [prompts], None, tmp_path, settings=some)  # type: ignore[arg-type]

@@ -108,7 +108,7 @@ def killed(process):
     assert process.wait() == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+@pytest.mark.parametrize("format", ["jsonl", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_killed_twice_it_goes_on_row_for_row(tmp_path, whole, format):
     path = tmp_path / ("rows.jsonl" if format == "jsonl" else "rows.parquet")
 
@@ -217,13 +217,16 @@ def test_rows_without_their_description_are_an_error(swept):
         run(swept)
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(ValueError, match=f"{file} is a file; give a folder"):
         run(file)
     with pytest.raises(ValueError, match=f"{file / 'inner'} cannot be written"):
         run(file / "inner")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(ValueError, match=f"{tmp_path} cannot be written .Permission denied"):
+        run(tmp_path)
 
 
 def test_a_disk_that_is_full_is_named(swept, monkeypatch):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxsample.study.measure._measures import COLUMNS
+from jaxsample.study.protocols._protocol import Part
 from jaxsample.study.show._cells import difference_cell, mean_cell
 from jaxsample.study.show._folder import chart, table
 from jaxsample.study.show.charts._curves import line_chart
@@ -18,7 +19,6 @@ NATS = "nats/token"
 CONTEXTS = "entropy on common contexts"
 TEXTS = "entropy on its own texts"
 WHERE = {"difference": "common contexts", "own_difference": "own texts"}
-Part = dict[str, list[Any]]
 
 
 class Surface(NamedTuple):

@@ -12,6 +12,7 @@ from jaxsample.study.show.charts._parts import (
     altair,
     axis,
     chart_of,
+    has,
     hue,
     is_number,
     legend_pick,
@@ -136,8 +137,8 @@ def bar_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     base = chart_of(alt, data).encode(alt.Y("name:N", title=y, sort=None))
     words = [alt.Tooltip("name:N", title=y), alt.Tooltip("text:N", title=x)]
     bar = base.mark_bar(color=PALETTE[0], height={"band": 0.7})
-    chart = alt.layer(
-        bar.encode(alt.X("value:Q", title=x), tooltip=words),
-        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", title=x), alt.X2("high")),
-    )
-    return spec_of(alt, chart) | {"height": max(80, 28 * len(data))}
+    layers = [bar.encode(alt.X("value:Q", title=x), tooltip=words)]
+    if has(data, "low"):
+        interval = base.mark_rule(strokeWidth=2)
+        layers.append(interval.encode(alt.X("low:Q", title=x), alt.X2("high")))
+    return spec_of(alt, alt.layer(*layers)) | {"height": max(80, 28 * len(data))}

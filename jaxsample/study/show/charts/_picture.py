@@ -22,8 +22,9 @@ def vega_config(ink: str, line: str) -> dict[str, Any]:
     words = {"labelColor": ink, "titleColor": ink, "labelFontSize": 12, "titleFontSize": 12}
     words |= {"titleFontWeight": "normal"}
     axis = words | {"gridColor": line, "domainColor": line, "tickColor": line, "labelFlush": False}
-    place = {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 180}
-    place |= {"columns": {"expr": "max(1, floor(width / 120))"}}
+    axis |= {"labelOverlap": True, "labelSeparation": 6}
+    place = {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 300}
+    place |= {"columns": {"expr": "max(1, floor(width / 180))"}}
     return {
         "background": "transparent",
         "padding": {"left": 5, "right": 15, "top": 5, "bottom": 5},  # half a label of the axis

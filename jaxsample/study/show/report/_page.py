@@ -77,7 +77,7 @@ def page(folders: Sequence[str | Path]) -> str:
         rows=[file and file.text for file in files],
         config=vega_config("var(--ink)", "var(--line)"),
         css=_file("page.css"),
-        script=_file("page.js"),
+        scripts=[_file("charts.js"), _file("page.js")],
         vega=vega,
     )
 
