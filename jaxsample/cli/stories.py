@@ -48,8 +48,7 @@ def judge(texts: list[list[int]]) -> dict[str, np.ndarray]:
         `[N]` each: "likelihood", "agreement", "grammatical" and "read"; NaN for the agreement of a
         text that repeats no fact, and the likelihood of one with no token of a story.
     """
-    from jaxsample_models.stories import Grammar
-    from jaxsample_models.stories._reading import read
+    from jaxsample_models.stories import Grammar, read
 
     grammar = Grammar()
     found = [read(grammar, text) for text in texts]

@@ -59,11 +59,11 @@ class Tensors:
 
     @property
     def layers(self) -> int:
-        """The number of layers that the names tell of: "model.layers.1.mlp.up_proj.weight"."""
+        """The number of different layers in the names, such as the 1 in "model.layers.1.mlp"."""
         return len({part for name in self._stored for part in name.split(".") if part.isdigit()})
 
     def check(self, name: str, shape: tuple[int, ...]) -> _Stored:
-        """Find a tensor by the header of its file; it must have this shape and hold floats."""
+        """Find a tensor, which must have this shape and hold floats by the header of its file."""
         if name not in self._stored:
             hint = "; is `tie_word_embeddings` right?" if name == "lm_head.weight" else ""
             raise CheckpointError(

@@ -1,4 +1,4 @@
-"""A real small language model, stories260K, through the whole of decoding."""
+"""Decoding with a real small language model, stories260K."""
 
 import json
 
@@ -76,5 +76,5 @@ def test_it_writes_words(checkpoint, assets):
     ids = [np.asarray(row[:n]).tolist() for row, n in zip(got.tokens, got.lengths, strict=True)]
     words = " ".join(checkpoint.tokenizer.decode_batch(ids)).lower().split()
     common = "the a to and was it he she in play with her his they day said little big".split()
-    # About a quarter of the words of a story for children; a broken model writes none of them.
+    # These are about a quarter of the words of a children's story; a broken model writes none.
     assert np.mean([w.strip('.,!?"') in common for w in words]) > 0.2

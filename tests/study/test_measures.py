@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 
 from jaxsample import EntropyTemperature, Temperature, TopK, TopP, chain
-from jaxsample.study import Item, Setting, grid, measure, rouge_l, self_bleu, temperatures
-from jaxsample.study.draw import _sweep as sweep
+from jaxsample.study import (
+    Item,
+    Setting,
+    grid,
+    measure,
+    rouge_l,
+    self_bleu,
+    sweep,
+    temperatures,
+)
+from jaxsample.study.measure import _cost as cost
 from jaxsample.study.measure._measures import COLUMNS
-from jaxsample.study.protocols import _cost as cost
 from jaxsample.study.show._folder import cell, chart, results, table, write
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.study.show.charts._marks import bar_chart

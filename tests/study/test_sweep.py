@@ -108,7 +108,7 @@ def killed(process):
     assert process.wait() == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+@pytest.mark.parametrize("format", ["jsonl", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_killed_twice_it_goes_on_row_for_row(tmp_path, whole, format):
     path = tmp_path / ("rows.jsonl" if format == "jsonl" else "rows.parquet")
 
