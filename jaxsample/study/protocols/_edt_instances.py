@@ -48,18 +48,18 @@ def instances(
     heads = {
         "setting": ("setting", None),
         "share": ("best for this share of prompts", "%"),
-        "quality": ("ROUGE-L F1; in the last line, its gain", "%"),
+        "quality": ("ROUGE-L F1, in the last row its gain", "%"),
     }
     caption = (
-        "For how many prompts each fixed temperature has the highest ROUGE-L; in the last line, "
-        "what choosing by prompt gains over one temperature for all, on texts the choice did not "
-        "see."
+        "The share of prompts for which each fixed temperature has the highest ROUGE-L. The last "
+        "row shows what a choice for each prompt gains over one temperature for all, on texts that "
+        "were not used to choose."
     )
     bars = [{"name": one["setting"], "value": one["share"]} for one in counted[:-1]]
     spec = bar_chart(bars, "share of prompts (%)", "best fixed temperature")
     return (
         [table("instances", "Best temperature by prompt", caption, heads, counted)],
-        [chart("instances", "Best temperature by prompt", caption.split(";")[0] + ".", spec)],
+        [chart("instances", "Best temperature by prompt", caption.split(". ")[0] + ".", spec)],
     )
 
 
