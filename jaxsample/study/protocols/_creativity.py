@@ -1,4 +1,4 @@
-"""The protocol of "Is Temperature the Creativity Parameter of LLMs?", without human raters."""
+"""The study "Is Temperature the Creativity Parameter of LLMs?", without human raters."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 TEMPERATURES = tuple(np.linspace(0.001, 2.0, 7).tolist())
 K = 50
-SHOWN = 6  # prompts whose texts are shown
-RATINGS = 180  # the paper's, of 31 stories
+SHOWN = 6  # the number of prompts whose texts are shown
+RATINGS = 180  # ratings of 31 stories in the paper
 ABOUT = """
 The model writes many stories at each of seven temperatures from 0.001 to 2, with top-k 50. The
 first story of the lowest temperature is the exemplar, the story that the model writes by default.
@@ -43,7 +43,7 @@ work as stories. The paper asked human raters. This study computes proxies, and 
 
 
 def temperature_settings() -> dict[str, float]:
-    """Return the names of the seven settings with their temperatures, the lowest first."""
+    """Return the temperatures of the seven settings by their names, the lowest first."""
     return {f"T {t:.3g}": t for t in TEMPERATURES}
 
 
@@ -52,8 +52,8 @@ def creativity(
 ) -> dict[str, Any]:
     """Write stories at seven temperatures, and measure what changes with temperature.
 
-    It draws 100 texts of each prompt and setting, 20 if quick, of up to 512 tokens. More `settings`
-    take no part in what is said of temperature.
+    It draws 100 texts of each prompt and setting, 20 if quick, of up to 512 tokens. The `settings`
+    of the user do not count in the correlations with temperature.
 
     Args:
         source: the model with its tokenizer.

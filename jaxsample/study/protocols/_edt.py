@@ -1,4 +1,4 @@
-"""The protocol of the EDT paper: quality against diversity, by fixed and by dynamic temperature."""
+"""The study of the EDT paper: quality and diversity under fixed and dynamic temperature."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from jaxsample.transforms.temperatures._temperature import EntropyTemperature, T
 FIXED = 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4
 T0 = 0.4, 0.7, 1.0, 1.3, 1.6
 THETA = 0.05, 0.2, 0.5, 1.0, 2.0
-HOTTEST = 0.7, 1.0, 1.3  # of KL-guided temperature
+HOTTEST = 0.7, 1.0, 1.3  # the temperatures of KLTemperature
 SIGMA = 0.5, 2.0
 QUICK = {"fixed": (0.4, 1.0, 1.4), "t0": (0.7, 1.3), "theta": (0.2, 1.0), "sigma": (1.0,)}
 FAMILIES = "fixed temperature", "EDT", "KL-guided", "yours"
 SHOWN = "rouge_l", "bleu", "self_bleu", "sampler_entropy", "perplexity", "kept"
 SENSITIVE = {"rouge_l": "ROUGE-L F1 (%)", "self_bleu": "Self-BLEU (%)", "eda": "EDA (%)"}
-TEXTS = 6  # prompts whose texts are shown
+TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
 Every setting writes several texts for every prompt. Quality is the overlap of a text with its
 references. Diversity is high if the texts of one prompt overlap little with each other. EDT
@@ -43,7 +43,7 @@ T = T0 * 0.8 ** (theta / H).
 
 
 def edt_settings(items: Sequence[Item], quick: bool = False) -> dict[str, list[Setting]]:
-    """Return the settings of each family; KL-guided ones where every item has its `without`."""
+    """Return the settings of each family; KL-guided ones if every item has its `without`."""
     some = QUICK if quick else {"fixed": FIXED, "t0": T0, "theta": THETA, "sigma": SIGMA}
     found = {
         FAMILIES[0]: grid("T {t}", lambda t: chain(Temperature(t)), t=some["fixed"]),

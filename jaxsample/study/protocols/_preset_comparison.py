@@ -1,4 +1,4 @@
-"""The presets for common tasks, side by side with plain sampling on one set of prompts."""
+"""The study that compares the presets for common tasks with plain sampling."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BARS = {
     "distinct_2": "Distinct 2-grams",
     "self_bleu": "Self-BLEU",
 }
-TEXTS = 6  # prompts whose texts are shown
+TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
 The presets are pairs of temperature and top-p that guides recommend for tasks. Here all of them
 continue the same prompts, next to plain sampling (T = 1, nothing cut off), with several texts for
@@ -39,7 +39,7 @@ each prompt.
 
 
 def presets_settings() -> list[Setting]:
-    """Return plain sampling and the presets, those with one pair as one setting."""
+    """Return plain sampling and the presets; presets with the same pair are one setting."""
     names: dict[Any, list[str]] = {}
     for name, pair in PRESETS.items():
         names.setdefault(pair, []).append(name)
@@ -151,7 +151,7 @@ def _charts(rows, referenced):
         caption = f"{title} of the texts of each setting, with 95% intervals over prompts."
         found.append(chart(name, title, caption, bar_chart(bars, unit, "setting")))
     if referenced:
-        # No curve joins presets: a family each, so that the legend names them.
+        # Each preset is its own family, so that the legend names it and no line joins presets.
         points = [quality_point(row | {"family": row["setting"]}) for row in rows]
         spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
         caption = (

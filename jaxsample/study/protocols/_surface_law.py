@@ -1,4 +1,4 @@
-"""The curve of equal entropy p(T) of each model, and whether one form of it holds for all."""
+"""The curve of equal entropy p(T) of each model, and whether one formula fits all models."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Curve(NamedTuple):
     """The p of equal entropy of a model.
 
     Attributes:
-        model: its name.
+        model: the name of the model.
         p: `[N]`, for each temperature; NaN where there is none.
-        resampled: `[R, N]`, of resamples of the prompts; NaN everywhere for a single prompt.
+        resampled: `[R, N]`, for resamples of the prompts; all NaN for a single prompt.
     """
 
     model: str
@@ -39,11 +39,11 @@ class Curve(NamedTuple):
 
     @classmethod
     def of(cls, one: Surface, shares: np.ndarray) -> Curve:
-        """Find it for a model whose `cut` has these values of p."""
+        """Return the curve of a model whose `cut` has these values of p."""
         p, count = equal_p(one.cold.mean(1), one.cut.mean(1), shares), one.cold.shape[1]
         if count < 2:
             return cls(one.name, p, np.full((RESAMPLES, len(p)), np.nan))
-        # The same for all models: their prompts are the same, and what is unlike in these cancels.
+        # All models share the resamples, so that differences between prompts cancel.
         weights = drawn(np.random.default_rng(0), count, RESAMPLES) / count
         pairs = zip(weights @ one.cold.T, weights @ one.cut.T, strict=True)
         return cls(one.name, p, np.asarray([equal_p(*pair, shares) for pair in pairs]))
@@ -55,8 +55,8 @@ def law(
     """Find for each model the p that gives, at T = 1, the mean entropy of each T below 1 at p = 1.
 
     Args:
-        measured: of each model.
-        temperatures, shares: those of its `cold` and of its `cut`.
+        measured: the measures of each model.
+        temperatures, shares: the values of T of their `cold` and of p of their `cut`.
     """
     t = np.asarray(temperatures)
     curves = [Curve.of(one, np.asarray(shares)) for one in measured]
@@ -79,7 +79,7 @@ def law(
 def _points(t, curves):
     rows = [
         {"model": curve.model, "temperature": at, "p": _cell(p, curve.resampled[:, i])}
-        | ({"note": "no p leaves as little entropy"} if np.isnan(p) else {})
+        | ({"note": "no p leaves so little entropy"} if np.isnan(p) else {})
         for curve in curves
         for i, (at, p) in enumerate(zip(t.tolist(), curve.p.tolist(), strict=True))
     ]
@@ -112,7 +112,7 @@ def _fits(t, curves, fits):
             row = {"model": "one a for all models", "form": form, "a": cell(float(found.a[0]))}
             rows.append(row | _errors(found))
     heads = MODEL | {
-        "form": ("form", None),
+        "form": ("formula", None),
         "a": ("a", None),
         "residual": ("root mean squared error of p", None),
         "largest": ("largest error of p", None),
@@ -121,7 +121,7 @@ def _fits(t, curves, fits):
         "Forms with one parameter, fitted to p(T) by least squares, with 95% intervals of a over "
         "prompts. A form is a law only if one a fits all models with a small error."
     )
-    return table("law", "One-parameter forms of p(T)", caption, heads, rows)
+    return table("law", "One-parameter formulas of p(T)", caption, heads, rows)
 
 
 GAPS = (
@@ -190,7 +190,7 @@ def _errors(found: Fit) -> dict[str, float]:
 
 
 def _cell(value: float, resampled: np.ndarray) -> dict[str, Any]:
-    """Make a cell, with an interval where most resamples have a value."""
+    """Make a cell, with an interval if most resamples have a value."""
     if np.isnan(value) or np.isnan(resampled).mean() > 0.5:
         return cell(value)
     return cell(value, ends([resampled]))

@@ -1,4 +1,4 @@
-"""What a study of temperature and top-p shows: their effects at one value, and whole grids."""
+"""Tables and charts of the surface study: effects at equal values, and whole grids."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WHERE = {"difference": "common contexts", "own_difference": "own texts"}
 
 
 class Surface(NamedTuple):
-    """What was measured of a model.
+    """The measures of a model.
 
     Attributes:
-        name: told apart from all others.
-        folder: its name as a file has it.
-        temperatures, shares: the T values of temperature and the P of top-p of the grid.
-        own: `[T, P, I]` for each of `OWN`, of the texts each pair drew for each prompt.
-        exact: `[T, P, I]` nats, mean entropy on common contexts.
+        name: the name of the model, which no other model has.
+        folder: the name as part of a path.
+        temperatures, shares: the T temperatures and the P values of top-p of the grid.
+        own: `[T, P, I]` for each of `OWN`, of the texts that each pair drew for each prompt.
+        exact: `[T, P, I]` nats, the mean entropy on common contexts.
         cold: `[.., I]` nats, the same at p = 1 on a finer grid of temperatures.
         cut: `[.., I]` nats, the same at T = 1 on a finer grid of top-p.
     """
@@ -44,12 +44,12 @@ class Surface(NamedTuple):
     cut: np.ndarray
 
     def pair(self, of: np.ndarray, t: float, p: float) -> np.ndarray:
-        """Return what was measured at a temperature and a top-p, `[I]`."""
+        """Return the measures `[I]` at a temperature and a top-p."""
         return of[self.temperatures.index(t), self.shares.index(p)]
 
 
 def effects(measured: Sequence[Surface]) -> Part:
-    """Compare temperature v at p = 1 with top-p v at T = 1, for each v that both take below 1."""
+    """Compare temperature v at p = 1 with top-p v at T = 1, for each v < 1 of both grids."""
     heads = {
         "model": ("model", None),
         "value": ("value of T or p", None),
@@ -78,7 +78,7 @@ def effects(measured: Sequence[Surface]) -> Part:
 
 
 def grids(measured: Sequence[Surface], samples: int) -> Part:
-    """Show all that was measured over the grid."""
+    """Show all measures over the grid."""
     heads = {
         "model": ("model", None),
         "temperature": ("T", None),
@@ -175,7 +175,7 @@ def _heats(one, heads):
             for t in one.temperatures
             for p in one.shares
         ]
-        # A legend has little room; the caption says which entropy it is.
+        # The legend has little room, so only the caption says which entropy it is.
         short = f"{title.split(' on ')[0]} ({unit})"
         spec = heat_map(cells, "temperature T", "top-p p", short)
         caption = f"{title} of {one.name} over T and p ({unit})."
