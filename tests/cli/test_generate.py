@@ -4,11 +4,16 @@ import json
 import math
 import re
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 
+import jaxsample
 from jaxsample.cli import decoding
 from jaxsample.cli.json_lines import KEYS
+from jaxsample.cli.opening import open_model
 from jaxsample.learn import Policy, save
 
 TINY = "the cat", "--seed", "7", "--max-new-tokens", "11", "--temperature", "0.9"
@@ -95,13 +100,6 @@ def test_an_interruption_leaves_the_text_so_far(cli, tiny, monkeypatch, samples)
 
 def test_chunks_are_the_library_s_own_tokens(tiny):
     """Padding, buckets and chunks change nothing: `generate` draws the same."""
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    import jaxsample
-    from jaxsample.cli.opening import open_model
-
     source, sampler = open_model(tiny), jaxsample.chain(jaxsample.Temperature(0.9))
     ids = source.encode("the cat")
     chunks = list(decoding.decode(source, ids, sampler, 7, 2, 11))
@@ -122,6 +120,18 @@ def test_chunks_are_the_library_s_own_tokens(tiny):
             theirs = np.asarray(getattr(expected, field))[0, g, :n]
             np.testing.assert_allclose(mine, theirs, atol=1e-5)
         assert all(math.isfinite(p.model_logprob) for p in pieces)
+
+
+def test_an_invalid_row_is_blamed_on_the_model_or_on_the_sampler(tiny):
+    source = open_model(tiny)
+    ids = source.encode("the cat")
+    broken = jaxsample.chain(jaxsample.Function(lambda logits: logits.at[0].set(jnp.nan)))
+    with pytest.raises(ValueError, match="the sampler .* logits of tiny are valid"):
+        next(decoding.decode(source, ids, broken, 7, 1, 11))
+    params = jax.tree.map(lambda x: x * jnp.nan, source.checkpoint.params)
+    source = source._replace(checkpoint=source.checkpoint._replace(params=params))
+    with pytest.raises(ValueError, match="the logits of tiny hold a NaN.* check its weights"):
+        next(decoding.decode(source, ids, jaxsample.chain(), 7, 1, 11))
 
 
 def test_a_real_story(cli, stories):
