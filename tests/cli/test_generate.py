@@ -1,4 +1,4 @@
-"""`jaxsample generate`: what a person, and a file, get to see."""
+"""The command generate: its text, its remarks and its JSON."""
 
 import json
 import math
@@ -99,7 +99,7 @@ def test_an_interruption_leaves_the_text_so_far(cli, tiny, monkeypatch, samples)
 
 
 def test_chunks_are_the_library_s_own_tokens(tiny):
-    """Padding, buckets and chunks change nothing: `generate` draws the same."""
+    """Padding, buckets and chunks do not change the tokens that `generate` draws."""
     source, sampler = open_model(tiny), jaxsample.chain(jaxsample.Temperature(0.9))
     ids = source.encode("the cat")
     chunks = list(decoding.decode(source, ids, sampler, 7, 2, 11))

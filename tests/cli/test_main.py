@@ -1,4 +1,4 @@
-"""The entry point: light to start, clear when something is missing."""
+"""The entry point: help, version, completion and missing packages."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a stage says of a row, against numbers worked out by hand."""
+"""Stages of one row, compared with numbers computed by hand."""
 
 import math
 
