@@ -4,13 +4,20 @@ VENV ?= .venv
 EXTRAS ?= dev
 BIN := $(VENV)/bin
 
-.PHONY: demo test check docs clean
+K ?=
+
+.PHONY: demo test test-all check docs clean
 
 demo: $(VENV)/installed-cli
 	$(BIN)/jaxsample generate -n 2 --temperature 0.9 --stats
 
+# What a change could break, in minutes; `make test K=top_h` runs the tests of one thing.
 test: $(VENV)/installed-$(EXTRAS)
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not (full or slow or peers)" -k "$(K)"
+
+# Everything: the laws over the whole table, statistics, trainings, other systems, notebooks.
+test-all: $(VENV)/installed-$(EXTRAS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup -k "$(K)"
 
 check: $(VENV)/installed-$(EXTRAS)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
@@ -26,4 +33,4 @@ $(VENV)/installed-%: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis docs/_build
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis .jax_cache docs/_build

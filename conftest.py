@@ -1,4 +1,12 @@
-"""Names every doctest may use, and which tests share a process."""
+"""A cache of compiled programs, names every doctest may use, and which tests share a process."""
+
+import os
+from pathlib import Path
+
+# JAX reads these when it is imported; processes that tests start inherit them.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent / ".jax_cache"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 import jax
 import jax.numpy as jnp

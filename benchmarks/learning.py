@@ -1,12 +1,12 @@
-"""What a training step costs, beside the cross-entropy of the logits it trains on.
+"""The cost of a training step, compared with the cross-entropy of its logits.
 
     python benchmarks/learning.py [--quick] [--out DIR] [--batch 32] [--width 128] [--vocab 32000]
         [--microbatches 32] [--rounds 7]
 
-Logits are given, as `jaxsample.learn.remember` keeps them. An arm is forward and backward of one
-step of `jaxsample.learn.fit`: features, a network of 2 x 64, cross-entropy, gradients and Adam. The
-floor is the cross-entropy of the softmax with its gradient with respect to the logits, in one call
-over the whole batch, as training a model has it. No plot is drawn.
+The logits are given, as `jaxsample.learn.remember` keeps them. Each arm is one step of
+`jaxsample.learn.fit`, forward and backward: features, a network of 2 x 64, cross-entropy, gradients
+and Adam. The floor is the softmax cross-entropy with its gradient with respect to the logits, in
+one call over the whole batch, as in the training of a model. There is no plot.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from harness.progress import progress
 from harness.report import environment, figures, heading, load, ratio, recorded, save, table
 from harness.turns import take_turns, timed
 
-from jaxsample import EntropyTemperature, Temperature, partition
-from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy, unconstrain
+from jaxsample import EntropyTemperature, Temperature
+from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy
 from jaxsample.learn._batches import parts
+from jaxsample.learn._parameters import parameters
 from jaxsample.learn._training import Forms, Run, train_step
 
 FLOOR = "cross-entropy and its gradient"
@@ -31,7 +32,7 @@ ADAM = optax.adam(3e-3)
 
 
 def floor(logits, tokens):
-    """Return the arm of the plain loss."""
+    """Return the arm that computes the plain loss."""
 
     @jax.jit
     def both(logits):
@@ -46,22 +47,21 @@ def floor(logits, tokens):
 
 def training(sampler, batch, microbatches):
     """Return the arm of a step that trains `sampler`."""
-    trainable, rest = partition(sampler)
-    raw = unconstrain(trainable, sampler)
+    raw = parameters(sampler)
     run = Run(raw, ADAM.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
     forms = Forms(None, cross_entropy, ADAM)
 
     def step(i):
         key = jax.random.key(i)
         some = parts(batch, np.arange(len(batch.tokens)), microbatches)
-        moved = train_step(forms, sampler, rest, run, some, None, key, np.float32(300))
+        moved = train_step(forms, sampler, run, some, None, key, np.float32(300))
         return jax.block_until_ready(moved)
 
     return timed(step)
 
 
 def samplers():
-    """Return what trains, by name."""
+    """Return the samplers to train, by name."""
 
     def policy(*features, hidden_size=0):
         return Learned(Policy(features=features, hidden_size=hidden_size, rngs=nnx.Rngs(0)))

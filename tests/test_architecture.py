@@ -1,10 +1,9 @@
-"""The floors of the house: who may import whom."""
+"""The rules of the house: floors, doors, and where heavy libraries may be imported."""
 
 import ast
 import inspect
+import re
 from pathlib import Path
-
-import pytest
 
 import jaxsample
 from jaxsample import learn
@@ -19,17 +18,28 @@ FLOORS = {
     "study": 4,
     "cli": 5,
 }
+# What users import from. Everything else in the two packages is private.
+DOORS = {
+    "jaxsample",
+    "jaxsample.interop",
+    "jaxsample.learn",
+    "jaxsample.study",
+    "jaxsample_models",
+    "jaxsample_models.stories",
+}
+# Modules that are commands: `python -m`, and the application.
+COMMANDS = {"jaxsample/__main__.py", "stories/train.py", "stories/card.py"}
 LIBRARY = sorted((ROOT / "jaxsample").rglob("*.py"))
 MODELS = sorted((ROOT / "models" / "jaxsample_models").rglob("*.py"))
 ABOVE_ALL = {"benchmarks", "docs", "tests"}
 
 
-def imports(path):
-    """Every module a file imports, anywhere in it, relative names resolved."""
+def imports(path, tree=None):
+    """Every module that a file imports, anywhere in it, with relative names resolved."""
     base = ROOT / "models" if path in MODELS else ROOT
     package = path.relative_to(base).with_suffix("").parts[:-1]
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree or ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -46,6 +56,9 @@ def imports(path):
     return found
 
 
+IMPORTS = {path: imports(path) for path in [*LIBRARY, *MODELS]}
+
+
 def name(path):
     return str(path.relative_to(ROOT))
 
@@ -55,73 +68,142 @@ def floor(module):
     return parts[1] if parts[0] == "jaxsample" and len(parts) > 1 else None
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=name)
-def test_nothing_imports_upward(path):
-    here = path.relative_to(ROOT / "jaxsample").parts
-    for module in imports(path):
-        assert module.split(".")[0] not in ABOVE_ALL, module
-        if module.split(".")[0] != "jaxsample" or len(here) == 1:
-            continue  # the top level gathers the names of every floor
-        there = floor(module)
-        # The top level stands on `decode` and `interop`: those above them may read its names.
-        height = FLOORS["decode"] if there is None else FLOORS[there]
-        assert there == here[0] or height < FLOORS[here[0]], f"{here[0]} imports {module}"
+def room(path):
+    return path.relative_to(ROOT / "jaxsample").parts[0]
+
+
+def private(module):
+    """Whether a module lies behind a door."""
+    return module.split(".")[0] in ("jaxsample", "jaxsample_models") and module not in DOORS
+
+
+def test_nothing_imports_upward():
+    wrong = []
+    for path in LIBRARY:
+        inside = path.parent != ROOT / "jaxsample"
+        for module in IMPORTS[path]:
+            if module.split(".")[0] in ABOVE_ALL:
+                wrong.append((name(path), module))
+            if module.split(".")[0] != "jaxsample" or not inside:
+                continue  # the top level gathers the names of every floor
+            there = floor(module)
+            # The top level stands on `decode` and `interop`: higher floors may read its names.
+            height = FLOORS["decode"] if there is None else FLOORS[there]
+            if there != room(path) and height >= FLOORS[room(path)]:
+                wrong.append((name(path), module))
+    assert not wrong
 
 
 def test_every_folder_of_the_library_has_a_floor():
-    folders = {path.relative_to(ROOT / "jaxsample").parts[0] for path in LIBRARY}
+    folders = {room(path) for path in LIBRARY}
     assert {part for part in folders if not part.endswith(".py")} <= set(FLOORS)
 
 
 def test_the_top_level_gathers_the_lower_floors_only():
     """`learn`, `study` and `cli` are imported on their own: jaxsample alone needs no flax."""
-    reached = {floor(module) for module in imports(ROOT / "jaxsample" / "__init__.py")}
+    reached = {floor(module) for module in imports(ROOT / "jaxsample" / "_door.py")}
     assert not reached & {"learn", "study", "cli"}
 
 
-@pytest.mark.parametrize("path", MODELS, ids=name)
-def test_models_know_the_model_interface_alone(path):
-    for module in imports(path):
-        if module.split(".")[0] == "jaxsample":
-            assert module == "jaxsample", module
+def test_modules_behind_a_door_look_private():
+    public = [
+        name(path)
+        for path in [*LIBRARY, *MODELS]
+        if not path.name.startswith("_")
+        and "/cli/" not in name(path)
+        and not name(path).endswith(tuple(COMMANDS))
+    ]
+    assert not public
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=name)
-def test_heavy_libraries_stay_where_they_belong(path):
-    here = path.relative_to(ROOT / "jaxsample").parts[0]
-    roots = {module.split(".")[0] for module in imports(path)}
-    if here != "learn":
-        assert "flax" not in roots
-    if here not in ("study", "cli"):
-        assert not roots & {"matplotlib", "typer"}
-    if here not in ("study", "cli", "learn"):  # training shows a bar
-        assert "rich" not in roots
-    if here != "cli":
-        assert "jaxsample_models" not in roots
+def test_models_import_the_door_of_the_library_alone():
+    wrong = [
+        (name(path), module)
+        for path in MODELS
+        for module in IMPORTS[path]
+        if module.split(".")[0] == "jaxsample" and module != "jaxsample"
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=name)
-def test_the_command_line_imports_the_models_lazily(path):
-    top = ast.parse(path.read_text()).body
-    for node in top:
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.append(node.module or "")
-        assert not any(module.startswith("jaxsample_models") for module in names)
+def test_heavy_libraries_stay_where_they_belong():
+    homes = {
+        "flax": {"learn"},
+        "matplotlib": {"study", "cli"},
+        "typer": {"study", "cli"},
+        "rich": {"study", "cli", "learn"},  # training shows a bar
+        "jaxsample_models": {"cli"},
+    }
+    wrong = [
+        (name(path), module)
+        for path in LIBRARY
+        for module in IMPORTS[path]
+        if room(path) not in homes.get(module.split(".")[0], {room(path)})
+    ]
+    assert not wrong
+
+
+def test_the_command_line_imports_the_models_lazily():
+    wrong = []
+    for path in LIBRARY:
+        for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.append(node.module or "")
+            if any(module.startswith("jaxsample_models") for module in names):
+                wrong.append(name(path))
+    assert not wrong
+
+
+def test_users_import_from_doors_alone():
+    """README, docs, benchmarks and the command line show how: they open no other module."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    # Work on the engine's insides is not for users: `kernels.py` times them one by one.
+    scripts = [p for p in (ROOT / "benchmarks").rglob("*.py") if p.name != "kernels.py"]
+    wrong = [
+        (name(page), module)
+        for page in pages
+        for module in re.findall(
+            r"(?m)^(?:>>> |\.\.\. )?\s*(?:from|import) (jaxsample[\w.]*)", page.read_text()
+        )
+        if private(module)
+    ]
+    for path in [*scripts, *sorted((ROOT / "jaxsample" / "cli").rglob("*.py"))]:
+        for module in imports(path):
+            if private(module) and not module.startswith("jaxsample.cli"):
+                wrong.append((name(path), module))
+    assert not wrong
+
+
+# Tests of these look behind the doors; all others test what a user meets.
+INSIDE = {"tests/kernels", "tests/transforms", "tests/oracles", "tests/table"}
+
+
+def test_tests_of_behaviour_import_from_doors_alone():
+    wrong = [
+        (name(path), module)
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if name(path.parent) not in INSIDE
+        for module in imports(path)
+        if private(module) and not module.startswith("jaxsample.cli")
+    ]
+    assert not wrong
 
 
 PUBLIC = {name: getattr(jaxsample, name) for name in jaxsample.__all__}
 PUBLIC |= {f"learn.{k}": v for k, v in vars(learn).items() if callable(v)}
 
 
-@pytest.mark.parametrize("public", PUBLIC)
-def test_every_public_name_has_a_docstring(public):
-    thing = PUBLIC[public]
-    written = thing.__doc__ or ""
-    assert written.strip(), public
-    # dataclass and NamedTuple write one of their own: the signature, no explanation.
-    assert not written.startswith(f"{public.rpartition('.')[2]}("), public
-    assert inspect.getdoc(thing).splitlines()[0].rstrip().endswith((".", ":")), public
+def test_every_public_name_has_a_docstring():
+    wrong = []
+    for public, thing in PUBLIC.items():
+        written = thing.__doc__ or ""
+        # dataclass and NamedTuple write one of their own: the signature, no explanation.
+        if not written.strip() or written.startswith(f"{public.rpartition('.')[2]}("):
+            wrong.append(public)
+        elif not inspect.getdoc(thing).splitlines()[0].rstrip().endswith((".", ":")):
+            wrong.append(public)
+    assert not wrong
 
 
 def test_the_public_names_are_sorted_and_there():

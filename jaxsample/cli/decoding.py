@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxsample
-from jaxsample.study.draw._text import Transcript
+from jaxsample.study import Transcript
 
 if TYPE_CHECKING:
     from jaxsample import Transform
@@ -26,7 +26,8 @@ class Piece(NamedTuple):
 
     Attributes:
         sample: which text, counted from 0.
-        text: what it adds; empty where a character or a text just ended.
+        token: its id.
+        text: what it adds; empty for an incomplete character and for the end of the text.
         ended: whether the model ended the text with it.
         logprob: nats, under the distribution it was drawn from.
         model_logprob: nats, under the model alone (T = 1).
@@ -34,6 +35,7 @@ class Piece(NamedTuple):
     """
 
     sample: int
+    token: int
     text: str
     ended: bool
     logprob: float
@@ -96,7 +98,7 @@ def decode(
                 readable = text.add(int(token))
                 if ended or drawn[g] == room:
                     readable += text.rest()
-                pieces.append(Piece(g, readable, ended, *map(float, records)))
+                pieces.append(Piece(g, int(token), readable, ended, *map(float, records)))
         yield Chunk(pieces, seconds)
         if done.all():
             return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxsample import Transform
-from jaxsample.transforms.contract._chain import Chain
 
 SHORT = {"EntropyTemperature": "EDT"}
 
@@ -87,12 +88,12 @@ class Stage(NamedTuple):
         return f"divides by {self.temperature:.3g}: {verb}"
 
 
-def stages(logits: Any, chain: Chain) -> list[Stage]:
-    """Run a chain over one row, a transform at a time.
+def stages(logits: Any, members: Sequence[Transform]) -> list[Stage]:
+    """Apply the members of a chain to one row, one after the other.
 
     Args:
         logits: `[V]`.
-        chain: transforms that need no prompt.
+        members: transforms that need no prompt.
 
     Raises:
         ValueError: if the row is invalid, or a transform needs a prompt.
@@ -100,8 +101,8 @@ def stages(logits: Any, chain: Chain) -> list[Stage]:
     received, found = np.asarray(logits, np.float64), []
     if np.isnan(received).any() or not (received > -np.inf).any():
         raise ValueError("the logits hold a NaN, or nothing above -inf")
-    for transform in chain:
-        returned = np.asarray(transform(np.asarray(received, np.float32)), np.float64)
+    for transform in members:
+        returned = np.asarray(transform(jnp.asarray(received, jnp.float32)), np.float64)
         found.append(Stage(transform, received, returned))
         received = returned
     return found

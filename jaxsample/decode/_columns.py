@@ -1,4 +1,4 @@
-"""Tokens that are already there: what the model says before each, and a look at every one."""
+"""Evaluation of given tokens, one column `[B]` after the other or all at once."""
 
 from __future__ import annotations
 
@@ -11,37 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.decode._model import Model
-from jaxsample.decode._prefill import rebuilds
 from jaxsample.transforms.contract._transform import Transform
-
-
-def answers(
-    model: Model,
-    params: Any,
-    prompts: jax.Array,
-    lengths: jax.Array,
-    tokens: jax.Array,
-    token_lengths: jax.Array,
-) -> tuple[jax.Array | None, jax.Array | None]:
-    """Return the logits `[B, N, V]` and hidden states `[B, N, D]` before each token `[B, N]`.
-
-    One of them may be None: hidden if the model shows none, logits if its `unembed` rebuilds them.
-    """
-    batch, count = tokens.shape
-    total = prompts.shape[-1] + count
-    join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
-    sequence, positions = join(prompts, tokens, lengths, token_lengths)
-    output = model.apply(params, sequence, positions, model.init_cache(batch, total))
-    first = lengths if model.streams == 1 else lengths[:, 0]
-    at = jnp.minimum(first[:, None] - 1 + jnp.arange(count, dtype=jnp.int32)[None, :], total - 1)
-
-    def pick(x):
-        if x is None:
-            return None
-        return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
-
-    return None if rebuilds(model, output) else pick(output.logits), pick(output.hidden)
 
 
 def over_columns(
@@ -52,38 +22,38 @@ def over_columns(
     rebuild: Callable[[Any], tuple[jax.Array, Any]] | None = None,
     prefix: Any = None,
 ) -> Any:
-    """Look at every token of every row, in order where the sampler has state, else all at once.
+    """Apply `row` to every token: in order if the sampler has state, else to all at once.
 
     Args:
-        row: `(sampler, state, logits [V], hidden [D], *others) -> (state, seen)`, of one token.
-        sampler, state: of all rows, state `[B, ..]` or a tree without leaves.
+        row: `(sampler, state, logits [V], hidden [D], *others) -> (state, result)`, of one token.
+        sampler, state: of all rows; the state is `[B, ..]` or a tree without leaves.
         given: `(logits, hidden, *others)`, leaves `[B, N, ..]`.
-        rebuild: makes (logits, hidden) `[B, ..]` of hidden alone, where `[B, N, V]` is not to be.
-        prefix: axes of the sampler's leaves; None shares them.
+        rebuild: computes (logits, hidden) `[B, ..]` from hidden, so that `[B, N, V]` never exists.
+        prefix: axes of the sampler's leaves for `jax.vmap`; None if all rows share them.
 
     Returns:
-        What `row` saw, leaves `[B, N, ..]`.
+        The results of `row`, with leaves `[B, N, ..]`.
     """
-    look = jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1)))
+    each_row = jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1)))
     if rebuild is None and not jax.tree.leaves(state):
-        every = jax.vmap(functools.partial(look, sampler, state), in_axes=1, out_axes=1)
+        every = jax.vmap(functools.partial(each_row, sampler, state), in_axes=1, out_axes=1)
         return every(*given)[1]
 
     def body(state, column):
         logits, hidden, *others = column
         if rebuild is not None:
             logits, hidden = rebuild(hidden)
-        return look(sampler, state, logits, hidden, *others)
+        return each_row(sampler, state, logits, hidden, *others)
 
     count = jax.tree.leaves(given)[0].shape[1]
     return _scan_columns(body, state, given, count)
 
 
 def _scan_columns(body, state, given, count):
-    """Scan over the second axis of `given`, keeping about 2 sqrt(count) states for the way back.
+    """Scan over the second axis of `given`, storing about 2 sqrt(count) states for the gradient.
 
-    Each column of logits `[B, V]` is computed again there: neither `[B, N, V]` logits nor N states
-    of size V ever exist.
+    The backward pass computes each column of logits `[B, V]` again, so neither `[B, N, V]` logits
+    nor N states of size V ever exist.
     """
     chunk = max(math.isqrt(count), 1)
     chunks = -(-count // chunk)
@@ -101,14 +71,3 @@ def _scan_columns(body, state, given, count):
         return lax.scan(jax.checkpoint(body), state, columns)
 
     return jax.tree.map(join, lax.scan(some, state, jax.tree.map(split, given))[1])
-
-
-def _join(prompts, tokens, lengths, token_lengths):
-    """Put each row's tokens right behind its prompt; position -1 past the end."""
-    columns = jnp.arange(prompts.shape[1] + tokens.shape[1], dtype=jnp.int32)[None, :]
-    behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
-    head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))
-    tail = jnp.take_along_axis(tokens, behind, axis=1)
-    sequence = jnp.where(columns < lengths[:, None], head, tail)
-    inside = columns < (lengths + token_lengths)[:, None]
-    return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1)

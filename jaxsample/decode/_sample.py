@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -23,27 +24,35 @@ def sample(
 ) -> jax.Array:
     """Draw a token from one row of logits through a sampler.
 
-    Means `draw(key, sampler(logits, state, hidden))`. With state, the caller then calls
-    `sampler.update(state, logits, token, hidden)`, logits being what `sample` got.
+    The token is that of `draw(key, sampler(logits, state, hidden))`, computed faster. If the
+    sampler has state, call `sampler.update(state, logits, token, hidden)` afterwards with the same
+    logits.
 
     Args:
         key: a PRNG key.
-        logits: `[V]`; batches by `jax.vmap`, with a key per row.
-        sampler: any transform; `chain()` is plain sampling.
-        state: the sampler's state, or None for one without a prompt.
+        logits: `[V]`; use `jax.vmap` for a batch, with one key per row.
+        sampler: any transform; `chain()` samples from the logits as they are.
+        state: the sampler's state; None stands for the state without a prompt.
         hidden: `[D]`, the model's last hidden state, or None.
 
     Returns:
         The token, int32; -1 for an invalid row.
 
     Raises:
-        ValueError: if `logits` is not one row.
+        ValueError: if `logits` is not one row, or `sampler` no transform.
 
     >>> sample(jax.random.key(0), jnp.array([0.0, 9.0, 1.0]), TopK(1))
     Array(1, dtype=int32)
     """
+    if not isinstance(sampler, Transform) or jax.tree_util.all_leaves([sampler]):
+        raise ValueError(f"sampler must be a transform, such as chain(TopP(0.9)), got {sampler!r}")
+    return _sampled(jnp.asarray(key), jnp.asarray(logits), sampler, state, hidden)
+
+
+@functools.partial(jax.jit, inline=True)
+def _sampled(key, logits, sampler, state, hidden):
     state = sampler.init(None, None) if state is None else state
-    # A token has no derivative; without this, loops below would be asked for one.
+    # Stop gradients: tokens are discrete, and while_loop has no reverse mode.
     args = jax.tree.map(_stopped, (logits, sampler, state, hidden))
     return _sample(one_key(key), *args)
 
@@ -62,7 +71,7 @@ def _sample(*args):
 @_sample.def_vmap
 def _(size, batched, *args):
     del size
-    # What all rows share stays one: an automaton's table for each of them would be copied out.
+    # Arguments shared by all rows stay unbatched: an automaton's table would be copied per row.
     axes = jax.tree.map(lambda has_rows: 0 if has_rows else None, tuple(batched))
     return by_tiers(_draw_row, axes, *args), True
 

@@ -1,4 +1,4 @@
-"""Samplers and combiners as plain data, ready for JSON, and back."""
+"""Samplers and combiners written as plain data for JSON, and read from it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import numpy as np
 from jax.core import Tracer
 from jax.tree_util import Partial
 
+from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._fields import show
 from jaxsample.transforms.contract._function import Function
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters
 
-NAME = "transform"  # the key of a transform's class; no field is named so
+NAME = "transform"  # the key of the class; no field has this name
 
 
 def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
     """Describe a transform or combiner by dicts, lists, numbers and strings alone.
 
-    Floats are written in the shortest form that gives the float32 back, so `from_dict` restores
-    every leaf bit for bit, after `json.dumps` and `json.loads` too. A batch of settings is an
-    array in a leaf like any other.
+    Each float32 is written with the fewest digits that identify it, so `from_dict` restores every
+    leaf bit for bit, also after `json.dumps` and `json.loads`. Leaves may be arrays, as those of
+    a batch of settings are.
 
     Args:
         sampler: any transform, chain or combiner; a `Function` is described by its function's name.
 
     Raises:
-        ValueError: if a field holds what data cannot say: a traced value, a network (save a
-            learned policy with `jaxsample.learn.save`), or Python code other than a named function.
+        ValueError: if a field cannot be written as data: a traced value, a network (save a learned
+            policy with `jaxsample.learn.save`), or Python code other than a named function.
 
     >>> to_dict(chain(Temperature(0.7), TopK(40)))["transforms"]
     [{'transform': 'Temperature', 'value': 0.7}, {'transform': 'TopK', 'k': 40}]
@@ -47,31 +48,43 @@ def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
 def from_dict(data: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Any:
     """Make the transform or combiner that `to_dict` described.
 
-    Nothing is imported or evaluated: a name is one of the library's transforms, or in `also`.
+    Nothing is imported or evaluated: a name is one of the library's transforms, or in `also`. A
+    field that the data leave out has the constructor's default.
 
     Args:
         data: from `to_dict`.
         also: your own transforms and functions by the names they have in `data`.
 
     Raises:
-        ValueError: if a name is not known, a field is missing or unknown, or a value lies outside
-            its range.
+        ValueError: if a name is not known, a field is unknown, a field without a default is
+            missing, or a value has the wrong type or lies outside its range.
 
     >>> from_dict({"transform": "TopP", "p": 0.9})
     TopP(p=0.9)
     """
     also = also or {}
-    if not isinstance(data, Mapping) or NAME not in data:
+    if not isinstance(data, Mapping) or not isinstance(data.get(NAME), str):
         raise ValueError(f"a transform is described by a dict with a {NAME!r}, got {data!r}")
     name, given = data[NAME], {k: v for k, v in data.items() if k != NAME}
+    try:
+        return _made(name, given, also)
+    except (TypeError, KeyError, AttributeError) as error:  # a value of the wrong type
+        raise ValueError(f"{name} cannot be made of {given!r}: {error}") from error
+
+
+def _made(name: str, given: dict[str, Any], also: Mapping[str, Any]) -> Any:
     if name == Function.__name__:
         fn = _known(given.get("fn"), also, "function")
         keywords = {k: _restore(v, also) for k, v in given.get("keywords", {}).items()}
         return Function(Partial(fn, *_restore(given.get("args", ()), also), **keywords))
     cls = _known(name, {**_library(), **also}, "transform")
-    fields = [f.name for f in dataclasses.fields(cls)]
-    if set(given) != set(fields):
-        raise ValueError(f"{name} is described by {fields}, got {sorted(given)}")
+    if cls is Chain:
+        return chain(*_restore(given["transforms"], also))
+    fields = dataclasses.fields(cls)
+    needed = {f.name for f in fields if f.default is dataclasses.MISSING}
+    if not needed <= set(given) <= {f.name for f in fields}:
+        described = [f.name for f in fields]
+        raise ValueError(f"{name} is described by {described}, got {sorted(given)}")
     return cls(**{k: _restore(v, also) for k, v in given.items()})
 
 
@@ -114,18 +127,18 @@ def _describe(value, where):
         return [_describe(v, where) for v in value]
     if isinstance(value, np.ndarray | np.generic | jax.Array) and not isinstance(value, Tracer):
         array = np.asarray(value)
-        if array.dtype == np.float32:  # its shortest decimal, not that of the float64 beside it
+        if array.dtype == np.float32:  # the shortest decimal of the float32, not of its float64
             data = np.array([float(show(x)) for x in array.ravel()]).reshape(array.shape).tolist()
         elif array.dtype.kind in "iub":
             data = array.tolist()
         else:
-            raise ValueError(f"{where} holds {array.dtype}, which data cannot say")
+            raise ValueError(f"{where} holds {array.dtype}, which cannot be written as data")
         plain = not array.ndim and array.dtype in (np.float32, np.int32)
         return data if plain else {"array": data, "dtype": str(array.dtype)}
-    raise ValueError(f"{where} holds a {type(value).__name__}, which data cannot say")
+    raise ValueError(f"{where} holds a {type(value).__name__}, which cannot be written as data")
 
 
-def _restore(value, also):
+def _restore(value: Any, also: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         if "array" in value:
             return np.asarray(value["array"], value["dtype"])

@@ -1,32 +1,35 @@
-"""What a training run leaves in a folder: checkpoints to go on from, and its metrics."""
+"""The folder of a training run: its checkpoints, its arguments and its metrics."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxsample.learn._files import read_json, write_whole
+
 METRICS = "metrics.jsonl"
 ARGUMENTS = "arguments.json"
+CHECKPOINTS = "checkpoints"
 KEPT = 2  # checkpoints
 
 
 class Journal:
-    """Keep the history of a run and, with a folder, write it and the checkpoints there.
+    """Keep the history of a run; with a folder, write it there beside the checkpoints.
 
     Attributes:
-        history: the entries so far, those of a run that is gone on with too.
+        history: the entries so far, including those of the run that is resumed.
+        step: the step of the last checkpoint, or 0.
     """
 
     def __init__(self, folder: str | Path | None, made_with: dict[str, Any]):
         self.history: list[dict[str, float]] = []
+        self.step = 0
         self._made_with = made_with
         self._folder = None if folder is None else Path(folder).absolute()
-        self._manager: Any = None
         if self._folder is None:
             return
         try:
@@ -35,66 +38,85 @@ class Journal:
             raise ImportError("checkpoints need: pip install 'jaxsample[train]'") from error
         self._folder.mkdir(parents=True, exist_ok=True)
         options = ocp.CheckpointManagerOptions(max_to_keep=KEPT)
-        self._manager = ocp.CheckpointManager(self._folder / "checkpoints", options=options)
+        self._manager = ocp.CheckpointManager(self._folder / CHECKPOINTS, options=options)
+        self._save, self._restore = ocp.args.StandardSave, ocp.args.StandardRestore
 
-    def restore(self, run: Any) -> tuple[int, Any]:
-        """Return the step of the last checkpoint and what it holds, or 0 and `run` itself.
+    def restore(self, run: Any) -> Any:
+        """Return what the last checkpoint holds, or `run` itself if there is none.
 
         Raises:
-            ValueError: if the checkpoint is of another sampler, optimizer, key or batch size.
+            ValueError: if the checkpoint cannot be read, or belongs to another sampler, optimizer,
+                key or batch size.
         """
-        if self._manager is None:
-            return 0, run
-        step = self._manager.latest_step() or 0
-        self._trim(step)
-        path = self._folder / ARGUMENTS  # type: ignore[operator]
-        shapes = [list(np.shape(x)) for x in jax.tree.leaves(run)]
-        made_with = self._made_with | {"shapes": shapes}
-        if not step:
-            path.write_text(json.dumps(made_with) + "\n")
-            return 0, run
-        if json.loads(path.read_text()) != made_with:
-            raise ValueError(self._foreign(step))
-        import orbax.checkpoint as ocp
-
+        if self._folder is None:
+            return run
+        self.step = self._manager.latest_step() or 0
         leaves, structure = jax.tree.flatten(run)
-        like = {str(i): np.asarray(x) for i, x in enumerate(leaves)}
-        kept = self._manager.restore(step, args=ocp.args.StandardRestore(like))
-        found = [kept[str(i)] for i in range(len(leaves))]
-        return step, structure.unflatten([jax.numpy.asarray(x) for x in found])
+        made_with = self._made_with | {"shapes": [list(np.shape(leaf)) for leaf in leaves]}
+        path = self._folder / ARGUMENTS
+        if not self.step:
+            write_whole(path, (json.dumps(made_with) + "\n").encode())
+        elif read_json(path) != made_with:
+            raise ValueError(
+                f"the checkpoint of step {self.step} in {self._folder} is of another sampler, "
+                "optimizer, key or batch size; use another folder, or the arguments it was made "
+                "with"
+            )
+        self._trim(self._folder / METRICS)
+        if not self.step:
+            return run
+        like = {str(i): np.empty(leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)}
+        try:
+            kept = self._manager.restore(self.step, args=self._restore(like))
+        except Exception as error:  # orbax and its storage raise many types
+            damaged = self._folder / CHECKPOINTS / str(self.step)
+            reason = str(error).partition("\n")[0]
+            raise ValueError(
+                f"the checkpoint {damaged} is damaged ({reason}); delete that folder to resume "
+                "from the checkpoint before it, or use another folder to start again"
+            ) from error
+        return structure.unflatten([jax.device_put(kept[str(i)]) for i in range(len(leaves))])
 
     def write(self, step: int, run: Any, entry: dict[str, float]) -> None:
-        """Add an entry, and keep the run as it is after this step."""
+        """Add an entry to the history, and keep the run as it is after this step."""
         self.history.append(entry)
-        if self._manager is None:
+        if self._folder is None:
             return
-        import orbax.checkpoint as ocp
-
-        with open(self._folder / METRICS, "a") as file:  # type: ignore[operator]
+        with open(self._folder / METRICS, "a") as file:
             file.write(json.dumps(entry) + "\n")
-        leaves = {str(i): np.asarray(x) for i, x in enumerate(jax.tree.leaves(run))}
-        self._manager.save(step, args=ocp.args.StandardSave(leaves))
+        leaves = enumerate(jax.device_get(jax.tree.leaves(run)))
+        self._manager.save(step, args=self._save({str(i): np.asarray(leaf) for i, leaf in leaves}))
+        self.step = step
 
-    def _trim(self, step):
-        """Drop what was written after the checkpoint: it will be written again."""
-        path = self._folder / METRICS  # type: ignore[operator]
-        lines = path.read_text().splitlines() if path.exists() else []
-        entries = [json.loads(line) for line in lines if line.endswith("}")]
-        self.history = [entry for entry in entries if entry["step"] <= step]
-        fresh = path.with_suffix(".new")
-        fresh.write_text("".join(json.dumps(entry) + "\n" for entry in self.history))
-        os.replace(fresh, path)
-
-    def _foreign(self, step):
-        return (
-            f"the checkpoint of step {step} in {self._folder} is of another sampler, optimizer, "
-            "key or batch size; give another folder, or the arguments it was made with"
-        )
+    def _trim(self, path: Path) -> None:
+        """Drop the metrics that were written after the checkpoint: they will be written again."""
+        lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+        for i, line in enumerate(lines):
+            try:
+                entry = json.loads(line)
+                if entry["step"] <= self.step:
+                    self.history.append(entry)
+            except (ValueError, TypeError, KeyError, RecursionError):
+                if i + 1 < len(lines):  # a run that was killed may leave a part of a last line
+                    raise ValueError(f"{path}: line {i + 1} is damaged; delete that line") from None
+        write_whole(path, "".join(json.dumps(entry) + "\n" for entry in self.history).encode())
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        if self._manager is not None:
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        if self._folder is not None:
             self._manager.wait_until_finished()
             self._manager.close()
+        if isinstance(error, KeyboardInterrupt):
+            error.add_note(self._how_to_resume())
+
+    def _how_to_resume(self):
+        if self._folder is None:
+            return "training was interrupted and nothing was kept; `folder` keeps checkpoints"
+        if not self.step:
+            return f"training was interrupted before the first checkpoint in {self._folder}"
+        return (
+            f"training was interrupted: the checkpoint of step {self.step} is in {self._folder}; "
+            "call fit again with the same arguments to resume from it"
+        )

@@ -1,4 +1,4 @@
-"""Train the hyperparameters of a sampler on texts, the model frozen."""
+"""Training of the hyperparameters of a sampler."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from jaxsample.decode._model import Model
-from jaxsample.kernels._noise import as_key, fold_in
-from jaxsample.learn._batches import order, parts, stream
-from jaxsample.learn._bounds import constrain, unconstrain
+from jaxsample.kernels._noise import as_key
+from jaxsample.learn._batches import batches, step_key
 from jaxsample.learn._checkpoints import Journal
 from jaxsample.learn._cross_entropy import cross_entropy
 from jaxsample.learn._examples import Examples
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
+from jaxsample.learn._preferences import Pairs
 from jaxsample.learn._progress import bar
-from jaxsample.learn._soften import harden, soften
-from jaxsample.learn._training import Forms, Run, evaluate, train_step
-from jaxsample.transforms.contract._partition import combine, partition
+from jaxsample.learn._training import Forms, evaluate, finish, start, train_step
 from jaxsample.transforms.contract._transform import Transform
 
 SOFT = 30.0, 300.0
@@ -36,12 +33,13 @@ class Fit(NamedTuple):
     """A trained sampler.
 
     Attributes:
-        sampler: with the leaves of the least held-out loss, or the last ones without held-out data.
-        loss: that held-out loss per token, or the last training loss; of soft filters at their
-            last sharpness, where the sampler's are hard.
-        history: a dict per evaluation: step, loss, and, with held-out data, held_out and
-            temperature, the mean over its tokens.
-        steps: how many were run.
+        sampler: the sampler with the least held-out loss; the last one if there are no held-out
+            examples. Its filters are hard.
+        loss: its held-out loss per token, or the last training loss, computed with soft filters at
+            their last sharpness.
+        history: one dict per evaluation with step and loss; with held-out examples also held_out
+            (the loss) and temperature (the mean over their tokens).
+        steps: the number of steps.
 
     >>> texts = Examples(np.array([[0], [0], [0], [1]]),
     ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
@@ -61,7 +59,7 @@ def fit(
     sampler: Transform | Policy,
     model: Model | None,
     params: Any,
-    data: Examples | Callable[[jax.Array], Examples],
+    data: Examples | Pairs | Callable[[jax.Array], Examples | Pairs],
     *,
     key: jax.Array,
     steps: int,
@@ -69,103 +67,99 @@ def fit(
     objective: Callable = cross_entropy,
     optimizer: optax.GradientTransformation | None = None,
     microbatches: int = 1,
-    held_out: Examples | None = None,
+    held_out: Examples | Pairs | None = None,
     every: int = 50,
     patience: int | None = None,
     sharpness: tuple[float, float] = SOFT,
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> Fit:
-    """Train a sampler's hyperparameters, or the network that chooses them.
+    """Train the hyperparameters of a sampler, or the network that chooses them.
 
-    A `Policy` stands for `Learned(policy)`. Every leaf `partition` calls trainable moves, inside
-    its field's range. `TopP`, `MinP` and a
-    learned nucleus are trained as soft filters, ever sharper, and come back hard.
+    Every leaf that `partition` calls trainable is trained, and stays inside the range of its field.
+    `TopP`, `MinP` and a learned nucleus are trained as soft filters whose sharpness grows, and are
+    hard again in the result.
 
-    Run again with the same arguments and `folder`, it goes on from the last checkpoint and ends
-    with the same bits as an unbroken run.
+    With `folder`, a run that was stopped resumes from its last checkpoint if `fit` is called again
+    with the same arguments; it ends with the same bits as a run that was never stopped.
 
     Args:
-        sampler: `Learned(policy)`, a chain with one, or any chain.
-        model, params: the frozen model; None where the examples hold its answers.
-        data: examples, drawn by epochs in an order made from `key`; or `key -> Examples`, a
+        sampler: a `Policy`, which stands for `Learned(policy)`, or any transform or chain.
+        model, params: the frozen model; None if the examples hold its answers.
+        data: examples, visited in epochs in an order that depends on `key`; or `key -> Examples`, a
             jittable function that draws a fresh batch.
         key: a PRNG key.
-        steps: of the optimizer.
-        batch_size: examples a step.
-        objective: `(sampler, examples, key, model, params) -> (sum, count)`, the loss being sum /
-            count; static, so define it once.
-        optimizer: any of optax; Adam at 3e-3 by default. Static as well.
-        microbatches: parts a batch is split into; memory is that of one part.
-        held_out: examples the objective is evaluated on, for early stopping.
-        every: steps between two evaluations, which are also those between two checkpoints.
-        patience: evaluations without a gain after which training ends; None never ends it.
-        sharpness: of soft filters, at the first and the last step.
-        folder: for checkpoints (orbax) and metrics.jsonl.
-        progress: show a bar (rich).
+        steps: the number of optimizer steps.
+        batch_size: examples per step.
+        objective: `(sampler, examples, key, model, params) -> (sum, count)`; the loss is sum /
+            count. Static: pass the same function object every time.
+        optimizer: an optax optimizer, by default Adam with a learning rate of 3e-3; static.
+        microbatches: parts that a batch is split into; only one part is in memory at a time.
+        held_out: examples for the evaluations and for early stopping.
+        every: steps between two evaluations, and between two checkpoints.
+        patience: stop after this many evaluations in a row without improvement; None never stops.
+        sharpness: sharpness of the soft filters at the first and at the last step.
+        folder: where to keep checkpoints (needs orbax) and metrics.jsonl.
+        progress: show a progress bar (needs rich).
 
     Raises:
-        ValueError: if an argument does not fit, or the data hold no example.
-        FloatingPointError: if the loss is NaN or infinite; says at which step.
-        ImportError: if `folder` or `progress` ask for a package that is not installed.
+        ValueError: if an argument is invalid, if the data hold no example, or if a file in `folder`
+            is damaged or belongs to another run.
+        FloatingPointError: if the loss is NaN or infinite; the message names the step.
+        ImportError: if `folder` or `progress` needs a package that is not installed.
+        KeyboardInterrupt: after Ctrl-C; the last checkpoint is kept, and a note on the exception
+            says how to resume.
 
     >>> texts = Examples(np.array([[0], [0], [0], [1]]),
     ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
     >>> found = fit(Temperature(1.0), None, None, texts, key=jax.random.key(0), steps=300,
     ...             batch_size=4, optimizer=optax.adam(0.1))
-    >>> round(float(found.sampler.value), 2)  # 2 / T = log 3: the odds in the texts are 3 to 1
+    >>> round(float(found.sampler.value), 2)  # the odds in the texts are 3 to 1: 2 / T = log 3
     1.82
     """
     if isinstance(sampler, Policy):
         sampler = Learned(sampler)
-    streamed = callable(data) and not isinstance(data, tuple)
-    data = data if streamed else data.checked()  # type: ignore[arg-type]
-    held_out = None if held_out is None else held_out.checked()
     _check(steps, batch_size, microbatches, every, patience, held_out, sharpness)
-    if not streamed:
-        batch_size = min(batch_size, len(data.tokens))  # type: ignore[union-attr]
-    for given in (None if streamed else data, held_out):
-        _check_model(given, model)
-    optimizer = optimizer or _adam()
-    key = as_key(key)
-    sampler = soften(sampler, sharpness[0])
-    trainable, rest = partition(sampler)
-    if not jax.tree.leaves(trainable):
-        raise ValueError(f"nothing in {sampler!r} can be trained")
-    raw = unconstrain(trainable, sampler)
-    run = Run(raw, optimizer.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
-    forms = Forms(model, objective, optimizer)
-
-    def measured(run):
-        size = max(batch_size // microbatches, 1)
-        return evaluate(forms, sampler, rest, run, held_out, params, key, sharpness[1], size)
-
+    if isinstance(data, Examples | Pairs):
+        data = data.checked()
+        batch_size = min(batch_size, len(data.tokens))
+        _check_model(data, model)
+    if held_out is not None:
+        held_out = held_out.checked()
+        _check_model(held_out, model)
+    forms = Forms(model, objective, optimizer or _adam())
+    key = jax.jit(as_key)(key)
     made_with = {
-        "sampler": re.sub(r" at 0x\w+", "", repr(sampler)),
-        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "sampler": re.sub(r" at 0x\w+", "", repr(jax.device_get(sampler))),
+        "key": jax.device_get(jax.random.key_data(key)).tolist(),
         "batch_size": batch_size,
         "sharpness": list(sharpness),
     }
+    # Transfer once instead of at every step.
+    sampler, params = jax.device_put((sampler, params))
+    run = start(forms.optimizer, sampler)
+    if not jax.tree.leaves(run.raw):
+        raise ValueError(f"nothing in {sampler!r} can be trained")
+    of_step = batches(data, key, batch_size, microbatches)
+    last = jax.device_put(np.float32(sharpness[1]))
+
+    def evaluated(run):
+        size = max(batch_size // microbatches, 1)
+        return evaluate(forms, sampler, run, held_out, params, key, last, size)
+
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(Journal(folder, made_with))
-        first, run = journal.restore(run)
+        run = journal.restore(run)
+        first = done = journal.step
         show = stack.enter_context(bar(progress, steps, first))
         losses = []
-        if held_out is not None and not first:  # what training has to beat
-            run, _ = measured(run)
-        done = first
-        for done in range(first, steps) if not _over(run, patience) else ():
-            heat = np.float32(
-                sharpness[0] * (sharpness[1] / sharpness[0]) ** (done / max(steps - 1, 1))
-            )
-            seed = fold_in(key, done)
-            if streamed:
-                batch = stream(data, seed)  # type: ignore[arg-type]
-                some = parts(batch, None, microbatches)
-            else:
-                indices = order(key, done, batch_size, len(data.tokens))  # type: ignore[union-attr]
-                some = parts(data, indices, microbatches)
-            run, loss = train_step(forms, sampler, rest, run, some, params, seed, heat)
+        if held_out is not None and not first:  # the loss that training has to beat
+            run, _ = evaluated(run)
+        while done < steps and not _over(run, patience):
+            share = done / max(steps - 1, 1)
+            heat = np.float32(sharpness[0] * (sharpness[1] / sharpness[0]) ** share)
+            batch, seed = of_step(done), step_key(key, done)
+            run, loss = train_step(forms, sampler, run, batch, params, seed, jax.device_put(heat))
             losses.append(loss)
             done += 1
             if done % every == 0 or done == steps:
@@ -173,16 +167,13 @@ def fit(
                 losses = []
                 _check_finite(run.raw, done)
                 if held_out is not None:
-                    run, seen = measured(run)
+                    run, seen = evaluated(run)
                     entry |= seen
                 journal.write(done, run, entry)
                 show(done, entry)
-                if _over(run, patience):
-                    break
         history = journal.history
     raw, loss = (run.raw, history[-1]["loss"]) if held_out is None else run.best
-    found = harden(soften(combine(constrain(raw, sampler), rest), sharpness[1]))
-    return Fit(found, float(loss), history, done)
+    return Fit(finish(sampler, raw, last), float(jax.device_get(loss)), history, done)
 
 
 @functools.cache
@@ -191,26 +182,28 @@ def _adam():
 
 
 def _over(run, patience):
-    return patience is not None and int(run.stale) >= patience
+    return patience is not None and int(jax.device_get(run.stale)) >= patience
 
 
 def _finite(losses, step):
-    mean = float(np.mean([float(x) for x in losses]))
+    losses = np.asarray(jax.device_get(losses), np.float64)
+    mean = float(np.mean(losses))
     if not np.isfinite(mean):
-        first = step - len(losses) + 1 + int(np.argmin(np.isfinite([float(x) for x in losses])))
+        first = step - len(losses) + 1 + int(np.argmin(np.isfinite(losses)))
         raise FloatingPointError(
             f"the loss at step {first} is {mean}: lower the learning rate, or look for texts that "
-            "the sampler cannot produce; the last checkpoint is from before"
+            "the sampler cannot produce; the last checkpoint is from an earlier step"
         )
     return mean
 
 
 def _check_finite(raw, step):
-    for path, leaf in jax.tree_util.tree_flatten_with_path(raw)[0]:
+    for path, leaf in jax.tree_util.tree_flatten_with_path(jax.device_get(raw))[0]:
         if not np.isfinite(leaf).all():
             raise FloatingPointError(
-                f"{jax.tree_util.keystr(path)} is not finite after step {step}: the gradient was "
-                "not; the last checkpoint is from before"
+                f"{jax.tree_util.keystr(path)} is not finite after step {step}, because its "
+                "gradient was not: lower the learning rate; the last checkpoint is from an earlier "
+                "step"
             )
 
 
@@ -220,11 +213,11 @@ def _check_model(data, model):
     texts = data.texts
     if texts.logits is None and (model is None or (texts.hidden is not None and not model.unembed)):
         raise ValueError(
-            "a model is needed: the examples hold neither logits nor, with a model that has "
-            "`unembed`, hidden states"
+            "a model is needed: the examples hold no logits, and no hidden states that a model "
+            "with `unembed` could turn into logits"
         )
     if model is not None and model.streams != 1:
-        raise ValueError("fit takes a model of one stream; learn on the conditional one")
+        raise ValueError("fit cannot train with a guided model; use the conditional model")
 
 
 def _check(steps, batch_size, microbatches, every, patience, held_out, sharpness):
@@ -241,6 +234,6 @@ def _check(steps, batch_size, microbatches, every, patience, held_out, sharpness
             f"batch_size must be a multiple of microbatches, got {batch_size} and {microbatches}"
         )
     if patience is not None and held_out is None:
-        raise ValueError("patience needs held_out examples to look at")
+        raise ValueError("patience needs held_out examples")
     if not min(sharpness) > 0:
         raise ValueError(f"sharpness must be > 0, got {sharpness!r}")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode._columns import answers, over_columns
+from jaxsample.decode._columns import over_columns
 from jaxsample.decode._model import Model
+from jaxsample.decode._model_output import answers, unembedded, vocab_size
+from jaxsample.decode._prefill import start_states
+from jaxsample.decode._records import settle_and_observe
+from jaxsample.decode._tiers import Drawn
 from jaxsample.learn._examples import Examples
-from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -43,10 +47,10 @@ def logprobs(
     >>> jax.jit(logprobs)(TopK(1), texts.checked())
     Array([[-0.6931472,       -inf]], dtype=float32)
     """
-    return look(sampler, batch, model, params, False).logprobs
+    return observe_examples(sampler, batch, model, params, False).logprobs
 
 
-def look(
+def observe_examples(
     sampler: Transform, batch: Examples, model: Any, params: Any, temperature: bool = True
 ) -> Seen:
     """Return what is seen of every token; the temperatures only if they are asked for."""
@@ -57,23 +61,23 @@ def look(
         logits, hidden = answers(model, params, prompts, batch.lengths, tokens, batch.token_lengths)
     rebuild = None
     if logits is None:
-        rebuild = lambda hidden: (model.unembed(params, hidden), hidden)  # noqa: E731
-    live = jnp.arange(tokens.shape[1]) < jnp.asarray(batch.token_lengths)[:, None]
+        rebuild = functools.partial(unembedded, model, params)
+    live = jnp.arange(tokens.shape[1])[None] < jnp.asarray(batch.token_lengths)[:, None]
     if hidden is not None:  # what stands past the end of a text is nobody's business
         hidden = jnp.where(live[..., None], hidden, 0)
     state = _states(sampler, batch, logits, hidden, model, params)
 
+    def observe(raw, final, token):
+        known = (token >= 0) & (token < raw.size)
+        logprob = _logprob(final.values, jnp.clip(token, 0, raw.size - 1))
+        logprob = jnp.where(final.valid, jnp.where(known, logprob, -jnp.inf), jnp.nan)
+        return Seen(logprob, _spread(raw, final) if temperature else None)
+
     def row(sampler, state, logits, hidden, token, live):
         raw = Row.of(logits)
         final, received = sampler.through(raw, state, hidden)
-        known = (token >= 0) & (token < raw.size)
-        token = jnp.clip(token, 0, raw.size - 1)
-        moved = sampler.settle(received, state, token, hidden)
-        state = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, state)
-        logprob = jnp.where(known, _logprob(final.values, token), -jnp.inf)
-        logprob = jnp.where(final.valid, logprob, jnp.nan)
-        seen = Seen(logprob, _spread(raw, final) if temperature else None)
-        return state, jax.tree.map(lambda x: jnp.where(live, x, 0.0), seen)
+        given = Drawn(token, raw, final, received, None)
+        return settle_and_observe(observe, sampler, state, hidden, given, live)
 
     return over_columns(row, sampler, state, (logits, hidden, tokens, live), rebuild)
 
@@ -84,15 +88,10 @@ def _states(sampler, batch, logits, hidden, model, params):
     if batch.prompts is None:
         state = sampler.init(None, None)
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), state)
-    if logits is None:
-        logits = jax.eval_shape(model.unembed, params, hidden)
-    tokens = jnp.pad(jnp.asarray(batch.prompts, jnp.int32), ((0, 0), (0, width)))
-
-    def init(tokens, length):
-        budget = jnp.int32(tokens.shape[0]) - length  # as `score` has it
-        return sampler.init(None, Prompt(tokens, length, budget, logits.shape[-1]))
-
-    return jax.vmap(init)(tokens, jnp.asarray(batch.lengths, jnp.int32))
+    prompts, lengths = (jnp.asarray(x, jnp.int32) for x in (batch.prompts, batch.lengths))
+    room = prompts.shape[1] + width
+    size = vocab_size(model, params, logits, hidden)
+    return start_states(sampler, None, None, prompts, lengths, room - lengths, room, size)
 
 
 def _spread(raw, final):

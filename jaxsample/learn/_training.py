@@ -1,7 +1,8 @@
-"""One step of the optimizer, and one look at held-out examples."""
+"""One step of the optimizer, and one evaluation on held-out examples."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -12,11 +13,12 @@ import numpy as np
 import optax
 
 from jaxsample.decode._model import Model
-from jaxsample.kernels._noise import fold_in
-from jaxsample.learn._bounds import constrain
-from jaxsample.learn._likelihood import look
-from jaxsample.learn._soften import harden, soften
-from jaxsample.transforms.contract._partition import combine
+from jaxsample.learn._batches import parts, step_key
+from jaxsample.learn._likelihood import observe_examples
+from jaxsample.learn._parameters import parameters, with_parameters
+from jaxsample.learn._soften import harden
+
+HELD_OUT = 2**31 - 1  # folded into the key of an evaluation
 
 
 class Forms(NamedTuple):
@@ -28,13 +30,13 @@ class Forms(NamedTuple):
 
 
 class Run(NamedTuple):
-    """All that training moves: a checkpoint holds it whole.
+    """The state of training; a checkpoint holds all of it.
 
     Attributes:
-        raw: the trainable leaves, without bounds.
+        raw: the trainable leaves as unconstrained numbers; see `parameters`.
         optimizer: the optax state.
         best: the leaves with the least held-out loss so far, and that loss.
-        stale: evaluations since then, int32.
+        stale: the number of evaluations since then, int32.
     """
 
     raw: Any
@@ -43,48 +45,62 @@ class Run(NamedTuple):
     stale: jax.Array
 
 
-def _rebuilt(raw, sampler, rest, heat):
-    return soften(combine(constrain(raw, sampler), rest), heat)
+@functools.partial(jax.jit, static_argnums=0)
+def start(optimizer: optax.GradientTransformation, sampler: Any) -> Run:
+    """Return the run before the first step."""
+    raw = parameters(sampler)
+    with _as_optax_needs():
+        state = optimizer.init(raw)
+    return Run(raw, state, (raw, jnp.float32(jnp.inf)), jnp.int32(0))
+
+
+@jax.jit
+def finish(sampler: Any, raw: Any, sharpness: jax.Array) -> Any:
+    """Return the trained sampler, with hard filters."""
+    return harden(with_parameters(sampler, raw, sharpness))
 
 
 def train_step(
     forms: Forms,
     sampler: Any,
-    rest: Any,
     run: Run,
     parts: Iterable[Any],
     params: Any,
     key: jax.Array,
-    sharpness: Any,
+    sharpness: jax.Array,
 ) -> tuple[Run, jax.Array]:
-    """Move the trainable leaves once; returns the loss per token from before the move too.
+    """Move the trainable leaves once, and return the loss per token from before the move.
 
     Args:
         forms: static.
-        sampler: whose fields declare the bounds.
-        rest: its leaves that do not train.
-        run: what training has moved so far.
+        sampler: the sampler as it was before training.
+        run: the state of training.
         parts: the microbatches, checked examples; one at a time is in memory.
         params: of the model.
         key: of this step, for objectives that draw.
         sharpness: of soft filters.
     """
-    sums: Any = jnp.float32(0.0), jnp.float32(0.0), jax.tree.map(jnp.zeros_like, run.raw)
-    # Calls, not a scan: XLA on the CPU runs a loop's body on one thread.
+    sums = _zeros(run.raw)
+    # Python calls instead of a scan: XLA on the CPU runs the body of a loop on one thread.
     for i, part in enumerate(parts):
-        seed = fold_in(key, i)
-        sums = _add(forms, sampler, rest, run.raw, sums, part, params, seed, sharpness)
+        seed = step_key(key, i)
+        sums = _add(forms, sampler, run.raw, sums, part, params, seed, sharpness)
     return _move(forms, run, sums)
 
 
-@functools.partial(jax.jit, static_argnums=0, donate_argnums=4)
-def _add(forms, sampler, rest, raw, sums, part, params, key, sharpness):
+@jax.jit
+def _zeros(raw):
+    return jnp.float32(0.0), jnp.float32(0.0), jax.tree.map(jnp.zeros_like, raw)
+
+
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=3)
+def _add(forms, sampler, raw, sums, part, params, key, sharpness):
     def loss(raw):
-        now = _rebuilt(raw, sampler, rest, sharpness)
+        now = with_parameters(sampler, raw, sharpness)
         return forms.objective(now, part, key, forms.model, params)
 
     (total, count), grads = jax.value_and_grad(loss, has_aux=True)(raw)
-    return jax.tree.map(jnp.add, sums, (total, jnp.float32(count), grads))
+    return jax.tree.map(jnp.add, sums, (total, jnp.asarray(count, jnp.float32), grads))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -92,54 +108,69 @@ def _move(forms, run, sums):
     total, count, grads = sums
     count = jnp.maximum(count, 1.0)
     grads = jax.tree.map(lambda g: g / count, grads)
-    updates, state = forms.optimizer.update(grads, run.optimizer, run.raw)
-    return run._replace(raw=optax.apply_updates(run.raw, updates), optimizer=state), total / count
+    with _as_optax_needs():
+        updates, state = forms.optimizer.update(grads, run.optimizer, run.raw)
+        raw = optax.apply_updates(run.raw, updates)
+    return run._replace(raw=raw, optimizer=state), total / count
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _measure(forms, sampler, rest, raw, batch, params, key, heat):
-    model, objective = forms.model, forms.objective
-    now = _rebuilt(raw, sampler, rest, heat)
-    # What an objective is worth is not always what its gradient is taken of.
-    total, count = getattr(objective, "value", objective)(now, batch, key, model, params)
-    texts = batch.texts
-    live = jnp.arange(texts.tokens.shape[1]) < texts.token_lengths[:, None]
-    heats = look(harden(now), texts, model, params).temperature
-    told = live & ~jnp.isnan(heats)
-    return total, count, jnp.sum(jnp.where(told, heats, 0.0)), jnp.sum(told)
+@contextlib.contextmanager
+def _as_optax_needs():
+    """Allow the promotions that optax makes, if the user's settings forbid them."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 def evaluate(
     forms: Forms,
     sampler: Any,
-    rest: Any,
     run: Run,
     held_out: Any,
     params: Any,
     key: jax.Array,
-    sharpness: float,
+    sharpness: jax.Array,
     batch_size: int,
 ) -> tuple[Run, dict[str, float]]:
     """Measure the objective on all held-out examples, and keep the leaves if it was never less.
 
     Returns:
-        The run, and the loss per token with the mean temperature.
+        The run, and a dict of the loss per token and the mean temperature.
     """
     sums = np.zeros(4)
     count = len(held_out.tokens)
-    for start in range(0, count, batch_size):
-        part = jax.tree.map(jnp.asarray, held_out[start : start + batch_size])
-        # The same noise every time, so that an objective that draws compares like with like.
-        seed = fold_in(fold_in(key, 2**31 - 1), start)
-        seen = _measure(forms, sampler, rest, run.raw, part, params, seed, np.float32(sharpness))
-        sums += [float(x) for x in seen]
+    # The same noise at every evaluation, so that their losses can be compared.
+    key = step_key(key, HELD_OUT)
+    for first in range(0, count, batch_size):
+        (part,) = parts(held_out, np.arange(first, min(first + batch_size, count)), 1)
+        seed = step_key(key, first)
+        seen = _measure(forms, sampler, run.raw, part, params, seed, sharpness)
+        sums += [float(x) for x in jax.device_get(seen)]
     loss = float(sums[0] / max(sums[1], 1.0))
     if not np.isfinite(loss):
         raise FloatingPointError(
-            f"the held-out loss is {loss}: it holds a NaN, or texts that the sampler cannot produce"
+            f"the held-out loss is {loss}: look for a NaN in the examples or the model, or for "
+            "texts that the sampler cannot produce"
         )
-    better = loss < float(run.best[1])
-    best = (run.raw, jnp.float32(loss)) if better else run.best
-    run = run._replace(best=best, stale=jnp.int32(0) if better else run.stale + 1)
+    run = _kept(run, jax.device_put(np.float32(loss)))
     temperature = float(sums[2] / sums[3]) if sums[3] else float("nan")
     return run, {"held_out": loss, "temperature": temperature}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _measure(forms, sampler, raw, batch, params, key, sharpness):
+    model, objective = forms.model, forms.objective
+    now = with_parameters(sampler, raw, sharpness)
+    # The value of an objective may differ from the function whose gradient is taken.
+    total, count = getattr(objective, "value", objective)(now, batch, key, model, params)
+    texts = batch.texts
+    live = jnp.arange(texts.tokens.shape[1])[None] < texts.token_lengths[:, None]
+    heats = observe_examples(harden(now), texts, model, params).temperature
+    told = live & ~jnp.isnan(heats)
+    return total, count, jnp.sum(jnp.where(told, heats, 0.0)), jnp.sum(told)
+
+
+@jax.jit
+def _kept(run, loss):
+    better = loss < run.best[1]
+    best = jax.tree.map(lambda new, old: jnp.where(better, new, old), (run.raw, loss), run.best)
+    return run._replace(best=best, stale=jnp.where(better, 0, run.stale + 1))

@@ -1,5 +1,6 @@
 """`jaxsample generate`: what a person, and a file, get to see."""
 
+import json
 import math
 import re
 
@@ -7,6 +8,7 @@ import pytest
 from flax import nnx
 
 from jaxsample.cli import decoding
+from jaxsample.cli.json_lines import KEYS
 from jaxsample.learn import Policy, save
 
 TINY = "the cat", "--seed", "7", "--max-new-tokens", "11", "--temperature", "0.9"
@@ -38,6 +40,25 @@ def test_a_fresh_seed_is_printed_and_can_be_repeated(cli, tiny):
     assert cli("generate", *fresh, "--seed", seed).out == first.out
 
 
+def test_json_lines_hold_what_the_library_drew(cli, tiny):
+    run = cli("generate", *TINY, "--model", tiny, "-n", "3", "--json")
+    assert run.status == 0
+    texts = sorted((json.loads(line) for line in run.out.splitlines()), key=lambda t: t["sample"])
+    assert [tuple(text) for text in texts] == [KEYS] * 3
+    plain = cli("generate", *TINY, "--model", tiny, "-n", "3").out.removesuffix("\n").split("\n\n")
+    for n, text in enumerate(texts):
+        assert (text["sample"], text["seed"], text["model"]) == (n, 7, "tiny")
+        assert text["sampler"] == "chain(Temperature(value=0.9))"
+        assert text["prompt"] + text["text"] == plain[n]
+        count = len(text["tokens"])
+        assert all(len(text[name]) == count for name in KEYS[-3:])
+        ended = text["tokens"][-1] == 1
+        assert text["finish_reason"] == ("stop" if ended else "length")
+        assert ended or count == 11
+    clash = cli("generate", *TINY, "--model", tiny, "--json", "--color", "entropy")
+    assert clash.status == 2 and "--color and --json" in clash.err
+
+
 def test_statistics(cli, tiny):
     run = cli("generate", *TINY, "--model", tiny, "-n", "3", "--stats")
     numbers = r"^tokens +\d+, [\d,]+ tokens/s.*^entropy +[\d.]+ nats.*^log-probability +-[\d.]+"
@@ -61,7 +82,7 @@ def test_words_the_model_does_not_know_are_named(cli, tiny):
 @pytest.mark.parametrize("samples", ["1", "2"])
 def test_an_interruption_leaves_the_text_so_far(cli, tiny, monkeypatch, samples):
     def interrupted(*_):
-        piece = decoding.Piece(0, " ran", False, -1.0, -1.0, 1.0)
+        piece = decoding.Piece(0, 8, " ran", False, -1.0, -1.0, 1.0)
         yield decoding.Chunk([piece], 0.1)
         raise KeyboardInterrupt
 

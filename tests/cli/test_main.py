@@ -8,12 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The package's own __init__ imports the library, so it is stood in for by an empty one.
 ALONE = f"""
-import sys, types
-package = types.ModuleType("jaxsample")
-package.__path__ = [{str(ROOT / "jaxsample")!r}]
-sys.modules["jaxsample"] = package
+import sys
+sys.path.insert(0, {str(ROOT)!r})
 {{before}}
 from jaxsample.cli.main import main
 status = main({{arguments!r}})
@@ -58,3 +55,10 @@ def test_errors_of_our_own_are_not_hidden(monkeypatch):
     monkeypatch.setattr(app, "run", broken)
     with pytest.raises(ModuleNotFoundError):
         main.main([])
+
+
+def test_the_version_costs_no_import_of_jax():
+    code = "import sys, jaxsample; print(jaxsample.__version__, 'jax' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    version, heavy = done.stdout.split()
+    assert version[0].isdigit() and heavy == "False"

@@ -17,8 +17,6 @@ MODULES = (
     "jaxsample.interop",
     "jaxsample.learn",
     "jaxsample.study",
-    "jaxsample.study.show.charts",
-    "jaxsample.study.show.report",
     "jaxsample_models",
     "jaxsample_models.stories",
 )

@@ -1,4 +1,4 @@
-"""Any sampler as data and back: the same leaves, bit for bit."""
+"""Samplers written as data and read again have the same leaves, bit for bit."""
 
 import json
 
@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from jaxsample import Function, Temperature, TopK, TopP, chain, stack
+from jaxsample import (
+    DRY,
+    EntropyTemperature,
+    Function,
+    Mirostat,
+    Quadratic,
+    RepetitionPenalty,
+    Temperature,
+    TopK,
+    TopP,
+    chain,
+    stack,
+)
 from jaxsample.interop import from_dict, to_dict
 from tests import toys
 from tests.table import CASES, cases
@@ -50,7 +62,7 @@ def test_a_plain_transform_reads_as_its_constructor_does():
     }
 
 
-def test_what_data_cannot_say_is_an_error():
+def test_a_field_that_is_no_data_is_an_error():
     with pytest.raises(ValueError, match="module level"):
         to_dict(chain(lambda x: x))
     with pytest.raises(ValueError, match="Temperature.value holds"):
@@ -58,13 +70,35 @@ def test_what_data_cannot_say_is_an_error():
     with pytest.raises(ValueError, match="params"):
         to_dict(toys.Learned.of(4))
     policy = next(case.sampler for case in CASES if case.id == "policy")
-    with pytest.raises(ValueError, match="Learned.graph holds a GraphDef, which data cannot say"):
+    with pytest.raises(ValueError, match="Learned.graph holds a GraphDef, which cannot be written"):
         to_dict(policy)
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (
+            {"transform": "EntropyTemperature", "t0": 0.8, "theta": 0.5},
+            EntropyTemperature(0.8, 0.5),
+        ),
+        ({"transform": "Quadratic", "factor": 0.3}, Quadratic(0.3)),
+        ({"transform": "Mirostat", "tau": 3.0, "eta": 0.1}, Mirostat(3.0, 0.1)),
+        ({"transform": "DRY", "multiplier": 0.8}, DRY(0.8)),
+        ({"transform": "RepetitionPenalty", "penalty": 1.2}, RepetitionPenalty(1.2)),
+    ],
+)
+def test_a_field_that_is_left_out_has_its_default(data, wanted):
+    same(from_dict(data), wanted)
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        ({"transform": ["TopP"]}, "a dict with a 'transform'"),
+        ({"transform": "TopP", "p": {"array": [0.5]}}, "TopP cannot be made of"),
+        ({"transform": "TopP", "p": {"array": [0.5], "dtype": "f"}, "also": 1}, "described by"),
+        ({"transform": "Chain", "transforms": 5}, "Chain cannot be made of"),
+        ({"transform": "Chain", "transforms": [5]}, "5"),
         ({"transform": "TopQ", "p": 0.9}, "no transform is named 'TopQ'"),
         ({"transform": "Function", "fn": "os.system"}, "no function is named 'os.system'"),
         ({"transform": "TopP"}, r"described by \['p'\], got \[\]"),

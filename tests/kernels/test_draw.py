@@ -11,6 +11,7 @@ from jaxsample.kernels._draw import BLOCK
 from jaxsample.kernels._noise import gumbel
 from tests.oracles import common as oracles
 from tests.statistics import FALSE_ALARM, draws, p_value
+from tests.table import swept
 
 KEY = jax.random.key(1)
 
@@ -20,8 +21,10 @@ def normal(size, scale, seed=0, dtype=jnp.float32):
     return jnp.asarray(row, dtype)
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-@pytest.mark.parametrize("size, scale", [(32, 1.0), (1024, 2.0), (50257, 2.0)])
+@pytest.mark.parametrize("dtype", swept([jnp.float32, jnp.bfloat16], [jnp.float32]))
+@pytest.mark.parametrize(
+    "size, scale", swept([(32, 1.0), (1024, 2.0), (50257, 2.0)], [(32, 1.0), (1024, 2.0)])
+)
 def test_100_000_draws_follow_the_probabilities(size, scale, dtype):
     logits = normal(size, scale, dtype=dtype)
     assert p_value(draws(size, logits), oracles.probabilities(logits)) > FALSE_ALARM

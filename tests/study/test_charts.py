@@ -8,9 +8,15 @@ import pytest
 pytest.importorskip("altair")
 vl_convert = pytest.importorskip("vl_convert")
 
-from jaxsample.study import charts  # noqa: E402
-from jaxsample.study.show.charts._marks import MOST_LABELS  # noqa: E402
+from jaxsample.study.show.charts._curves import front_chart, line_chart  # noqa: E402
+from jaxsample.study.show.charts._marks import (  # noqa: E402
+    MOST_LABELS,  # noqa: E402
+    bar_chart,
+    heat_map,
+    scatter_chart,
+)
 from jaxsample.study.show.charts._parts import PALETTE, WIDTH  # noqa: E402
+from jaxsample.study.show.charts._picture import write_png  # noqa: E402
 
 FRONT = [
     {"x": 60.0, "y": 31.0, "x_ci": [59, 61], "y_ci": [30, 32], "family": "fixed", "setting": "a"},
@@ -27,14 +33,17 @@ POINTS = [{"x": i, "y": -i, "colour": 0.5 * i, "a.b [c]": f"text {i}"} for i in 
 BARS = [{"name": "EDT", "value": 1.5, "low": 1.0, "high": 2.0}, {"name": "KL", "value": 98.0}]
 
 CHARTS = {
-    "front": charts.front(FRONT, "Self-BLEU (%)", "ROUGE-L F1 (%)"),
-    "lines": charts.lines(LINES, "token", "temperature"),
-    "heat": charts.heat(HEAT, "T0", "theta (nats)", "EDA (%)"),
-    "map": charts.map_(POINTS, "component 1", "component 2", "temperature"),
-    "named map": charts.map_(
+    "front": front_chart(FRONT, "Self-BLEU (%)", "ROUGE-L F1 (%)"),
+    "lines": line_chart(LINES, "token", "temperature"),
+    "heat": heat_map(HEAT, "T0", "theta (nats)", "EDA (%)"),
+    "map": scatter_chart(POINTS, "component 1", "component 2", "temperature"),
+    "named map": scatter_chart(
         [point | {"colour": f"T {point['colour']}"} for point in POINTS], "1", "2", "setting"
     ),
-    "bars": charts.bars(BARS, "cost per token (%)", "strategy"),
+    "bars": bar_chart(BARS, "cost per token (%)", "strategy"),
+    "front without intervals": front_chart([FRONT[1]], "Self-BLEU (%)", "ROUGE-L F1 (%)"),
+    "lines without intervals": line_chart([{"x": 0, "y": 1, "series": "one"}], "token", "T"),
+    "bars without intervals": bar_chart([BARS[1]], "cost per token (%)", "strategy"),
 }
 MARKS = {  # how many of Vega's marks the data above must become
     "front": {"symbol": 3, "line": 2},
@@ -43,6 +52,9 @@ MARKS = {  # how many of Vega's marks the data above must become
     "map": {"symbol": 5},
     "named map": {"symbol": 5},
     "bars": {"rect": 2},
+    "front without intervals": {"symbol": 1, "line": 1},
+    "lines without intervals": {"symbol": 1, "line": 1},
+    "bars without intervals": {"rect": 1},
 }
 
 
@@ -68,7 +80,7 @@ def test_vega_lite_draws_every_row_without_a_warning(name, capfd):
 
 def test_a_png_is_twice_its_size_and_on_white(tmp_path):
     path = tmp_path / "bars.png"
-    charts.png(CHARTS["bars"], path)
+    write_png(CHARTS["bars"], path)
     image = path.read_bytes()
     assert image[:8] == b"\x89PNG\r\n\x1a\n"
     assert int.from_bytes(image[16:20], "big") > 2 * WIDTH
@@ -76,14 +88,14 @@ def test_a_png_is_twice_its_size_and_on_white(tmp_path):
 
 def test_what_is_not_finite_is_left_out():
     rows = [{"x": np.float32(1.5), "y": math.nan, "family": "f", "setting": "s"}]
-    (row,) = charts.front(rows, "x", "y")["data"]["values"]
+    (row,) = front_chart(rows, "x", "y")["data"]["values"]
     assert row["x"] == 1.5 and type(row["x"]) is float
     assert row["y"] is None and row["y_text"] == "–"
 
 
 def test_a_wide_heat_map_has_no_numbers_in_its_cells():
     rows = [{"x": i, "y": 0, "value": i} for i in range(MOST_LABELS + 1)]
-    assert len(charts.heat(rows, "x", "y", "v")["layer"]) == 1
+    assert len(heat_map(rows, "x", "y", "v")["layer"]) == 1
 
 
 def luminance(colour):

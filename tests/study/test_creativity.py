@@ -11,9 +11,9 @@ from scipy import stats
 from jaxsample import Temperature, TopK, chain
 from jaxsample.study import Item, Setting, creativity
 from jaxsample.study.measure import _trend as trends
+from jaxsample.study.measure._exemplar import compare, embedded
 from jaxsample.study.measure._trend import detectable, detectable_by, trend
 from jaxsample.study.protocols._creativity import TEMPERATURES, temperature_settings
-from jaxsample.study.protocols._exemplar import compare, embedded
 from tests.study.models import WORDS, bigrams
 
 ITEMS = [Item("fresh", ""), Item("begun", "w3 w5")]

@@ -1,6 +1,7 @@
 """Items as people have them, and what is said of bad lines."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -154,6 +155,24 @@ def test_a_csv_with_a_header_it_cannot_have(write):
         read(write("some.csv", '"a"b\n'))
 
 
+@pytest.mark.parametrize("name", ["some.csv", "some.jsonl"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_of_utf_16_is_named(write, name, encoding):
+    path = write(name, "\ufeffprompt\na\n".encode(encoding))
+    with pytest.raises(ValueError, match=f"{name} is UTF-16; save it as UTF-8"):
+        read(path)
+
+
+def test_a_header_that_is_not_utf_8_is_named(write):
+    with pytest.raises(ValueError, match="some.csv, line 1: the header is not UTF-8"):
+        read(write("some.csv", b"prompt,\xe9\na,b\n"), skip_bad=True)
+
+
+def test_a_line_that_is_nested_too_deep_is_named(write):
+    with pytest.raises(ValueError, match="line 2: it is not JSON"):
+        read(write("some.jsonl", '{"prompt": "a"}\n' + "[" * 100_000))
+
+
 def test_what_is_no_data_is_refused(write, tmp_path):
     with pytest.raises(ValueError, match="there is no such file"):
         read(tmp_path / "absent.jsonl")
@@ -196,6 +215,11 @@ def test_the_splits_of_a_datasets_folder(folders, tmp_path):
         read(folders / "one", split="train")
     with pytest.raises(ValueError, match="not a folder that save_to_disk wrote"):
         read(tmp_path)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folders / "one", damaged)
+    (damaged / "state.json").write_text("")
+    with pytest.raises(ValueError, match="damaged cannot be read by datasets"):
+        read(damaged)
 
 
 def test_without_the_datasets_package_the_remedy_is_named(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from jaxsample import EntropyTemperature, chain
 from jaxsample.study import Item, Setting, eda, edt, rouge_l, self_bleu
 from jaxsample.study.protocols._edt import edt_settings
-from jaxsample.study.protocols._instances import instances
+from jaxsample.study.protocols._edt_instances import instances
 from tests.study.models import bigrams
 
 ITEMS = [

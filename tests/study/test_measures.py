@@ -8,13 +8,21 @@ import numpy as np
 import pytest
 
 from jaxsample import EntropyTemperature, Temperature, TopK, TopP, chain
-from jaxsample.study import Item, Setting, grid, measure, rouge_l, self_bleu, temperatures
-from jaxsample.study.draw import _sweep as sweep
+from jaxsample.study import (
+    Item,
+    Setting,
+    grid,
+    measure,
+    rouge_l,
+    self_bleu,
+    sweep,
+    temperatures,
+)
+from jaxsample.study.measure import _cost as cost
 from jaxsample.study.measure._measures import COLUMNS
-from jaxsample.study.protocols import _cost as cost
-from jaxsample.study.show import charts
 from jaxsample.study.show._folder import cell, chart, results, table, write
 from jaxsample.study.show._texts import side_by_side
+from jaxsample.study.show.charts._marks import bar_chart
 from tests.study.models import bigrams
 
 ITEMS = [
@@ -97,7 +105,7 @@ def test_the_folder_has_what_json_and_csv_can_say(tmp_path):
     ]
     columns = {"setting": ("setting", None), "value": ("value", "%")}
     found["tables"].append(table("numbers", "Numbers", "A caption.", columns, rows))
-    spec = charts.bars([{"name": "a", "value": 1.5}], "value", "setting")
+    spec = bar_chart([{"name": "a", "value": 1.5}], "value", "setting")
     found["charts"].append(chart("picture", "A picture", "A caption.", spec))
     path = write(tmp_path / "out", found)
     read = json.loads(path.read_text())

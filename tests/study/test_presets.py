@@ -7,9 +7,8 @@ import pytest
 
 from jaxsample import Temperature, TopP, chain
 from jaxsample.interop import PRESETS, preset
-from jaxsample.study import Item, Setting, presets
+from jaxsample.study import Item, Setting, presets, read_results
 from jaxsample.study.protocols._preset_comparison import presets_settings
-from jaxsample.study.show.report import read
 from tests.study.models import bigrams
 
 ITEMS = [Item("a", "w1 w2", ("w2 w3 w4",)), Item("b", "w3", ("w5",)), Item("c", "w4 w1")]
@@ -26,7 +25,7 @@ def studied(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tables(studied):
-    return {one["name"]: one["rows"] for one in read(studied)["tables"]}
+    return {one["name"]: one["rows"] for one in read_results(studied)["tables"]}
 
 
 def test_every_preset_is_sampled_once():
@@ -61,7 +60,7 @@ def test_settings_and_differences_are_those_of_the_rows(studied, tables):
 
 def test_quality_is_over_prompts_with_references(studied, tables):
     assert all(row["eda"]["value"] > 0 for row in tables["settings"])
-    notes = read(studied)["notes"]
+    notes = read_results(studied)["notes"]
     assert any("1 of 3 prompts have no reference" in note for note in notes)
     assert any("code and analysis are one pair" in note for note in notes)
 

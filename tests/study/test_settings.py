@@ -2,7 +2,14 @@
 
 import pytest
 
-from jaxsample import KLTemperature, Temperature, TopP, chain
+from jaxsample import (
+    EntropyTemperature,
+    KLTemperature,
+    RepetitionPenalty,
+    Temperature,
+    TopP,
+    chain,
+)
 from jaxsample.study import Setting, grid, read_settings
 
 TOML = """
@@ -20,6 +27,9 @@ name = "guided"
 chain = []
 combiner = { transform = "KLTemperature", temperature = 0.7, sigma = 1.0 }
 """
+
+
+NAMED = '[[settings]]\nname = "a"\n'
 
 
 def hot_nucleus(t, p):
@@ -57,7 +67,35 @@ def test_toml_and_python_say_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("s.toml", "[[settings", "s.toml: "),
+        ("s.toml", "[[settings", "s.toml is not TOML: "),
+        ("s.toml", "a = " + "[" * 100_000, "s.toml is not TOML: it is nested too deep"),
+        ("s.toml", b"name = '\xe9'", "s.toml is not UTF-8 at byte 9"),
+        ("s.toml", "[[setting]]", "s.toml: no table 'setting'; write [[settings]]"),
+        ("s.toml", "settings = 5", "settings must be a list, got 5"),
+        ("s.toml", "settings = [5]", "settings[0] must be an object, got 5"),
+        ("s.toml", "[[settings]]\nname = 5", "settings[0].name must be a text, got 5"),
+        ("s.toml", "[[settings]]\nchain = []", "settings[0].name is missing"),
+        ("s.toml", NAMED + "chain = 5", "settings[0].chain must be a list, got 5"),
+        ("s.toml", NAMED + "chain = [5]", "settings[0].chain[0] must be an object, got 5"),
+        ("s.toml", NAMED + "chain = []\ngrid = 5", "settings[0].grid must be an object, got 5"),
+        ("s.toml", NAMED + "chain = []\ngrid.t = 5", "settings[0].grid.t must be a list, got 5"),
+        ("s.toml", NAMED + "chain = []\ngrid.t = []", "'a': grid.t has no values"),
+        ("s.toml", NAMED + "policy = 5", "settings[0].policy must be a text, got 5"),
+        ("s.toml", NAMED + "policy = 'absent'", "'a': "),
+        ("s.toml", NAMED + "chain = []\ncombiner = 5", "settings[0].combiner must be an object"),
+        ("s.toml", NAMED + "chain = [{transform = 'TopP', p = ['x']}]", "'a': TopP: p must be"),
+        (
+            "s.toml",
+            NAMED + "chain = [{transform = 'Guidance', scale = 1.5}]",
+            "Guidance(scale=1.5) is not a transform; write it as `combiner`",
+        ),
+        (
+            "s.toml",
+            NAMED + "chain = []\ncombiner = {transform = 'TopP', p = 0.5}",
+            "'a' needs a combiner or None, got TopP(p=0.5)",
+        ),
+        ("s.toml", "[[settings]]\nname = '{q}'\nchain = []", "'{q}': the name '{q}' cannot be"),
+        ("s.toml", "[[settings]]\nname = '{}'\nchain = []", "'{}': the name '{}' cannot be"),
         ("s.toml", "", "no settings"),
         ("s.toml", '[[settings]]\nname = "a"', "'a': a setting has a name, and a chain"),
         ("s.toml", '[[settings]]\nname = "a"\nchains = []', "no field 'chains'"),
@@ -65,7 +103,7 @@ def test_toml_and_python_say_the_same(tmp_path):
         (
             "s.toml",
             '[[settings]]\nname = "a"\nchain = [{transform = "TopP", p = "{q}"}]',
-            "{q} is no name of the grid",
+            "{q} is not a name of the grid",
         ),
         (
             "s.toml",
@@ -73,12 +111,33 @@ def test_toml_and_python_say_the_same(tmp_path):
             "two settings are named 'a'",
         ),
         ("s.py", "x = 1", "must define `settings`"),
+        ("s.py", "settings = {'a': 5}", "s.py: setting 'a' needs a transform, got 5"),
+        ("s.py", "settings = ['a']", "s.py: a setting is Setting(name, sampler), got 'a'"),
+        ("s.py", "settings = {5: 5}", "s.py: a setting is Setting(name, sampler), got"),
+        ("s.py", "\nsettings = x", "s.py, line 2: NameError: name 'x' is not defined"),
+        ("s.py", "settings = (", "SyntaxError: "),
         ("s.json", "{}", ".toml and .py"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, name, text, message):
     path = tmp_path / name
-    path.write_text(text)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ValueError) as error:
         read_settings(path)
-    assert message in str(error.value)
+    assert str(path) in str(error.value) and message in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["absent.toml", "absent.py"])
+def test_a_missing_file_is_named(tmp_path, name):
+    with pytest.raises(ValueError, match=f"{name}: there is no such file"):
+        read_settings(tmp_path / name)
+
+
+def test_toml_leaves_out_what_has_a_default(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text(
+        NAMED + "chain = [{transform = 'EntropyTemperature', t0 = 0.8, theta = 0.5}, "
+        "{transform = 'RepetitionPenalty', penalty = 1.2}]"
+    )
+    wanted = chain(EntropyTemperature(0.8, 0.5), RepetitionPenalty(1.2))
+    assert same(read_settings(path), [Setting("a", wanted)])

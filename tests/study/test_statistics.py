@@ -40,6 +40,7 @@ def covers(rng, seeds, items, interval):
     return low <= 0 <= high
 
 
+@pytest.mark.slow
 def test_the_interval_over_seeds_and_items_covers_the_truth_of_both():
     seeds, items, repeats = 20, 40, 100
     labels = np.indices((seeds, items)).reshape(2, -1)
@@ -130,6 +131,7 @@ def test_correlations_are_those_of_scipy(method):
     assert (got.low, got.high) == pytest.approx((theirs.low, theirs.high), abs=2 * MONTE_CARLO)
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_correlation_covers_the_truth():
     rng = np.random.default_rng(7)
     truth, found = 0.6, []

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from jaxsample import Temperature, TopP, chain
-from jaxsample.cli import protocols
-from jaxsample.study import Item, Setting, Source, surface
+from jaxsample.study import Item, read_results, surface
+from jaxsample.study.measure._equal_entropy import FORMS, equal_p, fit
 from jaxsample.study.measure._exact import entropies
-from jaxsample.study.protocols._equal_entropy import FORMS, equal_p, fit
-from jaxsample.study.protocols._law import law
+from jaxsample.study.protocols._surface_law import law
 from jaxsample.study.protocols._surface_tables import Surface
-from jaxsample.study.show.report import read
 from jaxsample.transforms.rows._row import Row, entropy
 from tests.study.models import bigrams
 
@@ -131,7 +129,7 @@ def rows_of(folder):
 
 
 def test_models_of_one_name_are_told_apart(studied):
-    found = read(studied)
+    found = read_results(studied)
     assert [row["model"] for row in found["tables"][-1]["rows"]] == ["bigrams", "bigrams (2)"]
     first, second = (rows_of(studied / name) for name in ("bigrams", "bigrams_2"))
     assert len(first) == len(second) == 16 * len(ITEMS) * 2
@@ -150,7 +148,7 @@ def test_effects_are_those_of_the_rows(studied):
         ]  # fmt: skip
         return np.asarray(by_item)
 
-    table = next(one for one in read(studied)["tables"] if one["name"] == "effects")
+    table = next(one for one in read_results(studied)["tables"] if one["name"] == "effects")
     assert [row["value"] for row in table["rows"]] == [0.4, 0.7] * 2
     for row in table["rows"][:2]:
         v = row["value"]
@@ -184,7 +182,7 @@ def test_exact_entropies_of_the_study_are_over_plain_texts(studied):
 
 
 def test_charts_are_drawn(studied):
-    names = {one["name"] for one in read(studied)["charts"]}
+    names = {one["name"] for one in read_results(studied)["charts"]}
     assert {"equal_entropy", "knobs_bigrams", "difference_bigrams_2", "exact_bigrams"} <= names
     assert names == {path.stem for path in studied.glob("*.png")}
 
@@ -194,7 +192,3 @@ def test_nonsense_is_refused(tmp_path):
         surface([], ITEMS, tmp_path)
     with pytest.raises(ValueError, match="2 or more samples"):
         surface([bigrams()], ITEMS, tmp_path, samples=1)
-    some = [Setting("a", TopP(0.5))]
-    prompts: Source = bigrams()
-    with pytest.raises(ValueError, match="--settings"):
-        protocols.run("surface", [prompts], None, tmp_path, settings=some)  # type: ignore[arg-type]

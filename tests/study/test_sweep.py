@@ -1,7 +1,9 @@
 """A sweep: which rows it has, one program for all its settings, and going on after a kill."""
 
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,11 +96,21 @@ def test_other_structures_and_combiners_run_in_one_sweep():
         sweep(bigrams(), settings, ITEMS, max_new_tokens=6)
 
 
-@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+def begun(folder, format, seconds):
+    """Start a sweep in another process, with a pause between its batches."""
+    command = [sys.executable, "-m", "tests.study.sweep_program", str(folder), format, str(seconds)]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'models'}"}
+    return subprocess.Popen(command, cwd=ROOT, env=environment)
+
+
+def killed(process):
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("format", ["jsonl", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_killed_twice_it_goes_on_row_for_row(tmp_path, whole, format):
     path = tmp_path / ("rows.jsonl" if format == "jsonl" else "rows.parquet")
-    command = [sys.executable, "-m", "tests.study.sweep_program", str(tmp_path), format, "0.3"]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'models'}"}
 
     def size():
         if path.is_dir():
@@ -107,17 +119,124 @@ def test_killed_twice_it_goes_on_row_for_row(tmp_path, whole, format):
 
     for _ in range(2):
         before = size()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment)
-        begun = time.monotonic()
-        while size() <= before and process.poll() is None and time.monotonic() - begun < 120:
+        process = begun(tmp_path, format, 0.3)
+        start = time.monotonic()
+        while size() <= before and process.poll() is None and time.monotonic() - start < 120:
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        killed(process)
     if format == "jsonl":  # a line the end came in the middle of
         with open(path, "a") as file:
             file.write('{"setting": "t0')
     assert run(tmp_path, format).rows == whole
     assert run(tmp_path, format).tokens == 0
+
+
+def test_a_second_process_is_kept_out_of_the_folder(tmp_path, whole):
+    """Without the lock both processes would write, and rows would come twice."""
+    first = begun(tmp_path, "jsonl", 60)
+    lock = tmp_path / "sweep.lock"
+    while not (lock.exists() and lock.read_text()) and first.poll() is None:
+        time.sleep(0.01)
+    with pytest.raises(ValueError, match=f"{tmp_path} is in use by process {first.pid}, which"):
+        run(tmp_path)
+    killed(first)  # and the folder is free
+    assert run(tmp_path).rows == whole
+
+
+@pytest.fixture
+def swept(tmp_path, whole):
+    """A folder as a whole sweep leaves it."""
+    run(tmp_path)
+    return tmp_path
+
+
+def replaced(lines, number, line):
+    return lines[: number - 1] + line + lines[number:]
+
+
+DAMAGES = {
+    "another object": (lambda lines: replaced(lines, 3, ['{"a": 1}']), "3 is damaged (setting is"),
+    "not an object": (lambda lines: replaced(lines, 3, ["[]"]), "3 is damaged (the file must be"),
+    "zeros": (lambda lines: replaced(lines, 5, ["\0" * 512]), "5 is damaged (Expecting value"),
+    "nested": (lambda lines: replaced(lines, 5, ["[" * 100_000]), "5 is damaged (maximum recur"),
+    "a row twice": (
+        lambda lines: replaced(lines, 2, [lines[0], lines[1]]),
+        "2 holds (setting, item, seed, sample) ('t0 0.5 p 0.8', 'one', 0, 0), but the sweep draws "
+        "('t0 0.5 p 0.8', 'one', 0, 1) there",
+    ),
+    "a row lost": (lambda lines: replaced(lines, 7, []), "7 holds (setting, item, seed, sample)"),
+    "too many": (lambda lines: [*lines, lines[0]], "73: the sweep draws 72 rows"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_rows_are_named_by_file_and_line(swept, damage):
+    change, message = DAMAGES[damage]
+    path = swept / "rows.jsonl"
+    before = "\n".join(change(path.read_text().splitlines())) + "\n"
+    path.write_text(before)
+    with pytest.raises(ValueError, match=re.escape(f"{path}, line {message}")):
+        run(swept)
+    assert path.read_text() == before
+
+
+def test_damaged_parquet_is_named(tmp_path, whole):
+    run(tmp_path, "parquet")
+    parts = sorted((tmp_path / "rows.parquet").iterdir())
+    kept = parts[2].read_bytes()
+    parts[2].write_bytes(bytes(len(kept)))
+    with pytest.raises(ValueError, match=re.escape(f"{parts[2]} is damaged")):
+        run(tmp_path, "parquet")
+    parts[2].write_bytes(parts[1].read_bytes())
+    with pytest.raises(ValueError, match=re.escape(f"{parts[2]}, row 1 holds (setting, item")):
+        run(tmp_path, "parquet")
+    parts[2].write_bytes(kept)
+    assert run(tmp_path, "parquet").rows == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not JSON: Expecting value"),
+        ("[]", "is not the description of a sweep: the file must be an object, got []"),
+        ('{"settings": 5}', "is not the description of a sweep: settings must be a list, got 5"),
+        ('{"settings": []}', "is not the description of a sweep: items is missing"),
+        ("[" * 100_000, "is not JSON: it is nested too deep"),
+    ],
+)
+def test_a_damaged_description_is_named(swept, text, message):
+    path = swept / "sweep.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(f"{path} {message}")):
+        run(swept)
+
+
+def test_rows_without_their_description_are_an_error(swept):
+    (swept / "sweep.json").unlink()
+    with pytest.raises(ValueError, match="holds rows.jsonl but no sweep.json"):
+        run(swept)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ValueError, match=f"{file} is a file; give a folder"):
+        run(file)
+    with pytest.raises(ValueError, match=f"{file / 'inner'} cannot be written"):
+        run(file / "inner")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(ValueError, match=f"{tmp_path} cannot be written .Permission denied"):
+        run(tmp_path)
+
+
+def test_a_disk_that_is_full_is_named(swept, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (swept / "rows.jsonl").write_text("")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ValueError, match="rows.jsonl cannot be written .No space left on device"):
+        run(swept)
 
 
 def test_another_sweep_in_the_folder_is_an_error(tmp_path):
@@ -131,6 +250,9 @@ def test_another_sweep_in_the_folder_is_an_error(tmp_path):
     [
         ({"format": "csv"}, "format must be one of jsonl, parquet"),
         ({"samples": 0}, "samples must be an int >= 1"),
+        ({"seeds": ()}, "seeds must be different whole numbers in"),
+        ({"seeds": (1, 1)}, "seeds must be different whole numbers in"),
+        ({"seeds": (2**32,)}, "seeds must be different whole numbers in"),
         ({"max_new_tokens": 31}, "item 'two': a prompt of 3 tokens leaves room for 29 of"),
     ],
 )

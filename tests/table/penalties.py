@@ -12,7 +12,7 @@ from jaxsample import (
     Prompt,
     RepetitionPenalty,
 )
-from jaxsample.transforms.penalties._history import History
+from jaxsample.transforms.tokens._history import History
 from tests.oracles import penalties as oracles
 from tests.rows import V
 from tests.table.case import ENTROPY, ULPS, Case

@@ -11,9 +11,11 @@ from jaxsample import (
     AdaptiveP,
     ClassTemperature,
     DynamicTemperature,
+    EntropyTemperature,
     Mirostat,
     Prompt,
     Quadratic,
+    Temperature,
     TopK,
     TopPDecay,
     chain,
@@ -21,6 +23,7 @@ from jaxsample import (
 )
 from tests.oracles import adaptive as oracles
 from tests.oracles.common import probabilities
+from tests.table import swept
 
 RUN = jax.jit(lambda sampler, row, state: sampler(row, state))
 UPDATE = jax.jit(lambda sampler, state, row, token: sampler.update(state, row, token))
@@ -206,6 +209,30 @@ def test_top_p_decay_without_a_reset_never_resets():
     np.testing.assert_allclose(state, 0.05)
 
 
+INFINITY = float("inf")
+INFINITE = {
+    "temperature": Temperature(INFINITY),
+    "edt": EntropyTemperature(INFINITY, 0.5),
+    "inverse edt": EntropyTemperature(INFINITY, -0.5, max_temperature=INFINITY),
+    "dynamic": DynamicTemperature(INFINITY, INFINITY),
+    "classes": ClassTemperature([INFINITY], np.zeros(4, int)),
+}
+
+
+@pytest.mark.parametrize("name", INFINITE)
+def test_an_infinite_temperature_makes_kept_tokens_equally_likely(name):
+    for row in (TENTHS, np.float32([1.0, 0.0, -np.inf, 2.0]), np.float32([1.0, -np.inf, 0, 0])):
+        out = np.asarray(RUN(INFINITE[name], row, None))
+        np.testing.assert_array_equal(out > -np.inf, row > -np.inf)
+        np.testing.assert_allclose(out[row > -np.inf], 0.0, atol=1e-20)
+
+
+def test_a_sure_row_is_greedy_even_at_an_infinite_t0():
+    """The factor of t0 is 0 there, and 0 times infinity was NaN."""
+    out = RUN(EntropyTemperature(INFINITY, 0.5), np.float32([50, 0, 0, 0]), None)
+    np.testing.assert_array_equal(out, [0, -np.inf, -np.inf, -np.inf])
+
+
 NONSENSE = [
     lambda: DynamicTemperature(-0.1, 1.0),
     lambda: DynamicTemperature(0.5, float("nan")),
@@ -226,11 +253,14 @@ NONSENSE = [
 
 @pytest.mark.parametrize("make", NONSENSE, ids=range(len(NONSENSE)))
 def test_nonsense_raises(make):
-    with pytest.raises(ValueError, match=" must be a "):
+    with pytest.raises(ValueError, match=" must be "):
         make()
 
 
 SAMPLERS = {
+    "temperature": Temperature(0.7),
+    "edt": EntropyTemperature(0.8, 0.5),
+    "classes": ClassTemperature([0.7, 0.0], np.arange(13) % 2),
     "dynamic": DynamicTemperature(0.5, 1.5, 0.7),
     "quadratic": Quadratic(0.3, 2.0),
     "adaptive_p": AdaptiveP(0.3),
@@ -242,20 +272,22 @@ VALUES = st.one_of(st.floats(-30, 30, width=32), st.sampled_from([-np.inf, 3e38,
 NUMBERS = st.one_of(st.floats(-2, 4, width=32), st.sampled_from([np.inf, -np.inf, 1e30]))
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", swept(SAMPLERS, ("edt", "dynamic", "adaptive_p", "mirostat")))
 @settings(max_examples=25, deadline=None)
 @given(
     row=st.lists(VALUES, min_size=12, max_size=12),
     best=st.floats(-30, 30, width=32),
-    numbers=st.lists(NUMBERS, min_size=3, max_size=3),
+    numbers=st.lists(NUMBERS, min_size=4, max_size=4),
     memory=st.floats(-100, 100, width=32),
 )
 def test_any_row_and_any_traced_number_leave_a_usable_row(name, row, best, numbers, memory):
     row, wild = np.float32([*row, best]), iter(numbers)
     sampler = jax.tree.map(
-        lambda x: jnp.float32(next(wild)) if x.dtype == np.float32 else x, SAMPLERS[name]
+        lambda x: jnp.full_like(x, next(wild)) if x.dtype == np.float32 else x, SAMPLERS[name]
     )
-    state = jax.tree.map(lambda x: jnp.float32(memory), SAMPLERS[name].init(None, None))
+    state = jax.tree.map(
+        lambda x: jnp.asarray(memory).astype(x.dtype), SAMPLERS[name].init(None, None)
+    )
     out = np.asarray(RUN(sampler, row, state))
     assert not np.isnan(out).any() and (out < np.inf).all() and kept(out)
     assert (out[row == -np.inf] == -np.inf).all()

@@ -21,6 +21,7 @@ from jaxsample import (
 from tests.oracles import constraints as oracles
 from tests.oracles.common import probabilities
 from tests.statistics import FALSE_ALARM, draws, p_value
+from tests.table import swept
 from tests.transforms.driven import ROOM, ROW, V, driven
 
 INF = float("inf")
@@ -140,10 +141,11 @@ FAMILY = {
     "sequence_bias": (SequenceBias(SEQUENCES, BIASES),
                       lambda p, o: oracles.sequence_bias(SEQUENCES, BIASES, p + o)),
 }  # fmt: skip
+QUICK = "suppress", "force", "sequence_bias"
 HISTORIES = st.lists(st.integers(0, 3), min_size=1, max_size=ROOM)
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", swept(FAMILY, QUICK))
 @settings(max_examples=30, deadline=None)
 @given(tokens=HISTORIES, share=st.floats(0, 1))
 def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, share):
@@ -154,7 +156,7 @@ def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, sha
     np.testing.assert_allclose(driven(sampler, tokens, start), expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", swept(FAMILY, QUICK))
 def test_draws_after_a_history_follow_the_oracle(name):
     sampler, oracle = FAMILY[name]
     prompt, output = [9, 0, 2, 1], [1]

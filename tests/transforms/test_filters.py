@@ -22,7 +22,7 @@ from jaxsample import (
 from tests.oracles.common import probabilities
 from tests.rows import VALID, V, apply
 from tests.statistics import FALSE_ALARM, draws, p_value
-from tests.table import cases
+from tests.table import cases, swept
 from tests.table.filters import CASES, STATE
 
 ROWS = np.stack(list(VALID.values()))
@@ -175,6 +175,7 @@ ONE_LEAF = [case for case in CASES if len(jax.tree.leaves(case.sampler)) == 1]
 BY_NAME = {type(case.sampler).__name__: case for case in ONE_LEAF}
 GROWS = {"Epsilon": -1, "Eta": -1, "TopA": -1, "TopH": 1, "TopNSigma": 1, "TailFree": 1,
          "Typical": 1}  # fmt: skip
+QUICK = "TopNSigma", "TailFree", "Typical"
 
 
 def drawn(seed, spread):
@@ -183,12 +184,12 @@ def drawn(seed, spread):
 
 a_row = st.builds(drawn, st.integers(0, 10_000), st.sampled_from([0.3, 1.0, 3.0, 10.0]))
 a_share = st.floats(0.0, 1.0, width=32)
-quick = settings(max_examples=12, deadline=None)
+quickly = settings(max_examples=12, deadline=None)
 
 
-@pytest.mark.parametrize("name", GROWS)
+@pytest.mark.parametrize("name", swept(GROWS, QUICK))
 @given(row=a_row, one=a_share, two=a_share)
-@quick
+@quickly
 def test_the_kept_set_grows_with_the_setting(name, row, one, two):
     low, high = sorted((one, two), key=lambda v: v * GROWS[name])
     make = type(BY_NAME[name].sampler)
@@ -196,9 +197,9 @@ def test_the_kept_set_grows_with_the_setting(name, row, one, two):
     assert (few <= many).all()
 
 
-@pytest.mark.parametrize("name", [*GROWS, "PLess"])
+@pytest.mark.parametrize("name", swept([*GROWS, "PLess"], QUICK))
 @given(row=a_row, setting=a_share, seed=st.integers(0, 100))
-@quick
+@quickly
 def test_masked_tokens_are_no_part_of_the_row(name, row, setting, seed):
     """The same tokens elsewhere, among other -inf entries, meet the same fate."""
     some = np.random.default_rng(seed).permutation(V)[:40]
@@ -211,7 +212,7 @@ def test_masked_tokens_are_no_part_of_the_row(name, row, setting, seed):
 
 
 @given(row=a_row, n=st.floats(0.0, 4.0, width=32))
-@quick
+@quickly
 def test_no_temperature_changes_what_top_n_sigma_keeps(row, n):
     """Powers of two, which round nothing."""
     a, b, c = apply(TopNSigma(n), np.stack([row, 4 * row, row / 8]))
@@ -220,14 +221,14 @@ def test_no_temperature_changes_what_top_n_sigma_keeps(row, n):
 
 
 @given(row=a_row)
-@quick
+@quickly
 def test_p_less_is_the_stricter(row):
     strict, loose = (apply(s, row[None])[0] > -INF for s in (PLess(), PLessNorm()))
     assert (strict <= loose).all()
 
 
 @given(row=a_row, epsilon=a_share)
-@quick
+@quickly
 def test_eta_never_cuts_above_epsilon(row, epsilon):
     strict, loose = (apply(s, row[None])[0] > -INF for s in (Epsilon(epsilon), Eta(epsilon)))
     assert (strict <= loose).all()
@@ -244,7 +245,7 @@ def short():
     return run({name: case.sampler for name, case in DRAWN.items()}, SHORT)
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", swept(DRAWN, QUICK))
 def test_100_000_draws_follow_the_oracle(name, short):
     expected = probabilities(DRAWN[name].oracle(SHORT))
     assert 1 < (expected > 0).sum()

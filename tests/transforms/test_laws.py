@@ -7,7 +7,7 @@ import pytest
 
 from jaxsample import EntropyTemperature, MinP, Temperature, TopK, TopP, chain
 from tests.rows import BANK, HIDDEN, INFINITE, INVALID, NAMES, VALID, V, apply, bits, outputs
-from tests.table import ATOMS, CASES, ORDER, cases, structures
+from tests.table import ATOMS, CASES, ORDER, cases, structures, swept
 
 ROWS = np.stack(list(VALID.values()))
 # float32 cannot be judged on rows whose edge is closer than this share of the mass (DESIGN 8).
@@ -82,7 +82,7 @@ def test_probabilities_equal_the_oracle(case):
             )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", swept(range(2), [0]))
 def test_a_whole_vocabulary_equals_the_oracle(seed):
     case = next(case for case in CASES if case.id == "t-k-p")
     row = np.float32(2 * np.random.default_rng(seed).standard_normal(50257))

@@ -18,10 +18,13 @@ from jaxsample import (
     Prompt,
     RepetitionPenalty,
     chain,
+    combine,
+    partition,
 )
 from tests.oracles import penalties as oracles
 from tests.oracles.common import probabilities
 from tests.statistics import FALSE_ALARM, draws, p_value
+from tests.table import swept
 from tests.transforms.driven import ROOM, ROW, V, driven, driven_traced
 
 
@@ -187,6 +190,43 @@ def test_gradients_go_through_histories():
         assert np.isfinite(leaf) and leaf != 0
 
 
+EXTREMES = np.float32([1e30, -1e30, 3e38, -3e38, 1e-30, -1e-30, 0.0, -np.inf])
+STEEP = {
+    "repetition": (RepetitionPenalty, [1e-6, 1e-3, 1.0, 1e3, 1e6]),
+    "frequency": (FrequencyPenalty, [-1e30, -1.0, 0.0, 1e30]),
+    "presence": (PresencePenalty, [-1e30, 0.0, 1e30]),
+    "dry": (lambda v: DRY(v, allowed_length=0), [0.0, 1.0, 1e30]),
+    "dry base": (lambda v: DRY(1e30, v, allowed_length=0), [1.0, 1.75, 1e6]),
+    "length_decay": (lambda v: ExponentialLengthDecay(0, v, list(range(8))),
+                     [1e-6, 0.5, 1.0, 1.01, 1e6]),
+}  # fmt: skip
+
+
+@jax.jit
+def slopes(sampler, tokens, row):
+    """The gradients of the sum of all logits, in the leaves and in the row."""
+    trainable, rest = partition(sampler, lambda path, leaf: leaf.dtype == np.float32)
+
+    def total(trainable, row):
+        sampler = combine(trainable, rest)
+        state = sampler.init(None, Prompt(tokens, jnp.int32(len(tokens)), jnp.int32(1), 8))
+        for token in (6, 7) * 3:
+            state = sampler.update(state, row, jnp.int32(token))
+        out = sampler(row, state)
+        return jnp.sum(jnp.where(out > -jnp.inf, out, 0.0))
+
+    return jax.grad(total, argnums=(0, 1))(trainable, row)
+
+
+@pytest.mark.parametrize("name", STEEP)
+def test_gradients_are_finite_at_extreme_logits_and_settings(name):
+    make, values = STEEP[name]
+    for value in values:
+        for row in (EXTREMES, np.full(8, 1e30, np.float32), np.full(8, -3e38, np.float32)):
+            for leaf in jax.tree.leaves(slopes(make(value), np.int32([*range(8)] * 2), row)):
+                assert np.isfinite(leaf).all(), (value, row, leaf)
+
+
 def test_length_decay_by_hand():
     for n, expected in [(0, [-2.0, 1.0, 4.0]), (2, [-2.0, 1.0, 4.0]), (4, [0.5, 1.0, 9.0])]:
         got = ExponentialLengthDecay(2, 1.5, [0, 2, 99])(jnp.array([-2.0, 1.0, 4.0]), jnp.int32(n))
@@ -209,10 +249,11 @@ FAMILY = {
     "length_decay": (ExponentialLengthDecay(4, 1.3, [5, 6]),
                      lambda p, o: oracles.exponential_decay(4, 1.3, [5, 6], len(o))),
 }  # fmt: skip
+QUICK = "repetition", "window", "dry"
 HISTORIES = st.lists(st.integers(0, 3), min_size=1, max_size=ROOM)
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", swept(FAMILY, QUICK))
 @settings(max_examples=40, deadline=None)
 @given(tokens=HISTORIES, share=st.floats(0, 1))
 def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, share):
@@ -226,7 +267,7 @@ def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, sha
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", swept(FAMILY, QUICK))
 def test_draws_after_a_history_follow_the_oracle(name):
     sampler, oracle = FAMILY[name]
     prompt, output = [9, 1, 2, 5, 1, 2, 3, 6], [1, 2, 5, 4, 1, 2]

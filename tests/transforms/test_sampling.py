@@ -10,7 +10,7 @@ from tests import toys
 from tests.oracles import common as oracles
 from tests.rows import BANK, HIDDEN, NAMES, VALID, apply, outputs
 from tests.statistics import FALSE_ALARM, draws, p_value
-from tests.table import CASES, cases, structures
+from tests.table import CASES, QUICK, cases, structures, swept
 
 KEYS = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(5), i))(jnp.arange(len(BANK)))
 FAMILIES = {
@@ -18,9 +18,10 @@ FAMILIES = {
     "top_k": "top_k-5", "top_p": "top_p-0.9", "min_p": "min_p-0.3", "chain": "t-k-p",
     "nucleus": "nucleus", "learned": "learned", "function": "function",
 }  # fmt: skip
+QUICK_FAMILIES = [name for name, case in FAMILIES.items() if case in QUICK.values()]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", swept(FAMILIES, QUICK_FAMILIES))
 def test_100_000_draws_through_a_transform_follow_the_oracle(family):
     case = next(case for case in CASES if case.id == FAMILIES[family])
     row = np.float32(np.random.default_rng(1).standard_normal(32))

@@ -1,7 +1,8 @@
-"""The records of a file with the numbers of their lines, whatever the format."""
+"""The records of a file of prompts, in any of its formats, with their line numbers."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -10,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any] | str
-"""Fields by name, or what is amiss with the line."""
+"""Fields by name, or what is wrong with the line."""
 
 LINES = ".jsonl", ".ndjson", ".json"
-MARK = b"\xef\xbb\xbf"
+MARK = codecs.BOM_UTF8
+UTF_16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 
 
 def records(path: Path, split: str | None) -> tuple[str, Iterator[tuple[int, Record]]]:
-    """Return what the file is made of, "line" or "row", and its records, each with its number.
+    """Return "line" or "row", which the file is made of, and its numbered records.
 
     Raises:
-        ValueError: if the file is missing or of another kind, or a table has no header.
-        ImportError: if a datasets folder is read and datasets is not installed.
+        ValueError: if the file is missing, cannot be read or has an unknown format, or a table has
+            no header. The message names the file.
+        ImportError: if the path is a datasets folder and datasets is not installed.
     """
     if path.is_dir():
         return "row", _of_folder(path, split)
@@ -29,18 +32,24 @@ def records(path: Path, split: str | None) -> tuple[str, Iterator[tuple[int, Rec
         raise ValueError(f"{path}: only a datasets folder has splits, not {split!r}")
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file or folder")
-    if path.suffix.lower() in LINES:
-        return "line", _of_lines(path)
-    if path.suffix.lower() == ".csv":
-        return "line", _of_table(path)
-    raise ValueError(
-        f"{path}: give a .jsonl file (an object a line), a .csv file with a header, or a folder "
-        f"that save_to_disk of the datasets package wrote"
-    )
+    formats = dict.fromkeys(LINES, _of_lines) | {".csv": _of_table}
+    if path.suffix.lower() not in formats:
+        raise ValueError(
+            f"{path}: give a .jsonl file (an object a line), a .csv file with a header, or a "
+            "folder that save_to_disk of the datasets package wrote"
+        )
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MARK))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+    if start.startswith(UTF_16):
+        raise ValueError(f"{path} is UTF-16; save it as UTF-8")
+    return "line", formats[path.suffix.lower()](path)
 
 
 def _of_lines(path: Path) -> Iterator[tuple[int, Record]]:
-    with path.open("rb") as file:  # bytes end lines at a line feed alone, as JSONL does
+    with path.open("rb") as file:  # in binary a line ends at a line feed only, as in JSON Lines
         for number, line in enumerate(file, 1):
             line = line.removeprefix(MARK) if number == 1 else line
             if line.strip():
@@ -60,7 +69,7 @@ def _parsed(line: bytes) -> Record:
 
 
 def _of_table(path: Path) -> Iterator[tuple[int, Record]]:
-    # Bytes that are no UTF-8 become half surrogates, so that the lines with them can be told.
+    # Bytes that are not UTF-8 become half surrogates, which mark the lines that hold them.
     text = path.read_bytes().removeprefix(MARK).decode(errors="surrogateescape")
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
@@ -77,14 +86,20 @@ def _of_table(path: Path) -> Iterator[tuple[int, Record]]:
             return
         if not header:
             header = row
+            if _escaped(header):
+                raise ValueError(f"{path}, line {number}: the header is not UTF-8")
             if len(set(header)) < len(header):
                 raise ValueError(f"{path}: two columns of the header have one name: {header}")
-        elif any("\udc80" <= letter <= "\udcff" for cell in row for letter in cell):
+        elif _escaped(row):
             yield number, "it is not UTF-8"
         elif row and len(row) != len(header):
             yield number, f"it has {len(row)} cells, but the header names {len(header)} columns"
         elif row:
             yield number, dict(zip(header, row, strict=True))
+
+
+def _escaped(cells: list[str]) -> bool:
+    return any("\udc80" <= letter <= "\udcff" for cell in cells for letter in cell)
 
 
 def _of_folder(path: Path, split: str | None) -> Iterator[tuple[int, Record]]:
@@ -96,6 +111,8 @@ def _of_folder(path: Path, split: str | None) -> Iterator[tuple[int, Record]]:
         found = datasets.load_from_disk(str(path))
     except FileNotFoundError:
         raise ValueError(f"{path}: it is not a folder that save_to_disk wrote") from None
+    except Exception as error:  # what a damaged folder raises depends on the version of datasets
+        raise ValueError(f"{path} cannot be read by datasets: {error}") from error
     if isinstance(found, datasets.DatasetDict):
         names = [str(name) for name in found]
         if split not in names:
@@ -104,4 +121,5 @@ def _of_folder(path: Path, split: str | None) -> Iterator[tuple[int, Record]]:
         found = found[split]
     elif split is not None:
         raise ValueError(f"{path}: it has no splits, so there is no {split!r}")
-    yield from enumerate(found.with_format(None))  # type: ignore[misc]
+    for number, record in enumerate(found.with_format(None)):
+        yield number, dict(record)

@@ -1,38 +1,54 @@
-"""Many settings x prompts x seeds through one compiled `generate`."""
+"""Draw texts for many settings, prompts and seeds with one compiled `generate`."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import operator
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxsample.decode._rows import count
+from jaxsample.decode._arguments import positive_int
 from jaxsample.learn._progress import bar
 from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._files import read_json
+from jaxsample.study.draw._folder import locked, writable, writing
 from jaxsample.study.draw._program import Job, Program
 from jaxsample.study.draw._settings import Setting, checked
 from jaxsample.study.draw._source import Source
-from jaxsample.study.draw._store import Lines, Memory, Parquet, Row, Store
+from jaxsample.study.draw._store import LINES, PARTS, Lines, Memory, Parquet, Place, Row, Store
 from jaxsample.study.draw._versions import versions
 
 ARGUMENTS = "sweep.json"
 STORES = {"jsonl": Lines, "parquet": Parquet}
+SHAPE = {
+    "settings": [list],
+    "items": str,
+    "seeds": [int],
+    "samples": int,
+    "max_new_tokens": int,
+    "batch_size": int,
+    "format": str,
+    "model": str,
+    "versions": dict,
+}
 
 
 class Sweep(NamedTuple):
-    """What a sweep made.
+    """The rows of a sweep, and how fast they were drawn.
 
     Attributes:
         rows: a dict for each text: "setting", "chain" (the sampler as data), "item", "seed",
-            "sample", "prompt", "text", "tokens", per token "logprobs", "model_logprobs",
-            "entropy" (nats) and "kept", then "ended" (by an eos), "invalid" (it met a NaN), "model"
-            (a sha256 of the weights) and "versions".
-        tokens: how many this run drew; what was on disk before does not count.
-        seconds: how long that took, compiling included.
+            "sample", "prompt", "text", "tokens"; for each token "logprobs", "model_logprobs",
+            "entropy" (nats) and "kept"; then "ended" (by an eos), "invalid" (a row of logits was
+            NaN), "model" (a sha256 of the weights) and "versions".
+        tokens: the number of tokens that this run drew, without those that were on disk before.
+        seconds: the time that took, with compilation.
 
     >>> Sweep([], 0, 0.0).rows
     []
@@ -67,17 +83,19 @@ def sweep(
         settings: see `Setting`, `grid` and `read_settings`.
         items: the prompts; a setting with a combiner needs their `without`.
         seeds: whole numbers in [0, 2**32).
-        samples: texts per setting, item and seed.
-        max_new_tokens: most tokens of a text; by default 128, or fewer where the model's context
-            ends.
-        batch_size: rows decoded at once.
-        out: a folder the rows are written to as they come. A run that was cut off goes on there,
-            and repeats or loses no row. None keeps them in memory.
+        samples: the number of texts per setting, item and seed.
+        max_new_tokens: the most tokens of a text; by default 128, or fewer if the model's context
+            is shorter.
+        batch_size: the number of texts decoded at once.
+        out: a folder; each batch of rows is written there when it is drawn. A sweep that was
+            interrupted resumes from that folder and neither repeats nor loses a row. One sweep at a
+            time can use a folder. None keeps the rows in memory.
         format: "jsonl" (the file rows.jsonl) or "parquet" (the folder rows.parquet).
-        progress: show a bar with time left.
+        progress: show a bar with the time left.
 
     Raises:
-        ValueError: if an argument makes no sense, or `out` holds another sweep.
+        ValueError: if an argument makes no sense, `out` cannot be written, another process uses it,
+            it holds another sweep, or a file in it is damaged.
 
     >>> import jaxsample_models
     >>> source = Source("stories", jaxsample_models.embedded())
@@ -86,13 +104,13 @@ def sweep(
     >>> [(row["setting"], len(row["tokens"])) for row in made.rows]
     [('greedy', 8), ('plain', 8)]
     """
-    settings, items = checked(settings), _distinct(items)
+    settings, items, seeds = checked(settings), _distinct(items), _seeds(seeds)
     if format not in STORES:
         raise ValueError(f"format must be one of {', '.join(STORES)}, got {format!r}")
-    samples, size = count("samples", samples), count("batch_size", batch_size)
-    new = None if max_new_tokens is None else count("max_new_tokens", max_new_tokens)
+    samples, size = positive_int("samples", samples), positive_int("batch_size", batch_size)
+    new = None if max_new_tokens is None else positive_int("max_new_tokens", max_new_tokens)
     program = Program(source, settings, items, new, size)
-    batches, starts = [], [0]
+    batches: list[list[Job]] = []
     for group in program.groups():
         jobs = [
             Job(setting, item, seed, sample)
@@ -101,13 +119,15 @@ def sweep(
             for seed in seeds
             for sample in range(samples)
         ]
-        for at in range(0, len(jobs), size):
-            batches.append(jobs[at : at + size])
-            starts.append(starts[-1] + len(batches[-1]))
+        batches += [jobs[at : at + size] for at in range(0, len(jobs), size)]
+    places: list[list[Place]] = [
+        [(settings[j.setting].name, items[j.item].id, j.seed, j.sample) for j in batch]
+        for batch in batches
+    ]
     arguments = {
         "settings": [[s.name, c] for s, c in zip(settings, program.chains, strict=True)],
         "items": hashlib.sha256(json.dumps(items).encode()).hexdigest(),
-        "seeds": list(seeds),
+        "seeds": seeds,
         "samples": samples,
         "max_new_tokens": program.new,
         "batch_size": size,
@@ -115,16 +135,23 @@ def sweep(
         "model": program.digest,
         "versions": versions(),
     }
-    store = Memory() if out is None else _open(Path(out), STORES[format], arguments)
-    done = starts.index(store.resume(starts))
-    begun, tokens = time.perf_counter(), 0
-    with bar(progress, starts[-1], starts[done]) as show:
-        for at in range(done, len(batches)):
-            rows = program.run(batches[at])
+    with contextlib.ExitStack() as stack:
+        store: Store = Memory()
+        if out is not None:
+            writable(Path(out))
+            stack.enter_context(locked(Path(out)))
+            store = _open(Path(out), STORES[format], arguments)
+        done = store.resume(places)
+        total, drawn = sum(map(len, batches)), sum(map(len, batches[:done]))
+        begun, tokens = time.perf_counter(), 0
+        show = stack.enter_context(bar(progress, total, drawn))
+        for batch in batches[done:]:
+            rows = program.run(batch)
             store.append(rows)
             tokens += sum(len(row["tokens"]) for row in rows)
-            show(starts[at + 1], {"tokens/s": tokens / (time.perf_counter() - begun)})
-    return Sweep(store.read(), tokens, time.perf_counter() - begun)
+            drawn += len(rows)
+            show(drawn, {"tokens/s": tokens / (time.perf_counter() - begun)})
+        return Sweep(store.read(), tokens, time.perf_counter() - begun)
 
 
 def _distinct(items: Sequence[Item]) -> list[Item]:
@@ -132,23 +159,38 @@ def _distinct(items: Sequence[Item]) -> list[Item]:
         raise ValueError("there are no prompts to run")
     twice = [name for name, n in Counter(item.id for item in items).items() if n > 1]
     if twice:
-        raise ValueError(f"two prompts have the id {twice[0]!r}; ids tell rows apart")
+        raise ValueError(f"two prompts have the id {twice[0]!r}; give each prompt its own id")
     return list(items)
 
 
+def _seeds(seeds: Sequence[int]) -> list[int]:
+    found = [operator.index(seed) for seed in seeds]
+    if not found or len(set(found)) < len(found) or not all(0 <= s < 2**32 for s in found):
+        raise ValueError(f"seeds must be different whole numbers in [0, 2**32), got {seeds!r}")
+    return found
+
+
 def _open(folder: Path, kind: type, arguments: dict[str, Any]) -> Store:
-    """Open the store in a folder, which no other sweep may have used."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Open the rows in a folder, and check that they are rows of this sweep."""
     path = folder / ARGUMENTS
     arguments = json.loads(json.dumps(arguments))
     if path.exists():
-        there = json.loads(path.read_text("utf-8"))
-        other = [name for name, value in arguments.items() if there.get(name) != value]
+        there = read_json(path, SHAPE, "the description of a sweep")
+        other = [name for name, value in arguments.items() if there[name] != value]
         if other:
             raise ValueError(
                 f"{folder} holds a sweep with other {', '.join(other)}; give another folder, or "
-                "the arguments it was made with"
+                "the arguments of that sweep"
             )
-    else:
-        path.write_text(json.dumps(arguments, indent=1) + "\n", "utf-8")
+        return kind(folder)
+    for name in (LINES, PARTS):
+        if (folder / name).exists():
+            raise ValueError(
+                f"{folder} holds {name} but no {ARGUMENTS}, which says how the rows were drawn; "
+                "restore that file, or give another folder"
+            )
+    beside = path.with_suffix(".new")
+    with writing(path):
+        beside.write_text(json.dumps(arguments, indent=1) + "\n", "utf-8")
+        os.replace(beside, path)
     return kind(folder)

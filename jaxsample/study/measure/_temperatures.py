@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxsample.decode._model import Model
 from jaxsample.learn._examples import Examples
-from jaxsample.learn._likelihood import look
+from jaxsample.learn._likelihood import observe_examples
 from jaxsample.study.draw._source import Source
 from jaxsample.transforms.contract._transform import Transform
 
@@ -60,7 +60,7 @@ def temperatures(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _seen(model: Model, params: Any, sampler: Transform, examples: Examples) -> jax.Array:
-    return look(sampler, examples, model, params).temperature
+    return observe_examples(sampler, examples, model, params).temperature
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Unpack
+
+import numpy as np
 
 from jaxsample.interop._presets import PRESETS, preset
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
-from jaxsample.study.draw._sweep import sweep
 from jaxsample.study.measure._measures import COLUMNS, measure
-from jaxsample.study.show import charts
+from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
 from jaxsample.study.show._cells import difference_cell, quality_point, summary
-from jaxsample.study.show._folder import chart, results, table, write
+from jaxsample.study.show._folder import chart, table
 from jaxsample.study.show._texts import side_by_side
+from jaxsample.study.show.charts._curves import front_chart
+from jaxsample.study.show.charts._marks import bar_chart
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.filters._truncation import TopP
 from jaxsample.transforms.temperatures._temperature import Temperature
@@ -45,36 +48,21 @@ def presets_settings() -> list[Setting]:
 
 
 def presets(
-    source: Source,
-    items: Sequence[Item],
-    out: str | Path,
-    *,
-    settings: Sequence[Setting] = (),
-    samples: int | None = None,
-    max_new_tokens: int | None = None,
-    weight: float = 1.0,
-    batch_size: int = 128,
-    quick: bool = False,
-    command: str = "jaxsample.study.presets",
-    progress: bool = False,
+    source: Source, items: Sequence[Item], out: str | Path, **options: Unpack[Options]
 ) -> dict[str, Any]:
     """Compare the presets of `jaxsample.interop.preset` with plain sampling.
 
+    It draws 8 texts of each prompt and setting, 4 if quick.
+
     Args:
         source: the model with its tokenizer.
-        items: prompts; quality and EDA are reported where they have references.
-        out: a folder for results.json, rows.jsonl, tables and plots; what is there is gone on with.
-        settings: more chains to compare.
-        samples: texts per prompt and setting, 2 or more; 8 by default, 4 if quick.
-        max_new_tokens: see `sweep`.
-        weight: of quality in EDA; see `eda`.
-        batch_size: rows decoded at once.
-        quick: fewer texts.
-        command: what the results say they were made by.
-        progress: show a bar.
+        items: prompts; quality and EDA are reported if some have references.
+        out: the folder for results.json, rows.jsonl, tables and plots; an interrupted study resumes
+            there.
+        **options: see `Options`; it takes `settings` and `weight`.
 
     Returns:
-        what was written to results.json.
+        The content of results.json.
 
     Raises:
         ValueError: if an argument makes no sense.
@@ -82,45 +70,40 @@ def presets(
     >>> [setting.sampler for setting in presets_settings()][:2]
     [chain(Temperature(value=1.0), TopP(p=1.0)), chain(Temperature(value=0.2), TopP(p=0.1))]
     """
-    samples = (4 if quick else 8) if samples is None else samples
-    if samples < 2:
-        raise ValueError(f"diversity needs 2 or more samples of a prompt, got {samples}")
-    given = presets_settings()
-    every = [*given, *settings]
-    made = sweep(
-        source,
-        every,
-        items,
-        samples=samples,
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        out=out,
-        progress=progress,
-    )
-    measured = measure(made.rows, items)
+    return PRESET_COMPARISON.run([source], items, out, **options)
+
+
+class _Measured(NamedTuple):
+    drawn: Drawn
+    values: dict[str, dict[str, np.ndarray]]
+
+
+def _draws(plan: Plan) -> list[Setting]:
+    return [*presets_settings(), *plan.settings]
+
+
+def _measures(plan: Plan, drawn: Drawn) -> _Measured:
+    return _Measured(drawn, measure(drawn.rows, plan.items))
+
+
+def _shows(plan: Plan, measured: list[_Measured]) -> Part:
+    ((drawn, values),) = measured
+    items = plan.items
     referenced = any(item.references for item in items)
     names = [name for name in COLUMNS if referenced or name not in QUALITY]
     rows: list[dict[str, Any]] = [
-        {"setting": name} | summary(of, names, weight) for name, of in measured.items()
+        {"setting": name} | summary(of, names, plan.weight) for name, of in values.items()
     ]
-    found = results(
-        source,
-        "presets",
-        "Six presets and plain sampling, side by side",
-        ABOUT,
-        command=command,
-        quick=quick,
-    )
-    found["tables"] += [
-        _pairs(),
-        _settings(rows, names, len(items), samples, referenced),
-        _differences(measured, names),
-    ]
-    found["charts"] += _charts(rows, referenced)
-    found["texts"] = side_by_side(source, every, items[:TEXTS], made.rows)
-    found["notes"] += _notes(given, items, referenced, weight)
-    write(out, found)
-    return found
+    return {
+        "tables": [
+            _pairs(),
+            _settings(rows, names, len(items), plan.samples, referenced),
+            _differences(values, names),
+        ],
+        "charts": _charts(rows, referenced),
+        "texts": side_by_side(drawn.source, _draws(plan), items[:TEXTS], drawn.rows),
+        "notes": _notes(presets_settings(), items, referenced, plan.weight),
+    }
 
 
 def _pairs():
@@ -167,11 +150,11 @@ def _charts(rows, referenced):
             bars.append({"name": row["setting"], "value": value, "low": low, "high": high})
         unit = f"{title} ({COLUMNS[name][1]})"
         caption = f"{title} of the texts of each setting, with 95% intervals over prompts."
-        found.append(chart(name, title, caption, charts.bars(bars, unit, "setting")))
+        found.append(chart(name, title, caption, bar_chart(bars, unit, "setting")))
     if referenced:
         # No curve joins presets: a family each, so that the legend names them.
         points = [quality_point(row | {"family": row["setting"]}) for row in rows]
-        spec = charts.front(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
+        spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
         caption = (
             "Quality against self-similarity, a point for each setting; up and to the left is "
             "better."
@@ -205,3 +188,16 @@ def _notes(given, items, referenced, weight):
     else:
         notes.append("The prompts have no references, so quality is not measured.")
     return notes
+
+
+PRESET_COMPARISON = Protocol(
+    name="presets",
+    title="Six presets and plain sampling, side by side",
+    about=ABOUT,
+    draws=_draws,
+    measures=_measures,
+    shows=_shows,
+    samples=(8, 4),
+    prompts=(32, 8),
+    takes=frozenset({"settings", "weight"}),
+)

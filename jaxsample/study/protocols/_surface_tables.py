@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxsample.study.measure._measures import COLUMNS
-from jaxsample.study.show import charts
+from jaxsample.study.protocols._protocol import Part
 from jaxsample.study.show._cells import difference_cell, mean_cell
 from jaxsample.study.show._folder import chart, table
+from jaxsample.study.show.charts._curves import line_chart
+from jaxsample.study.show.charts._marks import heat_map
 
 OWN = "sampler_entropy", "distinct_2", "self_bleu"
 NATS = "nats/token"
 CONTEXTS = "entropy on common contexts"
 TEXTS = "entropy on its own texts"
 WHERE = {"difference": "common contexts", "own_difference": "own texts"}
-Part = dict[str, list[Any]]
 
 
 class Surface(NamedTuple):
@@ -145,7 +146,7 @@ def _knobs(one):
         f"Entropy of {one.name} when T or p alone has the value on the axis and the other is 1; "
         "means over prompts."
     )
-    spec = charts.lines(points, "value of T or p", f"entropy ({NATS})")
+    spec = line_chart(points, "value of T or p", f"entropy ({NATS})")
     return chart(f"knobs_{one.folder}", f"Entropy by T and by p: {one.name}", caption, spec)
 
 
@@ -160,7 +161,7 @@ def _differences(one, rows):
         f"Entropy of {one.name} at T = v less that at p = v, prompt by prompt, with 95% intervals; "
         "below 0 temperature takes more away."
     )
-    spec = charts.lines(points, "value v", f"entropy by T less entropy by p ({NATS})")
+    spec = line_chart(points, "value v", f"entropy by T less entropy by p ({NATS})")
     title = f"Temperature against top-p at one value: {one.name}"
     return chart(f"difference_{one.folder}", title, caption, spec)
 
@@ -176,7 +177,7 @@ def _heats(one, heads):
         ]
         # A legend has little room; the caption says which entropy it is.
         short = f"{title.split(' on ')[0]} ({unit})"
-        spec = charts.heat(cells, "temperature T", "top-p p", short)
+        spec = heat_map(cells, "temperature T", "top-p p", short)
         caption = f"{title} of {one.name} over T and p ({unit})."
         caption = caption[0].upper() + caption[1:]
         found.append(chart(f"{name}_{one.folder}", caption.split(" (")[0], caption, spec))

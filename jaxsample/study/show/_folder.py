@@ -13,8 +13,8 @@ import numpy as np
 
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._versions import versions
-from jaxsample.study.show.charts import png
-from jaxsample.study.show.report import as_csv
+from jaxsample.study.show.charts._picture import write_png
+from jaxsample.study.show.report._tables import as_csv
 
 RESULTS = "results.json"
 
@@ -79,10 +79,11 @@ def write(folder: str | Path, found: Mapping[str, Any]) -> Path:
     for one in said["tables"]:
         (folder / f"{one['name']}.csv").write_text(as_csv(one), "utf-8")
     for one in found["charts"]:
-        png(one["spec"], folder / f"{one['name']}.png")
+        write_png(one["spec"], folder / f"{one['name']}.png")
     path = folder / RESULTS
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", "utf-8")
+    compact = json.dumps(said, allow_nan=False, separators=(",", ":"))
+    beside.write_text(compact + "\n", "utf-8")
     os.replace(beside, path)
     return path
 

@@ -12,6 +12,7 @@ from jaxsample.study.show.charts._parts import (
     altair,
     axis,
     chart_of,
+    has,
     hue,
     is_number,
     legend_pick,
@@ -23,7 +24,7 @@ MOST_LABELS = 12  # of a heat map's columns, where numbers still fit their cells
 POINT = ("x", "y", "colour")
 
 
-def heat(rows: Iterable[Row], x: str, y: str, value: str) -> Spec:
+def heat_map(rows: Iterable[Row], x: str, y: str, value: str) -> Spec:
     """Plot a value over a grid as a heat map, its numbers in the cells where they fit.
 
     Args:
@@ -38,9 +39,9 @@ def heat(rows: Iterable[Row], x: str, y: str, value: str) -> Spec:
     Raises:
         ImportError: if altair is not installed.
 
-    >>> from jaxsample.study import charts
+    >>> from jaxsample.study.show.charts._marks import heat_map
     >>> rows = [{"x": t, "y": 0.1, "value": 10 * t} for t in (0.5, 1.0)]
-    >>> charts.heat(rows, "T0", "theta", "EDA (%)")["layer"][0]["encoding"]["color"]["title"]
+    >>> heat_map(rows, "T0", "theta", "EDA (%)")["layer"][0]["encoding"]["color"]["title"]
     'EDA (%)'
     """
     alt = altair()
@@ -64,7 +65,7 @@ def heat(rows: Iterable[Row], x: str, y: str, value: str) -> Spec:
     return spec_of(alt, alt.layer(*layers))
 
 
-def map_(points: Iterable[Row], x: str, y: str, colour: str) -> Spec:
+def scatter_chart(points: Iterable[Row], x: str, y: str, colour: str) -> Spec:
     """Plot points in the plane, as principal components are.
 
     Args:
@@ -80,9 +81,9 @@ def map_(points: Iterable[Row], x: str, y: str, colour: str) -> Spec:
     Raises:
         ImportError: if altair is not installed.
 
-    >>> from jaxsample.study import charts
+    >>> from jaxsample.study.show.charts._marks import scatter_chart
     >>> point = {"x": 1.5, "y": -0.5, "colour": 0.7, "story": "Once upon a time"}
-    >>> spec = charts.map_([point], "component 1", "component 2", "temperature")
+    >>> spec = scatter_chart([point], "component 1", "component 2", "temperature")
     >>> [tooltip["title"] for tooltip in spec["encoding"]["tooltip"]]
     ['temperature', 'story']
     """
@@ -108,7 +109,7 @@ def map_(points: Iterable[Row], x: str, y: str, colour: str) -> Spec:
     return spec_of(alt, chart.add_params(picked))
 
 
-def bars(rows: Iterable[Row], x: str, y: str) -> Spec:
+def bar_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     """Plot a value for each of some names as bars, with their intervals.
 
     Args:
@@ -122,8 +123,8 @@ def bars(rows: Iterable[Row], x: str, y: str) -> Spec:
     Raises:
         ImportError: if altair is not installed.
 
-    >>> from jaxsample.study import charts
-    >>> spec = charts.bars([{"name": "EDT", "value": 2.5}], "cost per token (%)", "strategy")
+    >>> from jaxsample.study.show.charts._marks import bar_chart
+    >>> spec = bar_chart([{"name": "EDT", "value": 2.5}], "cost per token (%)", "strategy")
     >>> spec["layer"][0]["encoding"]["y"]["title"]
     'strategy'
     """
@@ -136,8 +137,8 @@ def bars(rows: Iterable[Row], x: str, y: str) -> Spec:
     base = chart_of(alt, data).encode(alt.Y("name:N", title=y, sort=None))
     words = [alt.Tooltip("name:N", title=y), alt.Tooltip("text:N", title=x)]
     bar = base.mark_bar(color=PALETTE[0], height={"band": 0.7})
-    chart = alt.layer(
-        bar.encode(alt.X("value:Q", title=x), tooltip=words),
-        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", title=x), alt.X2("high")),
-    )
-    return spec_of(alt, chart) | {"height": max(80, 28 * len(data))}
+    layers = [bar.encode(alt.X("value:Q", title=x), tooltip=words)]
+    if has(data, "low"):
+        interval = base.mark_rule(strokeWidth=2)
+        layers.append(interval.encode(alt.X("low:Q", title=x), alt.X2("high")))
+    return spec_of(alt, alt.layer(*layers)) | {"height": max(80, 28 * len(data))}

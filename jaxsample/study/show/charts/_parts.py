@@ -52,6 +52,11 @@ def legend_pick(alt, field):
     return picked, alt.when(picked).then(alt.value(1)).otherwise(alt.value(0.1))
 
 
+def has(data, field):
+    """Say whether any row has a value of a field; Vega warns about a field that is empty."""
+    return any(row[field] is not None for row in data)
+
+
 def is_number(value):
     """Say whether a value is a finite number."""
     return not isinstance(value, str | bool) and value is not None and math.isfinite(value)

@@ -8,22 +8,23 @@ from typing import Any
 from jaxsample.study.show.charts._parts import Spec
 
 
-def style(ink: str, line: str) -> dict[str, Any]:
+def vega_config(ink: str, line: str) -> dict[str, Any]:
     """Return the Vega configuration of a place to show charts in.
 
     Args:
         ink: the colour of text.
         line: the colour of grid lines and axes.
 
-    >>> from jaxsample.study import charts
-    >>> charts.style("#1c2128", "#d9dee5")["axis"]["gridColor"]
+    >>> from jaxsample.study.show.charts._picture import vega_config
+    >>> vega_config("#1c2128", "#d9dee5")["axis"]["gridColor"]
     '#d9dee5'
     """
     words = {"labelColor": ink, "titleColor": ink, "labelFontSize": 12, "titleFontSize": 12}
     words |= {"titleFontWeight": "normal"}
     axis = words | {"gridColor": line, "domainColor": line, "tickColor": line, "labelFlush": False}
-    place = {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 180}
-    place |= {"columns": {"expr": "max(1, floor(width / 120))"}}
+    axis |= {"labelOverlap": True, "labelSeparation": 6}
+    place = {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 300}
+    place |= {"columns": {"expr": "max(1, floor(width / 180))"}}
     return {
         "background": "transparent",
         "padding": {"left": 5, "right": 15, "top": 5, "bottom": 5},  # half a label of the axis
@@ -36,7 +37,7 @@ def style(ink: str, line: str) -> dict[str, Any]:
     }
 
 
-def png(spec: Spec, path: str | Path) -> None:
+def write_png(spec: Spec, path: str | Path) -> None:
     """Write a chart as a PNG on white, at twice its size; nothing is fetched.
 
     Args:
@@ -47,14 +48,15 @@ def png(spec: Spec, path: str | Path) -> None:
         ValueError: if the specification cannot be drawn.
         ImportError: if vl-convert-python is not installed.
 
-    >>> from jaxsample.study import charts
-    >>> spec = charts.bars([{"name": "EDT", "value": 2.5}], "cost (%)", "strategy")
-    >>> charts.png(spec, getfixture("tmp_path") / "cost.png")
+    >>> from jaxsample.study import write_png
+    >>> from jaxsample.study.show.charts._marks import bar_chart
+    >>> spec = bar_chart([{"name": "EDT", "value": 2.5}], "cost (%)", "strategy")
+    >>> write_png(spec, getfixture("tmp_path") / "cost.png")
     """
     try:
         import vl_convert
     except ImportError as error:
         raise ImportError("charts as PNG need: pip install 'jaxsample[study]'") from error
-    config = style("#1c2128", "#d9dee5") | {"background": "white"}
+    config = vega_config("#1c2128", "#d9dee5") | {"background": "white"}
     image = vl_convert.vegalite_to_png(spec, scale=2, config=config, allowed_base_urls=[])
     Path(path).write_bytes(image)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from jaxsample.study.show.charts import style
-from jaxsample.study.show.report._contents import read, rows
+from jaxsample.study.show.charts._picture import vega_config
+from jaxsample.study.show.report._contents import read_results, rows
 from jaxsample.study.show.report._tables import as_csv, read_columns
 
 
-def write(folders: Sequence[str | Path], path: str | Path) -> int:
+def write_report(folders: Sequence[str | Path], path: str | Path) -> int:
     """Write the page of some studies and return its size in bytes.
 
     Args:
@@ -24,8 +24,8 @@ def write(folders: Sequence[str | Path], path: str | Path) -> int:
         ValueError: if a folder holds no results, or the page cannot be written.
         ImportError: if the libraries of the extra "study" are not installed.
 
-    >>> from jaxsample.study import report
-    >>> report.write(["nowhere"], "report.html")
+    >>> from jaxsample.study import write_report
+    >>> write_report(["nowhere"], "report.html")
     Traceback (most recent call last):
     ValueError: nowhere holds no results: there is no results.json
     """
@@ -50,14 +50,14 @@ def page(folders: Sequence[str | Path]) -> str:
         ValueError: if a folder holds no results.
         ImportError: if the libraries of the extra "study" are not installed.
 
-    >>> from jaxsample.study import report
-    >>> report.page([])
+    >>> from jaxsample.study.show.report._page import page
+    >>> page([])
     Traceback (most recent call last):
     ValueError: a report needs the results of a study
     """
     if not folders:
         raise ValueError("a report needs the results of a study")
-    studies = [read(folder) for folder in folders]
+    studies = [read_results(folder) for folder in folders]
     try:
         import jinja2
 
@@ -75,9 +75,9 @@ def page(folders: Sequence[str | Path]) -> str:
         studies=studies,
         files=files,
         rows=[file and file.text for file in files],
-        config=style("var(--ink)", "var(--line)"),
+        config=vega_config("var(--ink)", "var(--line)"),
         css=_file("page.css"),
-        script=_file("page.js"),
+        scripts=[_file("charts.js"), _file("page.js")],
         vega=vega,
     )
 

@@ -42,10 +42,10 @@ def as_csv(table: Mapping[str, Any]) -> str:
     Args:
         table: one of the `tables` of results.json.
 
-    >>> from jaxsample.study import report
+    >>> from jaxsample.study.show.report._tables import as_csv
     >>> columns = [{"name": "setting", "title": "setting"}, {"name": "bleu", "title": "BLEU"}]
     >>> row = {"setting": "T 0.5", "bleu": {"value": 31.25, "ci": [30.1, 32.4]}}
-    >>> print(report.as_csv({"columns": columns, "rows": [row]}))
+    >>> print(as_csv({"columns": columns, "rows": [row]}))
     setting,bleu,bleu_low,bleu_high
     T 0.5,31.25,30.1,32.4
     """

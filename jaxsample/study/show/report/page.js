@@ -61,53 +61,6 @@ function sort(button) {
 for (const button of document.querySelectorAll("[data-sort]"))
   button.addEventListener("click", () => sort(button));
 
-// Charts: colours of text and lines come from the page's style, so a theme needs no new drawing.
-
-function shown(chart) {
-  const { $schema, ...spec } = chart.spec;
-  const composed = ["facet", "concat", "hconcat", "vconcat", "repeat"].some((key) => key in spec);
-  if (!composed && typeof spec.width === "number")
-    Object.assign(spec, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
-  return { description: chart.caption, ...spec, config: { ...config, ...spec.config } };
-}
-
-// What a click on the legend does, Enter and the space bar do as well.
-function openLegend(plot, view, spec) {
-  const picker = (spec.params ?? []).find((parameter) => parameter.bind === "legend");
-  if (!picker) return;
-  const labels = [...plot.querySelectorAll(".role-legend-label text")];
-  for (const label of labels) {
-    label.setAttribute("tabindex", "0");
-    label.setAttribute("role", "button");
-    label.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      const { x, y, width, height } = label.getBoundingClientRect();
-      const at = { clientX: x + width / 2, clientY: y + height / 2, bubbles: true, view: window };
-      label.dispatchEvent(new MouseEvent("click", at));
-    });
-  }
-  const store = `${picker.name}_store`;
-  const press = () => {
-    const picked = view.data(store).flatMap((entry) => entry.values.flat().map(String));
-    for (const label of labels) label.setAttribute("aria-pressed", picked.includes(label.textContent));
-  };
-  view.addDataListener(store, press);
-  press();
-}
-
-async function draw(plot, chart) {
-  const spec = shown(chart);
-  const tooltip = { theme: "custom" };
-  const options = { actions: false, renderer: "svg", mode: "vega-lite", tooltip };
-  try {
-    const { view } = await vegaEmbed(plot, spec, options);
-    openLegend(plot, view, spec);
-  } catch (error) {
-    plot.textContent = `This chart cannot be drawn: ${error.message}`;
-  }
-}
-
 // Texts: tokens shaded by their probability, ribbons of what else is known of each.
 
 const EDGES = [0.9, 0.5, 0.1, 0.01];
@@ -238,7 +191,7 @@ function offer(link, text, type) {
 
 studies.forEach((study, i) => {
   const article = document.querySelector(`article[data-study="${i}"]`);
-  for (const plot of article.querySelectorAll(".plot")) draw(plot, study.charts[plot.dataset.chart]);
+  for (const plot of article.querySelectorAll(".plot")) drawAtEveryWidth(plot, study.charts[plot.dataset.chart]);
   const texts = article.querySelector(".texts");
   if (texts) showTexts(texts, study.texts);
   const json = JSON.stringify(study, null, 1);

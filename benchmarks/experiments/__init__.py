@@ -1,0 +1,1 @@
+"""Experiments: questions about decoding that a script answers with numbers."""

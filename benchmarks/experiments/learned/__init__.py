@@ -1,0 +1,1 @@
+"""Learned samplers against tuned ones, in worlds whose right answer is known exactly."""

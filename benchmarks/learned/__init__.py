@@ -1,1 +1,0 @@
-"""Worlds whose right answer is known exactly, to hold learned decoding to."""

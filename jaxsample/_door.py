@@ -1,0 +1,120 @@
+"""Every name that users import from `jaxsample`."""
+
+from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
+from jaxsample.decode._generate import Generation, generate, resume
+from jaxsample.decode._guidance import guided
+from jaxsample.decode._model import Model, ModelOutput
+from jaxsample.decode._prefill import prefill
+from jaxsample.decode._sample import sample
+from jaxsample.decode._score import Score, score
+from jaxsample.decode._step import Decoding, Step, step
+from jaxsample.decode._stream import stream
+from jaxsample.kernels._draw import draw
+from jaxsample.transforms.constraints._automaton import TokenAutomaton
+from jaxsample.transforms.constraints._bias import LogitBias, SequenceBias
+from jaxsample.transforms.constraints._start import ForceTokens, MinNewTokens
+from jaxsample.transforms.constraints._words import Allow, BadWords, Suppress
+from jaxsample.transforms.contract._chain import chain
+from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._function import Function
+from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf
+from jaxsample.transforms.contract._partition import combine, partition
+from jaxsample.transforms.contract._prompt import Prompt
+from jaxsample.transforms.contract._stack import stack
+from jaxsample.transforms.contract._transform import Transform, transform
+from jaxsample.transforms.filters._mirostat import Mirostat
+from jaxsample.transforms.filters._probability import Epsilon, Eta, PLess, PLessNorm, TopA
+from jaxsample.transforms.filters._tail_free import TailFree
+from jaxsample.transforms.filters._top_h import TopH
+from jaxsample.transforms.filters._top_n_sigma import TopNSigma
+from jaxsample.transforms.filters._top_p_decay import TopPDecay
+from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
+from jaxsample.transforms.filters._typical import Typical
+from jaxsample.transforms.filters._xtc import XTC
+from jaxsample.transforms.penalties._counts import (
+    FrequencyPenalty,
+    PresencePenalty,
+    RepetitionPenalty,
+)
+from jaxsample.transforms.penalties._dry import DRY
+from jaxsample.transforms.penalties._length import ExponentialLengthDecay
+from jaxsample.transforms.penalties._ngram import NoRepeatNgram
+from jaxsample.transforms.temperatures._adaptive import AdaptiveP
+from jaxsample.transforms.temperatures._classes import ClassTemperature
+from jaxsample.transforms.temperatures._dynamic import DynamicTemperature
+from jaxsample.transforms.temperatures._quadratic import Quadratic
+from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
+from jaxsample.transforms.watermark._detect import Detection, detect
+from jaxsample.transforms.watermark._greenlist import Watermark
+from jaxsample.transforms.watermark._synthid import SynthID
+
+__all__ = [
+    "AdaptiveP",
+    "Allow",
+    "BadWords",
+    "ClassTemperature",
+    "Contrast",
+    "DRY",
+    "Decoding",
+    "Detection",
+    "DynamicTemperature",
+    "EntropyTemperature",
+    "Epsilon",
+    "Eta",
+    "ExponentialLengthDecay",
+    "FloatLeaf",
+    "ForceTokens",
+    "FrequencyPenalty",
+    "Function",
+    "Generation",
+    "Guidance",
+    "IntLeaf",
+    "KLTemperature",
+    "LogitBias",
+    "MinNewTokens",
+    "MinP",
+    "Mirostat",
+    "Model",
+    "ModelOutput",
+    "NoRepeatNgram",
+    "PLess",
+    "PLessNorm",
+    "PresencePenalty",
+    "Prompt",
+    "Quadratic",
+    "RepetitionPenalty",
+    "Score",
+    "SequenceBias",
+    "Step",
+    "Suppress",
+    "SynthID",
+    "TailFree",
+    "Temperature",
+    "TokenAutomaton",
+    "TopA",
+    "TopH",
+    "TopK",
+    "TopNSigma",
+    "TopP",
+    "TopPDecay",
+    "Transform",
+    "Typical",
+    "Watermark",
+    "XTC",
+    "chain",
+    "combine",
+    "detect",
+    "draw",
+    "field",
+    "generate",
+    "guided",
+    "partition",
+    "prefill",
+    "resume",
+    "sample",
+    "score",
+    "stack",
+    "step",
+    "stream",
+    "transform",
+]

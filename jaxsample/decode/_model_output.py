@@ -1,0 +1,99 @@
+"""Logits and hidden states of single tokens, taken from the output of a model."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsample.decode._model import Model
+
+
+def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[Any, Any]:
+    """Return each row's logits and hidden state at the index `at` `[B]`.
+
+    The logits are None if `unembed` can compute them from the hidden state. Several streams are
+    combined here: the result has the logits of all and the hidden state of the first.
+    """
+
+    def pick(x):
+        return None if x is None else x[jnp.arange(x.shape[0]), at]
+
+    logits, hidden = pick(None if rebuilds(model, output) else output.logits), pick(output.hidden)
+    if model.streams > 1:
+        logits = next_logits(model, params, logits, hidden)
+        hidden = first_stream(hidden, model.streams)
+    return None if logits is None else logits.astype(jnp.float32), hidden
+
+
+def rebuilds(model: Model, output: Any) -> bool:
+    """Whether `unembed` computes the logits; ValueError if the output has no logits either way."""
+    if not hasattr(output, "hidden"):
+        raise ValueError(f"Model.apply must return a ModelOutput, got {type(output).__name__}")
+    rebuilt = model.unembed is not None and output.hidden is not None
+    if output.logits is None and not rebuilt:
+        raise ValueError("a model that returns no logits needs hidden states and unembed")
+    return rebuilt
+
+
+def next_logits(model: Model, params: Any, logits: Any, hidden: Any) -> jax.Array:
+    """Return logits `[B, V]`; if they are None, compute them by `unembed`."""
+    return model.unembed(params, hidden) if logits is None else logits  # type: ignore[misc]
+
+
+def unembedded(model: Model, params: Any, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return logits `[B, V]` from hidden states, and the hidden states of the first stream."""
+    return next_logits(model, params, None, hidden), first_stream(hidden, model.streams)
+
+
+def vocab_size(model: Model, params: Any, logits: Any, hidden: Any) -> int:
+    """Return V of logits `[.., V]`, which are computed from the hidden states if they are None."""
+    return jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden).shape[-1]
+
+
+def answers(
+    model: Model,
+    params: Any,
+    prompts: jax.Array,
+    lengths: jax.Array,
+    tokens: jax.Array,
+    token_lengths: jax.Array,
+) -> tuple[jax.Array | None, jax.Array | None]:
+    """Return the logits `[B, N, V]` and hidden states `[B, N, D]` before each token `[B, N]`.
+
+    The hidden states are None if the model does not return them. The logits are None if `unembed`
+    can compute them.
+    """
+    batch, count = tokens.shape
+    total = prompts.shape[-1] + count
+    join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
+    sequence, positions = join(prompts, tokens, lengths, token_lengths)
+    output = model.apply(params, sequence, positions, model.init_cache(batch, total))
+    first = lengths if model.streams == 1 else lengths[:, 0]
+    at = jnp.minimum(first[:, None] - 1 + jnp.arange(count, dtype=jnp.int32)[None, :], total - 1)
+
+    def pick(x):
+        if x is None:
+            return None
+        return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
+
+    return None if rebuilds(model, output) else pick(output.logits), pick(output.hidden)
+
+
+def first_stream(x: Any, streams: int, axis: int = 1) -> Any:
+    """Return the part of `x` for the first stream, if there are several along `axis`."""
+    return x if x is None or streams == 1 else lax.index_in_dim(x, 0, axis, keepdims=False)
+
+
+def _join(prompts, tokens, lengths, token_lengths):
+    """Put the tokens of each row right after its prompt; the position past the end is -1."""
+    columns = jnp.arange(prompts.shape[1] + tokens.shape[1], dtype=jnp.int32)[None, :]
+    behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
+    head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))
+    tail = jnp.take_along_axis(tokens, behind, axis=1)
+    sequence = jnp.where(columns < lengths[:, None], head, tail)
+    inside = columns < (lengths + token_lengths)[:, None]
+    return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1)
