@@ -30,6 +30,7 @@ def test_greedy_equals_the_published_text(checkpoint, assets):
     np.testing.assert_array_equal(got.tokens[0], expected[skip:])
 
 
+@pytest.mark.full
 def test_ragged_rows_get_the_tokens_they_get_alone(checkpoint):
     texts = [
         "Once",
@@ -62,6 +63,7 @@ def test_ragged_rows_get_the_tokens_they_get_alone(checkpoint):
         np.testing.assert_array_equal(batch.tokens[b], alone.tokens[0])
 
 
+@pytest.mark.full
 def test_it_writes_words(checkpoint, assets):
     sampler = chain(Temperature(0.8), TopP(0.9))
     got = generate(
