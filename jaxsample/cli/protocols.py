@@ -1,4 +1,4 @@
-"""Which study a name stands for, and what it is given where the user gave nothing."""
+"""Run the study of a name, with the prompts and the judge that suit it by default."""
 
 from __future__ import annotations
 
@@ -12,38 +12,30 @@ if TYPE_CHECKING:
 
 
 def run(
-    protocol: str, sources: Sequence[Source], prompts: PromptFlags, out: Path, **options: Any
+    protocol: str,
+    sources: Sequence[Source],
+    prompts: PromptFlags,
+    out: Path,
+    *,
+    quick: bool,
+    **options: Any,
 ) -> None:
-    """Run a study on the prompts, or on those that suit it where none were given.
+    """Run a study on the prompts given, or on prompts that suit the study.
 
     Raises:
-        ValueError: if the study takes one model and got several, or the prompts make no sense.
+        ValueError: if the study does not take an option, or the prompts make no sense.
     """
-    source = sources[0]
-    if len(sources) > 1 and protocol != "surface":
-        raise ValueError(f"--model: {protocol} takes one model, got {len(sources)}")
-    if protocol == "edt":
-        from jaxsample.study import edt
+    from jaxsample.cli.opening import EMBEDDED
+    from jaxsample.study import PROTOCOLS, Item
 
-        edt(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
-    elif protocol == "creativity":
-        from jaxsample.cli.opening import EMBEDDED
+    study = PROTOCOLS[protocol]
+    wanted = study.prompts[quick]
+    if prompts.data is None and not wanted:
+        items = [Item("story", "")]
+    else:
+        items = prompts.items(sources[0], wanted)
+    if "judge" in study.takes and sources[0].name == EMBEDDED:
         from jaxsample.cli.stories import judge
-        from jaxsample.study import Item, creativity
 
-        # The paper asks for a story, which is what a fresh text is to a model of stories.
-        items = [Item("story", "")] if prompts.data is None else prompts.items(source, 1)
-        del options["weight"]  # nothing here weighs quality
-        judged = judge if source.name == EMBEDDED else None
-        creativity(source, items, out, judge=judged, **options)
-    elif protocol == "presets":
-        from jaxsample.study import presets
-
-        presets(source, prompts.items(source, 8 if options["quick"] else 32), out, **options)
-    elif protocol == "surface":
-        from jaxsample.study import surface
-
-        if options.pop("settings"):
-            raise ValueError("--settings: surface has a grid of its own")
-        del options["weight"]
-        surface(sources, prompts.items(source, 8 if options["quick"] else 24), out, **options)
+        options["judge"] = judge
+    study.run(sources, items, out, quick=quick, **options)

@@ -10,6 +10,7 @@ from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._compiled import compiled
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters, frozen
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.rows._row import Row
 
 # The log of the smallest positive float32, 2**-149.
@@ -65,7 +66,7 @@ class Guidance(Combiner):
     [0.25, 0.75]
     """
 
-    scale: float = field(low=-1e6, high=1e6)
+    scale: FloatLeaf = field(low=-1e6, high=1e6)
 
     def combine(self, c, u):
         conditional = _logprobs(c)
@@ -98,8 +99,8 @@ class KLTemperature(Combiner):
     [0.0, -2.406]
     """
 
-    temperature: float = field(low=0.0)
-    sigma: float = field(low=1e-6)
+    temperature: FloatLeaf = field(low=0.0)
+    sigma: FloatLeaf = field(low=1e-6)
 
     def combine(self, c, u):
         conditional = _logprobs(c)
@@ -131,7 +132,7 @@ class Contrast(Combiner):
     [0.0, 0.588, -inf]
     """
 
-    alpha: float = field(low=0.0, high=1.0)
+    alpha: FloatLeaf = field(low=0.0, high=1.0)
 
     def combine(self, c, u):
         plausible = c.keep(c.max + jnp.log(jnp.maximum(self.alpha, 0.0))).kept

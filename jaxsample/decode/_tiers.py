@@ -12,8 +12,8 @@ from jax import lax
 
 from jaxsample.kernels._draw import draw_blocks, draw_clean
 from jaxsample.transforms.contract._transform import Transform
-from jaxsample.transforms.rows._plan import through_window
 from jaxsample.transforms.rows._row import Row
+from jaxsample.transforms.rows._through_window import through_window
 from jaxsample.transforms.rows._window import ROWS, Window
 
 WINDOW, DENSE = "window", "dense"

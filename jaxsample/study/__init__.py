@@ -1,4 +1,4 @@
-"""What samplers do to a model's text: sweeps over settings, metrics, studies and their reports."""
+"""Sweeps over sampler settings, metrics of the texts, and studies with reports."""
 
 from jaxsample.study.draw._data import Item as Item
 from jaxsample.study.draw._data import Read as Read
@@ -9,9 +9,12 @@ from jaxsample.study.draw._settings import read_settings as read_settings
 from jaxsample.study.draw._source import Source as Source
 from jaxsample.study.draw._sweep import Sweep as Sweep
 from jaxsample.study.draw._sweep import sweep as sweep
+from jaxsample.study.draw._text import Transcript as Transcript
 from jaxsample.study.measure._correlations import Correlation as Correlation
 from jaxsample.study.measure._correlations import correlation as correlation
 from jaxsample.study.measure._correlations import holm as holm
+from jaxsample.study.measure._cost import Cost as Cost
+from jaxsample.study.measure._cost import costs as costs
 from jaxsample.study.measure._measures import measure as measure
 from jaxsample.study.measure._statistics import Interval as Interval
 from jaxsample.study.measure._statistics import mean as mean
@@ -37,11 +40,12 @@ from jaxsample.study.measure.metrics._per_token import mean_kept as mean_kept
 from jaxsample.study.measure.metrics._per_token import perplexity as perplexity
 from jaxsample.study.measure.metrics._self_bleu import self_bleu as self_bleu
 from jaxsample.study.measure.metrics._vendi import vendi as vendi
-from jaxsample.study.protocols._cost import Cost as Cost
-from jaxsample.study.protocols._cost import costs as costs
 from jaxsample.study.protocols._creativity import creativity as creativity
 from jaxsample.study.protocols._edt import edt as edt
 from jaxsample.study.protocols._preset_comparison import presets as presets
+from jaxsample.study.protocols._protocol import Options as Options
+from jaxsample.study.protocols._protocol import Protocol as Protocol
+from jaxsample.study.protocols._protocols import PROTOCOLS as PROTOCOLS
 from jaxsample.study.protocols._surface import surface as surface
 from jaxsample.study.show.charts._picture import write_png as write_png
 from jaxsample.study.show.report._contents import read_results as read_results

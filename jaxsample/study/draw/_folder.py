@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +42,8 @@ def writable(folder: Path) -> None:
         raise ValueError(f"{folder} is a file; give a folder to write to")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOCK).open("a").close()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextlib.contextmanager
@@ -57,7 +59,9 @@ def locked(folder: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    with (folder / LOCK).open("a+") as file:
+    with writing(folder):
+        file = (folder / LOCK).open("a+")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -108,8 +108,9 @@ class Lines:
         kept, done = 0, 0
         while done < len(batches) and kept + len(batches[done]) < len(ends):
             kept, done = kept + len(batches[done]), done + 1
-        with writing(self._path):
-            os.truncate(self._path, ends[kept])
+        if ends[kept] < self._path.stat().st_size:
+            with writing(self._path):
+                os.truncate(self._path, ends[kept])
         return done
 
     def append(self, rows: list[Row]) -> None:

@@ -1,1 +1,1 @@
-"""The protocols of published studies."""
+"""Studies that follow published papers."""

@@ -1,22 +1,22 @@
-"""The protocol of "Is Temperature the Creativity Parameter of LLMs?", without human raters."""
+"""The study "Is Temperature the Creativity Parameter of LLMs?", without human raters."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
-from jaxsample.study.draw._sweep import sweep
 from jaxsample.study.measure._correlations import Correlation
+from jaxsample.study.measure._exemplar import compare, embedded
 from jaxsample.study.measure._trend import detectable, detectable_by
 from jaxsample.study.measure.metrics import embed
-from jaxsample.study.protocols._effects import (
+from jaxsample.study.protocols._creativity_tables import (
     Texts,
     averages,
     correlated,
@@ -24,8 +24,7 @@ from jaxsample.study.protocols._effects import (
     map_of,
     settings_table,
 )
-from jaxsample.study.protocols._exemplar import Judge, compare, embedded
-from jaxsample.study.show._folder import results, write
+from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.filters._truncation import TopK
@@ -33,59 +32,39 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 TEMPERATURES = tuple(np.linspace(0.001, 2.0, 7).tolist())
 K = 50
-LONGEST = 512  # tokens of a story, where nothing else was asked for
-SHOWN = 6  # prompts whose texts are shown
-RATINGS = 180  # the paper's, of 31 stories
+SHOWN = 6  # the number of prompts whose texts are shown
+RATINGS = 180  # ratings of 31 stories in the paper
 ABOUT = """
-Each of seven temperatures from 0.001 to 2 writes many stories, with the 50 likeliest tokens to
-choose from. The first story of the lowest temperature is the exemplar, what the model writes as a
-matter of course: how far are the others from it, how surprising, and how much of a story? Where the
-paper asked human raters, stand-ins are computed here. They are proxies, and named so.
+The model writes many stories at each of seven temperatures from 0.001 to 2, with top-k 50. The
+first story of the lowest temperature is the exemplar, the story that the model writes by default.
+The study measures how far the other stories are from it, how surprising they are, and whether they
+work as stories. The paper asked human raters. This study computes proxies, and calls them proxies.
 """
 
 
 def temperature_settings() -> dict[str, float]:
-    """Return the names of the seven settings with their temperatures, the lowest first."""
+    """Return the temperatures of the seven settings by their names, the lowest first."""
     return {f"T {t:.3g}": t for t in TEMPERATURES}
 
 
 def creativity(
-    source: Source,
-    items: Sequence[Item],
-    out: str | Path,
-    *,
-    settings: Sequence[Setting] = (),
-    samples: int | None = None,
-    max_new_tokens: int | None = None,
-    batch_size: int = 128,
-    quick: bool = False,
-    judge: Judge | None = None,
-    embedder: Callable[[Sequence[str]], Any] | None = None,
-    command: str = "jaxsample.study.creativity",
-    progress: bool = False,
+    source: Source, items: Sequence[Item], out: str | Path, **options: Unpack[Options]
 ) -> dict[str, Any]:
-    """Write stories at seven temperatures, and see what rises and falls with temperature.
+    """Write stories at seven temperatures, and measure what changes with temperature.
+
+    It draws 100 texts of each prompt and setting, 20 if quick, of up to 512 tokens. The `settings`
+    of the user do not count in the correlations with temperature.
 
     Args:
         source: the model with its tokenizer.
-        items: one prompt, `Item("story", "")` for a fresh text; with more, each has an exemplar of
-            its own and every mean is over prompts.
-        out: a folder for results.json, rows.jsonl, tables and plots; what is there is gone on with.
-        settings: more chains to compare, which take no part in what is said of temperature.
-        samples: texts per prompt and setting, 2 or more; 100 by default, 20 if quick.
-        max_new_tokens: most tokens of a text; 512 by default, or fewer where the model's context
-            ends.
-        batch_size: rows decoded at once.
-        quick: fewer texts.
-        judge: what stands where people judged typicality, cohesion and coherence: from lists of
-            token ids, prompt and text, to arrays by name. Names that are known have a title:
-            "likelihood", "agreement", "grammatical" and "read".
-        embedder: from N texts to `[N, D]`; by default the model's own hidden states, see `embed`.
-        command: what the results say they were made by.
-        progress: show a bar.
+        items: one prompt, `Item("story", "")` for a text from its beginning. With several prompts,
+            each has its own exemplar, and every mean is over prompts.
+        out: the folder for results.json, rows.jsonl, tables and plots; an interrupted study resumes
+            there.
+        **options: see `Options`; it takes `settings`, `judge` and `embedder`.
 
     Returns:
-        what was written to results.json.
+        The content of results.json.
 
     Raises:
         ValueError: if an argument makes no sense.
@@ -95,50 +74,46 @@ def creativity(
     >>> [round(t, 3) for t in temperature_settings().values()]
     [0.001, 0.334, 0.667, 1.0, 1.334, 1.667, 2.0]
     """
-    samples = (20 if quick else 100) if samples is None else samples
-    if samples < 2:
-        raise ValueError(f"intervals need 2 or more samples of a prompt, got {samples}")
-    if max_new_tokens is None:
-        room = source.context - max((len(source.encode(item.prompt)) for item in items), default=0)
-        max_new_tokens = min(LONGEST, max(room, 1))
+    return CREATIVITY.run([source], items, out, **options)
+
+
+class _Measured(NamedTuple):
+    drawn: Drawn
+    texts: Texts
+    vectors: np.ndarray
+
+
+def _draws(plan: Plan) -> list[Setting]:
     fixed = temperature_settings()
-    every = [Setting(name, chain(Temperature(t), TopK(K))) for name, t in fixed.items()]
-    every += settings
-    made = sweep(
-        source,
-        every,
-        items,
-        samples=samples,
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        out=out,
-        progress=progress,
-    )
-    rows = made.rows
-    coldest = every[0].name
+    return [
+        *(Setting(name, chain(Temperature(t), TopK(K))) for name, t in fixed.items()),
+        *plan.settings,
+    ]
+
+
+def _measures(plan: Plan, drawn: Drawn) -> _Measured:
+    source, rows = drawn.source, drawn.rows
+    coldest = next(iter(temperature_settings()))
     exemplars: dict[str, int] = {}
     for i, row in enumerate(rows):
         if row["setting"] == coldest:
             exemplars.setdefault(row["item"], i)
-    vectors = embedded(embedder or functools.partial(embed, source), [row["text"] for row in rows])
-    measured = compare(source, rows, items, exemplars, vectors, judge)
-    texts = Texts(rows, items, fixed, measured)
-    found = results(
-        source,
-        "creativity",
-        "What temperature does to stories",
-        ABOUT,
-        command=command,
-        quick=quick,
-    )
+    embedder = plan.embedder or functools.partial(embed, source)
+    vectors = embedded(embedder, [row["text"] for row in rows])
+    measured = compare(source, rows, plan.items, exemplars, vectors, plan.judge)
+    return _Measured(drawn, Texts(rows, plan.items, temperature_settings(), measured), vectors)
+
+
+def _shows(plan: Plan, measured: list[_Measured]) -> Part:
+    ((drawn, texts, vectors),) = measured
     averaged = averages(texts)
     table, plot, tests = correlated(texts)
-    found["tables"] += [settings_table(texts, averaged), table]
-    found["charts"] += [*lines(texts, averaged), plot, map_of(texts, vectors)]
-    found["texts"] = side_by_side(source, every, items[:SHOWN], rows)
-    found["notes"] += _notes(texts, tests, judge is not None, embedder is not None)
-    write(out, found)
-    return found
+    return {
+        "tables": [settings_table(texts, averaged), table],
+        "charts": [*lines(texts, averaged), plot, map_of(texts, vectors)],
+        "texts": side_by_side(drawn.source, _draws(plan), plan.items[:SHOWN], drawn.rows),
+        "notes": _notes(texts, tests, plan.judge is not None, plan.embedder is not None),
+    }
 
 
 def _notes(texts, tests, judged, embedded):
@@ -146,37 +121,57 @@ def _notes(texts, tests, judged, embedded):
     unit = Correlation(0.0, -1.0, 1.0, 1.0, 0)
     stricter = detectable(unit, max(tests, 1)) / detectable(unit)
     found = [
-        "Novelty, typicality, cohesion and coherence were rated by people in the paper. No number "
-        "here is a rating: distance from the exemplar stands for novelty"
+        "In the paper, people rated novelty, typicality, cohesion and coherence. No number here is "
+        "a rating. Distance from the exemplar stands for novelty. "
         + (
-            ", mean log-likelihood under the grammar of the tokens it allows for typicality, the "
-            "share of facts repeated as they were settled for cohesion, and acceptance by the "
-            "grammar for coherence (higher is better; the paper's scale runs the other way). They "
-            "are exact for this grammar, and say nothing of other text."
+            "The mean log-likelihood of the allowed tokens under the grammar stands for "
+            "typicality, the share of facts that agree with their first mention for cohesion, and "
+            "acceptance by the grammar for coherence (higher is better; the paper's scale runs the "
+            "other way). These proxies are exact for this grammar and say nothing about other text."
             if judged
-            else "; nothing stands for the other three, which need a grammar of the stories."
+            else "Nothing stands for the other three, which need a grammar of the stories."
         ),
-        "The paper's script is not public, so these definitions are ours. Perplexity: exp of the "
-        "mean of -log p over a text's tokens, under the model at temperature 1 with every token "
-        "allowed. Edit distance: Levenshtein over the longer length, once over words parted by "
-        "white space and once over characters. Embedding: "
-        + ("by the given function." if embedded else "the mean of the model's last hidden states.")
-        + " Entropy: of the model at temperature 1. The exemplar is the first text of the lowest "
-        "temperature.",
-        "Every temperature draws with the same noise, text by text. So intervals and p-values of "
-        f"correlations rest on {'prompts' if several else 'sets of texts that share their noise'}, "
-        "not on texts.",
-        f"The paper finds temperature weakly correlated with novelty, in {RATINGS} ratings. So "
-        f"many, were they independent, would show a rho of {detectable_by(RATINGS):.2f} in four of "
-        "five repeats, and a smaller one less often. What this study would show stands in its "
-        f"table; corrected for {tests} tests, it has to be about {stricter:.1f} times as large.",
+        "The paper's script is not public, so these definitions are ours. Perplexity is the "
+        "exponential of the mean of -log p over the tokens of a text, under the model at "
+        "temperature 1 with every token allowed. Edit distance is the Levenshtein distance divided "
+        "by the longer length, once over words separated by white space and once over characters. "
+        "The embedding is "
+        + (
+            "computed by the given function."
+            if embedded
+            else "the mean of the model's last hidden states."
+        )
+        + " Entropy is that of the model at temperature 1. The exemplar is the first text of the "
+        "lowest temperature.",
+        "Every temperature draws its texts with the same noise. So intervals and p-values of "
+        "correlations are computed over "
+        f"{'prompts' if several else 'sets of texts that share their noise'}, not over texts.",
+        f"The paper finds a weak correlation of temperature with novelty in {RATINGS} ratings. If "
+        f"they were independent, that many ratings would detect a rho of "
+        f"{detectable_by(RATINGS):.2f} in four of five repeats. The table shows what this study "
+        f"would detect. After correction for {tests} tests, rho has to be about {stricter:.1f} "
+        "times as large.",
     ]
     if judged:
         most = 3 * len(texts.temperatures) / len(texts.all())
         found.append(
-            "Where all texts of a temperature do alike, an interval has no width; the share of "
-            f"those that would not may still be {100 * most:.2g}%."
+            "If all texts of a temperature have the same value, the interval has no width. The "
+            f"share of texts with another value may still be up to {100 * most:.2g}%."
         )
     if several:
-        found.append("Correlations are taken within each prompt, then averaged over prompts.")
+        found.append("Correlations are computed within each prompt and averaged over prompts.")
     return found
+
+
+CREATIVITY = Protocol(
+    name="creativity",
+    title="What temperature does to stories",
+    about=ABOUT,
+    draws=_draws,
+    measures=_measures,
+    shows=_shows,
+    samples=(100, 20),
+    prompts=(0, 0),
+    takes=frozenset({"settings", "judge", "embedder"}),
+    longest=512,
+)

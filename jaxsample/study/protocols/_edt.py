@@ -1,21 +1,23 @@
-"""The protocol of the EDT paper: quality against diversity, by fixed and by dynamic temperature."""
+"""The study of the EDT paper: quality and diversity under fixed and dynamic temperature."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Unpack
+
+import numpy as np
 
 from jaxsample.decode._combiners import KLTemperature
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting, grid
 from jaxsample.study.draw._source import Source
-from jaxsample.study.draw._sweep import sweep
+from jaxsample.study.measure._cost import Cost, costs
 from jaxsample.study.measure._measures import COLUMNS, measure
-from jaxsample.study.protocols._cost import costs
-from jaxsample.study.protocols._instances import instances
+from jaxsample.study.protocols._edt_instances import instances
+from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
 from jaxsample.study.show._cells import quality_point, summary
-from jaxsample.study.show._folder import cell, chart, results, table, write
+from jaxsample.study.show._folder import cell, chart, table
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.study.show.charts._curves import front_chart, line_chart
 from jaxsample.study.show.charts._marks import heat_map
@@ -25,22 +27,23 @@ from jaxsample.transforms.temperatures._temperature import EntropyTemperature, T
 FIXED = 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4
 T0 = 0.4, 0.7, 1.0, 1.3, 1.6
 THETA = 0.05, 0.2, 0.5, 1.0, 2.0
-HOTTEST = 0.7, 1.0, 1.3  # of KL-guided temperature
+HOTTEST = 0.7, 1.0, 1.3  # the temperatures of KLTemperature
 SIGMA = 0.5, 2.0
 QUICK = {"fixed": (0.4, 1.0, 1.4), "t0": (0.7, 1.3), "theta": (0.2, 1.0), "sigma": (1.0,)}
 FAMILIES = "fixed temperature", "EDT", "KL-guided", "yours"
 SHOWN = "rouge_l", "bleu", "self_bleu", "sampler_entropy", "perplexity", "kept"
 SENSITIVE = {"rouge_l": "ROUGE-L F1 (%)", "self_bleu": "Self-BLEU (%)", "eda": "EDA (%)"}
-TEXTS = 6  # prompts whose texts are shown
+TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
 Every setting writes several texts for every prompt. Quality is the overlap of a text with its
-references, diversity how little the texts of one prompt overlap with each other. EDT chooses the
-temperature anew for every token from the entropy of the model there: T = T0 * 0.8 ** (theta / H).
+references. Diversity is high if the texts of one prompt overlap little with each other. EDT
+computes the temperature of every token from the entropy of the model at that token:
+T = T0 * 0.8 ** (theta / H).
 """
 
 
 def edt_settings(items: Sequence[Item], quick: bool = False) -> dict[str, list[Setting]]:
-    """Return the settings of each family; KL-guided ones where every item has its `without`."""
+    """Return the settings of each family; KL-guided ones if every item has its `without`."""
     some = QUICK if quick else {"fixed": FIXED, "t0": T0, "theta": THETA, "sigma": SIGMA}
     found = {
         FAMILIES[0]: grid("T {t}", lambda t: chain(Temperature(t)), t=some["fixed"]),
@@ -61,36 +64,21 @@ def edt_settings(items: Sequence[Item], quick: bool = False) -> dict[str, list[S
 
 
 def edt(
-    source: Source,
-    items: Sequence[Item],
-    out: str | Path,
-    *,
-    settings: Sequence[Setting] = (),
-    samples: int | None = None,
-    max_new_tokens: int | None = None,
-    weight: float = 1.0,
-    batch_size: int = 128,
-    quick: bool = False,
-    command: str = "jaxsample.study.edt",
-    progress: bool = False,
+    source: Source, items: Sequence[Item], out: str | Path, **options: Unpack[Options]
 ) -> dict[str, Any]:
     """Compare fixed, entropy-dependent and KL-guided temperatures on prompts with references.
+
+    It draws 8 texts of each prompt and setting, 4 if quick.
 
     Args:
         source: the model with its tokenizer.
         items: prompts with references; with their `without`, KL-guided temperature takes part.
-        out: a folder for results.json, rows.jsonl, tables and plots; what is there is gone on with.
-        settings: more chains to compare.
-        samples: texts per prompt and setting, 2 or more; 8 by default, 4 if quick.
-        max_new_tokens: see `sweep`.
-        weight: of quality in EDA; see `eda`.
-        batch_size: rows decoded at once.
-        quick: fewer settings, and shorter timing.
-        command: what the results say they were made by.
-        progress: show a bar.
+        out: the folder for results.json, rows.jsonl, tables and plots; an interrupted study resumes
+            there.
+        **options: see `Options`; it takes `settings` and `weight`.
 
     Returns:
-        what was written to results.json.
+        The content of results.json.
 
     Raises:
         ValueError: if an item has no reference, or an argument makes no sense.
@@ -100,38 +88,48 @@ def edt(
     >>> [len(some) for some in edt_settings([Item("1", "Once")]).values()]
     [7, 25]
     """
+    return EDT.run([source], items, out, **options)
+
+
+class _Measured(NamedTuple):
+    drawn: Drawn
+    values: dict[str, dict[str, np.ndarray]]
+    costs: list[Cost]
+
+
+def _referenced(items: Sequence[Item]) -> list[Item]:
     bare = [item.id for item in items if not item.references]
     if bare:
         raise ValueError(f"quality needs references, and item {bare[0]!r} has none")
-    samples = (4 if quick else 8) if samples is None else samples
-    if samples < 2:
-        raise ValueError(f"diversity needs 2 or more samples of a prompt, got {samples}")
-    families = edt_settings(items, quick)
-    if settings:
-        families[FAMILIES[3]] = list(settings)
-    every = [setting for some in families.values() for setting in some]
+    return list(items)
+
+
+def _families(plan: Plan) -> dict[str, list[Setting]]:
+    found = edt_settings(plan.items, plan.quick)
+    if plan.settings:
+        found[FAMILIES[3]] = list(plan.settings)
+    return found
+
+
+def _draws(plan: Plan) -> list[Setting]:
+    return [setting for some in _families(plan).values() for setting in some]
+
+
+def _measures(plan: Plan, drawn: Drawn) -> _Measured:
+    families = _families(plan)
+    compared = [families[FAMILIES[0]][0], families[FAMILIES[1]][0]]
+    compared += families.get(FAMILIES[2], [])[:1]
+    timed = costs(drawn.source, compared, rounds=5 if plan.quick else 21)
+    return _Measured(drawn, measure(drawn.rows, plan.items), timed)
+
+
+def _shows(plan: Plan, measured: list[_Measured]) -> Part:
+    ((drawn, values, timed),) = measured
+    families, items = _families(plan), plan.items
+    every = _draws(plan)
     family = {setting.name: name for name, some in families.items() for setting in some}
-    made = sweep(
-        source,
-        every,
-        items,
-        samples=samples,
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        out=out,
-        progress=progress,
-    )
-    measured = measure(made.rows, items)
-    found = results(
-        source,
-        "edt",
-        "Quality and diversity under fixed and entropy-dependent temperature",
-        ABOUT,
-        command=command,
-        quick=quick,
-    )
     rows: list[dict[str, Any]] = [
-        {"setting": s.name, "family": family[s.name]} | summary(measured[s.name], SHOWN, weight)
+        {"setting": s.name, "family": family[s.name]} | summary(values[s.name], SHOWN, plan.weight)
         for s in every
     ]
     best = [
@@ -140,40 +138,43 @@ def edt(
     ]
     heads = {"setting": ("setting", None), "family": ("family", None)}
     heads |= {"eda": ("EDA, lower is better", "%")} | {name: COLUMNS[name] for name in SHOWN}
-    found["tables"] += [
-        table(
-            "settings",
-            "All settings",
-            f"Means over {len(items)} prompts, with 95% intervals of "
-            f"a bootstrap over them; {samples} texts of each.",
-            heads,
-            rows,
-        ),
-        table(
-            "best",
-            "The best of each family",
-            "The setting with the lowest EDA, chosen on the numbers shown: each is a little "
-            "flattered, those of large families more.",
-            heads,
-            best,
-        ),
-    ]
-    found["charts"] += _charts(rows)
-    found["charts"] += _sensitivity(rows, families[FAMILIES[1]])
-    tables, plots = instances(made.rows, items, families[FAMILIES[0]])
-    found["tables"] += tables
-    found["charts"] += plots
-    found["tables"].append(_cost(source, families, quick))
+    tables, plots = instances(drawn.rows, items, families[FAMILIES[0]])
     chosen = [next(s for s in every if s.name == row["setting"]) for row in best]
-    found["texts"] = side_by_side(source, chosen, items[:TEXTS], made.rows)
-    found["charts"].append(_trace(found["texts"][0]))
-    found["notes"] += [
-        f"EDA weighs quality by {weight}; it is reported because the paper does, and is no proper "
-        "score: even a calibrated model gets its best EDA away from T = 1.",
-        "The entropy in EDT is of the raw model (T = 1), in nats, before any filter.",
-    ]
-    write(out, found)
-    return found
+    texts = side_by_side(drawn.source, chosen, items[:TEXTS], drawn.rows)
+    return {
+        "tables": [
+            table(
+                "settings",
+                "All settings",
+                f"Means over {len(items)} prompts with {plan.samples} texts each, and 95% "
+                "bootstrap intervals over prompts.",
+                heads,
+                rows,
+            ),
+            table(
+                "best",
+                "The best of each family",
+                "The setting with the lowest EDA. It was chosen by these numbers, so they look a "
+                "little better than they are, most of all in large families.",
+                heads,
+                best,
+            ),
+            *tables,
+            _cost(timed),
+        ],
+        "charts": [
+            *_charts(rows),
+            *_sensitivity(rows, families[FAMILIES[1]]),
+            *plots,
+            _trace(texts[0]),
+        ],
+        "texts": texts,
+        "notes": [
+            f"EDA weighs quality by {plan.weight}. It is reported because the paper does. It is "
+            "not a proper score: even a calibrated model has its best EDA away from T = 1.",
+            "EDT uses the entropy of the raw model (T = 1), in nats, before any filter.",
+        ],
+    }
 
 
 def _charts(rows):
@@ -181,7 +182,8 @@ def _charts(rows):
     points.sort(key=lambda point: (FAMILIES.index(point["family"]), point["x"]))
     spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
     caption = (
-        "Quality against self-similarity, a point for each setting; up and to the left is better."
+        "Quality against self-similarity, with one point for each setting. Up and to the left is "
+        "better."
     )
     return [chart("front", "Quality and diversity", caption, spec)]
 
@@ -208,10 +210,7 @@ def _rounded(point):
     return point | {name: round(point[name], 6) for name in ("x", "y")}
 
 
-def _cost(source, families, quick):
-    compared = [families[FAMILIES[0]][0], families[FAMILIES[1]][0]]
-    compared += families.get(FAMILIES[2], [])[:1]
-    timed = costs(source, compared, rounds=5 if quick else 21)
+def _cost(timed):
     rows = [
         {
             "setting": one.setting,
@@ -223,11 +222,11 @@ def _cost(source, families, quick):
     heads = {
         "setting": ("setting", None),
         "milliseconds": ("time per step", "ms"),
-        "ratio": ("of the first", None),
+        "ratio": ("ratio to the first", None),
     }
     caption = (
-        "A step of 8 rows, medians; ratios are taken within a round, with their quartiles. "
-        "KL-guided temperature calls the model for two streams."
+        "Median time of a step with 8 rows. Ratios are taken within a round and shown with their "
+        "quartiles. KL-guided temperature calls the model for two streams."
     )
     return table("cost", "Cost per token", caption, heads, rows)
 
@@ -239,6 +238,20 @@ def _trace(text):
         for at, t in enumerate(sample["temperature"])
         if t is not None
     ]
-    caption = "The temperature at every token of the first prompt's texts, where there is one."
+    caption = "The temperature at every token of the texts of the first prompt, where it is known."
     spec = line_chart(points, "token", "temperature")
     return chart("trace", "Temperature along a text", caption, spec)
+
+
+EDT = Protocol(
+    name="edt",
+    title="Quality and diversity under fixed and entropy-dependent temperature",
+    about=ABOUT,
+    draws=_draws,
+    measures=_measures,
+    shows=_shows,
+    samples=(8, 4),
+    prompts=(32, 8),
+    takes=frozenset({"settings", "weight"}),
+    reads=_referenced,
+)

@@ -1,19 +1,21 @@
-"""The presets for common tasks, side by side with plain sampling on one set of prompts."""
+"""The study that compares the presets for common tasks with plain sampling."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Unpack
+
+import numpy as np
 
 from jaxsample.interop._presets import PRESETS, preset
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
-from jaxsample.study.draw._sweep import sweep
 from jaxsample.study.measure._measures import COLUMNS, measure
+from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
 from jaxsample.study.show._cells import difference_cell, quality_point, summary
-from jaxsample.study.show._folder import chart, results, table, write
+from jaxsample.study.show._folder import chart, table
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.study.show.charts._curves import front_chart
 from jaxsample.study.show.charts._marks import bar_chart
@@ -28,16 +30,16 @@ BARS = {
     "distinct_2": "Distinct 2-grams",
     "self_bleu": "Self-BLEU",
 }
-TEXTS = 6  # prompts whose texts are shown
+TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
-The presets are pairs of temperature and top-p that guides give for tasks. Here they all write
-continuations of the same prompts, beside plain sampling (T = 1, nothing cut off), several texts of
+The presets are pairs of temperature and top-p that guides recommend for tasks. Here all of them
+continue the same prompts, next to plain sampling (T = 1, nothing cut off), with several texts for
 each prompt.
 """
 
 
 def presets_settings() -> list[Setting]:
-    """Return plain sampling and the presets, those with one pair as one setting."""
+    """Return plain sampling and the presets; presets with the same pair are one setting."""
     names: dict[Any, list[str]] = {}
     for name, pair in PRESETS.items():
         names.setdefault(pair, []).append(name)
@@ -46,36 +48,21 @@ def presets_settings() -> list[Setting]:
 
 
 def presets(
-    source: Source,
-    items: Sequence[Item],
-    out: str | Path,
-    *,
-    settings: Sequence[Setting] = (),
-    samples: int | None = None,
-    max_new_tokens: int | None = None,
-    weight: float = 1.0,
-    batch_size: int = 128,
-    quick: bool = False,
-    command: str = "jaxsample.study.presets",
-    progress: bool = False,
+    source: Source, items: Sequence[Item], out: str | Path, **options: Unpack[Options]
 ) -> dict[str, Any]:
     """Compare the presets of `jaxsample.interop.preset` with plain sampling.
 
+    It draws 8 texts of each prompt and setting, 4 if quick.
+
     Args:
         source: the model with its tokenizer.
-        items: prompts; quality and EDA are reported where they have references.
-        out: a folder for results.json, rows.jsonl, tables and plots; what is there is gone on with.
-        settings: more chains to compare.
-        samples: texts per prompt and setting, 2 or more; 8 by default, 4 if quick.
-        max_new_tokens: see `sweep`.
-        weight: of quality in EDA; see `eda`.
-        batch_size: rows decoded at once.
-        quick: fewer texts.
-        command: what the results say they were made by.
-        progress: show a bar.
+        items: prompts; quality and EDA are reported if some have references.
+        out: the folder for results.json, rows.jsonl, tables and plots; an interrupted study resumes
+            there.
+        **options: see `Options`; it takes `settings` and `weight`.
 
     Returns:
-        what was written to results.json.
+        The content of results.json.
 
     Raises:
         ValueError: if an argument makes no sense.
@@ -83,52 +70,47 @@ def presets(
     >>> [setting.sampler for setting in presets_settings()][:2]
     [chain(Temperature(value=1.0), TopP(p=1.0)), chain(Temperature(value=0.2), TopP(p=0.1))]
     """
-    samples = (4 if quick else 8) if samples is None else samples
-    if samples < 2:
-        raise ValueError(f"diversity needs 2 or more samples of a prompt, got {samples}")
-    given = presets_settings()
-    every = [*given, *settings]
-    made = sweep(
-        source,
-        every,
-        items,
-        samples=samples,
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        out=out,
-        progress=progress,
-    )
-    measured = measure(made.rows, items)
+    return PRESET_COMPARISON.run([source], items, out, **options)
+
+
+class _Measured(NamedTuple):
+    drawn: Drawn
+    values: dict[str, dict[str, np.ndarray]]
+
+
+def _draws(plan: Plan) -> list[Setting]:
+    return [*presets_settings(), *plan.settings]
+
+
+def _measures(plan: Plan, drawn: Drawn) -> _Measured:
+    return _Measured(drawn, measure(drawn.rows, plan.items))
+
+
+def _shows(plan: Plan, measured: list[_Measured]) -> Part:
+    ((drawn, values),) = measured
+    items = plan.items
     referenced = any(item.references for item in items)
     names = [name for name in COLUMNS if referenced or name not in QUALITY]
     rows: list[dict[str, Any]] = [
-        {"setting": name} | summary(of, names, weight) for name, of in measured.items()
+        {"setting": name} | summary(of, names, plan.weight) for name, of in values.items()
     ]
-    found = results(
-        source,
-        "presets",
-        "Six presets and plain sampling, side by side",
-        ABOUT,
-        command=command,
-        quick=quick,
-    )
-    found["tables"] += [
-        _pairs(),
-        _settings(rows, names, len(items), samples, referenced),
-        _differences(measured, names),
-    ]
-    found["charts"] += _charts(rows, referenced)
-    found["texts"] = side_by_side(source, every, items[:TEXTS], made.rows)
-    found["notes"] += _notes(given, items, referenced, weight)
-    write(out, found)
-    return found
+    return {
+        "tables": [
+            _pairs(),
+            _settings(rows, names, len(items), plan.samples, referenced),
+            _differences(values, names),
+        ],
+        "charts": _charts(rows, referenced),
+        "texts": side_by_side(drawn.source, _draws(plan), items[:TEXTS], drawn.rows),
+        "notes": _notes(presets_settings(), items, referenced, plan.weight),
+    }
 
 
 def _pairs():
     heads = {"preset": ("preset", None), "temperature": ("temperature", None)}
     heads["top_p"] = ("top-p", None)
     rows = [{"preset": name} | pair._asdict() for name, pair in PRESETS.items()]
-    caption = "Temperature is applied first, then top-p to what it makes of the probabilities."
+    caption = "Temperature is applied first, then top-p to the resulting probabilities."
     return table("presets", "The presets", caption, heads, rows)
 
 
@@ -137,8 +119,8 @@ def _settings(rows, names, items, samples, referenced):
     if referenced:
         heads["eda"] = ("EDA, lower is better", "%")
     caption = (
-        f"Means over {items} prompts, with 95% intervals of a bootstrap over them; {samples} texts "
-        "of each."
+        f"Means over {items} prompts with {samples} texts each, and 95% bootstrap intervals over "
+        "prompts."
     )
     return table("settings", "What the texts are like", caption, heads, rows)
 
@@ -150,9 +132,8 @@ def _differences(measured, names):
         if name != PLAIN
     ]
     caption = (
-        "The means over prompts of a setting's value less that of plain sampling on the same "
-        "prompt, with 95% intervals; each interval stands for itself, none is widened because "
-        "there are many."
+        "Means over prompts of a setting's value minus that of plain sampling on the same prompt, "
+        "with 95% intervals. The intervals are not corrected for multiple comparisons."
     )
     heads = {"setting": ("setting", None)} | {name: COLUMNS[name] for name in names}
     return table("differences", "Differences from plain sampling", caption, heads, rows)
@@ -170,12 +151,12 @@ def _charts(rows, referenced):
         caption = f"{title} of the texts of each setting, with 95% intervals over prompts."
         found.append(chart(name, title, caption, bar_chart(bars, unit, "setting")))
     if referenced:
-        # No curve joins presets: a family each, so that the legend names them.
+        # Each preset is its own family, so that the legend names it and no line joins presets.
         points = [quality_point(row | {"family": row["setting"]}) for row in rows]
         spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
         caption = (
-            "Quality against self-similarity, a point for each setting; up and to the left is "
-            "better."
+            "Quality against self-similarity, with one point for each setting. Up and to the left "
+            "is better."
         )
         found.append(chart("front", "Quality and diversity", caption, spec))
     return found
@@ -184,25 +165,38 @@ def _charts(rows, referenced):
 def _notes(given, items, referenced, weight):
     shared = [setting.name for setting in given if ", " in setting.name]
     notes = [
-        f"The presets {name.replace(', ', ' and ')} are one pair, so they are one setting here: "
-        "nothing sampled can tell them apart."
+        f"The presets {name.replace(', ', ' and ')} have the same values, so they are one setting "
+        "here."
         for name in shared
     ]
     notes.append(
-        "The prompts are the same for all presets, whatever task each is meant for: this shows "
+        "The prompts are the same for all presets, whatever the task of a preset. The study shows "
         "what a pair does to this model's text, not how well it serves its task."
     )
     if referenced:
         bare = sum(not item.references for item in items)
         notes.append(
-            f"EDA weighs quality by {weight}; even a calibrated model gets its best EDA "
-            "away from T = 1."
+            f"EDA weighs quality by {weight}. Even a calibrated model has its best EDA away from "
+            "T = 1."
         )
         if bare:
             notes.append(
-                f"{bare} of {len(items)} prompts have no reference: quality and EDA are "
+                f"{bare} of {len(items)} prompts have no reference. Quality and EDA are computed "
                 "over the others."
             )
     else:
         notes.append("The prompts have no references, so quality is not measured.")
     return notes
+
+
+PRESET_COMPARISON = Protocol(
+    name="presets",
+    title="Six presets and plain sampling, side by side",
+    about=ABOUT,
+    draws=_draws,
+    measures=_measures,
+    shows=_shows,
+    samples=(8, 4),
+    prompts=(32, 8),
+    takes=frozenset({"settings", "weight"}),
+)

@@ -1,11 +1,10 @@
-"""Does temperature or top-p move entropy more at one value, and is there a law across models?"""
+"""The study of entropy over temperature and top-p, and of a law that relates them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
@@ -13,12 +12,12 @@ from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import Row
-from jaxsample.study.draw._sweep import sweep
 from jaxsample.study.measure._exact import entropies
 from jaxsample.study.measure._measures import measure
-from jaxsample.study.protocols._law import law
+from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
+from jaxsample.study.protocols._surface_law import law
 from jaxsample.study.protocols._surface_tables import OWN, Surface, effects, grids
-from jaxsample.study.show._folder import results, table, write
+from jaxsample.study.show._folder import table
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.filters._truncation import TopP
@@ -28,46 +27,35 @@ TEMPERATURES = tuple(round(0.1 * i, 1) for i in range(1, 16))
 SHARES = tuple(round(0.1 * i, 1) for i in range(1, 11))
 QUICK = (0.4, 0.7, 1.0, 1.3), (0.1, 0.4, 0.7, 1.0)
 COLD = tuple(round(0.05 * i, 2) for i in range(1, 20))
-# Close together near 1, where little p is much entropy.
+# Dense near 1, where the entropy changes fast with p.
 CUT = *(round(0.01 * i, 2) for i in range(100)), *(round(0.99 + 0.001 * i, 3) for i in range(1, 11))
-TEXTS = 3  # prompts whose texts are shown
+TEXTS = 3  # the number of prompts whose texts are shown
 ABOUT = """
-Temperature T and top-p p both take entropy away below 1. The guides ask which of them takes more at
-the same value, and whether one law ties them together in all models. Entropy is measured twice: on
-common contexts, texts the model drew at T = 1, p = 1, where the entropy of every pair (T, p) is
-computed from its probabilities, and on the texts each pair itself draws, as the mean of -log q. The
-texts of a model are in the folder of its name.
+Below 1, temperature T and top-p p both reduce entropy. The guides ask which of them reduces it more
+at the same value, and whether one law relates them in all models. Entropy is measured in two ways.
+On common contexts, which are texts that the model drew at T = 1 and p = 1, the entropy of every
+pair (T, p) is computed from the probabilities. On the texts that each pair draws itself, entropy is
+the mean of -log q. The texts of a model are in the folder of its name.
 """
 
 
 def surface(
-    sources: Sequence[Source],
-    items: Sequence[Item],
-    out: str | Path,
-    *,
-    samples: int | None = None,
-    max_new_tokens: int | None = None,
-    batch_size: int = 128,
-    quick: bool = False,
-    command: str = "jaxsample.study.surface",
-    progress: bool = False,
+    sources: Sequence[Source], items: Sequence[Item], out: str | Path, **options: Unpack[Options]
 ) -> dict[str, Any]:
     """Measure entropy and diversity over a grid of temperature and top-p, for each model.
+
+    The grid has 15 x 10 pairs, 4 x 4 if quick. It draws 3 texts of each prompt and pair, 2 if
+    quick.
 
     Args:
         sources: models with their tokenizers.
         items: prompts, the same for every model; references are not used.
-        out: a folder for results.json, tables and plots; the rows of a model go into a folder of
-            its name there. What is there is gone on with.
-        samples: texts per prompt and pair, 2 or more; 3 by default, 2 if quick.
-        max_new_tokens: see `sweep`.
-        batch_size: rows decoded at once.
-        quick: a grid of 4 x 4 for 15 x 10.
-        command: what the results say they were made by.
-        progress: show bars.
+        out: the folder for results.json, tables and plots; the rows of each model are in a folder
+            of its name there. An interrupted study resumes there.
+        **options: see `Options`.
 
     Returns:
-        what was written to results.json.
+        The content of results.json.
 
     Raises:
         ValueError: if there is no model, or an argument makes no sense.
@@ -75,55 +63,56 @@ def surface(
     >>> len(TEMPERATURES), TEMPERATURES[-1], len(SHARES), SHARES[-1]
     (15, 1.5, 10, 1.0)
     """
-    if not sources:
-        raise ValueError("there is no model to measure")
-    samples = (2 if quick else 3) if samples is None else samples
-    if samples < 2:
-        raise ValueError(f"diversity needs 2 or more samples of a prompt, got {samples}")
-    temperatures, shares = QUICK if quick else (TEMPERATURES, SHARES)
-    settings = {(t, p): _setting(t, p) for t in temperatures for p in shares}
+    return SURFACE.run(sources, items, out, **options)
+
+
+class _Measured(NamedTuple):
+    source: Source
+    surface: Surface
+    texts: list[dict[str, Any]]
+
+
+def _bare(items: Sequence[Item]) -> list[Item]:
+    # Without references, `measure` skips the comparison, which would take most of its time.
+    return [item._replace(references=()) for item in items]
+
+
+def _grid(plan: Plan) -> tuple[Sequence[float], Sequence[float]]:
+    return QUICK if plan.quick else (TEMPERATURES, SHARES)
+
+
+def _draws(plan: Plan) -> list[Setting]:
+    temperatures, shares = _grid(plan)
+    return [_setting(t, p) for t in temperatures for p in shares]
+
+
+def _measures(plan: Plan, drawn: Drawn) -> _Measured:
+    temperatures, shares = _grid(plan)
+    found = measure(drawn.rows, plan.items)
+    own = {
+        one: np.asarray([[found[_setting(t, p).name][one] for p in shares] for t in temperatures])
+        for one in OWN
+    }
+    plain = [row for row in drawn.rows if row["setting"] == _setting(1.0, 1.0).name]
+    exact = _exact(drawn.source, plan.items, plain, temperatures, shares, plan.progress)
+    measured = Surface(drawn.name, drawn.folder, temperatures, shares, own, *exact)
     middle = min(set(temperatures) & set(shares), key=lambda v: abs(v - 0.5))
-    shown = [settings[pair] for pair in ((middle, 1.0), (1.0, middle), (1.0, 1.0))]
-    # Nothing here compares a text with a reference, which takes as long as all the rest.
-    bare = [item._replace(references=()) for item in items]
-    found = results(
-        sources[0],
-        "surface",
-        "Entropy and diversity over temperature and top-p",
-        ABOUT,
-        command=command,
-        quick=quick,
-    )
-    measured = []
-    for source, (name, folder) in zip(sources, _names(sources), strict=True):
-        rows = sweep(
-            source,
-            list(settings.values()),
-            bare,
-            samples=samples,
-            max_new_tokens=max_new_tokens,
-            batch_size=batch_size,
-            out=Path(out) / folder,
-            progress=progress,
-        ).rows
-        found_own = measure(rows, bare)
-        own = {
-            one: np.asarray(
-                [[found_own[settings[t, p].name][one] for p in shares] for t in temperatures]
-            )
-            for one in OWN
-        }
-        plain = [row for row in rows if row["setting"] == settings[1.0, 1.0].name]
-        exact = _exact(source, bare, plain, temperatures, shares, progress)
-        measured.append(Surface(name, folder, temperatures, shares, own, *exact))
-        for text in side_by_side(source, shown, bare[:TEXTS], rows):
-            label = text["item"] if len(sources) == 1 else f"{text['item']}, {name}"
-            found["texts"].append(text | {"item": label})
-    for part in (effects(measured), law(measured, COLD, CUT), grids(measured, samples)):
+    shown = [_setting(*pair) for pair in ((middle, 1.0), (1.0, middle), (1.0, 1.0))]
+    texts = side_by_side(drawn.source, shown, plan.items[:TEXTS], drawn.rows)
+    return _Measured(drawn.source, measured, texts)
+
+
+def _shows(plan: Plan, measured: list[_Measured]) -> Part:
+    surfaces = [one.surface for one in measured]
+    found: Part = {kind: [] for kind in ("tables", "charts", "texts", "notes")}
+    for part in (effects(surfaces), law(surfaces, COLD, CUT), grids(surfaces, plan.samples)):
         for kind, some in part.items():
             found[kind] += some
-    found["tables"].append(_models(sources, measured))
-    write(out, found)
+    found["tables"].append(_models(measured))
+    for _, model, texts in measured:
+        for text in texts:
+            label = text["item"] if len(measured) == 1 else f"{text['item']}, {model.name}"
+            found["texts"].append(text | {"item": label})
     return found
 
 
@@ -131,32 +120,19 @@ def _setting(t: float, p: float) -> Setting:
     return Setting(f"T {t}, p {p}", chain(Temperature(t), TopP(p)))
 
 
-def _models(sources, measured):
+def _models(measured):
     heads = {"model": ("model", None), "parameters": ("parameters", None)}
-    heads |= {"vocabulary": ("tokens it knows", None), "digest": ("sha256 of its weights", None)}
+    heads |= {"vocabulary": ("vocabulary", None), "digest": ("sha256 of the weights", None)}
     rows = [
         {
-            "model": one.name,
-            "parameters": source.parameters,
-            "vocabulary": source.tokenizer.get_vocab_size(),
-            "digest": source.digest,
+            "model": one.surface.name,
+            "parameters": one.source.parameters,
+            "vocabulary": one.source.tokenizer.get_vocab_size(),
+            "digest": one.source.digest,
         }
-        for source, one in zip(sources, measured, strict=True)
+        for one in measured
     ]
-    return table("models", "The models", "What was measured.", heads, rows)
-
-
-def _names(sources: Sequence[Source]) -> list[tuple[str, str]]:
-    """Return for each model a name and a folder that no other has."""
-    found: list[tuple[str, str]] = []
-    for source in sources:
-        folder = re.sub(r"[^\w.-]+", "_", source.name).strip("._") or "model"
-        name, number = (source.name, folder), 1
-        while {part.lower() for part in name} & {part.lower() for pair in found for part in pair}:
-            number += 1
-            name = f"{source.name} ({number})", f"{folder}_{number}"
-        found.append(name)
-    return found
+    return table("models", "The models", "The models that were measured.", heads, rows)
 
 
 def _exact(
@@ -170,7 +146,8 @@ def _exact(
     """Return the mean entropy over the tokens of each prompt's texts.
 
     Returns:
-        of the grid `[T, P, I]`, of `COLD` at p = 1 `[.., I]` and of `CUT` at T = 1 `[.., I]`.
+        The means of the grid `[T, P, I]`, of `COLD` at p = 1 `[.., I]` and of `CUT` at T = 1
+        `[.., I]`.
     """
     every_t, every_p = sorted({*temperatures, *COLD}), sorted({*shares, *CUT})
     prompts = [source.encode(row["prompt"]) for row in rows]
@@ -187,3 +164,17 @@ def _exact(
     grid = grid[:, [every_p.index(p) for p in shares]]
     cold = means[[every_t.index(t) for t in COLD], every_p.index(1.0)]
     return grid, cold, means[every_t.index(1.0), [every_p.index(p) for p in CUT]]
+
+
+SURFACE = Protocol(
+    name="surface",
+    title="Entropy and diversity over temperature and top-p",
+    about=ABOUT,
+    draws=_draws,
+    measures=_measures,
+    shows=_shows,
+    samples=(3, 2),
+    prompts=(24, 8),
+    takes=frozenset({"models"}),
+    reads=_bare,
+)

@@ -1,29 +1,31 @@
-"""What a study left in its folder."""
+"""The files in the folder of a study."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxsample.study.draw._files import check, read_json
+
 RESULTS = "results.json"
 ROWS = ("rows.jsonl", "rows.parquet")
-SMALL = 400_000  # bytes of rows a page carries with it; more are named only
+SMALL = 400_000  # bytes of the largest file of rows that a page includes
 
-# The fields a page shows, as an example of each: a list holds any number of its one member.
+# The fields that a page shows; see `check`.
 SHAPE = {
     "study": str,
     "title": str,
     "about": str,
     "command": str,
-    "model": {"name": str},
-    "versions": dict,
+    "quick?": bool,
+    "model": {"name": str, "digest?": str, "parameters?": int},
+    "versions": {"*": str},
     "tables": [
         {
             "name": str,
             "title": str,
             "caption": str,
-            "columns": [{"name": str, "title": str}],
+            "columns": [{"name": str, "title": str, "unit?": str}],
             "rows": [dict],
         }
     ],
@@ -32,11 +34,11 @@ SHAPE = {
     "notes": [str],
 }
 PER_TOKEN = ("probabilities", "entropy", "temperature")
-KINDS = {str: "a text", dict: "an object", list: "a list"}
+CELL = {"value": object, "ci?": object}
 
 
 class Rows(NamedTuple):
-    """The file of a study's rows: its name, its size in bytes, and its text where it is small."""
+    """The file of rows of a study: its name, its size in bytes, and its text if it is small."""
 
     name: str
     size: int
@@ -46,13 +48,17 @@ class Rows(NamedTuple):
 def read_results(folder: str | Path) -> dict[str, Any]:
     """Read the results.json of a study.
 
-    NaN becomes None, an infinity the text "inf" or "-inf".
-
     Args:
-        folder: where the study wrote.
+        folder: the folder that the study wrote, the `--out` of `jaxsample study`.
+
+    Returns:
+        the contents of results.json. "tables" holds the numbers, "charts" the Vega-Lite
+        specifications that `write_png` draws, and "texts" some samples. A NaN is None, and an
+        infinity is the text "inf" or "-inf".
 
     Raises:
-        ValueError: if there is no results.json, or it lacks a field; the message names it.
+        ValueError: if there is no results.json or a field is missing or wrong. The message names
+            the file and the field.
 
     >>> from jaxsample.study import read_results
     >>> read_results("nowhere")
@@ -60,32 +66,31 @@ def read_results(folder: str | Path) -> dict[str, Any]:
     ValueError: nowhere holds no results: there is no results.json
     """
     path = Path(folder) / RESULTS
+    if not path.is_file():
+        raise ValueError(f"{folder} holds no results: there is no {RESULTS}")
+    what = "the results of a study"
+    data = read_json(path, SHAPE, what, _constant)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_constant)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{folder} holds no results: there is no {RESULTS}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
-    try:
-        _check(data, SHAPE, "")
+        for i, table in enumerate(data["tables"]):
+            for j, row in enumerate(table["rows"]):
+                for name, cell in row.items():
+                    _check_cell(cell, f"tables[{i}].rows[{j}].{name}")
         for i, text in enumerate(data["texts"]):
             for j, sample in enumerate(text["samples"]):
                 _check_per_token(sample, f"texts[{i}].samples[{j}]")
     except ValueError as error:
-        raise ValueError(f"{path} is not the results of a study: {error}") from None
+        raise ValueError(f"{path} is not {what}: {error}") from None
     return data
 
 
 def rows(folder: str | Path) -> Rows | None:
-    """Return the rows of a study, or None where its folder holds none."""
+    """Return the rows of a study, or None if its folder has none."""
     for name in ROWS:
         path = Path(folder) / name
         if path.is_file():
             size = path.stat().st_size
             small = name.endswith(".jsonl") and size <= SMALL
-            return Rows(name, size, path.read_text(encoding="utf-8") if small else None)
+            return Rows(name, size, path.read_text("utf-8", "replace") if small else None)
     return None
 
 
@@ -93,19 +98,19 @@ def _constant(name):
     return None if name == "NaN" else name.replace("Infinity", "inf")
 
 
-def _check(value, shape, where):
-    kind = shape if isinstance(shape, type) else type(shape)
-    if not isinstance(value, kind):
-        raise ValueError(f"{where or 'the file'} must be {KINDS[kind]}")
-    if isinstance(shape, dict):
-        for name, inner in shape.items():
-            place = f"{where}.{name}" if where else name
-            if name not in value:
-                raise ValueError(f"{place} is missing")
-            _check(value[name], inner, place)
-    if isinstance(shape, list):
-        for i, item in enumerate(value):
-            _check(item, shape[0], f"{where}[{i}]")
+def _check_cell(cell, where):
+    if isinstance(cell, dict):
+        check(cell, CELL, where)
+        ci = cell.get("ci")
+        if ci is not None and not (isinstance(ci, list) and len(ci) == 2 and all(map(_plain, ci))):
+            raise ValueError(f"{where}.ci must be null or a list of two numbers")
+        cell = cell["value"]
+    if not _plain(cell):
+        raise ValueError(f"{where} must be a text, a number or null")
+
+
+def _plain(value):
+    return value is None or isinstance(value, str | int | float)
 
 
 def _check_per_token(sample, where):
@@ -115,4 +120,5 @@ def _check_per_token(sample, where):
         if values is None:
             continue
         if not isinstance(values, list) or len(values) != tokens:
-            raise ValueError(f"{where}.{name} must be a list of {tokens}, as its pieces")
+            message = f"must be a list of {tokens} values, one for each piece"
+            raise ValueError(f"{where}.{name} {message}")
