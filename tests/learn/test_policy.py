@@ -61,13 +61,15 @@ def test_hyperparameters_stay_in_range_whatever_the_weights(head):
 
 
 @pytest.mark.parametrize(
-    "names", [("entropy",), pytest.param(DISTRIBUTION, marks=pytest.mark.slow)], ids=len
+    ("names", "others"),
+    [(("entropy",), ()), pytest.param(DISTRIBUTION, (TopP(0.9),), marks=pytest.mark.slow)],
+    ids=["one feature", "all features"],
 )
-def test_a_policy_reads_a_row_through_a_window(names):
+def test_a_policy_reads_a_row_through_a_window(names, others):
     """A dense row and a window give the same tokens."""
     size = 5000
     policy = Policy(features=names, hidden_size=4, width=8, rngs=nnx.Rngs(0))
-    sampler = chain(wild(Learned(policy)), TopP(0.9))
+    sampler = chain(wild(Learned(policy)), *others)
     noise = jax.random.normal(jax.random.key(0), (6, size))
     rows = noise * jnp.array([0.1, 1, 2, 4, 8, 16])[:, None]
     keys = jax.random.split(jax.random.key(1), 6)
