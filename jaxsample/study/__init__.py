@@ -1,4 +1,4 @@
-"""What samplers do to a model's text: sweeps over settings, metrics, studies and their reports."""
+"""Sweeps over sampler settings, metrics of the texts, and studies with reports."""
 
 from jaxsample.study.draw._data import Item as Item
 from jaxsample.study.draw._data import Read as Read

@@ -1,4 +1,4 @@
-"""The presets side by side with plain sampling."""
+"""The study that compares the presets with plain sampling."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_quality_is_over_prompts_with_references(studied, tables):
     assert all(row["eda"]["value"] > 0 for row in tables["settings"])
     notes = read_results(studied)["notes"]
     assert any("1 of 3 prompts have no reference" in note for note in notes)
-    assert any("code and analysis are one pair" in note for note in notes)
+    assert any("code and analysis have the same values" in note for note in notes)
 
 
 def test_without_references_there_is_no_quality(tmp_path):
@@ -74,6 +74,6 @@ def test_without_references_there_is_no_quality(tmp_path):
     assert any("not measured" in note for note in found["notes"])
 
 
-def test_one_sample_shows_no_diversity(tmp_path):
+def test_one_sample_is_refused(tmp_path):
     with pytest.raises(ValueError, match="2 or more samples"):
         presets(bigrams(), ITEMS, tmp_path, samples=1)

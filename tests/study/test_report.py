@@ -65,7 +65,7 @@ def test_a_field_of_another_kind_is_named(tmp_path, change, message):
 def test_values_of_tokens_are_as_many_as_the_tokens(tmp_path):
     texts = example.results()["texts"]
     texts[2]["samples"][1]["entropy"].pop()
-    message = r"texts\[2\]\.samples\[1\]\.entropy must be a list of \d+, as its pieces"
+    message = r"texts\[2\]\.samples\[1\]\.entropy must be a list of \d+ values, one for each piece"
     with pytest.raises(ValueError, match=message):
         read_results(example.write(tmp_path, {"texts": texts}))
 
@@ -153,7 +153,7 @@ def test_a_page_points_nowhere_but_to_itself(pages, name):
 
 def test_many_rows_are_named_but_not_carried(pages):
     text = (pages / "two.html").read_text()
-    assert "too large to carry here" in text and "x" * 100 not in text
+    assert "too large to include in this page" in text and "x" * 100 not in text
 
 
 def test_a_page_is_smaller_than_two_megabytes(pages):

@@ -1,4 +1,4 @@
-"""Prompts with their references, as people have them: JSONL, CSV, a datasets folder."""
+"""Prompts with references, read from JSON Lines, CSV or a datasets folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ REFERENCE = "reference"
 
 
 class Item(NamedTuple):
-    """A prompt and what a good answer looks like.
+    """A prompt with references.
 
     Attributes:
-        id: unlike every other item's.
-        prompt: what the model is given.
-        references: good answers; empty where none is known.
-        without: the prompt without its source, which KL-guided decoding compares with; None where
-            there is none.
+        id: a name that no other item has.
+        prompt: the text that the model continues.
+        references: good continuations; empty if none is known.
+        without: the prompt without its source, which KL-guided decoding compares with, or None.
 
     >>> Item("1", "Tom went", ("home.",)).references
     ('home.',)
@@ -31,11 +30,11 @@ class Item(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What was read of a file.
+    """The items of a file.
 
     Attributes:
-        items: in the order of the file.
-        skipped: why each bad line was left out, by its number.
+        items: the items in the order of the file.
+        skipped: for the number of each bad line, why it was skipped.
 
     >>> Read([], {3: "the field 'prompt' is empty"}).skipped
     {3: "the field 'prompt' is empty"}
@@ -46,7 +45,7 @@ class Read(NamedTuple):
 
 
 class _Bad(ValueError):
-    """What is amiss with one line."""
+    """One line of a file is bad."""
 
 
 def read(
@@ -62,8 +61,8 @@ def read(
 ) -> Read:
     """Read items from JSONL (an object a line), CSV (with a header) or a saved datasets folder.
 
-    Text is UTF-8, with a byte order mark or not; blank lines count as lines and are passed over. A
-    reference is a text or, but in CSV, a list of texts; an empty one is none.
+    Text is UTF-8, with or without a byte order mark. Blank lines are skipped, but count as lines. A
+    reference is a text or, except in CSV, a list of texts; empty references are dropped.
 
     Args:
         path: a .jsonl, .ndjson or .json file, a .csv file, or a folder that `save_to_disk` of the
@@ -71,16 +70,16 @@ def read(
         prompt: the field that holds the prompt.
         reference: the field that holds the reference; a line may lack it.
         without: the field that holds the prompt without its source.
-        id: the field that holds an id, a text or a whole number; by default an item is called by
-            the number of its line, from 1, or of its row in a datasets folder, from 0.
-        split: which split of a datasets folder that has several.
-        limit: read no more than this many items; the lines after them are not looked at.
-        skip_bad: leave out bad lines and say which, instead of stopping at the first.
+        id: the field that holds an id, a text or a whole number. By default the id is the number of
+            the line, from 1, or of the row of a datasets folder, from 0.
+        split: the split to read of a datasets folder that has several.
+        limit: the most items to read; the lines after them are not read.
+        skip_bad: skip bad lines and report them in `Read.skipped`, instead of raising an error.
 
     Raises:
-        ValueError: if there is no such file, a line is bad, two items have one id, or there is no
-            item; names the file, the line and what to do.
-        ImportError: if a datasets folder is read and datasets is not installed.
+        ValueError: if the file is missing or cannot be read, a line is bad, two items have the same
+            id, or there is no item. The message names the file, the line and the remedy.
+        ImportError: if the path is a datasets folder and datasets is not installed.
 
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "some.jsonl"
@@ -102,7 +101,7 @@ def read(
         except _Bad as bad:
             if not skip_bad:
                 raise ValueError(
-                    f"{path}, {unit} {number}: {bad} (to leave out such a {unit}: --skip-bad, or "
+                    f"{path}, {unit} {number}: {bad} (to skip bad {unit}s: --skip-bad, or "
                     f"skip_bad=True)"
                 ) from None
             skipped[number] = str(bad)
@@ -110,7 +109,7 @@ def read(
         if item.id in places:
             raise ValueError(
                 f"{path}, {unit} {number}: the id {item.id!r} is already that of {unit} "
-                f"{places[item.id]}; give every item its own, or take the id from another field"
+                f"{places[item.id]}; give each item its own id, or read the id from another field"
             )
         places[item.id] = number
         referred |= reference in record
@@ -121,7 +120,7 @@ def read(
         first = next((f"; {unit} {n}: {why}" for n, why in skipped.items()), "")
         raise ValueError(f"{path}: there is no item in it{first}")
     if reference != REFERENCE and not referred:
-        raise ValueError(f"{path}: no {unit} has a field {reference!r} to take the reference from")
+        raise ValueError(f"{path}: no {unit} has a field {reference!r} to read the reference from")
     return Read(items, skipped)
 
 
@@ -173,6 +172,6 @@ def _unicode(value: Any, name: str, wanted: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise _Bad(
-            f"the field {name!r} holds half of a surrogate pair, which no text has"
+            f"the field {name!r} holds half of a surrogate pair, so it is not valid text"
         ) from None
     return value

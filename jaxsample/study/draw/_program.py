@@ -1,4 +1,4 @@
-"""Run batches in which every row has a setting, a prompt and a key of its own."""
+"""Run batches in which each row has its own setting, prompt and key."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Job(NamedTuple):
     """One text to draw.
 
     Attributes:
-        setting, item: their numbers.
-        seed: what the key is made of, with the item's number and the sample's.
-        sample: which of the texts of this setting, item and seed.
+        setting, item: the index of the setting and of the item.
+        seed: the key of the text is made from the seed, the item and the sample.
+        sample: the index among the texts of this setting, item and seed.
     """
 
     setting: int
@@ -43,12 +43,15 @@ class Job(NamedTuple):
 class Program:
     """The model, the prompts and the settings, ready to run any batch of jobs.
 
-    All batches have one shape, and settings of one structure one program.
+    All batches have the same shape, and settings of the same structure share a compiled program.
 
     Attributes:
         digest: the sha256 of the model's weights.
-        chains: each setting's sampler as data.
-        new: most tokens of a text.
+        chains: the sampler of each setting as data.
+        new: the most tokens of a text.
+
+    Raises:
+        ValueError: if a prompt leaves no room for `max_new_tokens`, or lacks its `without`.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Program:
         self._shown = [source.tokenizer.decode(ids) for ids in self._prompts]
 
     def groups(self) -> list[list[int]]:
-        """Return the numbers of the settings that share a program, for each program."""
+        """Return, for each compiled program, the indices of the settings that share it."""
         found: dict[Any, list[int]] = {}
         for i, setting in enumerate(self.settings):
             of = (setting.sampler, setting.combiner)
@@ -88,15 +91,15 @@ class Program:
         return list(found.values())
 
     def run(self, jobs: Sequence[Job]) -> list[Row]:
-        """Draw the texts of up to `batch_size` jobs whose settings share a program."""
-        # A short batch is filled up with rows that may draw nothing.
+        """Draw the texts of at most `batch_size` jobs whose settings share a program."""
+        # A short batch is filled with rows of budget 0.
         full = [*jobs, *[jobs[0]] * (self._size - len(jobs))]
         budget = jnp.where(jnp.arange(self._size) < len(jobs), self.new, 0)
         settings = [self.settings[job.setting] for job in full]
         model, params = self.source.checkpoint.model, self.source.checkpoint.params
         prompts, lengths = self._padded(self._prompts, full)
         if settings[0].combiner is not None:
-            combiner = stack([s.combiner for s in settings])  # type: ignore[type-var]
+            combiner = stack([s.combiner for s in settings if s.combiner is not None])
             model, params = guided(model, combiner, axes=0), (params, combiner)
             others, their = self._padded(self._without, full)
             prompts, lengths = np.stack([prompts, others], 1), np.stack([lengths, their], 1)
@@ -126,7 +129,7 @@ class Program:
         length, setting = int(found["lengths"][at]), self.settings[job.setting]
         tokens = found["tokens"][at, :length].tolist()
         prompt, shown = self._prompts[job.item], self._shown[job.item]
-        # Tokenizers merge and strip at the seam: what was drawn is what the prompt did not show.
+        # Decoding the tokens alone would lose spaces where the prompt ends.
         text = self.source.tokenizer.decode(prompt + tokens)[len(shown) :]
         return {
             "setting": setting.name,
@@ -137,7 +140,7 @@ class Program:
             "prompt": self.items[job.item].prompt,
             "text": text,
             "tokens": tokens,
-            # Rounded as float32 numbers are written: more digits would say no more.
+            # str gives the shortest decimals of a float32.
             **{n: [float(str(x)) for x in found[n][at, :length]] for n in RECORD[:3]},
             "kept": found["kept"][at, :length].tolist(),
             "ended": bool(length) and tokens[-1] in self.source.eos,
@@ -162,7 +165,7 @@ def described(setting: Setting) -> Any:
 def _data(sampler: Transform | Any) -> dict[str, Any]:
     try:
         return to_dict(sampler)
-    except ValueError:  # a network, or Python code without a name
+    except ValueError:  # a network or a nameless function
         return {"repr": repr(sampler)}
 
 

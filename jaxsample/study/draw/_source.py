@@ -1,4 +1,4 @@
-"""A model with its tokenizer: which ids go in, which end a text, how much room is left."""
+"""A model with its tokenizer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Source(NamedTuple):
     """A model that text can be drawn from.
 
     Attributes:
-        name: what to call it.
+        name: any name for the model.
         checkpoint: `model` and `params` as `generate` takes them, `tokenizer` (a
             `tokenizers.Tokenizer`), `config.max_length` and `generation_config`, a dict with
-            "eos_token_id" and "bos_token_id": what `jaxsample_models.load` returns.
+            "eos_token_id" and "bos_token_id"; `jaxsample_models.load` returns such a checkpoint.
 
     >>> import jaxsample_models
     >>> source = Source("stories", jaxsample_models.embedded())
@@ -41,12 +41,12 @@ class Source(NamedTuple):
 
     @property
     def bos(self) -> list[int]:
-        """The id that every text begins with, if there is one."""
+        """The id that every text begins with, or none."""
         return _ids(self.checkpoint.generation_config.get("bos_token_id"))[:1]
 
     @property
     def digest(self) -> str:
-        """A sha256 over every parameter, its name and type: which weights these are."""
+        """A sha256 of the names, types and values of all parameters."""
         found = hashlib.sha256()
         for path, leaf in jax.tree.leaves_with_path(self.checkpoint.params):
             array = np.asarray(leaf)
@@ -56,23 +56,23 @@ class Source(NamedTuple):
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model has learned."""
+        """The number of the model's parameters."""
         return sum(x.size for x in jax.tree.leaves(self.checkpoint.params))
 
     @property
     def context(self) -> int:
-        """How many positions the model was made for."""
+        """The number of positions that the model was made for."""
         return self.checkpoint.config.max_length
 
     def encode(self, prompt: str | None) -> list[int]:
-        """Return the ids of a prompt; the bos alone for none.
+        """Return the ids of a prompt; without a prompt, only the bos.
 
         Raises:
-            ValueError: if the model knows nothing of the prompt, or it does not fit.
+            ValueError: if all of the prompt is outside the vocabulary, or it does not fit.
         """
         ids = self.tokenizer.encode(prompt).ids if prompt else self.bos
         if not ids:
-            raise ValueError(f"{self.name} has no token to begin a text with: give a PROMPT")
+            raise ValueError(f"{self.name} has no token to begin a text with; give a prompt")
         if prompt and "".join(self.unknown(prompt)) == "".join(prompt.split()):
             raise ValueError(f"{self.name} knows no token of the prompt {prompt!r}")
         if len(ids) > self.context:
@@ -94,10 +94,10 @@ class Source(NamedTuple):
         return [part for part in parts if part != mark]
 
     def room(self, prompt: list[int], wanted: int | None) -> int:
-        """Return how many tokens to draw after a prompt: as many as wanted, or what fits.
+        """Return how many tokens to draw after a prompt: the number wanted, or 256 if they fit.
 
         Raises:
-            ValueError: if `wanted` does not fit, or nothing does.
+            ValueError: if `wanted` tokens do not fit, or none do.
         """
         left = self.context - len(prompt)
         if left < 1 or wanted is not None and wanted > left:

@@ -1,4 +1,4 @@
-"""Tokens as text, as soon as they can be read."""
+"""Decode tokens to text while they are drawn."""
 
 from __future__ import annotations
 
@@ -11,13 +11,23 @@ INCOMPLETE = "\ufffd"
 class Transcript:
     """Text that grows token by token.
 
-    What a token adds is found by decoding everything so far: decoders merge bytes, strip the first
-    space and join words, so a token alone does not say how it reads. A character whose bytes are
-    not all there yet is held back.
+    Decoders merge bytes, strip the first space and join words, so the text of a token depends on
+    the tokens before it. Therefore each token is decoded together with all tokens so far. A
+    character is held back until all of its bytes are there.
 
     Args:
         tokenizer: a `tokenizers.Tokenizer`.
         prompt: the ids of the prompt.
+
+    Attributes:
+        prompt: the text of the prompt.
+
+    >>> import jaxsample_models
+    >>> tokenizer = jaxsample_models.embedded().tokenizer
+    >>> first, *rest = tokenizer.encode("Once upon a time", add_special_tokens=False).ids
+    >>> text = Transcript(tokenizer, [first])
+    >>> text.prompt, [text.add(token) for token in rest]
+    ('Once', [' upon', ' a', ' time'])
     """
 
     def __init__(self, tokenizer: Any, prompt: Sequence[int]):
@@ -27,7 +37,7 @@ class Transcript:
         self.prompt = self._shown
 
     def add(self, token: int) -> str:
-        """Take a token and return the text that became readable with it, perhaps none."""
+        """Add a token and return the text that it completes, which may be empty."""
         self._ids.append(token)
         text = self._decoded()
         readable = text.rstrip(INCOMPLETE)
@@ -36,7 +46,7 @@ class Transcript:
         return new
 
     def rest(self) -> str:
-        """Return what was held back and never completed."""
+        """Return the text of the bytes that are still held back."""
         return self._decoded()[len(self._shown) :]
 
     def _decoded(self) -> str:

@@ -1,4 +1,4 @@
-"""What a result was made with."""
+"""The versions of the packages that made a result."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Measure texts, and state how sure each number is."""
+"""Measures of texts, with confidence intervals."""

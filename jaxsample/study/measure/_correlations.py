@@ -1,4 +1,4 @@
-"""What goes together, how sure that is, and what is left of it after many tests."""
+"""Correlations with intervals, and p-values corrected for many tests."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Correlation(NamedTuple):
     """A correlation with its 95% interval and its p-value.
 
     Attributes:
-        value: in -1..1; NaN where one side does not vary.
+        value: in -1..1; NaN if one side does not vary.
         low, high: the ends of the interval.
-        p: of no association, two-sided; not corrected for other tests, see `holm`.
-        n: pairs.
+        p: the two-sided p-value of no association, not corrected for other tests; see `holm`.
+        n: the number of pairs.
 
     >>> correlation([1, 2, 3, 4], [1, 1, 1, 1])
     Correlation(value=nan, low=nan, high=nan, p=nan, n=4)
@@ -38,19 +38,20 @@ def correlation(
     method: Literal["spearman", "pearson", "kendall"] = "spearman",
     key: int = 0,
 ) -> Correlation:
-    """Return how two numbers of the same texts go together, with a bootstrap interval and a p.
+    """Return the correlation of two measures, with a bootstrap interval and a p-value.
 
     Args:
-        x, y: `[N]`, a pair a unit; a pair with NaN is left out. Infinite values have a rank, but no
-            Pearson correlation.
+        x, y: `[N]`; pairs with NaN are left out. Infinite values have a rank, but no Pearson
+            correlation.
         method: "spearman" or "kendall" (tau-b) of the ranks, or "pearson".
-        key: of the resamples.
+        key: the seed of the resamples.
 
     Returns:
-        All but `n` NaN for fewer than three pairs or where one side does not vary.
+        The correlation; all of it but `n` is NaN for fewer than three pairs, or if one side does
+        not vary.
 
     Raises:
-        ValueError: if the lengths differ or there is no such method.
+        ValueError: if the lengths differ or the method is unknown.
 
     >>> found = correlation([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5])
     >>> round(found.value, 3), round(found.p, 3), found.n
@@ -60,7 +61,7 @@ def correlation(
 
     left, right = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if left.ndim != 1 or left.shape != right.shape:
-        raise ValueError(f"x and y must be [N], both, got {left.shape} and {right.shape}")
+        raise ValueError(f"x and y must both be [N], got {left.shape} and {right.shape}")
     tests: dict[str, Any] = {
         "spearman": stats.spearmanr,
         "pearson": stats.pearsonr,
@@ -86,11 +87,11 @@ def correlation(
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """Return p-values corrected for there being as many tests, by Holm's rule.
+    """Return p-values corrected for the number of tests, by Holm's rule.
 
-    To reject what is at most 0.05 after it keeps the chance of any false alarm among all the tests
-    at 0.05, however they depend on each other. NaN, a test that could not be made, stays NaN and is
-    not counted.
+    Rejecting every corrected p of at most 0.05 keeps the chance of any false rejection among all
+    tests at 0.05, however the tests depend on each other. NaN stands for a test that could not be
+    made; it stays NaN and is not counted.
 
     Args:
         p: `[N]`, each in 0..1.
@@ -114,7 +115,7 @@ def holm(p: Sequence[float]) -> np.ndarray:
 
 
 def _correlations(method, x, y) -> np.ndarray:
-    """Return the correlation of each row of x and y `[R, N]`; NaN where one does not vary."""
+    """Return the correlation of each row of x and y `[R, N]`; NaN if one does not vary."""
     from scipy import stats
 
     if method == "kendall":

@@ -1,4 +1,4 @@
-"""What a token costs under each of several strategies, measured in turns."""
+"""The time of a token under several settings, measured in turns."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from jaxsample.study.draw._source import Source
 
 
 class Cost(NamedTuple):
-    """The cost of one strategy.
+    """The time of a token under one setting.
 
     Attributes:
-        setting: its name.
-        milliseconds: per token step of the whole batch, the median over rounds.
-        ratio: to the first strategy: the median over rounds of what was measured in one round.
-        low, high: quartiles of that ratio.
+        setting: the name of the setting.
+        milliseconds: the time of one token of the whole batch, the median over rounds.
+        ratio: the median over rounds of the time over that of the first setting in the same round.
+        low, high: the quartiles of that ratio.
 
     >>> Cost("T 1", 0.5, 1.0, 1.0, 1.0).ratio
     1.0
@@ -46,15 +46,15 @@ def costs(
 ) -> list[Cost]:
     """Time decoding under each setting, all settings in each round, in alternating order.
 
-    Every row draws `tokens` tokens after a prompt of one token and no text ends early. Other work
-    beside it makes single times worthless, and ratios within a round much less so.
+    Every row draws `tokens` tokens after a prompt of one token, and no text ends early. Other work
+    on the machine spoils single times much more than ratios within a round.
 
     Args:
         source: the model with its tokenizer.
-        settings: the first is what the others are compared with.
-        batch_size: rows decoded at once.
-        tokens: steps of a run.
-        rounds: how often each is run, after a run that compiles.
+        settings: the settings to time; the others are compared with the first.
+        batch_size: the number of texts decoded at once.
+        tokens: the number of tokens of a text.
+        rounds: the number of timed runs of each setting, after a run that compiles.
 
     >>> import jaxsample_models
     >>> source = Source("stories", jaxsample_models.embedded())

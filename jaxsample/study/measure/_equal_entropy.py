@@ -1,4 +1,4 @@
-"""Which top-p leaves as much entropy as a temperature does, and one-parameter forms of that."""
+"""The top-p that leaves as much entropy as a temperature, and one-parameter forms of it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ FORMS: dict[str, Callable[[np.ndarray, Any], np.ndarray]] = {
     "p = 1 - (1 - T)^a": lambda t, a: 1 - (1 - t) ** a,
     "p = T^a / (T^a + (1 - T)^a)": lambda t, a: t**a / (t**a + (1 - t) ** a),
 }
-"""Curves from (0, 0) to (1, 1) with one parameter a > 0."""
+"""Curves from (0, 0) to (1, 1) with one parameter a > 0, by their formulas."""
 
 
 class Fit(NamedTuple):
-    """A form fitted by least squares, to each of several curves `[R]`.
+    """A form fitted by least squares to each of several curves `[R]`.
 
     Attributes:
-        a: its parameter; NaN where there is nothing to fit or no a is best.
-        residual: root of the mean squared difference in p.
-        largest: the largest difference in p.
+        a: the parameter; NaN if a curve has no points or no best a.
+        residual: the root mean squared error of p.
+        largest: the largest error of p.
     """
 
     a: np.ndarray
@@ -30,23 +30,23 @@ class Fit(NamedTuple):
 
 
 def equal_p(wanted: np.ndarray, entropy: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Return the p that gives each wanted entropy, by interpolation between those known.
+    """Return the p that gives each wanted entropy, interpolated between the known ones.
 
-    Entropy never falls as p grows: a token at most as likely as each of those kept adds at least
-    as much as it takes. So there is one such p, but for steps and level stretches of the curve.
+    Entropy never falls as p grows, because every token that p adds is at most as likely as each
+    kept token. So the p is unique, except at steps and flat parts of the curve.
 
     Args:
         wanted: `[N]` nats.
         entropy: `[M]` nats at each p.
-        p: `[M]`, rising.
+        p: `[M]`, increasing.
 
     Returns:
-        `[N]`; NaN above the entropy at the last p or below that at the first.
+        `[N]`; NaN above the entropy at the last p and below that at the first.
 
     >>> equal_p(np.array([0.5, 1.5, 3.0]), np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.4, 1.0]))
     array([0.2, 0.7, nan])
     """
-    rising = np.maximum.accumulate(entropy)  # float32 sums may fall by a rounding
+    rising = np.maximum.accumulate(entropy)  # a float32 sum may fall by a rounding error
     return np.interp(wanted, rising, p, left=np.nan, right=np.nan)
 
 
@@ -56,7 +56,7 @@ def fit(form: Callable[[np.ndarray, Any], np.ndarray], t: np.ndarray, p: np.ndar
     Args:
         form: one of `FORMS`.
         t: `[N]`.
-        p: `[R, N]`; points where p is NaN do not count.
+        p: `[R, N]`; points where p is NaN are left out.
 
     >>> found = fit(FORMS["p = T^a"], np.array([0.25, 0.5]), np.array([[0.5, 0.5**0.5]]))
     >>> found.a.round(3), found.residual.round(3)

@@ -1,4 +1,4 @@
-"""The entropy over temperatures and top-p at every token of given texts, without drawing any."""
+"""Exact entropies of a grid of samplers at every token of given texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jaxsample.learn._progress import bar
 from jaxsample.study.draw._source import Source
 from jaxsample.transforms.rows._row import Row
 
-NUMBERS = 2**22  # of logits held at once, over temperatures
+NUMBERS = 2**22  # the most logits held at once, over all temperatures
 
 
 def entropies(
@@ -29,18 +29,18 @@ def entropies(
     *,
     progress: bool = False,
 ) -> Iterator[np.ndarray]:
-    """Yield for each text `[length, T, P]`: the entropy of each sampler before each token.
+    """Yield for each text the entropy `[length, T, P]` of each sampler before each token.
 
-    The samplers are `chain(Temperature(t), TopP(p))` for every t and p, and all see the same
-    logits: the model reads each text once. Temperature keeps the order of tokens, so they are
-    sorted once for all samplers, which makes a grid about as dear as a column of it.
+    The samplers are `chain(Temperature(t), TopP(p))` for every t and p. The model reads each text
+    once, and all samplers use the same logits. Temperature keeps the order of tokens, so one sort
+    serves all samplers.
 
     Args:
         source: the model with its tokenizer.
         temperatures: `[T]`, each above 0.
         shares: `[P]`, values of p.
-        prompts, texts: token ids of N prompts and of the texts after them.
-        progress: show a bar.
+        prompts, texts: the token ids of N prompts and of the texts after them.
+        progress: show a bar with the time left.
 
     Yields:
         N arrays of nats, float32.
@@ -87,7 +87,7 @@ def _entropies(model: Model, params: Any, temperatures: Any, shares: Any, prompt
 
 
 def _over(shares: jax.Array, values: jax.Array, t: jax.Array) -> jax.Array:
-    """Return the entropies for every p `[P]` of values in descending order `[V]`."""
+    """Return the entropies `[P]` of values `[V]` in descending order."""
     below = (values - values[0]) / t
     weights = jnp.exp(below)
     mass = jnp.cumsum(weights)
@@ -95,7 +95,7 @@ def _over(shares: jax.Array, values: jax.Array, t: jax.Array) -> jax.Array:
     above = jnp.concatenate([jnp.zeros(1), mass[:-1]])
     kept = jnp.maximum(jnp.searchsorted(above, shares * mass[-1]), 1)
     kept = jnp.where(shares >= 1, values.shape[0], kept)
-    # Equal logits live or die together.
+    # Tokens with equal logits are kept or dropped together.
     last = jnp.searchsorted(-below, -below[kept - 1], side="right") - 1
     return jnp.log(mass[last]) - terms[last] / mass[last]
 

@@ -1,4 +1,4 @@
-"""What each text of a study of creativity is like, beside the one it is compared with."""
+"""Measures of each text of the creativity study, alone and against its exemplar."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MEASURES: dict[str, tuple[str, str | None]] = {
     "entropy": ("entropy of the model", "nats/token"),
     "length": ("length", "tokens"),
 }
-"""Title and unit of what every text is measured by."""
+"""The title and the unit of every measure."""
 
 JUDGED: dict[str, tuple[str, str | None]] = {
     "likelihood": ("typicality proxy: likelihood", "nats/token"),
@@ -31,7 +31,7 @@ JUDGED: dict[str, tuple[str, str | None]] = {
     "grammatical": ("coherence proxy: grammatical", "share"),
     "read": ("readable by the grammar", "share"),
 }
-"""The same of what a judge of stories finds; whatever else one finds has its name for a title."""
+"""The titles and units of measures that a judge of stories returns; others show their names."""
 
 
 def compare(
@@ -42,22 +42,22 @@ def compare(
     embeddings: np.ndarray,
     judge: Judge | None = None,
 ) -> dict[str, np.ndarray]:
-    """Measure every text on its own, and against its item's exemplar.
+    """Measure every text alone and against the exemplar of its item.
 
     Args:
         source: the model with its tokenizer.
         rows: N rows of a sweep.
-        items: its prompts.
-        exemplars: by item, the number of the row that is compared with.
-        embeddings: `[N, D]`, a row of NaN for a text that has none.
-        judge: from N lists of token ids, prompt and text, to arrays `[N]` by name.
+        items: the prompts of the sweep.
+        exemplars: for each item, the index of its exemplar's row.
+        embeddings: `[N, D]`, a row of NaN for a text without an embedding.
+        judge: a function from N lists of token ids, prompt and text, to arrays `[N]` by name.
 
     Returns:
-        each name of `MEASURES`, and of what the judge finds, with `[N]` float64; NaN where a
-        measure does not apply.
+        A dict from the names of `MEASURES` and of the judge's measures to `[N]` float64; NaN where
+        a measure does not apply.
 
     Raises:
-        ValueError: if the judge names a measure that is there already, or finds too few.
+        ValueError: if the judge uses the name of another measure, or an array is not `[N]`.
     """
     own = [exemplars[row["item"]] for row in rows]
     texts = [row["text"] for row in rows]
@@ -84,14 +84,14 @@ def compare(
 
 
 def embedded(embedder: Callable[[Sequence[str]], Any], texts: Sequence[str]) -> np.ndarray:
-    """Embed the texts there are: `[N, D]`, a row of NaN for an empty one.
+    """Return the embeddings `[N, D]` of the texts, a row of NaN for an empty text.
 
     Raises:
         ValueError: if every text is empty.
     """
     some = [i for i, text in enumerate(texts) if text]
     if not some:
-        raise ValueError("every text is empty: there is nothing to compare")
+        raise ValueError("every text is empty, so there is nothing to compare")
     vectors = np.asarray(embedder([texts[i] for i in some]), np.float64)
     found = np.full((len(texts), vectors.shape[1]), math.nan)
     found[some] = vectors

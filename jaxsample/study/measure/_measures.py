@@ -1,10 +1,9 @@
-"""What the texts of every setting are like, prompt by prompt."""
+"""Measures of the texts of every setting and prompt."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from jaxsample.study.measure.metrics import (
     self_bleu,
 )
 
-NGRAM = 4  # of the repetition rate
+NGRAM = 4  # the n of the repetition rate
 
 COLUMNS: dict[str, tuple[str, str | None]] = {
     "rouge_l": ("ROUGE-L F1", "%"),
@@ -36,22 +35,23 @@ COLUMNS: dict[str, tuple[str, str | None]] = {
     "length": ("length", "tokens"),
     "ended": ("ended by itself", "share"),
 }
-"""Title and unit of every measure."""
+"""The title and the unit of every measure."""
 
 
 def measure(rows: Sequence[Row], items: Sequence[Item]) -> dict[str, dict[str, np.ndarray]]:
     """Measure the texts of every setting and prompt.
 
-    The entropy of the sampler is the mean of -log q over the tokens drawn, an unbiased estimate of
-    the entropy of what they were drawn from. Texts of one prompt, over all seeds, make one value.
+    The entropy of the sampler is the mean of -log q over the drawn tokens, an unbiased estimate of
+    the entropy of the distributions that they were drawn from. All texts of a prompt, over all
+    seeds, make one value.
 
     Args:
-        rows: of a sweep.
-        items: its prompts; what needs references is NaN for those that have none.
+        rows: the rows of a sweep.
+        items: the prompts of the sweep; measures against references are NaN for items without one.
 
     Returns:
-        for each setting, in the order of the rows, each name of `COLUMNS` with `[len(items)]`
-        float64; NaN where a measure does not apply, as Self-BLEU does not to a single text.
+        For each setting, in the order of the rows, a dict from the measures' names to
+        `[len(items)]` float64. NaN where a measure does not apply, such as Self-BLEU of one text.
 
     >>> row = {"setting": "a", "item": "0", "text": "so it goes", "tokens": [5, 6, 7],
     ...        "logprobs": [-1.0, -2.0, 0.0], "model_logprobs": [-1.0, -2.0, 0.0],
@@ -68,14 +68,6 @@ def measure(rows: Sequence[Row], items: Sequence[Item]) -> dict[str, dict[str, n
     for setting in settings:
         each = [_measures(groups[setting, item.id], item) for item in items]
         found[setting] = {name: np.asarray([one[name] for one in each]) for name in COLUMNS}
-    return found
-
-
-def families(measured: Mapping[str, Any], family: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the settings of each family, both in the order they were measured in."""
-    found: dict[str, list[str]] = {}
-    for setting in measured:
-        found.setdefault(family[setting], []).append(setting)
     return found
 
 

@@ -1,9 +1,8 @@
-"""How sure a number is: means and differences with 95% intervals.
+"""Means and differences with 95% bootstrap intervals.
 
-What varies is not a text but the item it was written for (and the seed it was written with), so
-that is what the bootstrap draws again; intervals are percentiles of the resamples, somewhat narrow
-for fewer than about twenty units. The same arguments give the same interval: resamples are drawn
-from `key`.
+The bootstrap resamples items (and seeds), not texts, because texts of one item are alike. Intervals
+are percentiles of the resamples; they are somewhat narrow for fewer than about twenty units. The
+same arguments give the same interval, because the resamples are drawn from `key`.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from jaxsample.study.measure._resampling import drawn, ends, portions
 
 
 class Interval(NamedTuple):
-    """A number and where it lies with 95% confidence; NaN ends where that cannot be said.
+    """A number with its 95% interval.
 
     Attributes:
         value: the estimate.
-        low, high: the ends.
-        n: how many units it rests on.
+        low, high: the ends of the interval; NaN if there are too few units for one.
+        n: the number of units.
 
     >>> mean([2.0, 2.0, 2.0])
     Interval(value=2.0, low=2.0, high=2.0, n=3)
@@ -44,24 +43,23 @@ def mean(
 ) -> Interval:
     """Return the mean over items with its bootstrap interval.
 
-    Values of one item are averaged first, so every item weighs the same, and items are drawn again
-    as they are: many samples of few prompts do not make an interval narrow. NaN, a value that is
-    not defined for its text, is left out.
+    The values of one item are averaged first, so that every item has the same weight. The bootstrap
+    resamples items, so many samples of few prompts do not make an interval narrow. NaN stands for a
+    value that is not defined and is left out.
 
-    With `seeds` the mean is over seeds of the means over items, and both are drawn again, the same
-    items for every seed: items drawn anew within each seed would count the spread of the items a
-    number-of-seeds times too small. A bootstrap of two or three units is too narrow whatever it
-    does; take five seeds or more.
+    With `seeds` the mean is that over seeds of the means over items. Seeds and items are both
+    resampled, the same items for every seed; other items for each seed would understate the spread
+    of the items. A bootstrap of two or three units is always too narrow, so use five seeds or more.
 
     Args:
         values: `[N]`.
-        items: `[N]`, the item of each value; by default every value is an item of its own.
+        items: `[N]`, the item of each value; by default every value is its own item.
         seeds: `[N]`, the seed of each value.
-        key: of the resamples.
+        key: the seed of the resamples.
 
     Returns:
-        `n` counts the items; the ends are NaN for fewer than two of them, or of seeds where given,
-        and where a value is infinite.
+        The mean; `n` counts the items. The ends are NaN for fewer than two items or seeds, and if a
+        value is infinite.
 
     Raises:
         ValueError: if the lengths differ.
@@ -95,22 +93,22 @@ def paired_difference(
 ) -> Interval:
     """Return the mean of a - b over the items of both, with its bootstrap interval.
 
-    Values of one item are averaged on each side, then subtracted item by item: what makes an item
-    hard for both settings cancels. An item that one side has no value for is left out.
+    The values of one item are averaged on each side, then subtracted item by item, so that the
+    difficulty of an item cancels. Items without a value on one side are left out.
 
     Args:
         a, b: `[N]`, `[M]`.
-        items_a, items_b: the item of each value; by default a[i] and b[i] belong together.
-        key: of the resamples.
+        items_a, items_b: the item of each value; by default a[i] and b[i] have the same item.
+        key: the seed of the resamples.
 
     Raises:
-        ValueError: if the lengths do not fit, or only one side's items are given.
+        ValueError: if the lengths do not fit, or the items of only one side are given.
 
     >>> paired_difference([11.0, 52.0], [10.0, 50.0])
     Interval(value=1.5, low=1.0, high=2.0, n=2)
     """
     if (items_a is None) != (items_b is None):
-        raise ValueError("give the items of both sides, or of neither")
+        raise ValueError("give the items of both sides or of neither")
     if items_a is None and len(a) != len(b):
         raise ValueError(f"{len(a)} values cannot be paired with {len(b)} without their items")
     left, right = (
@@ -121,7 +119,7 @@ def paired_difference(
 
 
 def _cells(values, items, seeds) -> dict[tuple[Hashable, Hashable], float]:
-    """Return the mean of what is defined, by (seed, item), in order of appearance."""
+    """Return the means of the defined values by (seed, item), in order of appearance."""
     items = range(len(values)) if items is None else items
     seeds = [None] * len(values) if seeds is None else seeds
     if not len(values) == len(items) == len(seeds):
@@ -137,7 +135,7 @@ def _cells(values, items, seeds) -> dict[tuple[Hashable, Hashable], float]:
 
 
 def _table(values, items, seeds) -> np.ndarray:
-    """Return the cells as `[seeds, items]`, NaN where there is none."""
+    """Return the means as `[seeds, items]`, NaN where there is no value."""
     cells = _cells(values, items, seeds)
     rows = {seed: i for i, seed in enumerate(dict.fromkeys(seed for seed, _ in cells))}
     columns = {item: i for i, item in enumerate(dict.fromkeys(item for _, item in cells))}
@@ -148,11 +146,11 @@ def _table(values, items, seeds) -> np.ndarray:
 
 
 def _means(table, by_seed, by_item) -> np.ndarray:
-    """Return the mean over seeds of the means over items, `[R]`, each so many times as drawn.
+    """Return for each resample the mean over seeds of the means over items, `[R]`.
 
     Args:
         table: `[S, I]`, NaN where a seed has no value of an item.
-        by_seed, by_item: `[R, S]` and `[R, I]`, how often each was drawn.
+        by_seed, by_item: `[R, S]` and `[R, I]`, how often each resample holds each unit.
     """
     missing = np.isnan(table)
     with np.errstate(invalid="ignore"):

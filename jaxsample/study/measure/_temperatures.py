@@ -1,4 +1,4 @@
-"""Which temperature a sampler used at every token of a text, found by reading the text again."""
+"""The temperature that a sampler used at every token of a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jaxsample.learn._likelihood import observe_examples
 from jaxsample.study.draw._source import Source
 from jaxsample.transforms.contract._transform import Transform
 
-BUCKET = 64  # lengths are rounded up to this, so that few programs serve all texts
+BUCKET = 64  # lengths are rounded up to a multiple, so that few programs serve all texts
 
 
 def temperatures(
@@ -24,15 +24,15 @@ def temperatures(
     prompts: Sequence[Sequence[int]],
     texts: Sequence[Sequence[int]],
 ) -> list[np.ndarray]:
-    """Return for each text `[length]`: what the logits were divided by before each token.
+    """Return for each text the temperature `[length]` of the sampler before each token.
 
-    It is by how much the sampler drew the two likeliest tokens together: the temperature, if that
-    is all it does; NaN where it left one of them.
+    The model reads each text again. The temperature is the gap between the two largest logits over
+    the same gap after the sampler. It is NaN where the sampler kept only one of the two.
 
     Args:
         source: the model with its tokenizer.
         sampler: any transform that needs no key.
-        prompts, texts: token ids of N prompts and of the texts drawn after them.
+        prompts, texts: the token ids of N prompts and of the texts drawn after them.
 
     Raises:
         ValueError: if a text does not fit the model's context.

@@ -1,4 +1,4 @@
-"""Does a measure rise or fall with temperature? Rank correlation of texts that share noise."""
+"""Rank correlation of a measure with temperature, for texts that share noise."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ def trend(
 ) -> dict[str, Correlation]:
     """Correlate y with x within each item, and take the mean over items.
 
-    Texts of one item and draw were drawn with the same noise at every x and are alike for that,
-    those of like x most: they are no independent pairs. So it is whole draws, or with several items
-    whole items, that are drawn again for the interval and that the error rests on, by which the
-    p-value compares the correlation with Student's t. Exchanging x among the texts of a draw would
-    test something else, that it makes no difference at all, and reject far too often.
+    Texts of one item and draw share their noise at every x, so they are not independent. Therefore
+    the bootstrap resamples whole draws, or whole items if there are several. The p-value compares
+    the correlation with Student's t, with the standard error of those resamples. A permutation of x
+    within each draw would test whether x has any effect at all, and reject far too often.
 
     Args:
         x, y: `[N]`; NaN is left out.
-        items: `[N]`, what each text was written for.
-        draws: `[N]`, the noise each text was drawn with, for its item.
-        key: of the resamples.
+        items: `[N]`, the item of each text.
+        draws: `[N]`, which of its item's noises each text was drawn with.
+        key: the seed of the resamples.
 
     Returns:
-        for "spearman" and "kendall" (tau-b) the correlation; `n` counts texts. The ends and `p` are
+        The correlations "spearman" and "kendall" (tau-b); `n` counts texts. The ends and `p` are
         NaN for a single draw of a single item.
 
     >>> y, draws = [3, 5, 8, 4, 3, 9, 1, 7, 6], [0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -60,14 +59,14 @@ def trend(
 
 
 def detectable(found: Correlation, tests: int = 1) -> float:
-    """Return the least correlation that such a study would find four times in five.
+    """Return the smallest correlation that such a study would detect with a power of 0.8.
 
-    By the normal approximation, with the error that its interval shows, for two-sided tests at
-    0.05 in all.
+    This is the normal approximation for two-sided tests. The standard error is that of the
+    interval.
 
     Args:
         found: a correlation with its interval.
-        tests: at how many tests 0.05 is shared out.
+        tests: the number of tests that share the level of 0.05.
 
     >>> round(detectable(Correlation(0.1, 0.0, 0.2, 0.05, 400)), 3)
     0.143
@@ -77,7 +76,7 @@ def detectable(found: Correlation, tests: int = 1) -> float:
 
 
 def detectable_by(n: int) -> float:
-    """Return the same for the Spearman correlation of n independent pairs, 4 or more.
+    """Return the smallest detectable Spearman correlation of n independent pairs, 4 or more.
 
     Reference: Fieller, Hartley and Pearson, 1957, https://doi.org/10.1093/biomet/44.3-4.470
 
@@ -94,7 +93,7 @@ def _quantile(tests: int | None = None) -> float:
 
 
 def _numbers(names: Sequence[Hashable]) -> np.ndarray:
-    """Number things in order of appearance."""
+    """Number the names in order of appearance."""
     places = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return np.asarray([places[name] for name in names], np.int64)
 
@@ -134,8 +133,8 @@ def _of_item(x, y, draws, rng) -> dict[str, Correlation]:
 
 
 def _spearman(x, y, draws) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function from how often each draw is taken, `[R, D]`, to the correlations `[R]`."""
-    # A text's rank among those taken: how many are below it, and half of those level with it.
+    """Return a function from the counts of each draw `[R, D]` to the correlations `[R]`."""
+    # The rank of a text is the number of texts below it, and half the number of its ties.
     below = [_by_draw((1 - _signs(side)) / 2, draws) for side in (x, y)]
 
     def of(taken):
@@ -148,7 +147,7 @@ def _spearman(x, y, draws) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _kendall(x, y, draws) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function from how often each draw is taken, `[R, D]`, to the correlations `[R]`."""
+    """Return a function from the counts of each draw `[R, D]` to the correlations `[R]`."""
     a, b = _signs(x), _signs(y)
     tables = [_by_draw(_by_draw(one, draws).T, draws) for one in (a * b, a * a, b * b)]
 
@@ -170,5 +169,5 @@ def _by_draw(table, draws):
 
 
 def _ratio(ab, aa, bb):
-    with np.errstate(invalid="ignore"):  # a resample may hold one value alone
+    with np.errstate(invalid="ignore"):  # a resample may hold a single value
         return ab / np.sqrt(aa * bb)

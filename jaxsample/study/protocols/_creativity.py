@@ -1,4 +1,4 @@
-"""The protocol of "Is Temperature the Creativity Parameter of LLMs?", without human raters."""
+"""The study "Is Temperature the Creativity Parameter of LLMs?", without human raters."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 TEMPERATURES = tuple(np.linspace(0.001, 2.0, 7).tolist())
 K = 50
-SHOWN = 6  # prompts whose texts are shown
-RATINGS = 180  # the paper's, of 31 stories
+SHOWN = 6  # the number of prompts whose texts are shown
+RATINGS = 180  # ratings of 31 stories in the paper
 ABOUT = """
-Each of seven temperatures from 0.001 to 2 writes many stories, with the 50 likeliest tokens to
-choose from. The first story of the lowest temperature is the exemplar, what the model writes as a
-matter of course: how far are the others from it, how surprising, and how much of a story? Where the
-paper asked human raters, stand-ins are computed here. They are proxies, and named so.
+The model writes many stories at each of seven temperatures from 0.001 to 2, with top-k 50. The
+first story of the lowest temperature is the exemplar, the story that the model writes by default.
+The study measures how far the other stories are from it, how surprising they are, and whether they
+work as stories. The paper asked human raters. This study computes proxies, and calls them proxies.
 """
 
 
 def temperature_settings() -> dict[str, float]:
-    """Return the names of the seven settings with their temperatures, the lowest first."""
+    """Return the temperatures of the seven settings by their names, the lowest first."""
     return {f"T {t:.3g}": t for t in TEMPERATURES}
 
 
@@ -52,8 +52,8 @@ def creativity(
 ) -> dict[str, Any]:
     """Write stories at seven temperatures, and measure what changes with temperature.
 
-    It draws 100 texts of each prompt and setting, 20 if quick, of up to 512 tokens. More `settings`
-    take no part in what is said of temperature.
+    It draws 100 texts of each prompt and setting, 20 if quick, of up to 512 tokens. The `settings`
+    of the user do not count in the correlations with temperature.
 
     Args:
         source: the model with its tokenizer.
@@ -121,39 +121,45 @@ def _notes(texts, tests, judged, embedded):
     unit = Correlation(0.0, -1.0, 1.0, 1.0, 0)
     stricter = detectable(unit, max(tests, 1)) / detectable(unit)
     found = [
-        "Novelty, typicality, cohesion and coherence were rated by people in the paper. No number "
-        "here is a rating: distance from the exemplar stands for novelty"
+        "In the paper, people rated novelty, typicality, cohesion and coherence. No number here is "
+        "a rating. Distance from the exemplar stands for novelty. "
         + (
-            ", mean log-likelihood under the grammar of the tokens it allows for typicality, the "
-            "share of facts repeated as they were settled for cohesion, and acceptance by the "
-            "grammar for coherence (higher is better; the paper's scale runs the other way). They "
-            "are exact for this grammar, and say nothing of other text."
+            "The mean log-likelihood of the allowed tokens under the grammar stands for "
+            "typicality, the share of facts that agree with their first mention for cohesion, and "
+            "acceptance by the grammar for coherence (higher is better; the paper's scale runs the "
+            "other way). These proxies are exact for this grammar and say nothing about other text."
             if judged
-            else "; nothing stands for the other three, which need a grammar of the stories."
+            else "Nothing stands for the other three, which need a grammar of the stories."
         ),
-        "The paper's script is not public, so these definitions are ours. Perplexity: exp of the "
-        "mean of -log p over a text's tokens, under the model at temperature 1 with every token "
-        "allowed. Edit distance: Levenshtein over the longer length, once over words parted by "
-        "white space and once over characters. Embedding: "
-        + ("by the given function." if embedded else "the mean of the model's last hidden states.")
-        + " Entropy: of the model at temperature 1. The exemplar is the first text of the lowest "
-        "temperature.",
-        "Every temperature draws with the same noise, text by text. So intervals and p-values of "
-        f"correlations rest on {'prompts' if several else 'sets of texts that share their noise'}, "
-        "not on texts.",
-        f"The paper finds temperature weakly correlated with novelty, in {RATINGS} ratings. So "
-        f"many, were they independent, would show a rho of {detectable_by(RATINGS):.2f} in four of "
-        "five repeats, and a smaller one less often. What this study would show stands in its "
-        f"table; corrected for {tests} tests, it has to be about {stricter:.1f} times as large.",
+        "The paper's script is not public, so these definitions are ours. Perplexity is the "
+        "exponential of the mean of -log p over the tokens of a text, under the model at "
+        "temperature 1 with every token allowed. Edit distance is the Levenshtein distance divided "
+        "by the longer length, once over words separated by white space and once over characters. "
+        "The embedding is "
+        + (
+            "computed by the given function."
+            if embedded
+            else "the mean of the model's last hidden states."
+        )
+        + " Entropy is that of the model at temperature 1. The exemplar is the first text of the "
+        "lowest temperature.",
+        "Every temperature draws its texts with the same noise. So intervals and p-values of "
+        "correlations are computed over "
+        f"{'prompts' if several else 'sets of texts that share their noise'}, not over texts.",
+        f"The paper finds a weak correlation of temperature with novelty in {RATINGS} ratings. If "
+        f"they were independent, that many ratings would detect a rho of "
+        f"{detectable_by(RATINGS):.2f} in four of five repeats. The table shows what this study "
+        f"would detect. After correction for {tests} tests, rho has to be about {stricter:.1f} "
+        "times as large.",
     ]
     if judged:
         most = 3 * len(texts.temperatures) / len(texts.all())
         found.append(
-            "Where all texts of a temperature do alike, an interval has no width; the share of "
-            f"those that would not may still be {100 * most:.2g}%."
+            "If all texts of a temperature have the same value, the interval has no width. The "
+            f"share of texts with another value may still be up to {100 * most:.2g}%."
         )
     if several:
-        found.append("Correlations are taken within each prompt, then averaged over prompts.")
+        found.append("Correlations are computed within each prompt and averaged over prompts.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What temperature does to each measure of a text: means, correlations and their pictures."""
+"""Tables and charts of the creativity study: means, correlations and a map of the texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jaxsample.study.show._folder import chart, table
 from jaxsample.study.show.charts._curves import line_chart
 from jaxsample.study.show.charts._marks import bar_chart, scatter_chart
 
-GEOMETRIC = "perplexity"  # a few texts of few tokens would be all of its arithmetic mean
+GEOMETRIC = "perplexity"  # a few short texts would dominate its arithmetic mean
 OF_SETS = "self_bleu", "distinct_2"  # measures of all texts of a prompt together
 PANELS = {
     "distance": ("Novelty proxies: distance from the exemplar", "share edited"),
@@ -34,19 +34,19 @@ TOGETHER = {
     "agreement": "stories",
     "read": "stories",
 }
-OPENING = 60  # characters of a text that the map shows
+OPENING = 60  # the number of characters of a text that the map shows
 
 Averages = dict[str, dict[str, Interval]]
 
 
 class Texts(NamedTuple):
-    """The texts of the study and what was measured of them.
+    """The texts of the study and their measures.
 
     Attributes:
         rows: N rows of the sweep.
         items: the prompts.
-        temperatures: of each setting that is one, the lowest first.
-        measured: by name, `[N]`.
+        temperatures: the temperature of each of the study's settings, the lowest first.
+        measured: the measures `[N]` by name.
     """
 
     rows: Sequence[Row]
@@ -56,17 +56,17 @@ class Texts(NamedTuple):
 
     @property
     def titles(self) -> dict[str, tuple[str, str | None]]:
-        """Title and unit of every measure."""
+        """The title and the unit of every measure."""
         known = MEASURES | JUDGED | {name: COLUMNS[name] for name in OF_SETS}
         return {name: known.get(name, (name, None)) for name in (*self.measured, *OF_SETS)}
 
     def above(self) -> np.ndarray:
-        """Return the numbers of the rows of all temperatures but the exemplar's."""
+        """Return the indices of the rows of all temperatures except the exemplar's."""
         coldest = min(self.temperatures, key=lambda name: self.temperatures[name])
         return self._numbers(set(self.temperatures) - {coldest})
 
     def all(self) -> np.ndarray:
-        """Return the numbers of the rows of all temperatures."""
+        """Return the indices of the rows of all temperatures."""
         return self._numbers(set(self.temperatures))
 
     def _numbers(self, settings):
@@ -76,8 +76,8 @@ class Texts(NamedTuple):
 def averages(texts: Texts) -> Averages:
     """Return the mean of every measure for each setting, with its interval.
 
-    Of one prompt, texts vary; of several, prompts do. A measure of all texts of a prompt together
-    has no interval then with one prompt.
+    The interval is over texts if there is one prompt, and over prompts otherwise. A measure of all
+    texts of a prompt together has no interval if there is one prompt.
     """
     together = measure(texts.rows, texts.items)
     found: Averages = {}
@@ -101,10 +101,10 @@ def settings_table(texts: Texts, averaged: Averages) -> dict[str, Any]:
         for setting, of in averaged.items()
     ]
     caption = (
-        f"Means with 95% intervals of a bootstrap over {unit}. Novelty, typicality, cohesion and "
-        "coherence were rated by people in the paper; what bears these names here is a proxy. "
-        "Perplexity is averaged as its logarithm; Self-BLEU and distinct 2-grams are of all texts "
-        "of a prompt together."
+        f"Means with 95% bootstrap intervals over {unit}. In the paper, people rated novelty, "
+        "typicality, cohesion and coherence; the columns with these names are proxies. The mean of "
+        "perplexity is geometric. Self-BLEU and distinct 2-grams are computed over all texts of a "
+        "prompt together."
     )
     heads = {"setting": ("setting", None)} | texts.titles
     return table("settings", "Every temperature", caption, heads, rows)
@@ -114,7 +114,7 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
     """Correlate every measure of a text with temperature.
 
     Returns:
-        a table, a chart and the number of tests.
+        A table, a chart and the number of tests.
     """
     of_all = {name: _trends(texts, name, texts.all()) for name in texts.measured}
     of_some = {name: _trends(texts, name, texts.above()) for name in texts.measured}
@@ -130,11 +130,12 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
         row |= {"n": found["spearman"].n, "least": detectable(found["spearman"])}
         rows.append(row | {"seven": _cell(of_all[name]["spearman"])})
     caption = (
-        "Rank correlation with temperature, over the six temperatures above the exemplar's, with "
-        f"95% intervals; p of each test, and corrected by Holm's rule for all {tests} tests of "
-        "this table. Detectable is the least rho that this study would find in four of five "
-        "repeats, by an uncorrected test. The last column counts the lowest temperature in, whose "
-        "texts are close to the exemplar by construction; it was not tested."
+        "Rank correlation with temperature over the six temperatures above the exemplar's, with "
+        "95% intervals, the p-value of each test, and the p-value corrected by Holm's method for "
+        f"all {tests} tests of this table. The detectable rho is the smallest that this study "
+        "would find in four of five repeats with an uncorrected test. The last column includes the "
+        "lowest temperature, whose texts are close to the exemplar by construction. It was not "
+        "tested."
     )
     heads: dict[str, tuple[str, str | None]] = {"measure": ("measure", None)}
     for method in METHODS:
@@ -155,7 +156,7 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
     spec = bar_chart(bars, "Spearman's rho with temperature", "measure")
     seen = (
         "Rank correlation of every measure with temperature, over the six temperatures above the "
-        "exemplar's, with 95% intervals; proxies are no ratings by people."
+        "exemplar's, with 95% intervals. Proxies are not ratings by people."
     )
     return (
         table("correlations", "Correlation with temperature", caption, heads, rows),
@@ -165,7 +166,7 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
 
 
 def lines(texts: Texts, averaged: Averages) -> list[dict[str, Any]]:
-    """Plot every measure against temperature with its band."""
+    """Plot every measure against temperature, with its interval as a band."""
     panels: dict[str, list[str]] = {}
     for name in texts.titles:
         panels.setdefault(TOGETHER.get(name, name), []).append(name)
@@ -186,14 +187,15 @@ def lines(texts: Texts, averaged: Averages) -> list[dict[str, Any]]:
             for name in names
             for setting, t in texts.temperatures.items()
         ]
-        caption = f"{head}; at each of seven temperatures"
-        caption += "." if panel in OF_SETS else " the mean with its 95% interval."
+        caption = f"{head} at each of seven temperatures."
+        if panel not in OF_SETS:
+            caption = f"{head}. Means at each of seven temperatures, with 95% intervals."
         found.append(chart(panel, head, caption, line_chart(points, "temperature", axis)))
     return found
 
 
 def map_of(texts: Texts, vectors: np.ndarray) -> dict[str, Any]:
-    """Plot the texts of all temperatures along the two directions they vary most in."""
+    """Plot the texts of all temperatures along their two principal components."""
     known = [i for i in texts.all() if np.all(np.isfinite(vectors[i]))]
     seen = pca(vectors[known], 2)
     points = [

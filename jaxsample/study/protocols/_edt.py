@@ -1,4 +1,4 @@
-"""The protocol of the EDT paper: quality against diversity, by fixed and by dynamic temperature."""
+"""The study of the EDT paper: quality and diversity under fixed and dynamic temperature."""
 
 from __future__ import annotations
 
@@ -27,22 +27,23 @@ from jaxsample.transforms.temperatures._temperature import EntropyTemperature, T
 FIXED = 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4
 T0 = 0.4, 0.7, 1.0, 1.3, 1.6
 THETA = 0.05, 0.2, 0.5, 1.0, 2.0
-HOTTEST = 0.7, 1.0, 1.3  # of KL-guided temperature
+HOTTEST = 0.7, 1.0, 1.3  # the temperatures of KLTemperature
 SIGMA = 0.5, 2.0
 QUICK = {"fixed": (0.4, 1.0, 1.4), "t0": (0.7, 1.3), "theta": (0.2, 1.0), "sigma": (1.0,)}
 FAMILIES = "fixed temperature", "EDT", "KL-guided", "yours"
 SHOWN = "rouge_l", "bleu", "self_bleu", "sampler_entropy", "perplexity", "kept"
 SENSITIVE = {"rouge_l": "ROUGE-L F1 (%)", "self_bleu": "Self-BLEU (%)", "eda": "EDA (%)"}
-TEXTS = 6  # prompts whose texts are shown
+TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
 Every setting writes several texts for every prompt. Quality is the overlap of a text with its
-references, diversity how little the texts of one prompt overlap with each other. EDT chooses the
-temperature anew for every token from the entropy of the model there: T = T0 * 0.8 ** (theta / H).
+references. Diversity is high if the texts of one prompt overlap little with each other. EDT
+computes the temperature of every token from the entropy of the model at that token:
+T = T0 * 0.8 ** (theta / H).
 """
 
 
 def edt_settings(items: Sequence[Item], quick: bool = False) -> dict[str, list[Setting]]:
-    """Return the settings of each family; KL-guided ones where every item has its `without`."""
+    """Return the settings of each family; KL-guided ones if every item has its `without`."""
     some = QUICK if quick else {"fixed": FIXED, "t0": T0, "theta": THETA, "sigma": SIGMA}
     found = {
         FAMILIES[0]: grid("T {t}", lambda t: chain(Temperature(t)), t=some["fixed"]),
@@ -145,16 +146,16 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
             table(
                 "settings",
                 "All settings",
-                f"Means over {len(items)} prompts, with 95% intervals of "
-                f"a bootstrap over them; {plan.samples} texts of each.",
+                f"Means over {len(items)} prompts with {plan.samples} texts each, and 95% "
+                "bootstrap intervals over prompts.",
                 heads,
                 rows,
             ),
             table(
                 "best",
                 "The best of each family",
-                "The setting with the lowest EDA, chosen on the numbers shown: each is a little "
-                "flattered, those of large families more.",
+                "The setting with the lowest EDA. It was chosen by these numbers, so they look a "
+                "little better than they are, most of all in large families.",
                 heads,
                 best,
             ),
@@ -169,9 +170,9 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
         ],
         "texts": texts,
         "notes": [
-            f"EDA weighs quality by {plan.weight}; it is reported because the paper does, and is "
-            "no proper score: even a calibrated model gets its best EDA away from T = 1.",
-            "The entropy in EDT is of the raw model (T = 1), in nats, before any filter.",
+            f"EDA weighs quality by {plan.weight}. It is reported because the paper does. It is "
+            "not a proper score: even a calibrated model has its best EDA away from T = 1.",
+            "EDT uses the entropy of the raw model (T = 1), in nats, before any filter.",
         ],
     }
 
@@ -181,7 +182,8 @@ def _charts(rows):
     points.sort(key=lambda point: (FAMILIES.index(point["family"]), point["x"]))
     spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
     caption = (
-        "Quality against self-similarity, a point for each setting; up and to the left is better."
+        "Quality against self-similarity, with one point for each setting. Up and to the left is "
+        "better."
     )
     return [chart("front", "Quality and diversity", caption, spec)]
 
@@ -220,11 +222,11 @@ def _cost(timed):
     heads = {
         "setting": ("setting", None),
         "milliseconds": ("time per step", "ms"),
-        "ratio": ("of the first", None),
+        "ratio": ("ratio to the first", None),
     }
     caption = (
-        "A step of 8 rows, medians; ratios are taken within a round, with their quartiles. "
-        "KL-guided temperature calls the model for two streams."
+        "Median time of a step with 8 rows. Ratios are taken within a round and shown with their "
+        "quartiles. KL-guided temperature calls the model for two streams."
     )
     return table("cost", "Cost per token", caption, heads, rows)
 
@@ -236,7 +238,7 @@ def _trace(text):
         for at, t in enumerate(sample["temperature"])
         if t is not None
     ]
-    caption = "The temperature at every token of the first prompt's texts, where there is one."
+    caption = "The temperature at every token of the texts of the first prompt, where it is known."
     spec = line_chart(points, "token", "temperature")
     return chart("trace", "Temperature along a text", caption, spec)
 

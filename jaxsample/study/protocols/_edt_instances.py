@@ -1,4 +1,4 @@
-"""Is one temperature best for every prompt?"""
+"""The best temperature of each prompt, and what choosing by prompt gains."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from jaxsample.study.show.charts._marks import bar_chart
 def instances(
     rows: Sequence[Row], items: Sequence[Item], settings: Sequence[Setting]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Find each prompt's best setting by ROUGE-L, and whether knowing it would help.
+    """Find the best setting of each prompt by ROUGE-L, and what choosing by prompt gains.
 
-    The best of several noisy means is not the best setting. So the choice is made on the texts of
-    odd samples and judged on those of even ones, beside the one setting that is best for all.
+    The best of several noisy means is not always the best setting. So a setting is chosen on the
+    texts of odd samples and judged on those of even samples, against the best setting for all
+    prompts.
 
     Returns:
-        a table and a chart, in lists.
+        A list of one table and a list of one chart.
     """
     scores = _scores(rows, items, settings)
     odd, even = scores[:, :, 1::2].mean(2), scores[:, :, 0::2].mean(2)
-    # Ties go to the setting named first, for all choices alike.
+    # All choices break ties in favour of the first setting.
     own, common = odd.argmax(0), int(odd.mean(1).argmax())
     each = np.arange(len(items))
     gain = mean(even[own, each] - even[common])
@@ -41,25 +42,25 @@ def instances(
     ]
     counted.append(
         {
-            "setting": f"own choice against {settings[common].name} for all, on other texts",
+            "setting": f"choice by prompt over {settings[common].name} for all, on other texts",
             "quality": cell(gain.value, (gain.low, gain.high)),
         }
     )
     heads = {
         "setting": ("setting", None),
         "share": ("best for this share of prompts", "%"),
-        "quality": ("ROUGE-L F1; in the last line, its gain", "%"),
+        "quality": ("ROUGE-L F1, in the last row its gain", "%"),
     }
     caption = (
-        "For how many prompts each fixed temperature has the highest ROUGE-L; in the last line, "
-        "what choosing by prompt gains over one temperature for all, on texts the choice did not "
-        "see."
+        "The share of prompts for which each fixed temperature has the highest ROUGE-L. The last "
+        "row shows what a choice for each prompt gains over one temperature for all, on texts that "
+        "were not used to choose."
     )
     bars = [{"name": one["setting"], "value": one["share"]} for one in counted[:-1]]
     spec = bar_chart(bars, "share of prompts (%)", "best fixed temperature")
     return (
         [table("instances", "Best temperature by prompt", caption, heads, counted)],
-        [chart("instances", "Best temperature by prompt", caption.split(";")[0] + ".", spec)],
+        [chart("instances", "Best temperature by prompt", caption.split(". ")[0] + ".", spec)],
     )
 
 

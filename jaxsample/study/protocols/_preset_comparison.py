@@ -1,4 +1,4 @@
-"""The presets for common tasks, side by side with plain sampling on one set of prompts."""
+"""The study that compares the presets for common tasks with plain sampling."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ BARS = {
     "distinct_2": "Distinct 2-grams",
     "self_bleu": "Self-BLEU",
 }
-TEXTS = 6  # prompts whose texts are shown
+TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
-The presets are pairs of temperature and top-p that guides give for tasks. Here they all write
-continuations of the same prompts, beside plain sampling (T = 1, nothing cut off), several texts of
+The presets are pairs of temperature and top-p that guides recommend for tasks. Here all of them
+continue the same prompts, next to plain sampling (T = 1, nothing cut off), with several texts for
 each prompt.
 """
 
 
 def presets_settings() -> list[Setting]:
-    """Return plain sampling and the presets, those with one pair as one setting."""
+    """Return plain sampling and the presets; presets with the same pair are one setting."""
     names: dict[Any, list[str]] = {}
     for name, pair in PRESETS.items():
         names.setdefault(pair, []).append(name)
@@ -110,7 +110,7 @@ def _pairs():
     heads = {"preset": ("preset", None), "temperature": ("temperature", None)}
     heads["top_p"] = ("top-p", None)
     rows = [{"preset": name} | pair._asdict() for name, pair in PRESETS.items()]
-    caption = "Temperature is applied first, then top-p to what it makes of the probabilities."
+    caption = "Temperature is applied first, then top-p to the resulting probabilities."
     return table("presets", "The presets", caption, heads, rows)
 
 
@@ -119,8 +119,8 @@ def _settings(rows, names, items, samples, referenced):
     if referenced:
         heads["eda"] = ("EDA, lower is better", "%")
     caption = (
-        f"Means over {items} prompts, with 95% intervals of a bootstrap over them; {samples} texts "
-        "of each."
+        f"Means over {items} prompts with {samples} texts each, and 95% bootstrap intervals over "
+        "prompts."
     )
     return table("settings", "What the texts are like", caption, heads, rows)
 
@@ -132,9 +132,8 @@ def _differences(measured, names):
         if name != PLAIN
     ]
     caption = (
-        "The means over prompts of a setting's value less that of plain sampling on the same "
-        "prompt, with 95% intervals; each interval stands for itself, none is widened because "
-        "there are many."
+        "Means over prompts of a setting's value minus that of plain sampling on the same prompt, "
+        "with 95% intervals. The intervals are not corrected for multiple comparisons."
     )
     heads = {"setting": ("setting", None)} | {name: COLUMNS[name] for name in names}
     return table("differences", "Differences from plain sampling", caption, heads, rows)
@@ -152,12 +151,12 @@ def _charts(rows, referenced):
         caption = f"{title} of the texts of each setting, with 95% intervals over prompts."
         found.append(chart(name, title, caption, bar_chart(bars, unit, "setting")))
     if referenced:
-        # No curve joins presets: a family each, so that the legend names them.
+        # Each preset is its own family, so that the legend names it and no line joins presets.
         points = [quality_point(row | {"family": row["setting"]}) for row in rows]
         spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
         caption = (
-            "Quality against self-similarity, a point for each setting; up and to the left is "
-            "better."
+            "Quality against self-similarity, with one point for each setting. Up and to the left "
+            "is better."
         )
         found.append(chart("front", "Quality and diversity", caption, spec))
     return found
@@ -166,23 +165,23 @@ def _charts(rows, referenced):
 def _notes(given, items, referenced, weight):
     shared = [setting.name for setting in given if ", " in setting.name]
     notes = [
-        f"The presets {name.replace(', ', ' and ')} are one pair, so they are one setting here: "
-        "nothing sampled can tell them apart."
+        f"The presets {name.replace(', ', ' and ')} have the same values, so they are one setting "
+        "here."
         for name in shared
     ]
     notes.append(
-        "The prompts are the same for all presets, whatever task each is meant for: this shows "
+        "The prompts are the same for all presets, whatever the task of a preset. The study shows "
         "what a pair does to this model's text, not how well it serves its task."
     )
     if referenced:
         bare = sum(not item.references for item in items)
         notes.append(
-            f"EDA weighs quality by {weight}; even a calibrated model gets its best EDA "
-            "away from T = 1."
+            f"EDA weighs quality by {weight}. Even a calibrated model has its best EDA away from "
+            "T = 1."
         )
         if bare:
             notes.append(
-                f"{bare} of {len(items)} prompts have no reference: quality and EDA are "
+                f"{bare} of {len(items)} prompts have no reference. Quality and EDA are computed "
                 "over the others."
             )
     else:

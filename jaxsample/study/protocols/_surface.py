@@ -1,4 +1,4 @@
-"""Does temperature or top-p move entropy more at one value, and is there a law across models?"""
+"""The study of entropy over temperature and top-p, and of a law that relates them."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ TEMPERATURES = tuple(round(0.1 * i, 1) for i in range(1, 16))
 SHARES = tuple(round(0.1 * i, 1) for i in range(1, 11))
 QUICK = (0.4, 0.7, 1.0, 1.3), (0.1, 0.4, 0.7, 1.0)
 COLD = tuple(round(0.05 * i, 2) for i in range(1, 20))
-# Close together near 1, where little p is much entropy.
+# Dense near 1, where the entropy changes fast with p.
 CUT = *(round(0.01 * i, 2) for i in range(100)), *(round(0.99 + 0.001 * i, 3) for i in range(1, 11))
-TEXTS = 3  # prompts whose texts are shown
+TEXTS = 3  # the number of prompts whose texts are shown
 ABOUT = """
-Temperature T and top-p p both take entropy away below 1. The guides ask which of them takes more at
-the same value, and whether one law ties them together in all models. Entropy is measured twice: on
-common contexts, texts the model drew at T = 1, p = 1, where the entropy of every pair (T, p) is
-computed from its probabilities, and on the texts each pair itself draws, as the mean of -log q. The
-texts of a model are in the folder of its name.
+Below 1, temperature T and top-p p both reduce entropy. The guides ask which of them reduces it more
+at the same value, and whether one law relates them in all models. Entropy is measured in two ways.
+On common contexts, which are texts that the model drew at T = 1 and p = 1, the entropy of every
+pair (T, p) is computed from the probabilities. On the texts that each pair draws itself, entropy is
+the mean of -log q. The texts of a model are in the folder of its name.
 """
 
 
@@ -73,7 +73,7 @@ class _Measured(NamedTuple):
 
 
 def _bare(items: Sequence[Item]) -> list[Item]:
-    # Comparing texts with references takes as long as all the rest, and nothing here needs it.
+    # Without references, `measure` skips the comparison, which would take most of its time.
     return [item._replace(references=()) for item in items]
 
 
@@ -122,7 +122,7 @@ def _setting(t: float, p: float) -> Setting:
 
 def _models(measured):
     heads = {"model": ("model", None), "parameters": ("parameters", None)}
-    heads |= {"vocabulary": ("tokens it knows", None), "digest": ("sha256 of its weights", None)}
+    heads |= {"vocabulary": ("vocabulary", None), "digest": ("sha256 of the weights", None)}
     rows = [
         {
             "model": one.surface.name,
@@ -132,7 +132,7 @@ def _models(measured):
         }
         for one in measured
     ]
-    return table("models", "The models", "What was measured.", heads, rows)
+    return table("models", "The models", "The models that were measured.", heads, rows)
 
 
 def _exact(
@@ -146,7 +146,8 @@ def _exact(
     """Return the mean entropy over the tokens of each prompt's texts.
 
     Returns:
-        of the grid `[T, P, I]`, of `COLD` at p = 1 `[.., I]` and of `CUT` at T = 1 `[.., I]`.
+        The means of the grid `[T, P, I]`, of `COLD` at p = 1 `[.., I]` and of `CUT` at T = 1
+        `[.., I]`.
     """
     every_t, every_p = sorted({*temperatures, *COLD}), sorted({*shares, *CUT})
     prompts = [source.encode(row["prompt"]) for row in rows]

@@ -1,4 +1,4 @@
-"""The curve of equal entropy p(T) of each model, and whether one form of it holds for all."""
+"""The curve of equal entropy p(T) of each model, and whether one formula fits all models."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from jaxsample.study.show.charts._curves import line_chart
 
 MODEL = {"model": ("model", None)}
 NOTES = (
-    "Above T = 1 there is no p: the entropy is above that at T = 1, and top-p only takes away.",
-    "No law can hold for every distribution: over equally likely tokens temperature changes "
-    "nothing and top-p does. The curves say how alike the given models are on the given texts.",
+    "Above T = 1 no p has equal entropy: the entropy is higher than at T = 1, and top-p can only "
+    "reduce it.",
+    "No law can hold for every distribution: with equally likely tokens temperature changes "
+    "nothing and top-p does. The curves show how similar the given models are on the given texts.",
 )
 
 
@@ -27,9 +28,9 @@ class Curve(NamedTuple):
     """The p of equal entropy of a model.
 
     Attributes:
-        model: its name.
+        model: the name of the model.
         p: `[N]`, for each temperature; NaN where there is none.
-        resampled: `[R, N]`, of resamples of the prompts; NaN everywhere for a single prompt.
+        resampled: `[R, N]`, for resamples of the prompts; all NaN for a single prompt.
     """
 
     model: str
@@ -38,11 +39,11 @@ class Curve(NamedTuple):
 
     @classmethod
     def of(cls, one: Surface, shares: np.ndarray) -> Curve:
-        """Find it for a model whose `cut` has these values of p."""
+        """Return the curve of a model whose `cut` has these values of p."""
         p, count = equal_p(one.cold.mean(1), one.cut.mean(1), shares), one.cold.shape[1]
         if count < 2:
             return cls(one.name, p, np.full((RESAMPLES, len(p)), np.nan))
-        # The same for all models: their prompts are the same, and what is unlike in these cancels.
+        # All models share the resamples, so that differences between prompts cancel.
         weights = drawn(np.random.default_rng(0), count, RESAMPLES) / count
         pairs = zip(weights @ one.cold.T, weights @ one.cut.T, strict=True)
         return cls(one.name, p, np.asarray([equal_p(*pair, shares) for pair in pairs]))
@@ -54,8 +55,8 @@ def law(
     """Find for each model the p that gives, at T = 1, the mean entropy of each T below 1 at p = 1.
 
     Args:
-        measured: of each model.
-        temperatures, shares: those of its `cold` and of its `cut`.
+        measured: the measures of each model.
+        temperatures, shares: the values of T of their `cold` and of p of their `cut`.
     """
     t = np.asarray(temperatures)
     curves = [Curve.of(one, np.asarray(shares)) for one in measured]
@@ -71,14 +72,14 @@ def law(
         tables.append(table("gaps", *GAPS, gaps))
         notes += _compared(gaps)
     else:
-        notes.append("One model shows no law across models: give several to compare.")
+        notes.append("One model cannot show a law across models. Give several models to compare.")
     return {"tables": tables, "charts": [_chart(t, curves)], "notes": notes}
 
 
 def _points(t, curves):
     rows = [
         {"model": curve.model, "temperature": at, "p": _cell(p, curve.resampled[:, i])}
-        | ({"note": "no p leaves as little entropy"} if np.isnan(p) else {})
+        | ({"note": "no p leaves so little entropy"} if np.isnan(p) else {})
         for curve in curves
         for i, (at, p) in enumerate(zip(t.tolist(), curve.p.tolist(), strict=True))
     ]
@@ -86,8 +87,8 @@ def _points(t, curves):
     if any("note" in row for row in rows):
         heads["note"] = ("note", None)
     caption = (
-        "The top-p that leaves, at T = 1, the same mean entropy on common contexts as each "
-        "temperature at p = 1; 95% intervals over prompts."
+        "The top-p that has, at T = 1, the same mean entropy on common contexts as each "
+        "temperature has at p = 1, with 95% intervals over prompts."
     )
     return table("equal_entropy", "Equal entropy: p for each T", caption, heads, rows)
 
@@ -111,27 +112,27 @@ def _fits(t, curves, fits):
             row = {"model": "one a for all models", "form": form, "a": cell(float(found.a[0]))}
             rows.append(row | _errors(found))
     heads = MODEL | {
-        "form": ("form", None),
+        "form": ("formula", None),
         "a": ("a", None),
         "residual": ("root mean squared error of p", None),
         "largest": ("largest error of p", None),
     }
     caption = (
         "Forms with one parameter, fitted to p(T) by least squares, with 95% intervals of a over "
-        "prompts. A form is a law only if its error is small with one a for all models."
+        "prompts. A form is a law only if one a fits all models with a small error."
     )
-    return table("law", "One-parameter forms of p(T)", caption, heads, rows)
+    return table("law", "One-parameter formulas of p(T)", caption, heads, rows)
 
 
 GAPS = (
     "How far the models' curves are apart",
-    "Where two models' curves are furthest apart, with 95% intervals over prompts; the place was "
-    "chosen on the numbers shown, which flatters a gap a little.",
+    "The temperature at which two models' curves differ most, with 95% intervals over prompts. It "
+    "was chosen by these numbers, so a gap looks a little larger than it is.",
     {
         "first": ("model", None),
         "second": ("and model", None),
         "temperature": ("T where they are furthest apart", None),
-        "gap": ("p of the first less that of the second", None),
+        "gap": ("p of the first minus p of the second", None),
     },
 )
 
@@ -152,18 +153,19 @@ def _closest(model, fits):
     form = min(FORMS, key=lambda form: fits[model, form].residual[0])
     found = fits[model, form]
     return (
-        f"{model}: of the forms, {form} is closest, with a = {found.a[0]:.3f}; it misses p by "
-        f"{found.residual[0]:.3f} in the root mean square and by {found.largest[0]:.3f} at most."
+        f"{model}: of the forms, {form} is closest, with a = {found.a[0]:.3f}. Its root mean "
+        f"square error in p is {found.residual[0]:.3f} and its largest error is "
+        f"{found.largest[0]:.3f}."
     )
 
 
 def _compared(gaps):
     if not gaps:
-        return ["The models' curves have no temperature in common where both exist."]
+        return ["The models' curves have no temperature in common."]
     most = max(gaps, key=lambda row: abs(row["gap"]["value"]))
     return [
-        f"The models' curves are up to {abs(most['gap']['value']):.3f} apart in p: {most['first']} "
-        f"and {most['second']} at T = {most['temperature']:.2f}."
+        f"The models' curves differ by up to {abs(most['gap']['value']):.3f} in p: "
+        f"{most['first']} and {most['second']} at T = {most['temperature']:.2f}."
     ]
 
 
@@ -176,7 +178,7 @@ def _chart(t, curves):
             point = {"x": float(t[i]), "y": found["value"], "low": low, "high": high}
             points.append(point | {"series": curve.model})
     caption = (
-        "For each model the top-p that leaves as much entropy at T = 1 as the temperature does at "
+        "For each model, the top-p that has the same entropy at T = 1 as the temperature has at "
         "p = 1, with 95% intervals over prompts."
     )
     spec = line_chart(points, "temperature T", "top-p p of equal entropy")
@@ -188,7 +190,7 @@ def _errors(found: Fit) -> dict[str, float]:
 
 
 def _cell(value: float, resampled: np.ndarray) -> dict[str, Any]:
-    """Make a cell, with an interval where most resamples have a value."""
+    """Make a cell, with an interval if most resamples have a value."""
     if np.isnan(value) or np.isnan(resampled).mean() > 0.5:
         return cell(value)
     return cell(value, ends([resampled]))

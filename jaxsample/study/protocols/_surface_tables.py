@@ -1,4 +1,4 @@
-"""What a study of temperature and top-p shows: their effects at one value, and whole grids."""
+"""Tables and charts of the surface study: effects at equal values, and whole grids."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WHERE = {"difference": "common contexts", "own_difference": "own texts"}
 
 
 class Surface(NamedTuple):
-    """What was measured of a model.
+    """The measures of a model.
 
     Attributes:
-        name: told apart from all others.
-        folder: its name as a file has it.
-        temperatures, shares: the T values of temperature and the P of top-p of the grid.
-        own: `[T, P, I]` for each of `OWN`, of the texts each pair drew for each prompt.
-        exact: `[T, P, I]` nats, mean entropy on common contexts.
+        name: the name of the model, which no other model has.
+        folder: the name as part of a path.
+        temperatures, shares: the T temperatures and the P values of top-p of the grid.
+        own: `[T, P, I]` for each of `OWN`, of the texts that each pair drew for each prompt.
+        exact: `[T, P, I]` nats, the mean entropy on common contexts.
         cold: `[.., I]` nats, the same at p = 1 on a finer grid of temperatures.
         cut: `[.., I]` nats, the same at T = 1 on a finer grid of top-p.
     """
@@ -44,21 +44,21 @@ class Surface(NamedTuple):
     cut: np.ndarray
 
     def pair(self, of: np.ndarray, t: float, p: float) -> np.ndarray:
-        """Return what was measured at a temperature and a top-p, `[I]`."""
+        """Return the measures `[I]` at a temperature and a top-p."""
         return of[self.temperatures.index(t), self.shares.index(p)]
 
 
 def effects(measured: Sequence[Surface]) -> Part:
-    """Compare temperature v at p = 1 with top-p v at T = 1, for each v that both take below 1."""
+    """Compare temperature v at p = 1 with top-p v at T = 1, for each v < 1 of both grids."""
     heads = {
         "model": ("model", None),
         "value": ("value of T or p", None),
         "temperature": (f"{CONTEXTS}, by T", NATS),
         "top_p": (f"{CONTEXTS}, by p", NATS),
-        "difference": ("T less p, on common contexts", NATS),
-        "own_difference": ("T less p, on own texts", NATS),
-        "distinct_2": ("T less p, distinct 2-grams", "share"),
-        "self_bleu": ("T less p, Self-BLEU", "%"),
+        "difference": ("T minus p, on common contexts", NATS),
+        "own_difference": ("T minus p, on own texts", NATS),
+        "distinct_2": ("T minus p, distinct 2-grams", "share"),
+        "self_bleu": ("T minus p, Self-BLEU", "%"),
     }
     rows, plots, notes = [], [], []
     for one in measured:
@@ -69,16 +69,16 @@ def effects(measured: Sequence[Surface]) -> Part:
         for name, where in WHERE.items():
             notes.append(_verdict(one.name, [row[name] for row in found], where))
     caption = (
-        "At one value v: temperature v with p = 1 against top-p v with T = 1, and the mean over "
-        "prompts of the difference with 95% intervals. A negative difference of entropy says that "
-        "temperature took more away."
+        "Temperature v at p = 1 compared with top-p v at T = 1, and the mean difference over "
+        "prompts with 95% intervals. A negative difference of entropy means that temperature "
+        "reduced entropy more."
     )
     made = table("effects", "Temperature against top-p at one value", caption, heads, rows)
     return {"tables": [made], "charts": plots, "notes": notes}
 
 
 def grids(measured: Sequence[Surface], samples: int) -> Part:
-    """Show all that was measured over the grid."""
+    """Show all measures over the grid."""
     heads = {
         "model": ("model", None),
         "temperature": ("T", None),
@@ -96,8 +96,8 @@ def grids(measured: Sequence[Surface], samples: int) -> Part:
         plots += _heats(one, heads)
     prompts = measured[0].exact.shape[-1]
     caption = (
-        f"Every pair: means over {prompts} prompts with 95% intervals of a bootstrap over them; "
-        f"{samples} texts of each."
+        f"Means of every pair over {prompts} prompts with {samples} texts each, and 95% bootstrap "
+        "intervals over prompts."
     )
     return {"tables": [table("grid", "All pairs", caption, heads, rows)], "charts": plots}
 
@@ -129,8 +129,8 @@ def _verdict(name, differences, where):
     below, above = sum(ci[1] < 0 for ci in ends), sum(ci[0] > 0 for ci in ends)
     return (
         f"{name}, on {where}: of {len(differences)} equal values below 1, temperature left less "
-        f"entropy than top-p at {below} and more at {above}, counted where the 95% interval of the "
-        "difference does not hold 0."
+        f"entropy than top-p at {below} and more at {above}. A value counts if the 95% interval of "
+        "its difference excludes 0."
     )
 
 
@@ -143,8 +143,8 @@ def _knobs(one):
                 point = {"x": v, "y": float(np.nanmean(found)), "series": f"{knob}, {where}"}
                 points.append(point)
     caption = (
-        f"Entropy of {one.name} when T or p alone has the value on the axis and the other is 1; "
-        "means over prompts."
+        f"Entropy of {one.name} when T or p alone has the value on the axis and the other is 1. "
+        "Means over prompts."
     )
     spec = line_chart(points, "value of T or p", f"entropy ({NATS})")
     return chart(f"knobs_{one.folder}", f"Entropy by T and by p: {one.name}", caption, spec)
@@ -158,10 +158,10 @@ def _differences(one, rows):
             point = {"x": row["value"], "y": row[name]["value"], "low": low, "high": high}
             points.append(point | {"series": where})
     caption = (
-        f"Entropy of {one.name} at T = v less that at p = v, prompt by prompt, with 95% intervals; "
-        "below 0 temperature takes more away."
+        f"Entropy of {one.name} at T = v minus that at p = v: paired differences over prompts with "
+        "95% intervals. Below 0, temperature reduces entropy more."
     )
-    spec = line_chart(points, "value v", f"entropy by T less entropy by p ({NATS})")
+    spec = line_chart(points, "value v", f"entropy by T minus entropy by p ({NATS})")
     title = f"Temperature against top-p at one value: {one.name}"
     return chart(f"difference_{one.folder}", title, caption, spec)
 
@@ -175,7 +175,7 @@ def _heats(one, heads):
             for t in one.temperatures
             for p in one.shares
         ]
-        # A legend has little room; the caption says which entropy it is.
+        # The legend has little room, so only the caption says which entropy it is.
         short = f"{title.split(' on ')[0]} ({unit})"
         spec = heat_map(cells, "temperature T", "top-p p", short)
         caption = f"{title} of {one.name} over T and p ({unit})."

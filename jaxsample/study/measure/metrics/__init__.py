@@ -1,4 +1,4 @@
-"""What is measured of texts: plain functions over texts, lists of tokens, or numbers per token."""
+"""Metrics as functions of texts, of lists of tokens, or of numbers per token."""
 
 from jaxsample.study.measure.metrics._aim import eda as eda
 from jaxsample.study.measure.metrics._distinct import distinct as distinct

@@ -1,4 +1,4 @@
-"""How many different words, or runs of words, texts are made of."""
+"""Distinct n-grams, adjusted distinct tokens, and repetition of n-grams."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Tokens = Sequence[Hashable]
 def distinct(texts: Sequence[Tokens], n: int) -> float:
     """Return distinct-n: the number of different n-grams of all texts over the number of n-grams.
 
-    In 0..1, higher is more diverse; NaN where no text has n tokens. It falls as there is more text,
-    so compare only what is equally long, or see `expectation_adjusted_distinct`.
+    In 0..1, higher is more diverse; NaN if no text has n tokens. It falls as texts get longer, so
+    compare texts of the same length, or use `expectation_adjusted_distinct`.
 
     Args:
-        texts: each a list of words or token ids; n-grams do not cross from one to the next.
-        n: length of the n-grams.
+        texts: each a list of words or token ids; an n-gram lies within one text.
+        n: the length of the n-grams.
 
     Raises:
-        ValueError: if `n` is no int >= 1.
+        ValueError: if `n` is not an int >= 1.
 
     Reference: Li et al., 2016, https://arxiv.org/abs/1510.03055
 
@@ -30,15 +30,15 @@ def distinct(texts: Sequence[Tokens], n: int) -> float:
 
 
 def expectation_adjusted_distinct(texts: Sequence[Tokens], vocab_size: int) -> float:
-    """Return the number of different tokens over that expected of as many uniform draws.
+    """Return the number of different tokens over the number expected of as many uniform draws.
 
-    distinct / (V (1 - ((V - 1) / V)^C)) for C tokens in all, which takes most of the effect of the
-    length out of distinct-1. About 1 where tokens are drawn evenly from the vocabulary; NaN where
-    there are no tokens.
+    The value is distinct / (V (1 - ((V - 1) / V)^C)) for C tokens in all, which removes most of the
+    effect of the length from distinct-1. It is about 1 if tokens are drawn uniformly from the
+    vocabulary, and NaN for no tokens.
 
     Args:
         texts: each a list of words or token ids.
-        vocab_size: V, how many tokens there are to draw from.
+        vocab_size: V, the size of the vocabulary.
 
     Raises:
         ValueError: if there are more different tokens than `vocab_size`.
@@ -58,16 +58,16 @@ def expectation_adjusted_distinct(texts: Sequence[Tokens], vocab_size: int) -> f
 
 
 def repetition_rate(tokens: Tokens, n: int) -> float:
-    """Return the share of a text's n-grams that stood in it before.
+    """Return the share of a text's n-grams that occur earlier in the text.
 
-    In 0..1, 0 where no n-gram comes twice; NaN for fewer than n tokens.
+    In 0..1; 0 if no n-gram occurs twice, NaN for fewer than n tokens.
 
     Args:
-        tokens: words or token ids of one text.
-        n: length of the n-grams.
+        tokens: the words or token ids of one text.
+        n: the length of the n-grams.
 
     Raises:
-        ValueError: if `n` is no int >= 1.
+        ValueError: if `n` is not an int >= 1.
 
     Reference: Welleck et al., 2020 (seq-rep-n), https://arxiv.org/abs/1908.04319
 
@@ -82,7 +82,7 @@ def ngrams(tokens: Tokens, n: int) -> Iterator[tuple[Hashable, ...]]:
     """Return the n-grams of a text in order.
 
     Raises:
-        ValueError: if `n` is no int >= 1.
+        ValueError: if `n` is not an int >= 1.
     """
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be an int >= 1, got {n!r}")

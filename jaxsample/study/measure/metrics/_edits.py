@@ -1,4 +1,4 @@
-"""How far one text is from another, in edits."""
+"""The edit distance of two texts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from jaxsample.study.measure.metrics._extra import need
 def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> float:
     """Return the Levenshtein distance of two texts over the length of the longer, in 0..1.
 
-    0 for the same text, 1 where no part could stay; 0 for two empty texts.
+    0 for equal texts, also for two empty ones; 1 if the texts have no part in common.
 
     Args:
-        a, b: both strings, and it counts characters; or both lists of words or of token ids.
+        a, b: two strings, which are compared by characters, or two lists of words or token ids.
 
     Raises:
         ImportError: if the extra `study` is not installed.

@@ -1,4 +1,4 @@
-"""Texts as points: the model's own view of them, and how to look at such points."""
+"""Embeddings of texts, their cosine similarity and their principal components."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 
 from jaxsample.decode._model import Model
 
-WIDTHS = 64  # texts are padded to a multiple of this many tokens, so that few programs serve all
+WIDTHS = 64  # texts are padded to a multiple of this length, so that few programs serve all
 
 
 class Projection(NamedTuple):
-    """Points in a plane, or in fewer or more dimensions.
+    """Points along their principal components.
 
     Attributes:
         points: `[N, d]`, centred.
-        axes: `[d, D]`, orthonormal, the directions in the embedding.
-        share: `[d]`, of the variance along each axis, in 0..1.
+        axes: `[d, D]`, the orthonormal directions in the embedding.
+        share: `[d]`, the share of the variance along each axis, in 0..1.
 
     >>> pca([[0.0, 0.0], [4.0, 0.0], [2.0, 1.0], [2.0, -1.0]]).share
     array([0.8, 0.2])
@@ -35,21 +35,20 @@ class Projection(NamedTuple):
 def embed(source: Any, texts: Sequence[str], *, batch_size: int = 32) -> np.ndarray:
     """Return the mean of the model's last hidden states over the tokens of each text.
 
-    The token that begins every text is left out of the mean, and of a text longer than the model's
-    context only what fits is read. Where a study takes an embedder, this is the default; any other
-    function from texts to `[N, D]` will do.
+    The bos is left out of the mean, and a text longer than the model's context is truncated. A
+    study uses this embedder by default; any function from texts to `[N, D]` can take its place.
 
     Args:
         source: a model with its tokenizer; see `Source`.
         texts: N texts.
-        batch_size: texts a call; texts are padded to the longest, and all calls share one program.
+        batch_size: the number of texts per call; all calls share one program.
 
     Returns:
         `[N, D]` float32.
 
     Raises:
-        ValueError: if there is no text, a text is empty and the model has no token to begin with,
-            or the model does not show its hidden states or has several streams.
+        ValueError: if there are no texts, a text is empty and the model has no bos, or the model
+            does not return hidden states or has several streams.
 
     >>> import jaxsample_models
     >>> from types import SimpleNamespace
@@ -84,27 +83,27 @@ def embed(source: Any, texts: Sequence[str], *, batch_size: int = 32) -> np.ndar
 @functools.partial(jax.jit, static_argnums=0)
 def _mean_hidden(model: Model, params, tokens, first, lengths):
     if model.streams != 1:
-        raise ValueError("a model of several streams has no one view of a text: embed with one")
+        raise ValueError("a model of several streams cannot embed texts; give one stream")
     batch, width = tokens.shape
     columns = jnp.arange(width, dtype=jnp.int32)[None, :]
     positions = jnp.where(columns < lengths[:, None], columns, -1)
     hidden = model.apply(params, tokens, positions, model.init_cache(batch, width)).hidden
     if hidden is None:
         raise ValueError(
-            "this model does not show its hidden states: give an embedder of your own, a function "
+            "this model does not return hidden states; give an embedder of your own, a function "
             "from texts to [N, D]"
         )
     counted = (columns >= first[:, None]) & (columns < lengths[:, None])
-    # Not a product: what stands at padding is anything, NaN included.
+    # A product would let NaN at padding through.
     total = jnp.sum(jnp.where(counted[..., None], hidden.astype(jnp.float32), 0.0), axis=1)
     return total / (lengths - first)[:, None].astype(jnp.float32)
 
 
 def cosine(a: Any, b: Any) -> np.ndarray:
-    """Return the cosine between vectors along the last axis, in -1..1; NaN where one is zero.
+    """Return the cosine between vectors along the last axis, in -1..1; NaN if one is zero.
 
     Args:
-        a, b: `[.., D]`, broadcast: many texts `[N, D]` against one exemplar `[D]`, say.
+        a, b: `[.., D]`, broadcast, such as many texts `[N, D]` and one exemplar `[D]`.
 
     Returns:
         `[..]` float64.
@@ -119,17 +118,17 @@ def cosine(a: Any, b: Any) -> np.ndarray:
 
 
 def pca(embeddings: Any, dimensions: int = 2) -> Projection:
-    """Return the directions in which points vary most, and the points along them.
+    """Return the principal components of points, and the points along them.
 
-    An axis and its opposite say the same: of each, the sign is taken that makes its entry of the
-    largest size positive, so that a picture does not flip from run to run.
+    The sign of an axis is arbitrary; the entry of the largest size is made positive, so that a
+    picture does not flip from run to run.
 
     Args:
         embeddings: `[N, D]`.
-        dimensions: d, at most N and D.
+        dimensions: d, at most the smaller of N and D.
 
     Raises:
-        ValueError: if `embeddings` is not such an array, is not finite, or d does not fit.
+        ValueError: if `embeddings` is not `[N, D]` or not finite, or d is too large.
 
     >>> flat = pca([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]], 1)
     >>> flat.points[:, 0].round(3), flat.share.round(3)

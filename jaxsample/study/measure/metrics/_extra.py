@@ -1,4 +1,4 @@
-"""The packages of the extra `study`, imported where they are needed."""
+"""The packages of the extra `study`, imported when they are first needed."""
 
 from __future__ import annotations
 

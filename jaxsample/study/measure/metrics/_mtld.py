@@ -1,4 +1,4 @@
-"""Lexical diversity that does not fall with the length of a text."""
+"""A measure of lexical diversity that does not depend on the length of a text."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Hashable, Iterable, Sequence
 def mtld(words: Sequence[Hashable], threshold: float = 0.72) -> float:
     """Return the measure of textual lexical diversity, in words; higher is more diverse.
 
-    The mean length of a stretch of words before the share of different words in it comes down to
-    `threshold`, the stretch left over at the end counted in part; the mean of reading forward and
-    backward. NaN for no words, infinite where every word is different. Words are compared as they
-    are: lower their case and drop punctuation first, if that is what you mean. It says little of
-    texts below a hundred words.
+    A stretch of words ends when the share of different words in it falls to `threshold`. MTLD is
+    the mean length of the stretches, where an incomplete last stretch counts in part, averaged over
+    reading the text forward and backward. NaN for no words, infinite if all words are different.
+    Words are compared as they are, so lower their case and drop punctuation first if you want to
+    ignore them. MTLD is unreliable for texts below a hundred words.
 
     Args:
         words: the words of one text.
-        threshold: share of different words, in (0, 1).
+        threshold: a share of different words, in (0, 1).
 
     Raises:
         ValueError: if `threshold` is out of range.
@@ -31,7 +31,7 @@ def mtld(words: Sequence[Hashable], threshold: float = 0.72) -> float:
     if not words:
         return float("nan")
     factors = _factors(words, threshold), _factors(reversed(words), threshold)
-    if not all(factors):  # no word twice: the same both ways
+    if not all(factors):  # no word occurs twice, in either direction
         return float("inf")
     return sum(len(words) / count for count in factors) / 2.0
 

@@ -1,4 +1,4 @@
-"""How much a text shares with its references: ROUGE-L and BLEU, both in percent."""
+"""ROUGE-L and BLEU of texts against their references, in percent."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Bleu(NamedTuple):
     """BLEU of a corpus and of each of its texts, in 0..100.
 
     Attributes:
-        corpus: of all texts together; not the mean of `sentences`.
-        sentences: `[N]`, of each text alone.
+        corpus: BLEU of all texts together; this is not the mean of `sentences`.
+        sentences: `[N]`, BLEU of each text alone.
 
     >>> bleu(["a cat sat"], [["a cat sat"]]).sentences
     array([100.])
@@ -30,19 +30,19 @@ class Bleu(NamedTuple):
 def rouge_l(texts: Sequence[str], references: Sequence[References]) -> np.ndarray:
     """Return the ROUGE-L F1 of each text with the best of its references, in 0..100.
 
-    Words are those of the rouge-score package (lower case, letters and digits alone, no stemming),
-    and so are the numbers, times 100. A text without words has 0: so has all text in a script
-    other than the Latin one, of which that package sees no word.
+    The values are those of the rouge-score package, times 100, with its words: lower case, only
+    letters and digits, no stemming. A text without words scores 0. That includes all text that is
+    not in the Latin script, where the package finds no words.
 
     Args:
         texts: N texts.
-        references: of each text, one or more.
+        references: one or more references for each text.
 
     Returns:
         `[N]` float64.
 
     Raises:
-        ValueError: if a text has no reference, or the two are not of one length.
+        ValueError: if a text has no reference, or the two lengths differ.
         ImportError: if the extra `study` is not installed.
 
     Reference: Lin, 2004, https://aclanthology.org/W04-1013
@@ -52,7 +52,7 @@ def rouge_l(texts: Sequence[str], references: Sequence[References]) -> np.ndarra
     """
     check(texts, references)
     words = need("rouge_score.tokenizers").DefaultTokenizer().tokenize
-    # The same longest common subsequence as rouge-score's, by bits: a hundred times faster.
+    # rapidfuzz finds the same longest common subsequence a hundred times faster.
     common = need("rapidfuzz.distance").LCSseq.similarity
     mean = need("rouge_score.scoring").fmeasure
     known: dict[str, list[str]] = {}
@@ -76,15 +76,15 @@ def rouge_l(texts: Sequence[str], references: Sequence[References]) -> np.ndarra
 def bleu(texts: Sequence[str], references: Sequence[References]) -> Bleu:
     """Return the SacreBLEU of the texts, together and one by one, in 0..100.
 
-    The tokenizer is 13a and the smoothing exponential, sacrebleu's defaults; a single text counts
-    only the orders of n-gram it is long enough for, as sacrebleu's `sentence_bleu` does.
+    The tokenizer is 13a and the smoothing is exponential, the defaults of sacrebleu. A single text
+    only counts the orders of n-grams that it is long enough for, as in sacrebleu's `sentence_bleu`.
 
     Args:
         texts: N texts.
-        references: of each text, one or more; not all need have as many.
+        references: one or more references for each text; the numbers may differ.
 
     Raises:
-        ValueError: if there is no text, a text has no reference, or the two are not of one length.
+        ValueError: if there are no texts, a text has no reference, or the two lengths differ.
         ImportError: if the extra `study` is not installed.
 
     Reference: Post, 2018, https://aclanthology.org/W18-6319
@@ -104,7 +104,7 @@ def bleu(texts: Sequence[str], references: Sequence[References]) -> Bleu:
     ]
     most = max(map(len, references))
     columns = [[group[i] if i < len(group) else None for group in references] for i in range(most)]
-    # `force` because the texts of a model trained on tokenized text are, and that is no mistake.
+    # `force` silences a warning about tokenized text, which a model may well write.
     corpus = BLEU(force=True).corpus_score(list(texts), columns).score
     return Bleu(corpus, np.asarray(sentences, np.float64))
 

@@ -1,4 +1,4 @@
-"""What the model said of its own tokens, over all tokens of some texts."""
+"""Means of numbers per token over all tokens of some texts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 def perplexity(logprobs: Sequence[Sequence[float]]) -> float:
     """Return exp of the mean of -log p over all tokens of the texts.
 
-    A token counts the same in a long text and a short one; give one text for the perplexity of that
-    text. NaN where there are no tokens; infinite where a token had no mass.
+    All tokens have the same weight, in long and short texts; give one text for its perplexity. NaN
+    for no tokens; infinite if a token had probability 0.
 
     Args:
-        logprobs: of each text, the log-probability of each token in nats, such as the rows'
+        logprobs: for each text, the log-probability of each token in nats, such as the rows'
             `model_logprobs`.
 
     >>> round(perplexity([[math.log(0.5), math.log(0.125)], []]), 6)
@@ -27,10 +27,10 @@ def perplexity(logprobs: Sequence[Sequence[float]]) -> float:
 
 
 def mean_entropy(entropy: Sequence[Sequence[float]]) -> float:
-    """Return the mean entropy over all tokens of the texts, nats; NaN where there are none.
+    """Return the mean entropy over all tokens of the texts in nats; NaN for no tokens.
 
     Args:
-        entropy: of each text, the entropy before each token.
+        entropy: for each text, the entropy before each token.
 
     >>> mean_entropy([[1.0, 2.0], [], [6.0]])
     3.0
@@ -39,10 +39,10 @@ def mean_entropy(entropy: Sequence[Sequence[float]]) -> float:
 
 
 def mean_kept(kept: Sequence[Sequence[int]]) -> float:
-    """Return the mean number of tokens kept over all tokens of the texts; NaN for none.
+    """Return the mean size of the kept set over all tokens of the texts; NaN for no tokens.
 
     Args:
-        kept: of each text, how many tokens the sampler left to choose from before each.
+        kept: for each text, the number of tokens that the sampler kept before each token.
 
     >>> mean_kept([[1, 3], [50]])
     18.0

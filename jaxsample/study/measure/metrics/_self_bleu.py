@@ -1,4 +1,4 @@
-"""Self-BLEU in one pass over the texts, exact."""
+"""Exact Self-BLEU in linear time."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ ORDER = 4
 def self_bleu(texts: Sequence[str], order: int = ORDER) -> float:
     """Return the mean BLEU of each text with all the others as its references, in 0..100.
 
-    100 where all texts are the same, near 0 where no two share words: lower is more diverse. It is
-    the mean of sacrebleu's `sentence_bleu` (tokenizer 13a, exponential smoothing, effective order)
-    exactly, yet the time grows with the number of words in all texts, not with its square: "all
-    references but this one" asks of an n-gram only the largest and the second largest count in any
-    text. An empty text scores 0, and is a reference of length 0 to the others.
+    100 if all texts are equal, near 0 if no two texts share words; lower is more diverse. The value
+    is exactly the mean of sacrebleu's `sentence_bleu` (tokenizer 13a, exponential smoothing,
+    effective order). The time is linear in the number of words: to clip the counts of a text by its
+    references, the two largest counts of an n-gram in any text are enough. An empty text scores 0,
+    and is a reference of length 0 to the others.
 
     Args:
-        texts: two or more.
-        order: length of the longest n-grams.
+        texts: two or more texts.
+        order: the length of the longest n-grams.
 
     Raises:
-        ValueError: if there are fewer than two texts, or `order` is no int >= 1.
+        ValueError: if there are fewer than two texts, or `order` is not an int >= 1.
         ImportError: if the extra `study` is not installed.
 
     Reference: Zhu et al., 2018, https://arxiv.org/abs/1802.01886
@@ -70,7 +70,7 @@ def _ngrams(words: list[str], order: int) -> Counter[tuple[str, ...]]:
 
 
 def _two_largest(counts: list[Counter]) -> dict[tuple[str, ...], tuple[int, int]]:
-    """Return of each n-gram its largest and second largest count in a text; equal at a tie."""
+    """Return the largest and second largest count of each n-gram in a text; equal for a tie."""
     most: dict[tuple[str, ...], tuple[int, int]] = {}
     for own in counts:
         for ngram, count in own.items():
@@ -80,9 +80,9 @@ def _two_largest(counts: list[Counter]) -> dict[tuple[str, ...], tuple[int, int]
 
 
 def _closest_other(lengths: list[int]) -> Callable[[int], int]:
-    """Return a function from a text's length to the closest length of another, at a tie the less.
+    """Return a function from a text's length to the closest length of another text.
 
-    Distinct lengths are few: k of them need texts of k (k - 1) / 2 words or more.
+    At a tie it is the smaller one.
     """
     texts = Counter(lengths)
     ordered = sorted(texts)

@@ -1,4 +1,4 @@
-"""How many different things there are among similar ones."""
+"""The Vendi score of diversity."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import numpy as np
 
 
 def vendi(similarity: Any = None, *, features: Any = None) -> float:
-    """Return the Vendi score: the effective number of different texts among n, in 1..n.
+    """Return the Vendi score, the effective number of different texts among n, in 1..n.
 
-    exp of the entropy of the eigenvalues of K / n, for a kernel K with 1 for each text and itself:
-    n where no two are alike, 1 where all are the same.
+    The score is exp of the entropy of the eigenvalues of K / n, for a matrix K of similarities. It
+    is n if no two texts are similar, and 1 if all are the same.
 
     Args:
-        similarity: K `[n, n]`, symmetric, positive semi-definite, 1 on the diagonal.
-        features: `[n, D]` instead of K, such as embeddings; K is then their cosines, and it takes
-            the smaller of n and D.
+        similarity: K `[n, n]`, symmetric, positive semi-definite, with 1 on the diagonal.
+        features: `[n, D]`, such as embeddings, instead of K, which is then their cosines. The cost
+            depends on the smaller of n and D.
 
     Raises:
-        ValueError: unless one of the two is given, of that shape, finite, and no feature zero.
+        ValueError: unless exactly one of the two is given, with the right shape and finite, and no
+            feature is zero.
 
     Reference: Friedman and Dieng, 2023, https://arxiv.org/abs/2210.02410
 
@@ -31,7 +32,7 @@ def vendi(similarity: Any = None, *, features: Any = None) -> float:
     if (similarity is None) == (features is None):
         raise ValueError("give either similarity or features")
     kernel = _checked(similarity) if features is None else _smaller(features)
-    # Rounding makes some of the zeros negative.
+    # Rounding makes some zeros negative.
     values = np.maximum(np.linalg.eigvalsh(kernel / np.trace(kernel)), 0.0)
     values = values[values > 0]
     return float(np.exp(-np.sum(values * np.log(values))))
@@ -47,7 +48,7 @@ def _checked(similarity):
 
 
 def _smaller(features):
-    """Return the matrix `[n, n]` or `[D, D]` that has the eigenvalues of the cosines, but zeros."""
+    """Return the smaller of the two Gram matrices, which share their nonzero eigenvalues."""
     x = np.asarray(features, np.float64)
     if x.ndim != 2 or not x.size:
         raise ValueError(f"features must be [n, D], got {list(x.shape)}")

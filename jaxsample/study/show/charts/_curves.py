@@ -1,4 +1,4 @@
-"""Curves: quality against diversity, and series of lines."""
+"""Charts of curves: quality against diversity, and lines over a number."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from jaxsample.study.show.charts._parts import (
 def front_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     """Plot quality against diversity: a curve for each family of settings.
 
-    A click on the legend picks families; pointing at a setting shows its values.
+    A click on the legend selects families. Hovering over a setting shows its values.
 
     Args:
-        rows: `x`, `y`, `family`, `setting`, and perhaps the intervals `x_ci` and `y_ci`, each a
-            pair; a curve joins the settings of a family in the order given.
+        rows: `x`, `y`, `family`, `setting`, and optionally the intervals `x_ci` and `y_ci`, each
+            a pair. A curve joins the settings of a family in the order of the rows.
         x: title of the horizontal axis with its unit.
         y: title of the vertical axis with its unit.
 
@@ -71,7 +71,7 @@ def line_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     """Plot series as lines, with bands for their intervals.
 
     Args:
-        rows: `x`, `y`, `series`, and perhaps `low` and `high`.
+        rows: `x`, `y`, `series`, and optionally the ends `low` and `high` of an interval.
         x: title of the horizontal axis with its unit.
         y: title of the vertical axis with its unit.
 
