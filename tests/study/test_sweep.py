@@ -224,9 +224,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         run(file)
     with pytest.raises(ValueError, match=f"{file / 'inner'} cannot be written"):
         run(file / "inner")
-    monkeypatch.setattr(
-        os, "access", lambda path, mode: False
-    )  # root can write everywhere, so its rights prove nothing
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root can write everywhere
     with pytest.raises(ValueError, match=f"{tmp_path} cannot be written .Permission denied"):
         run(tmp_path)
 
