@@ -1,15 +1,17 @@
-"""What compiling costs: the first token of a fresh process, and every further setting.
+"""The time of compilation: the first token of a fresh process, and every further setting.
 
     python benchmarks/compile.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
         [--model 15M] [--repeats 5] [--settings 20]
 
-The first table: a process that imports jaxsample, makes weights, prefills and draws one token, with
-no compilation cache on disk; of what is compiled, jax reports tracing, lowering and XLA itself.
-The second: 100 settings of temperature, k and p given to one jitted sampler, one after another. A
-peer whose settings are constants of its program compiles for every one: `jax sort`, which is sort
-and categorical written out here and jitted that way, keras-hub, tunix. Peers get fewer settings,
-since each costs them the same. How to install them: see benchmarks/sampling.py.
-The third: generate, with 100 settings that mix int, float, numpy and jax numbers.
+The first table is about a fresh process that imports jaxsample, makes weights, prefills and draws
+one token, without a compilation cache on disk. jax reports the time of tracing, lowering and XLA.
+
+The second table gives 100 settings of temperature, k and p to one jitted sampler. A peer whose
+settings are constants of its program compiles for each of them: `jax sort` (sort and categorical,
+written in this repository), keras-hub and tunix. Peers get fewer settings, since each costs the
+same. benchmarks/sampling.py says how to install them.
+
+The third part calls generate with 100 settings that mix int, float, numpy and jax numbers.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ BATCH, VOCABULARY = 1, 32000
 
 
 def first_token(model: str) -> dict:
-    """Run one fresh process; return its laps."""
+    """Run a fresh process; return its laps."""
     environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "0"}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -49,7 +51,7 @@ def first_token(model: str) -> dict:
 
 
 def settings_of(arms: Arms, folder: Path, settings: int, step) -> dict:
-    """Give setting after setting to our sampler and to each peer."""
+    """Time one setting after another with our sampler and with each peer."""
     path = folder / "logits.npy"
     rng = np.random.default_rng(0)
     np.save(path, rng.standard_normal((BATCH, VOCABULARY)).astype(np.float32))
@@ -91,7 +93,7 @@ def main():
                 laps.append(first_token(given.model))
             found = settings_of(arms, Path(folder), given.settings, step)
             step("generate")
-            # Two long compilations, of something the tests hold anyway.
+            # Two long compilations, which --quick leaves to the tests.
             generated = None if given.quick else retrace.generating()
         for name, reason in arms.absent.items():
             print(f"{name}: {reason}")

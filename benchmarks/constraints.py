@@ -1,18 +1,20 @@
-"""What constrained decoding costs: compiling an automaton, its arrays, and every token.
+"""The cost of constrained decoding: compilation, memory, and the time of every token.
 
     python benchmarks/constraints.py [--quick] [--out DIR] [--stories260k DIR]
         [--sizes 512,32000,50257] [--objects 1000] [--model 15M] [--steps 64] [--rounds 15]
 
-The first table: states, classes and bytes of the automata of some languages, and the seconds it
-takes to compile each (the best of three), over the vocabulary of the story model, that of
-stories260K where its folder is given, and byte-level BPEs trained here on the source of Python's
+The first table has the states, classes and bytes of the automata of some languages, and the seconds
+to compile each of them (the best of three). The vocabularies are that of the story model, that of
+stories260K if its folder is given, and byte-level BPEs that are trained on the source of Python's
 standard library.
-The second: objects of a nested schema with strings of up to 40 characters, written by a random
-Llama and by stories260K within a budget of tokens, and how many are complete, parse, and are valid
-under the schema (where jsonschema is installed).
-The third: milliseconds per step with and without the automaton of that schema, the rest of the
-sampler being T .8 and p .95: in generate, on a random Llama, and of sampling alone, which draws
-from given logits and moves the state on.
+
+The second table counts objects of a nested schema with strings of up to 40 characters. A random
+Llama and stories260K write them within a budget of tokens. It shows how many are complete, parse,
+and are valid under the schema (if jsonschema is installed).
+
+The third table has the milliseconds per step with and without the automaton of that schema, next to
+T .8 and p .95: in generate with a random Llama, and in sampling alone, which draws from given
+logits and updates the state.
 """
 
 from __future__ import annotations
@@ -33,11 +35,11 @@ import jaxsample_models
 from jaxsample.interop import vocabulary_of
 
 BATCH, SLACK = 8, 120
-SMALL = "tiny"  # the model that writes objects, whose vocabulary trains fast
+SMALL = "tiny"  # the model that writes objects; its vocabulary trains fast
 
 
 def compiled(name, vocabulary, eos, languages, repeats, step):
-    """Compile every language over one vocabulary; return the lines and the automata."""
+    """Compile every language over one vocabulary; return the table's lines and the automata."""
     lines, automata = [], {}
     for language in languages:
         step(f"{name}: {language}")
@@ -64,7 +66,7 @@ def compiled(name, vocabulary, eos, languages, repeats, step):
 
 
 def priced(what, times, steps):
-    """Return the line of the third table for the seconds of calls of `steps` steps."""
+    """Return a line of the third table, from the seconds of calls of `steps` steps."""
     times = {arm: [seconds / steps for seconds in found] for arm, found in times.items()}
     share = overhead(times[runs.BOUND], times[runs.FREE])
     return {"what": what, "arms": recorded(times), "overhead": share}

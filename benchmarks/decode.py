@@ -1,21 +1,22 @@
-"""Tokens per second of generate against other decoders, and the share that is not the model.
+"""Tokens per second of generate and other decoders, and the share of time outside the model.
 
     python benchmarks/decode.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
         [--stories260k DIR] [--models 15M,110M] [--batches 1,8,64]
 
-Each decoder gets the same float32 weights, prompts, number of steps and threads, and the settings
-T .8, top-k 50, top-p .9, no end of text. Times are of whole calls, prefill of 16 tokens included,
-compilation not. The models: random Llamas of the shapes of llama2.c's stories15M and stories110M,
-and stories260K where `--stories260k` gives its Hugging Face folder. A peer is timed on a model only
-once its greedy tokens were found equal to ours. The peers, each in its own environment:
+All decoders have the same float32 weights, prompts, number of steps and threads, and the settings
+T .8, top-k 50, top-p .9, without an end of text. Times are of whole calls, with the prefill of 16
+tokens and without compilation. The models are random Llamas of the shapes of llama2.c's stories15M
+and stories110M, and stories260K if `--stories260k` gives its Hugging Face folder. A peer is timed
+on a model only if its greedy tokens equal ours. The peers, each in its own environment:
 
     python -m venv DIR && DIR/bin/pip install ...   and then --peer NAME=DIR/bin/python
     transformers  pip install torch transformers      (by default looked for in this environment)
     flax          pip install transformers==4.57.6 jax==0.10.2 flax==0.12.8 safetensors
     llama         pip install llama-cpp-python gguf numpy          (a build of some minutes)
 
-JAXSAMPLE_PEERS, `NAME=PYTHON,NAME=PYTHON`, does the same. What is not there is skipped. llama.cpp
-reads a GGUF written here; its sequences share each decode, and have a sampler chain each.
+The variable JAXSAMPLE_PEERS, `NAME=PYTHON,NAME=PYTHON`, does the same. Absent peers are skipped.
+llama.cpp reads a GGUF that this script writes; its sequences share each decode, and each has its
+own sampler chain.
 
 The second table compares generate with a loop of the model's own steps: see `decoders/overhead.py`.
 """
@@ -40,7 +41,7 @@ STORIES = "stories260K"
 
 
 def measure(opened, batch, given):
-    """Time the decoders of an opened model in turn; return a line of the first table."""
+    """Time the decoders of a model in turn; return a line of the first table."""
     arms = opened.arms(batch, given.prompt, given.steps, SETTINGS)
     times = take_turns(arms, given.rounds, given.budget, 2 if given.quick else 5)
     opened.forget()
@@ -48,7 +49,7 @@ def measure(opened, batch, given):
 
 
 def measure_all(given, fleet, folders):
-    """Yield what was found of each model."""
+    """Yield the results of each model."""
     cases = len(folders) * len(given.batches) * 2
     with progress(cases) as step:
         for name, folder in folders.items():
@@ -83,7 +84,7 @@ def parse():
     add("--steps", type=int, help="new tokens of a call")
     add("--prompt", type=int, default=CHECKED["prompt"], help="tokens of a prompt")
     add("--rounds", type=int, help="runs of an arm, at most")
-    add("--budget", type=float, help="seconds for a line; slow arms run five times all the same")
+    add("--budget", type=float, help="seconds for a line; slow arms still run five times")
     given = options.parse_args()
 
     def listed(text, names, otherwise):
@@ -93,7 +94,7 @@ def parse():
 
     given.models = listed(given.models, SHAPES, ("tiny",) if given.quick else ("15M", "110M"))
     given.peers = listed(given.peers, PEERS, PEERS)
-    # The shapes of the check of the weights: quick has no program to compile for that alone.
+    # --quick has the shapes of the check of the weights, so that nothing compiles twice.
     batches = given.batches or (str(CHECKED["batch"]) if given.quick else "1,8,64")
     given.batches = tuple(map(int, batches.split(",")))
     given.steps = given.steps or (CHECKED["steps"] if given.quick else 64)

@@ -1,11 +1,11 @@
-r"""Which kernels of XLA a draw consists of, and how long each takes.
+r"""The XLA kernels of a draw, and the time of each.
 
     python benchmarks/kernels.py [--quick] [--out DIR] [--shape 8x32000] [--input peaked]
         [--chain "k 50 + p .9"] [--draws 200] [--most 12]
 
-A loop draws as a decode loop does: each draw waits for the token before it. First the time of a
-draw, then the kernels by their share, from a trace of XLA's profiler, whose own cost is in their
-times.
+A loop draws as a decode loop does, so that each draw waits for the token before it. The script
+prints the time of a draw, then the kernels in the order of their share, from a trace of XLA's
+profiler. The times of kernels include the cost of the profiler.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def looped(draws: int):
         def body(logits, i):
             keys = jax.random.split(jax.random.fold_in(key, i), logits.shape[0])
             tokens = draw(keys, logits, sampler)
-            # Logits that wait for the tokens: what does not change would be computed once.
+            # The logits depend on the tokens, else XLA would compute the draw once.
             return logits.at[:, 0].add(1e-6 * tokens), None
 
         return jax.lax.scan(body, logits, jnp.arange(draws))[0]
@@ -48,7 +48,7 @@ def looped(draws: int):
 
 
 def traced(call) -> collections.Counter:
-    """Return the microseconds that each kernel, loops apart, took while `call` ran."""
+    """Return the microseconds of each kernel except loops while `call` runs."""
     took: collections.Counter = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):

@@ -1,12 +1,12 @@
-"""What a training step costs, beside the cross-entropy of the logits it trains on.
+"""The cost of a training step, compared with the cross-entropy of its logits.
 
     python benchmarks/learning.py [--quick] [--out DIR] [--batch 32] [--width 128] [--vocab 32000]
         [--microbatches 32] [--rounds 7]
 
-Logits are given, as `jaxsample.learn.remember` keeps them. An arm is forward and backward of one
-step of `jaxsample.learn.fit`: features, a network of 2 x 64, cross-entropy, gradients and Adam. The
-floor is the cross-entropy of the softmax with its gradient with respect to the logits, in one call
-over the whole batch, as training a model has it. No plot is drawn.
+The logits are given, as `jaxsample.learn.remember` keeps them. Each arm is one step of
+`jaxsample.learn.fit`, forward and backward: features, a network of 2 x 64, cross-entropy, gradients
+and Adam. The floor is the softmax cross-entropy and its gradient with respect to the logits, in one
+call over the whole batch. There is no plot.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from harness.turns import take_turns, timed
 from jaxsample import EntropyTemperature, Temperature
 from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy
 from jaxsample.learn._batches import parts
-from jaxsample.learn._parameters import parameters
-from jaxsample.learn._training import Forms, Run, train_step
+from jaxsample.learn._training import Forms, start, train_step
 
 FLOOR = "cross-entropy and its gradient"
 ADAM = optax.adam(3e-3)
 
 
 def floor(logits, tokens):
-    """Return the arm of the plain loss."""
+    """Return the arm that computes the plain loss."""
 
     @jax.jit
     def both(logits):
@@ -47,8 +46,7 @@ def floor(logits, tokens):
 
 def training(sampler, batch, microbatches):
     """Return the arm of a step that trains `sampler`."""
-    raw = parameters(sampler)
-    run = Run(raw, ADAM.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
+    run = start(ADAM, sampler)
     forms = Forms(None, cross_entropy, ADAM)
 
     def step(i):
@@ -61,7 +59,7 @@ def training(sampler, batch, microbatches):
 
 
 def samplers():
-    """Return what trains, by name."""
+    """Return the samplers to train, by name."""
 
     def policy(*features, hidden_size=0):
         return Learned(Policy(features=features, hidden_size=hidden_size, rngs=nnx.Rngs(0)))

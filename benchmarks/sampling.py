@@ -1,30 +1,31 @@
-r"""A token for every row: this library against the samplers of its peers and the floors below all.
+r"""The time to draw a token for every row, beside the samplers of peers and lower bounds.
 
     python benchmarks/sampling.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
         [--shapes 1x32000,8x128256] [--inputs peaked] [--chains "T;k 50"] [--peers "gemma,tunix"]
 
-All arms take turns: in this process the usual ways to do it in JAX, written out (a sort,
-`lax.top_k`, bisection after t5x), and for each other library a worker in its own environment:
+All arms take turns. The usual ways in JAX (a sort, `lax.top_k`, bisection as in t5x) are written in
+this repository and run in this process. Each other library is a worker in its own environment:
 
     python -m venv DIR && DIR/bin/pip install ...   and then --peer NAME=DIR/bin/python
     keras-hub     pip install keras-hub 'jax[cpu]'
     tunix         pip install google-tunix
     gemma         pip install 'jax[cpu]' flax clu einops tensorflow-cpu typeguard tabulate \
                       immutabledict lark graphviz mediapy pandas sentencepiece
-                  pip install --no-deps gemma kauldron   (all they want does not resolve)
+                  pip install --no-deps gemma kauldron   (their requirements conflict)
     llama         pip install llama-cpp-python numpy     (a build of some minutes)
     transformers  pip install torch transformers         (looked for in this environment)
 
-JAXSAMPLE_PEERS, `NAME=PYTHON,NAME=PYTHON`, does the same. What is not there is skipped.
+The variable JAXSAMPLE_PEERS, `NAME=PYTHON,NAME=PYTHON`, does the same. Absent peers are skipped.
 
-Fairness: logits wait on the device in float32; a fresh key (or generator state) for every call;
-JAX peers are jitted with their settings as constants where their users run them so, while ours are
-traced; transformers runs with one thread and with as many as there are cores, and the faster
-counts; llama.cpp goes row by row on one thread, once with the filling of its candidates and once
-without ("bare"). Each peer's tokens are checked against the set that the chain keeps, before its
-time is taken. The floors: g1 = max of a row, g2 = max and sum of exponentials.
+To be fair, the logits are on the device in float32, and every call has a fresh key or generator
+state. JAX peers are jitted with their settings as constants if their users run them so, while our
+settings are traced. transformers runs with one thread and with one for each core, and the faster
+arm counts. llama.cpp samples row by row on one thread, once with the time to fill its candidates
+and once without ("bare"). Before a peer is timed, its tokens are checked against the kept set. Two
+lower bounds are timed as well: g1 is the maximum of each row, g2 the maximum and the sum of
+exponentials. The temperature is .8.
 
-A ratio is printed only where the runs can order the arms: see `harness/report.py`. Temperature .8.
+A ratio is printed only if the runs can order the arms: see `harness/report.py`.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def parse():
     add("--chains", help=f"semicolon between, of {'; '.join(CHAINS)}")
     add("--peers", help=f"of {', '.join(PEERS)}")
     add("--rounds", type=int, help="runs of an arm, at most")
-    add("--budget", type=float, help="seconds for a case; slow arms run five times all the same")
+    add("--budget", type=float, help="seconds for a case; slow arms still run five times")
     given = options.parse_args()
     for name, names in (("inputs", INPUTS), ("chains", CHAINS), ("peers", PEERS)):
         text = getattr(given, name)
@@ -123,7 +124,7 @@ def main():
         least = 3 if given.quick else 5
         for case in measure(cases, arms, given.rounds, given.budget, least):
             results |= {"cases": [*results["cases"], case], "load_after": case["load"]}
-            if given.out:  # a long run that breaks off keeps what it has
+            if given.out:  # a run that is stopped keeps its finished cases
                 save(given.out, results)
     show(results, given.out)
 

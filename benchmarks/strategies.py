@@ -1,10 +1,10 @@
-"""What a token costs under fixed, entropy-dependent and KL-guided temperature.
+"""The time of a token under fixed, entropy-dependent and KL-guided temperature.
 
     python benchmarks/strategies.py [--quick] [--out DIR] [--batch 8] [--steps 64] [--rounds 41]
 
-Steps of generate with a random Llama of the shape of llama2.c's stories15M, the strategies in turn
-in every round; the ratios are taken within a round. EDT asks one more sum of each row; KL-guided
-temperature calls the model for two streams.
+It times steps of generate with a random Llama of the shape of llama2.c's stories15M. The strategies
+take turns in every round, and ratios are taken within a round. EDT needs one more sum of each row.
+KL-guided temperature runs the model for two streams.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STRATEGIES = {
 
 
 def measure(given):
-    """Yield for each group what its strategies cost, the first being what they are against."""
+    """Yield for each group the costs of its strategies, relative to the first."""
     config = SHAPES["tiny" if given.quick else "15M"]
     checkpoint = SimpleNamespace(
         model=as_model(config), params=params_of(config), generation_config={}, config=config
@@ -48,7 +48,7 @@ def measure(given):
 
 
 def tables(results):
-    """Write what was found, a table for each group."""
+    """Return a table for each group."""
     text = []
     for group in results["groups"]:
         rows = [

@@ -1,19 +1,22 @@
-"""What a sweep costs: tokens per second beside transformers.generate, compiles, and kills survived.
+"""The cost of a sweep: tokens per second beside transformers.generate, compilations, and kills.
 
     python benchmarks/sweep.py [--quick] [--out DIR] [--peer transformers=PYTHON]
         [--batches 8,32,128,512] [--prompts 32]
 
-The first table: rows of a sweep drawn by a random Llama of the shape of llama2.c's stories15M, each
-row with its own temperature, top-k 50 and top-p .9, its text and records made into rows, against
-transformers.generate with one setting for the batch on the same float32 weights; whole batches,
-compilation not counted. Then 60 settings x 32 prompts x 8 samples of the story model: how often the
-model was traced, and whether a sweep killed twice with SIGKILL and gone on with has the rows of one
-that ran through.
+The first table compares a sweep with transformers.generate on the same float32 weights, a random
+Llama of the shape of llama2.c's stories15M. Each row of the sweep has its own temperature, top-k 50
+and top-p .9, and the time includes its text and records; transformers has one setting for the
+batch. Times are of whole batches, without compilation.
+
+The second part draws 60 settings x 32 prompts x 8 samples of the story model. It counts the traces
+of the model, and compares a sweep that was killed twice with SIGKILL and resumed with one that ran
+through.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import signal
 import subprocess
@@ -23,25 +26,26 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 from decoders.fleet import OURS, Fleet
 from decoders.models import size_of, write
 from harness.hire import interpreters
 from harness.options import parser
 from harness.progress import progress
 from harness.report import environment, figures, heading, load, ratio, recorded, save, table, times
-from harness.turns import take_turns, timed
+from harness.turns import take_turns
 
 from jaxsample import Temperature, TopK, TopP, chain
 from jaxsample.study import Item, Source, grid, sweep
-from jaxsample.study.draw._program import Job, Program
-from jaxsample.study.draw._store import LINES
 
 PEER = "transformers"
-PROMPT = 16  # tokens
+PROMPT, OPENING = 16, 12  # tokens
+SETTINGS, ITEMS = 8, 4  # of a batch, at most
+ROWS = "rows.jsonl"
 
 
 def words(vocab_size):
-    """Return a tokenizer whose token i is the word w<i>, for weights that mean nothing."""
+    """Return a tokenizer whose token i is the word w<i>, for random weights."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     made = Tokenizer(models.WordLevel({f"w{i}": i for i in range(vocab_size)}, unk_token="w0"))
@@ -50,7 +54,7 @@ def words(vocab_size):
 
 
 def arm_of_sweep(folder, batch, steps):
-    """Return an arm: the seconds of one batch of a sweep, from prompts to rows."""
+    """Return an arm that measures the seconds of one batch of a sweep, from prompts to rows."""
     import jaxsample_models
 
     loaded = jaxsample_models.load(folder)
@@ -69,19 +73,30 @@ def arm_of_sweep(folder, batch, steps):
     settings = grid(
         "T {t}",
         lambda t: chain(Temperature(t), TopK(50), TopP(0.9)),
-        t=[0.6 + 0.05 * i for i in range(8)],
+        t=[0.6 + 0.05 * i for i in range(min(SETTINGS, batch))],
     )
     items = [
         Item(str(i), " ".join(f"w{100 + (7 * i + j) % 3000}" for j in range(PROMPT)))
-        for i in range(4)
+        for i in range(min(ITEMS, batch // len(settings)))
     ]
-    program = Program(source, settings, items, steps, batch)
+    samples, rest = divmod(batch, len(settings) * len(items))
+    if rest:
+        wanted = f"a multiple of {len(settings)} settings x {len(items)} prompts"
+        raise SystemExit(f"--batches: {batch} rows are not {wanted}")
+    seeds = itertools.count()
 
-    def call(i):
-        jobs = [Job(j % len(settings), j % len(items), i, j) for j in range(batch)]
-        return program.run(jobs)
+    def arm():
+        return sweep(
+            source,
+            settings,
+            items,
+            seeds=[next(seeds)],
+            samples=samples,
+            max_new_tokens=steps,
+            batch_size=batch,
+        ).seconds
 
-    return timed(call)
+    return arm
 
 
 def throughput(given, step):
@@ -109,9 +124,8 @@ def throughput(given, step):
 
 
 def story_sweep(out, small, prompts):
-    """Run the sweep, a small one or not; return it, the traces of the model and the settings."""
+    """Run the sweep; return it, the number of traces of the model, and that of the settings."""
     import jaxsample_models
-    from jaxsample.cli.stories import openings
 
     checkpoint, traces = jaxsample_models.embedded(), []
 
@@ -129,7 +143,7 @@ def story_sweep(out, small, prompts):
     made = sweep(
         Source("stories", counted),
         settings,
-        openings(prompts, references=1),
+        openings(checkpoint.tokenizer, prompts),
         samples=2 if small else 8,
         batch_size=6 if small else 512,
         out=out,
@@ -138,21 +152,30 @@ def story_sweep(out, small, prompts):
     return made, len(traces), len(settings)
 
 
+def openings(tokenizer, count):
+    """Return the first words of stories as prompts."""
+    from jaxsample_models.stories import Grammar
+
+    grammar, rng = Grammar(), np.random.default_rng(0)
+    stories = [grammar.sample(rng) for _ in range(count)]
+    return [Item(str(i), tokenizer.decode(story[:OPENING])) for i, story in enumerate(stories)]
+
+
 def digest(out):
-    """Return the sha256 of the rows, and how many there are."""
-    data = (out / LINES).read_bytes()
+    """Return the sha256 of the rows, and their number."""
+    data = (out / ROWS).read_bytes()
     return hashlib.sha256(data).hexdigest(), data.count(b"\n")
 
 
 def killed(out, wanted, small, prompts):
-    """Start the sweep in another process, twice, and kill it once part of the rows is there."""
+    """Start the sweep in another process twice; kill it each time after a part of its rows."""
     command = [sys.executable, __file__, "--sweep-into", str(out), "--prompts", str(prompts)]
     command += ["--quick"] if small else []
     at = []
     for part in (1, 2):
         process = subprocess.Popen(command, env=os.environ | {"JAX_PLATFORMS": "cpu"})
         while process.poll() is None:
-            there = digest(out)[1] if (out / LINES).exists() else 0
+            there = digest(out)[1] if (out / ROWS).exists() else 0
             if there >= wanted * part / 3:
                 process.send_signal(signal.SIGKILL)
                 break
@@ -163,14 +186,14 @@ def killed(out, wanted, small, prompts):
 
 
 def survival(given, step):
-    """Compare the rows of a sweep killed twice with those of one that ran through."""
+    """Compare the rows of a sweep that was killed twice with those of one that ran through."""
     with tempfile.TemporaryDirectory() as scratch:
         whole, cut = Path(scratch) / "whole", Path(scratch) / "cut"
         step("a whole sweep")
         made, traces, settings = story_sweep(whole, given.quick, given.prompts)
         step("killed twice")
         at = killed(cut, len(made.rows), given.quick, given.prompts)
-        step("gone on with")
+        step("resumed")
         story_sweep(cut, given.quick, given.prompts)
         return {
             "settings": settings,
@@ -184,7 +207,7 @@ def survival(given, step):
 
 
 def tables(results):
-    """Write the tables of a run."""
+    """Return the tables of a run."""
     found = results["throughput"]
     rows, best = [], {}
     for line in found["lines"]:
@@ -204,7 +227,7 @@ def tables(results):
     text.append(
         f"{lived['settings']} settings, {lived['rows']} rows, {lived['tokens']} tokens in "
         f"{figures(lived['seconds'])} s; the model was traced {lived['traces']} times; killed at "
-        f"{lived['killed_at']} rows and gone on with: "
+        f"{lived['killed_at']} rows and resumed: "
         + ("the same rows" if lived["equal"] else "OTHER ROWS")
     )
     return "\n\n".join(text)
@@ -213,8 +236,8 @@ def tables(results):
 def parse():
     options = parser(__doc__, "nothing else", "a tiny model, few settings")
     options.add_argument("--batches", help="comma between")
-    options.add_argument("--sweep-into", type=Path, help="only draw the rows of the second part")
-    options.add_argument("--prompts", type=int, help="of the second part")
+    options.add_argument("--sweep-into", type=Path, help="draw only the rows of the second part")
+    options.add_argument("--prompts", type=int, help="prompts of the second part")
     given = options.parse_args()
     given.prompts = given.prompts or (2 if given.quick else 32)
     batches = given.batches or ("4" if given.quick else "8,32,128,512")
@@ -243,7 +266,7 @@ def main():
     if given.out:
         print(f"wrote {save(given.out, results)}")
     if not results["survival"]["equal"]:
-        sys.exit("the rows of the sweep that was killed differ")
+        sys.exit("the sweep that was killed and resumed has other rows")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,21 @@
-"""How much entropy a watermark needs to be found.
+"""The entropy that a text needs before its watermark is found.
 
     python benchmarks/watermark.py [--quick] [--out DIR] [--texts 200]
 
-Texts are written by the embedded story model at several temperatures and by tables of random logits
-of several entropies, each text under a key of its own: with the green list, with SynthID, and
-without a mark. A text is called marked where `detect` gives p <= 0.01, which no more than one
-unmarked text in a hundred does. Each text is judged at every level of summed entropy it reaches,
-cut behind the token that reaches it; entropy is that of the distribution the mark is put on. A text
-goes on behind the end of a story, or none would be long enough.
+The embedded story model writes texts at several temperatures, and tables of random logits write
+texts of several entropies. Each text has its own key: for the green list, for SynthID, or for no
+mark. A text counts as found if `detect` returns p <= 0.01, which happens for at most one unmarked
+text in a hundred. Each text is judged at every level of summed entropy that it reaches, cut after
+the token that reaches it. The entropy is that of the distribution before the mark. Generation
+continues after the end of a story, because stories are too short.
 
-The second table holds a promise to account: of texts cut at their 80th token of more than 1 nat, at
-least 95 in 100 are found. Intervals are Wilson's, at 95%.
+The second table checks a promise: at least 95 in 100 texts are found when they are cut at their
+80th token of more than 1 nat. Intervals are Wilson's, at 95%.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import jax
@@ -24,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from harness.progress import progress
 from harness.report import environment, figures, heading, load, save, table
+from scipy import stats
 
 import jaxsample_models
 from jaxsample import Model, ModelOutput, SynthID, Watermark, chain, detect, generate, stack
@@ -36,12 +36,12 @@ PLAIN = "no mark"
 
 
 def green_list(i):
-    """The defaults: a quarter of the vocabulary, 2 nats, the last token."""
+    """Return the default green list: a quarter of the vocabulary, 2 nats, the last token."""
     return Watermark(2**33 + i)
 
 
 def synthid(i):
-    """The paper's depth, the last four tokens."""
+    """Return SynthID with the paper's depth, on the last four tokens."""
     return SynthID(np.arange(1, DEPTH + 1) + 1000 * (i + 1))
 
 
@@ -49,7 +49,7 @@ MARKS = {"green list": green_list, "SynthID": synthid}
 
 
 def story():
-    """The story model with params (params, temperature), and its prompt."""
+    """Return the story model with params (params, temperature), its params, and its prompt."""
     model, params, _, _, extra = jaxsample_models.embedded()
 
     def apply(pair, tokens, positions, cache):
@@ -63,7 +63,7 @@ def story():
 
 
 def random_table():
-    """Random logits for what the last two tokens hash to; params (table, scale)."""
+    """Return a model of random logits for a hash of the last two tokens; params (table, scale)."""
 
     def init_cache(batch, max_length):
         del max_length
@@ -83,7 +83,7 @@ def random_table():
 
 
 def scale_of(nats):
-    """The scale at which a row of many normal logits has so many nats, by bisection."""
+    """Return the scale at which rows of normal logits have `nats` of entropy, by bisection."""
     row = np.random.default_rng(0).standard_normal((64, VOCABULARY))
     low, high = 0.0, 60.0
     for _ in range(40):
@@ -97,13 +97,13 @@ def scale_of(nats):
 
 @jax.jit
 def p_values(marks, tokens, lengths):
-    """`detect` for each text `[B, N]` at each of its lengths `[B, L]`."""
+    """Return the p-values of `detect` for each text `[B, N]` at each of its lengths `[B, L]`."""
     cut = jax.vmap(lambda mark, text, n: detect(mark, text, length=n).p_value, (None, None, 0))
     return jax.vmap(cut)(marks, tokens, lengths)
 
 
 def measure(opened, knob, texts, length, step):
-    """Write texts at one temperature or scale; return rates by level, and at RICH rich tokens."""
+    """Generate texts at one temperature or scale; return rates by level and at RICH tokens."""
     model, params, bos = opened
     prompts = jnp.full((texts, 1), bos)
     stacks = {name: stack([make(i) for i in range(texts)]) for name, make in MARKS.items()}
@@ -125,7 +125,7 @@ def measure(opened, knob, texts, length, step):
         nats.append(entropy.mean())
         sums = np.cumsum(entropy, 1)
         rich = np.cumsum(entropy > NATS, 1)
-        # Where each level is reached first, and the RICH-th rich token.
+        # The first position that reaches each level, and that of the RICH-th rich token.
         ends = [np.argmax(sums >= level, 1) + 1 for level in LEVELS] + [
             np.argmax(rich >= RICH, 1) + 1
         ]
@@ -150,25 +150,23 @@ def measure(opened, knob, texts, length, step):
 
 
 def rate(hits):
-    """The share of True with Wilson's interval; None of nothing."""
+    """Return the share of True with Wilson's interval, or None if there is nothing."""
     n, k = len(hits), int(np.sum(hits))
     if not n:
         return None
-    z, p = 1.96, k / n
-    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
-    return {"texts": n, "found": k, "rate": p, "low": max(0.0, low), "high": min(1.0, high)}
+    ends = stats.binomtest(k, n).proportion_ci(method="wilson")
+    return {"texts": n, "found": k, "rate": k / n, "low": ends.low, "high": ends.high}
 
 
 def pooled(rates):
-    """One rate of several."""
+    """Return one rate of several together."""
     rates = [one for one in rates if one]
     found, texts = (sum(one[name] for one in rates) for name in ("found", "texts"))
     return rate(np.arange(texts) < found)
 
 
 def tables(results):
-    """Write the tables."""
+    """Return the tables."""
 
     def share(one):
         return "-" if one is None or one["texts"] < 20 else f"{one['rate']:.3f}"
@@ -194,7 +192,7 @@ def tables(results):
 
 
 def draw(results, path):
-    """Draw the share found over summed entropy, a panel for each setting."""
+    """Draw the share of found texts over summed entropy, a panel for each setting."""
     from harness.plot import Panel, picture
 
     panels = []

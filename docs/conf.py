@@ -32,6 +32,8 @@ html_theme = "sphinx_book_theme"
 html_title = "jaxsample"
 html_theme_options = {"show_toc_level": 2, "use_download_button": False, "navbar_persistent": []}
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 STUDY_FOLDER = re.compile(r"\[([\w-]+)\]\(([\w-]+)/\)")
 

@@ -17,6 +17,7 @@ from jaxsample.transforms.constraints._words import Allow, BadWords, Suppress
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._function import Function
+from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf
 from jaxsample.transforms.contract._partition import combine, partition
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._stack import stack
@@ -61,11 +62,13 @@ __all__ = [
     "Epsilon",
     "Eta",
     "ExponentialLengthDecay",
+    "FloatLeaf",
     "ForceTokens",
     "FrequencyPenalty",
     "Function",
     "Generation",
     "Guidance",
+    "IntLeaf",
     "KLTemperature",
     "LogitBias",
     "MinNewTokens",

@@ -1,1 +1,1 @@
-"""What the benchmark of constraints compiles, times and shows."""
+"""The cases, runs and tables of benchmarks/constraints.py."""

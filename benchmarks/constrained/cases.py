@@ -55,12 +55,12 @@ LANGUAGES: dict[str, Compile] = {
     "string of 40": _schema(STRING),
     "nested objects": _schema(NESTED),
 }
-# A vocabulary of whole words writes no punctuation of JSON.
+# The languages for a vocabulary of whole words, which cannot spell JSON.
 OF_WORDS = ("words",)
 
 
 def source_text(characters: int) -> list[str]:
-    """Return the source of Python's standard library: text that every machine has."""
+    """Return source files of Python's standard library, a text that every machine has."""
     folder = Path(sysconfig.get_paths()["stdlib"])
     paths = [p for depth in ("*.py", "*/*.py") for p in sorted(folder.glob(depth))]
     files = []

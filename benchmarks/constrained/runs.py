@@ -1,4 +1,4 @@
-"""Generating under an automaton: how many objects are valid, and what a token costs."""
+"""Generation with an automaton: the number of valid objects, and the time of a token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS = 50  # of one call of `objects`, at most
 
 
 def objects(model, params, vocabulary, eos, automaton, schema, count, budget) -> dict:
-    """Write objects; return how many were complete, parsed, and valid under the schema."""
+    """Generate objects; return how many are complete, parse, and are valid under the schema."""
     try:
         from jsonschema import Draft202012Validator
     except ImportError:
@@ -53,7 +53,7 @@ def objects(model, params, vocabulary, eos, automaton, schema, count, budget) ->
 
 
 def decoding(model, params, automaton, batch, steps, rounds) -> dict[str, list[float]]:
-    """Seconds per call of generate, each of `steps` tokens, in turns."""
+    """Return the seconds of calls of generate with `steps` tokens, with and without automaton."""
     prompts = jnp.ones((batch, 4), jnp.int32)
 
     def generating(sampler):
@@ -68,7 +68,7 @@ def decoding(model, params, automaton, batch, steps, rounds) -> dict[str, list[f
 
 
 def sampling(automaton, batch, vocabulary, rounds) -> dict[str, list[float]]:
-    """Seconds per drawn and counted row of logits alone, no model, in turns."""
+    """Return the seconds to sample and update a batch without a model, with and without it."""
     rows = jnp.asarray(logits("peaked", batch, vocabulary))
 
     def drawing(sampler):

@@ -1,4 +1,4 @@
-"""The tables of benchmarks/constraints.py, and its picture."""
+"""The tables and the picture of benchmarks/constraints.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .runs import BOUND, FREE
 
 
 def tables(results: dict) -> str:
-    """Write what compiling gave, what generating gave, and what a token costs."""
+    """Return tables of the automata, of the generated objects, and of the time of a token."""
     rows = [
         [
             f"{line['vocabulary']}  {line['language']}",
@@ -53,7 +53,7 @@ def tables(results: dict) -> str:
 
 
 def draw(results: dict, path):
-    """Draw the seconds of compiling and the bytes of the arrays against V."""
+    """Draw the seconds of the compilation and the bytes of the arrays against V."""
     panels = []
     for key, label in (("seconds", "seconds to compile"), ("bytes", "bytes")):
         lines = {}

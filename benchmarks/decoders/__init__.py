@@ -1,1 +1,1 @@
-"""The decode loops that benchmarks/decode.py and compile.py compare, one file each."""
+"""The decode loops of benchmarks/decode.py and compile.py, one file for each decoder."""

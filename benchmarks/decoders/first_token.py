@@ -1,8 +1,8 @@
-"""What a fresh process spends until its first token: run as a script, prints JSON.
+"""The time of a fresh process until its first token, as JSON on stdout.
 
     python decoders/first_token.py MODEL
 
-Nothing but the standard library is imported before the clock starts.
+Only the standard library is imported before the clock starts.
 """
 
 import time
@@ -14,7 +14,7 @@ import json  # noqa: E402
 import sys  # noqa: E402
 
 BATCH, PROMPT = 1, 16
-# What jax says of its own work, by the names it gives these events.
+# The events by which jax reports its own work, and their names here.
 PHASES = {
     "/jax/core/compile/jaxpr_trace_duration": "trace",
     "/jax/core/compile/jaxpr_to_mlir_module_duration": "lower",
@@ -62,7 +62,7 @@ def main(name: str):
 
 
 class Clock:
-    """Laps in seconds, each with what jax reports to have done in it."""
+    """Laps in seconds, each with the seconds that jax reports for its phases."""
 
     def __init__(self):
         self.last, self.laps, self.told = BEGUN, {}, collections.Counter()

@@ -1,4 +1,4 @@
-"""The Flax generate of transformers 4.57, the last version that has one, as a worker."""
+"""The Flax generate of transformers 4.57, the last version with one, as a worker."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Decoder:
         del threads  # XLA takes the cores it may run on
         self.model = transformers.FlaxLlamaForCausalLM.from_pretrained(folder)
         self.params = self.model.params
-        # This class has a head of its own also where the checkpoint ties it to the embedding.
+        # This class has a separate head even if the checkpoint ties it to the embedding.
         if self.model.config.tie_word_embeddings:
             embedding = self.params["model"]["embed_tokens"]["embedding"]
             self.params = {**self.params, "lm_head": {"kernel": jnp.asarray(embedding).T}}
-        # jnp.array(None) is an error by now: an id that no token has stands for no end.
+        # jnp.array(None) raises an error today, so an id without a token stands for no end.
         self.model.generation_config = transformers.GenerationConfig(
             eos_token_id=self.model.config.vocab_size,
             pad_token_id=0,
@@ -33,7 +33,7 @@ class Decoder:
 
     @functools.cache  # noqa: B019 - one decoder lives as long as its process
     def _jitted(self, steps: int, **settings):
-        # Without jit around it every call would trace and compile its loop again.
+        # Without this jit every call would trace and compile the loop again.
         @jax.jit
         def run(params, prompts, key):
             return self.model.generate(
@@ -50,11 +50,11 @@ class Decoder:
         ]
 
     def greedy(self, prompts, steps):
-        """Give the greedy tokens `[B, N]`."""
+        """Return the greedy tokens `[B, N]`."""
         return self._run(prompts, steps, 0, do_sample=False)
 
     def sample(self, prompts, steps, seed, **settings):
-        """Give sampled tokens `[B, N]`."""
+        """Return sampled tokens `[B, N]`."""
         return self._run(prompts, steps, seed, do_sample=True, **settings)
 
 

@@ -1,4 +1,4 @@
-"""Every decoder that is there, and whether it decodes the same weights as we do."""
+"""All available decoders, and a check that they decode the same weights as ours."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from . import ours
 from .serving import caller, prompts_of
 
 OURS = "jaxsample"
-# Enough rows and tokens that weights read wrongly can't pass by chance.
+# Enough rows and tokens that a decoder with wrong weights cannot agree by chance.
 CHECKED = {"batch": 4, "prompt": 16, "steps": 16}
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A decoder in a process of its own: its script, and whose versions to report."""
+    """A decoder in its own process: its script, and the packages whose versions are reported."""
 
     script: str
     packages: tuple[str, ...]
@@ -35,7 +35,7 @@ PEERS = {
 
 
 class Fleet(contextlib.AbstractContextManager):
-    """A worker for each peer that can be had; `absent` says of the others why not."""
+    """A worker for each available peer; `absent` has the reason for each of the others."""
 
     def __init__(self, pythons: dict[str, str], names=tuple(PEERS)):
         self.workers: dict[str, Worker] = {}
@@ -56,7 +56,7 @@ class Fleet(contextlib.AbstractContextManager):
             self.workers[name] = worker
 
     def open(self, folder: Path, vocab_size: int) -> Opened:
-        """Load a model for us, and check that the peers load the same."""
+        """Load a model, and check that the peers load the same."""
         return Opened(self, folder, vocab_size)
 
     def __exit__(self, *_):
@@ -65,11 +65,11 @@ class Fleet(contextlib.AbstractContextManager):
 
 
 class Opened:
-    """One model, with the peers that decode it as we do.
+    """One model, with the peers that decode it as our decoder does.
 
     Attributes:
-        said: of each peer, how its greedy tokens compare with ours.
-        peers: the names of those that agree; only they are timed.
+        said: for each peer, how its greedy tokens compare with ours.
+        peers: the names of the peers that agree; only they are timed.
     """
 
     def __init__(self, fleet: Fleet, folder: Path, vocab_size: int):
@@ -87,7 +87,7 @@ class Opened:
         self.peers = [name for name, said in self.said.items() if said.startswith("same")]
 
     def arms(self, batch: int, prompt: int, steps: int, settings: dict):
-        """Return an arm for each decoder: the seconds of one generation `[B, N]`."""
+        """Return an arm for each decoder, which measures the seconds of one generation `[B, N]`."""
         prompts = prompts_of(batch, prompt, self.common["vocab_size"])
         arms = {OURS: timed(caller(self.ours, prompts, steps, settings))}
         spec = {"batch": batch, "prompt": prompt, "steps": steps, "settings": settings}
@@ -96,7 +96,7 @@ class Opened:
         return arms
 
     def forget(self):
-        """Let the workers drop the arms so far."""
+        """Let the workers drop all arms."""
         for name in self.peers:
             self.workers[name].forget()
 

@@ -1,4 +1,4 @@
-"""Write the Llama of a Hugging Face folder as a float32 GGUF, the format llama.cpp reads."""
+"""Write the Llama of a Hugging Face folder as a float32 GGUF for llama.cpp."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OUTER = {
 
 
 def write_gguf(folder: str | Path) -> Path:
-    """Write `model.gguf` beside the safetensors of `folder`, once; return its path."""
+    """Write `model.gguf` beside the safetensors of `folder`, if it is absent; return its path."""
     folder = Path(folder)
     path = folder / "model.gguf"
     if path.exists():
@@ -44,7 +44,7 @@ def write_gguf(folder: str | Path) -> Path:
     writer.add_rope_freq_base(config["rope_theta"])
     writer.add_rope_dimension_count(config["head_dim"])
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    # Token ids go in and come out: no tokenizer is needed, only its size.
+    # Input and output are token ids, so only the size of the vocabulary is needed.
     writer.add_vocab_size(config["vocab_size"])
     writer.add_tokenizer_model("no_vocab")
     for name, value in _tensors(folder / "model.safetensors"):
@@ -77,7 +77,7 @@ def _name(name: str) -> str:
 
 
 def _laid(name: str, value: np.ndarray, config: dict) -> np.ndarray:
-    """Turn queries and keys from rotary halves (j, j + d/2) to rotary pairs (2j, 2j + 1)."""
+    """Reorder queries and keys from rotary halves (j, j + d/2) to rotary pairs (2j, 2j + 1)."""
     if ".q_proj." in name or ".k_proj." in name:
         key = "num_attention_heads" if ".q_proj." in name else "num_key_value_heads"
         heads = value.reshape(config[key], 2, config["head_dim"] // 2, -1)

@@ -1,7 +1,7 @@
 """llama.cpp through the low-level functions of llama-cpp-python, as a worker.
 
-Its high-level class decodes one sequence. Here B sequences share each `llama_decode`, as in its
-own batched example and server, and each has its own sampler chain.
+The high-level class decodes one sequence at a time. Here B sequences share each `llama_decode`, as
+in llama.cpp's batched example and server, and each has its own sampler chain.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from decoders.gguf_file import write_gguf
 from decoders.serving import serve_decoder
 
-CELLS = 256  # it rounds the room of a sequence up to this many tokens
+CELLS = 256  # llama.cpp rounds the room of a sequence up to a multiple of this
 
 
 @lib.llama_log_callback
@@ -23,7 +23,7 @@ def _quiet(level, text, data):
 
 
 class Decoder:
-    """The model of one folder, decoded by llama.cpp in float32, its cache too."""
+    """The model of one folder, decoded by llama.cpp with weights and cache in float32."""
 
     def __init__(self, folder: str, threads: int):
         lib.llama_log_set(_quiet, None)
@@ -40,12 +40,12 @@ class Decoder:
         lib.llama_model_free(self.model)
 
     def greedy(self, prompts, steps):
-        """Give the greedy tokens `[B, N]`."""
+        """Return the greedy tokens `[B, N]`."""
         with _chains([[lib.llama_sampler_init_greedy()] for _ in prompts]) as chains:
             return self._run(prompts, steps, chains)
 
     def sample(self, prompts, steps, seed, temperature, top_k, top_p):
-        """Give sampled tokens `[B, N]`, the filters in the order of transformers."""
+        """Return sampled tokens `[B, N]`, the filters in the order of transformers."""
         rows = [
             [
                 lib.llama_sampler_init_temp(temperature),

@@ -1,4 +1,4 @@
-"""The models to decode with, as folders every peer reads the same weights from."""
+"""The models to decode, as folders from which all decoders read the same weights."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ SHAPES = {
 
 
 def params_of(config: TransformerConfig):
-    """Draw weights large enough that every layer has a say in the next token.
+    """Draw weights so large that every layer matters for the next token.
 
-    At the usual scale the residual stream is nearly the token's own embedding, greedy decoding
-    repeats the prompt's last token, and a peer that read the layers wrongly would still agree.
+    At the usual scale the residual stream is nearly the embedding of the token. Greedy decoding
+    then repeats the last token, even for a peer that reads the layers wrongly.
     """
     params = init(config, jax.random.key(0))
     return jax.tree.map(lambda leaf: 3 * leaf if leaf.ndim > 1 else leaf, params)
@@ -48,7 +48,7 @@ def write(name: str, into: Path) -> Path:
 
 
 def copied(folder: Path, into: Path) -> Path:
-    """Copy a float32 folder under `into`, where a GGUF may be written beside it."""
+    """Copy a float32 folder under `into`, where a GGUF may be added to it."""
     checkpoint = load(folder)
     save(into / folder.name, checkpoint.config, checkpoint.params, dtype="float32")
     return into / folder.name

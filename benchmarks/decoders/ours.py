@@ -29,11 +29,11 @@ class Decoder:
         return np.asarray(out.tokens)
 
     def greedy(self, prompts, steps):
-        """Give the greedy tokens `[B, N]`."""
-        # With filters that change nothing here: what samples at these shapes compiles no more.
+        """Return the greedy tokens `[B, N]`."""
+        # The filters change nothing here, but `sample` then reuses the compiled program.
         return self.sample(prompts, steps, 0, 0.0, 50, 0.9)
 
     def sample(self, prompts, steps, seed, temperature, top_k, top_p):
-        """Give sampled tokens `[B, N]`, the filters in the order of transformers."""
+        """Return sampled tokens `[B, N]`, the filters in the order of transformers."""
         sampler = chain(Temperature(temperature), TopK(top_k), TopP(top_p))
         return self._run(prompts, steps, seed, sampler)

@@ -1,11 +1,11 @@
 """The share of a decode step that is not the model.
 
-The base is a loop that does a model's work and no sampling: prefill, then a scan of unembed and
-apply. Nothing may be drawn in it, and two things may not happen to it. XLA must not drop the
-unembed, or narrow it to what is read: the logits are carried from step to step, whole. And it must
-not run a step's unembed beside the layers of the next, which no decoder can: the next token depends
-on the logits, through one element of each row. A plain argmax would do both, but it costs 2 ns an
-element on a CPU, as much as a good sampler, and that would pass for the model's.
+The base is a loop with the work of the model and no sampling: prefill, then a scan of unembed and
+apply. XLA must not optimise this work away, so two things are added. The loop carries the whole
+logits from step to step, so that XLA cannot drop or narrow the unembed. And the next token depends
+on one logit of each row, so that XLA cannot run the unembed of a step in parallel with the layers
+of the next one, which no decoder can do. An argmax would have both effects, but on a CPU it costs
+2 ns per element, as much as a good sampler, and its time would count as the model's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.turns import take_turns, timed
 
 from jaxsample import TopK, TopP, chain, generate
 
-PROMPT = 4  # short: what is compared are steps
+PROMPT = 4  # short, because steps are compared and not prefill
 CHEAP = ("logprobs", "model_logprobs", "entropy", "kept")
 BASE = "model loop"
 ARMS = {
@@ -31,7 +31,7 @@ QUICK_ARMS = {"k 50 + p .9, all cheap records": ARMS["k 50 + p .9, all cheap rec
 
 
 def model_loop(model, batch: int, steps: int):
-    """Return the jitted `loop(params, prompts) -> logits [B, V]` of the model's own work."""
+    """Return the jitted `loop(params, prompts) -> logits [B, V]` of the model's work."""
 
     @jax.jit
     def loop(params, prompts):
@@ -44,7 +44,7 @@ def model_loop(model, batch: int, steps: int):
         def body(carry, position):
             cache, hidden, _ = carry
             logits = model.unembed(params, hidden)
-            # Always token 5, but only we know that no logit is so large.
+            # This is always token 5, but XLA does not know that no logit is so large.
             tokens = 5 + (logits[:, :1] > 1e30).astype(jnp.int32)
             output = model.apply(params, tokens, jnp.full((batch, 1), position), cache)
             return (output.cache, output.hidden[:, -1], logits), None
@@ -71,7 +71,7 @@ def measure(decoder, batch: int, steps: int, rounds: int, chosen: dict) -> dict:
 
     arms = {BASE: timed(lambda i: jax.block_until_ready(loop(params, prompts)))}
     arms |= {name: generating(*arm) for name, arm in chosen.items()}
-    # No budget: each arm runs in every round, so that runs of one round can be compared.
+    # The budget is unlimited, so that each arm runs in every round and rounds can be compared.
     times = take_turns(arms, rounds, 1e9)
     times = {name: [seconds / steps for seconds in runs] for name, runs in times.items()}
     return {
@@ -83,7 +83,7 @@ def measure(decoder, batch: int, steps: int, rounds: int, chosen: dict) -> dict:
 def overhead(runs: list[float], base: list[float]) -> dict:
     """Return (generate - loop) / loop: the median over the rounds, with its interval.
 
-    Both of a round ran under nearly the same load, so their quotient is steadier than either.
+    The two runs of a round have nearly the same load, so their quotient varies less than either.
     """
     shares = [a / b - 1 for a, b in zip(runs, base, strict=True)]
     low, high = median_interval(shares)

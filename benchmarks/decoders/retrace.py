@@ -1,4 +1,4 @@
-"""Setting after setting, each given to the same program: what the next one costs."""
+"""The time of each new setting that is given to the same program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OURS = "jaxsample"
 
 
 def sampling(path: Path) -> dict:
-    """Time jaxsample.sample under jit with a hundred settings; count its traces."""
+    """Time jaxsample.sample under jit with a hundred settings, and count its traces."""
     logits, traces = jnp.asarray(np.load(path)), 0
 
     @jax.jit
@@ -39,7 +39,7 @@ def sampling(path: Path) -> dict:
 
 
 def generating() -> dict:
-    """Time jaxsample.generate on a tiny model with a hundred mixed settings; count its traces."""
+    """Time jaxsample.generate on a tiny model with a hundred mixed settings, and count traces."""
     config, calls = SHAPES["tiny"], 0
     model, params = as_model(config), params_of(config)
 
@@ -61,12 +61,12 @@ def generating() -> dict:
         seen.append(calls)
 
     times = _every(once, COUNT)
-    # A trace may run the model's function more than once: what counts is that it runs no more.
+    # A trace may run the model's function several times, so only new calls show a new trace.
     return {**times, "calls_first": seen[0], "calls_last": seen[-1]}
 
 
 def peer(prepare, path: Path, settings: int) -> dict:
-    """Time a peer, of which `prepare(path=, chain=)` makes `call(i)`, with fewer settings."""
+    """Time a peer with fewer settings; `prepare(path=, chain=)` returns its `call(i)`."""
     calls = {}
 
     def once(i):
@@ -79,7 +79,7 @@ def peer(prepare, path: Path, settings: int) -> dict:
 
 
 def _every(once, settings: int) -> dict:
-    """Run each setting for the first time, then each again."""
+    """Time each setting when it is new, then each a second time."""
 
     def seconds(i):
         start = time.perf_counter()

@@ -1,7 +1,7 @@
-"""How a decoder of another environment answers the harness.
+"""The server side of a decoder in another environment.
 
-A decoder is made from a folder and a number of threads, and has `greedy(prompts, steps)` and
-`sample(prompts, steps, seed, temperature, top_k, top_p)`, both giving tokens `[B, N]`.
+A decoder is made from a folder and a number of threads. Its methods `greedy(prompts, steps)` and
+`sample(prompts, steps, seed, temperature, top_k, top_p)` return tokens `[B, N]`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harness.worker import serve
 
 
 def serve_decoder(make):
-    """Answer the harness with the decoders that `make(folder, threads)` gives."""
+    """Answer the harness with the decoders that `make(folder, threads)` returns."""
     decoder = functools.lru_cache(1)(make)  # one model in memory at a time
 
     def prepare(spec):
@@ -25,7 +25,7 @@ def serve_decoder(make):
 
 
 def caller(made, prompts: np.ndarray, steps: int, settings: dict | None):
-    """Return `call(i)`: greedy tokens where there are no settings, else sampled with seed i."""
+    """Return `call(i)`, which decodes greedily without settings, and else samples with seed i."""
 
     def call(i):
         if settings is None:
@@ -40,7 +40,7 @@ def caller(made, prompts: np.ndarray, steps: int, settings: dict | None):
 
 
 def prompts_of(batch: int, length: int, vocab_size: int) -> np.ndarray:
-    """Draw prompts `[B, P]`; id 1 opens each, as the published models expect."""
+    """Draw prompts `[B, P]` that begin with id 1, as the published models expect."""
     prompts = np.random.default_rng(0).integers(3, vocab_size, (batch, length), np.int32)
     prompts[:, 0] = 1
     return prompts

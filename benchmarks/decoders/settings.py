@@ -1,4 +1,4 @@
-"""A hundred settings of a sampler, as the numbers people pass: int, float, numpy and jax."""
+"""A hundred settings of a sampler, in the types that users pass: int, float, numpy and jax."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNT = 100
 
 
 def mixed():
-    """Yield chains of five transforms, the kinds of number going round."""
+    """Yield chains of five transforms with all types of numbers in turn."""
     rng = np.random.default_rng(0)
     ks = (5, 50.0, np.int64(7), np.float32(3), jnp.int32(9), TopK.off)
     for i, kind in zip(range(COUNT), itertools.cycle(KINDS), strict=False):
@@ -31,6 +31,6 @@ def mixed():
 
 
 def plain(i: int) -> dict:
-    """Return the i-th setting every peer can express, in Python's own numbers."""
+    """Return the i-th setting that every peer can express, in Python numbers."""
     values = {"temperature": 0.5 + 0.01 * i, "top_k": 10 + i, "top_p": 0.8 + 0.001 * i}
     return {**values, "min_p": None, "theta": None, "per_row": False}

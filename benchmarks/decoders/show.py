@@ -1,4 +1,4 @@
-"""The tables of benchmarks/decode.py, and its picture."""
+"""The tables and the picture of benchmarks/decode.py."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from harness.report import faster, figures, ratio, table
 
 from .overhead import BASE
 
-# How far an overhead's interval may reach, in points, where it does not even tell its sign.
+# The largest interval of an overhead that is shown although its sign is not certain.
 UNCLEAR = 0.05
 
 
 def tables(results: dict) -> str:
-    """Write both tables, and what each peer's weights were found to be."""
+    """Return both tables, and the comparison of each peer's weights with ours."""
     settings = results["settings"]
     words = (
         f"tokens per second of whole calls: prompt {settings['prompt']}, {settings['steps']} new "
@@ -32,7 +32,7 @@ def tables(results: dict) -> str:
 
 
 def speed(arm: dict, batch: int, steps: int) -> tuple[float, float, float]:
-    """Return tokens per second of an arm: of its median run, and the ends of the interval."""
+    """Return the tokens per second of an arm's median run, and the ends of the interval."""
     tokens = batch * steps
     return tokens / arm["median_s"], tokens / arm["high_s"], tokens / arm["low_s"]
 
@@ -91,7 +91,7 @@ def _share(found):
 
 
 def draw(results: dict, path):
-    """Draw tokens per second, and the overheads, against B, for each model."""
+    """Draw tokens per second and overheads against B for each model."""
     steps, panels = results["settings"]["steps"], []
     for model in results["models"]:
         lines = {}

@@ -1,4 +1,4 @@
-"""The tables of benchmarks/compile.py, and its picture."""
+"""The tables and the picture of benchmarks/compile.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARTS = ("trace", "lower", "compile")
 
 
 def tables(results: dict) -> str:
-    """Write the tables."""
+    """Return the tables."""
     batch, vocabulary = results["shape"]
     parts = [
         f"seconds to the first token of a fresh process, {results['model']} Llama, "
@@ -77,7 +77,7 @@ def _generate(arm):
 
 
 def draw(results: dict, path):
-    """Draw the sum of seconds over settings, and over the stages of a fresh process."""
+    """Draw the total seconds over settings and over the stages of a fresh process."""
     lines = {}
     for name, arm in results["settings"].items():
         sums = itertools.accumulate([arm["first_s"], *arm["new_s"]])

@@ -16,7 +16,7 @@ class Decoder:
         torch.set_num_threads(threads)
         self.model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         self.model.eval()
-        # The comparison is of N steps for every row: no end, whatever the checkpoint asks for.
+        # Every row must decode N steps, so the checkpoint's end of text is ignored.
         self.model.generation_config = transformers.GenerationConfig(pad_token_id=0)
 
     def _run(self, prompts, steps: int, **settings) -> np.ndarray:
@@ -32,11 +32,11 @@ class Decoder:
         return out[:, prompts.shape[1] :].numpy()
 
     def greedy(self, prompts, steps):
-        """Give the greedy tokens `[B, N]`."""
+        """Return the greedy tokens `[B, N]`."""
         return self._run(prompts, steps, do_sample=False)
 
     def sample(self, prompts, steps, seed, **settings):
-        """Give sampled tokens `[B, N]`."""
+        """Return sampled tokens `[B, N]`."""
         torch.manual_seed(seed)
         return self._run(prompts, steps, do_sample=True, **settings)
 

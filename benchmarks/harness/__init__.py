@@ -1,1 +1,1 @@
-"""What the benchmarks share: turns, workers, reports, plots."""
+"""The code that all benchmarks share: turns, workers, reports and plots."""

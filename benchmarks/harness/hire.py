@@ -1,4 +1,4 @@
-"""Peers that run as workers: where their interpreters are, and starting one."""
+"""Start peers as workers, each under its own Python interpreter."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .worker import Worker, WorkerError
 
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
-# What JAXSAMPLE_PEERS may name: the environments of every benchmark that reads it.
+# The names that JAXSAMPLE_PEERS may have: the environments of all benchmarks together.
 ENVIRONMENTS = ("transformers", "keras-hub", "gemma", "tunix", "llama", "flax")
 
 
 def interpreters(given: Sequence[str], known: Collection[str]) -> dict[str, str]:
-    """Read NAME=PYTHON pairs, those of JAXSAMPLE_PEERS (comma between) first.
+    """Return the interpreter of each peer from NAME=PYTHON pairs.
 
-    The variable may name what another benchmark runs; a name that none, or in `given` that this one
-    does not, ends the program.
+    The pairs of the variable JAXSAMPLE_PEERS, separated by commas, come first, then `given`. The
+    variable may name peers of other benchmarks. An unknown name ends the program.
     """
     found = {"transformers": sys.executable}
     shared = os.environ.get("JAXSAMPLE_PEERS", "").split(",")
@@ -38,7 +38,7 @@ def hire(python: str, script: Path, args=(), packages=()) -> tuple[Worker, dict[
     """Start a worker; return it and the versions of its packages.
 
     Raises:
-        WorkerError: with the last line it wrote, if it does not come up.
+        WorkerError: if it does not start; the message is the last line that it wrote.
     """
     with tempfile.NamedTemporaryFile(suffix=".log") as log:
         try:

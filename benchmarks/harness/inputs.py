@@ -1,4 +1,4 @@
-"""Rows of logits: peaked, flat, and a real model's."""
+"""Rows of logits: peaked, flat, and from a real model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ INPUTS = ("peaked", "flat", "real")
 def logits(name: str, batch: int, vocabulary: int, seed: int = 0) -> np.ndarray:
     """Return float32 logits `[B, V]`.
 
-    peaked: -1.5 log(rank) + 0.3 N(0, 1), every row in an order of its own; flat: N(0, 1); real: see
-    `real`.
+    peaked: -1.5 log(rank) + 0.3 N(0, 1), with another order of the tokens in each row; flat:
+    N(0, 1); real: see `real`.
     """
     rng = np.random.default_rng([seed, batch, vocabulary])
     if name == "peaked":
@@ -27,11 +27,11 @@ def logits(name: str, batch: int, vocabulary: int, seed: int = 0) -> np.ndarray:
 
 
 def real(batch, vocabulary, rng, length=64):
-    """Return logits of the embedded story model along stories it wrote, tiled up to `vocabulary`.
+    """Return logits of the embedded story model along its stories, tiled up to `vocabulary`.
 
-    The model's vocabulary is small. Each of its tokens appears in every tile, 0.1 N(0, 1) apart so
-    that no two copies tie: the shape is a model's, the nucleus as many times larger as there are
-    tiles.
+    The vocabulary of the model is small, so its logits are repeated, with noise 0.1 N(0, 1) that
+    keeps the copies from being equal. The shape is that of a model, and the nucleus is as many
+    times larger as there are tiles.
     """
     import jax
     import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The command line that the benchmarks share, and what they say before and after."""
+"""The command line options that the benchmarks share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def parser(doc: str, picture: str, quick: str) -> argparse.ArgumentParser:
-    """Return a parser of --quick, --out and --peer; `doc` opens with what the script does."""
+    """Return a parser of --quick, --out and --peer; it is described by the first line of `doc`."""
     made = argparse.ArgumentParser(description=doc.splitlines()[0])
     made.add_argument("--quick", action="store_true", help=quick)
     made.add_argument("--out", type=Path, help=f"where results.json and {picture} go")
@@ -21,7 +21,7 @@ def parser(doc: str, picture: str, quick: str) -> argparse.ArgumentParser:
 def chosen(
     made: argparse.ArgumentParser, text: str, names: Collection[str], separator: str = ","
 ) -> tuple[str, ...]:
-    """Return the names an option lists; one that is not among `names` ends the program."""
+    """Return the names that an option lists; an unknown name ends the program."""
     parts = tuple(part.strip() for part in text.split(separator))
     for part in parts:
         if part not in names:
@@ -30,5 +30,5 @@ def chosen(
 
 
 def versions_line(name: str, versions: dict[str, str]) -> str:
-    """Write what a peer runs."""
+    """Return a line with the versions of a peer's packages."""
     return f"{name}: " + ", ".join(" ".join(pair) for pair in versions.items())

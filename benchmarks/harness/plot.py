@@ -1,4 +1,4 @@
-"""One picture per benchmark, drawn from its JSON."""
+"""The picture of a benchmark, drawn from its results."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-# Okabe and Ito's palette: told apart by everybody.
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000"]
 MARKERS = "oDsv^P*X"
 
 
 @dataclass
 class Panel:
-    """A log-log (or plain) set of lines: name -> points (x, y) or (x, y, low, high).
+    """Lines by name, each of points (x, y) or (x, y, low, high), on logarithmic axes if `log`.
 
-    A name in `floors` is drawn as a dashed black line without markers; `bold` is ours.
+    The names in `floors` are drawn as dashed black lines without markers, `bold` is drawn thick.
     """
 
     title: str
@@ -53,7 +53,7 @@ def picture(path: Path, panels: Sequence[Panel], title: str, columns: int = 3) -
         axes.set_visible(False)
     figure.suptitle(title, fontsize=12)
     ordered = [name for name in names if name in handles]
-    across = min(4, 2 * columns)  # as many as fit under that many panels
+    across = min(4, 2 * columns)  # the entries that fit under a row of panels
     figure.legend(
         [handles[name] for name in ordered],
         ordered,
@@ -76,7 +76,7 @@ def _line(axes, name, points, panel, floors, peers):
         return axes.plot(x, y, style, color="black", linewidth=1.2)[0]
     number = peers.index(name)
     color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
-    again = number >= len(COLORS)  # told apart from the first of its color
+    again = number >= len(COLORS)  # the second line of its color is drawn differently
     if len(points[0]) == 4:
         axes.vlines(x, [p[2] for p in points], [p[3] for p in points], color=color, alpha=0.5)
     bold = name == panel.bold

@@ -1,4 +1,4 @@
-"""A progress bar on stderr where rich is installed and somebody watches, nothing otherwise."""
+"""A progress bar on stderr, if rich is installed and stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Yield `step(words)`: what is being done now, the step before it being done."""
+    """Yield `step(words)`, which finishes the current step and names the one that begins."""
     try:
         from rich.console import Console
         from rich.progress import Progress

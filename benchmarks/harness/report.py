@@ -1,4 +1,4 @@
-"""What the runs say: medians, whether two arms can be ordered, tables, results.json."""
+"""Medians and ratios of runs with intervals, tables, and results.json."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "jaxsample")
 
 
 class Ratio(NamedTuple):
-    """How many times `a` costs what `b` costs, with an interval."""
+    """The cost of `a` divided by the cost of `b`, with an interval."""
 
     value: float
     low: float
@@ -26,11 +26,11 @@ class Ratio(NamedTuple):
 
 
 def median_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """Return a confidence interval of the median that assumes nothing about the distribution.
+    """Return a confidence interval of the median that holds for every distribution.
 
-    Its ends are order statistics: the count of runs below the median is binomial(n, 1/2). With
-    fewer than six runs no such interval reaches 95%; smallest and largest run are returned, which
-    cover the median with probability 1 - 2**(1 - n).
+    Its ends are order statistics, because the number of runs below the median is
+    binomial(n, 1/2). With fewer than six runs no such interval reaches 95%. Then the smallest and
+    the largest run are returned, which cover the median with probability 1 - 2**(1 - n).
     """
     values = sorted(values)
     n = len(values)
@@ -44,12 +44,12 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> tuple[float
 
 
 def ratio(a: Sequence[float], b: Sequence[float], tolerance: float = 0.1) -> Ratio | None:
-    """Return median(a) / median(b), or None where the runs are too noisy to say.
+    """Return median(a) / median(b) with its interval, or None if the runs are too noisy.
 
-    The interval of the ratio runs from the low end of a's median interval over the high end of b's
-    to the high end of a's over the low end of b's. The ratio is None when both hold: the two median
-    intervals overlap, so that the runs do not order the arms, and the interval of the ratio reaches
-    further than `tolerance` of the ratio to either side, so that they do not call it a tie either.
+    The low end of the interval divides the low end of a's median interval by the high end of b's,
+    and the high end divides a's high end by b's low end. The ratio is None if the two median
+    intervals overlap, so that neither arm is faster, and the interval of the ratio is wider than
+    `tolerance` of the ratio on a side, so that they are not equal either.
     """
     if not a or not b:
         return None
@@ -74,7 +74,7 @@ def summary(values: Sequence[float]) -> dict:
 
 
 def recorded(times: dict[str, Sequence[float]]) -> dict[str, dict]:
-    """Return the summary of every arm, with its runs."""
+    """Return the summary and the runs of every arm."""
     return {
         arm: {**summary(runs), "times_s": [float(f"{t:.4g}") for t in runs]}
         for arm, runs in times.items()
@@ -82,7 +82,7 @@ def recorded(times: dict[str, Sequence[float]]) -> dict[str, dict]:
 
 
 def figures(value: float) -> str:
-    """Write a number with three significant figures and no exponent."""
+    """Return a number with three significant figures and no exponent."""
     if value == 0 or not math.isfinite(value):
         return str(value)
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -90,12 +90,12 @@ def figures(value: float) -> str:
 
 
 def times(found: Ratio | None) -> str:
-    """Write a ratio as a multiple: `x 1.42`, or `unclear`."""
+    """Return a ratio as a multiple: `x 1.42`, or `unclear`."""
     return "unclear" if found is None else f"x {figures(found.value)}"
 
 
 def faster(found: Ratio | None) -> str:
-    """Write peer / ours in words: `312x faster`, `1.4x slower`, `even`, or `unclear`."""
+    """Return peer / ours in words: `312x faster`, `1.4x slower`, `even`, or `unclear`."""
     if found is None:
         return "unclear"
     if found.low <= 1 <= found.high:
@@ -105,7 +105,7 @@ def faster(found: Ratio | None) -> str:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table for a terminal: first column to the left, the others to the right."""
+    """Return a table for a terminal: the first column aligned left, the others right."""
     lines = [list(map(str, line)) for line in [headers, *rows]]
     widths = [max(len(line[j]) for line in lines) for j in range(len(headers))]
     written = [
@@ -119,7 +119,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def environment(packages: Sequence[str] = ()) -> dict:
-    """Return what a reader of the numbers must know of the machine, before or after the runs."""
+    """Return the hardware, the versions and the load under which the runs are made."""
     import jax
 
     device = jax.devices()[0]
@@ -143,7 +143,7 @@ def load() -> list[float]:
 
 
 def heading(found: dict) -> str:
-    """Write an environment as a few words."""
+    """Return an environment as one line of text."""
     packages = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     return (
         f"{found['device']}, {found['processor']}, {found['cores']} cores, "
@@ -156,7 +156,7 @@ def save(out: Path, results: dict, name: str = "results.json") -> Path:
     out.mkdir(parents=True, exist_ok=True)
     path = out / name
     text = json.dumps(results, indent=1)
-    # The runs of an arm on one line.
+    # Put the runs of an arm on one line.
     text = re.sub(r"\[[-+.\deE,\s]+\]", lambda found: " ".join(found[0].split()), text)
     path.write_text(text + "\n")
     return path

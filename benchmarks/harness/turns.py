@@ -1,6 +1,6 @@
-"""Arms take turns, so that whatever disturbs the machine disturbs all of them alike.
+"""Time several arms in turn, so that a disturbance of the machine affects all of them alike.
 
-Only the standard library is imported: workers in foreign environments use this file too.
+This file imports only the standard library, because workers in other environments use it too.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 
 def timed(call: Callable[[int], object], least_s: float = 1e-3) -> Callable[[], float]:
-    """Return an arm for `call(i)`, which blocks until its result is there.
+    """Return an arm for `call(i)`, which must block until its result is ready.
 
-    The arm's first call runs `call` once untimed, which compiles, and settles how often it repeats
-    inside one sample: as often as a sample of `least_s` seconds needs, so that a call of some
-    microseconds is not lost in the clock and the loop. A sample is the mean wall time of one call.
-    `i` counts the calls; whoever needs a fresh key a call derives it from `i`.
+    The arm returns the mean wall time of one call in a sample. Its first call runs `call` untimed,
+    which compiles it, and chooses the number of repeats so that a sample takes at least `least_s`
+    seconds. Otherwise the clock and the loop would distort calls of some microseconds. `i` counts
+    the calls; a call derives its key from it.
     """
     count = itertools.count()
     repeats = 0
@@ -32,7 +32,7 @@ def timed(call: Callable[[int], object], least_s: float = 1e-3) -> Callable[[], 
         if not repeats:
             once()
             fastest = once()
-            if fastest < least_s:  # the first steady calls may still be slow ones
+            if fastest < least_s:  # the first calls after compilation may still be slow
                 fastest = min(fastest, *(once() for _ in range(5)))
             repeats = max(1, math.ceil(least_s / max(fastest, 1e-9)))
         start = time.perf_counter()
@@ -50,14 +50,13 @@ def take_turns(
     least: int = 5,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, list[float]]:
-    """Run the arms in turn; return the seconds of each of their runs.
+    """Run the arms in turn; return the seconds of the runs of each arm.
 
-    An arm, when called, runs once and returns the wall seconds it measured itself. Every arm first
-    runs untimed, twice, or once where once already takes more than a second. The order is rotated
-    from round to round. An arm whose `rounds` runs would cost more than its share of `budget_s`
-    joins in only as many rounds as the share pays for, at least `least`, spread evenly: it is the
-    slow arms that are cut short, never the fast ones beside them. `progress(done, total)` is told
-    about every round.
+    A call of an arm runs it once and returns the wall seconds that it measured itself. Every arm
+    first runs twice untimed, or once if that takes more than a second. The order rotates from round
+    to round. An arm whose `rounds` runs would exceed its share of `budget_s` runs in fewer rounds,
+    spread evenly, but at least in `least`. So a slow arm has fewer runs, and a fast arm next to it
+    has all. `progress(done, total)` is called after every round.
     """
     share = budget_s / max(len(arms), 1)
     runs = {}

@@ -1,8 +1,8 @@
-"""A peer that needs versions of its own runs in its own environment, asked over two pipes.
+"""Peers in processes of their own, for those that need other versions of packages.
 
-`Worker` is the asking side. The served side is a script that ends in `serve(prepare)`; it runs
-under any Python 3.11 with numpy. Each message is one line of JSON; arrays travel as the path of an
-.npy file.
+`Worker` is the client. The server is a script that ends in `serve(prepare)` and runs under any
+Python 3.11 with numpy. The two talk over pipes, one line of JSON per message. Arrays are passed as
+paths of .npy files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .turns import timed
 
 ROOT = Path(__file__).resolve().parent.parent
 PIPE = "WORKER_ANSWERS_TO"
-# An idle pool of threads must sleep: spinning, it would take a core from whoever's turn it is.
+# Idle threads must sleep. Spinning, they would take a core from the arm that is being timed.
 QUIET = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "KMP_BLOCKTIME": "0",
@@ -32,22 +32,21 @@ QUIET = {
 
 
 class WorkerError(RuntimeError):
-    """A worker died, did not answer in time, or answered with its own error."""
+    """A worker died, did not answer in time, or answered with an error."""
 
 
 class Worker:
-    """A process running `script` under the interpreter `python`.
+    """A process that runs `script` under the interpreter `python`.
 
-    `log` takes what the process writes to stderr or, by its libraries, to stdout; without it that
-    is dropped.
+    The file `log` receives the stdout and stderr of the process; without it they are dropped.
     """
 
     def __init__(self, python, script, args=(), env=None, log=None):
         environment = {**os.environ, **QUIET, **(env or {})}
-        # The script's own folder stays off the path: a peer's file may bear the peer's name.
+        # The folder of the script is not on the path, as its file may have the peer's name.
         environment |= {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
         self.log = open(log, "ab") if log else None
-        # Answers have a pipe of their own: libraries print to stdout, some of them on import.
+        # Answers have their own pipe, because libraries print to stdout, some on import.
         self.answers, theirs = os.pipe()
         try:
             self.process = subprocess.Popen(
@@ -78,7 +77,7 @@ class Worker:
         return answer
 
     def prepare(self, **spec) -> Callable[[], float] | None:
-        """Have the worker prepare `spec`; return an arm, or None where it can't express it.
+        """Let the worker prepare `spec`; return an arm, or None if the peer cannot express it.
 
         `arm.call(i)` runs the prepared call once, untimed, and returns its value.
         """
@@ -96,11 +95,11 @@ class Worker:
         return arm
 
     def versions(self, packages) -> dict[str, str]:
-        """Return the versions of those of `packages` that the worker's environment has."""
+        """Return the versions of the `packages` that are installed in the worker's environment."""
         return self.ask({"do": "versions", "packages": list(packages)})["versions"]
 
     def forget(self):
-        """Let the worker drop all it has prepared."""
+        """Let the worker drop all prepared calls."""
         self.ask({"do": "forget"})
 
     def close(self):
@@ -135,7 +134,7 @@ class Worker:
 
 
 def versions(packages) -> dict[str, str]:
-    """Return the versions of those of `packages` that are installed here."""
+    """Return the versions of the `packages` that are installed here."""
     found = {}
     for package in packages:
         try:
@@ -148,8 +147,8 @@ def versions(packages) -> dict[str, str]:
 def serve(prepare: Callable[[dict], Callable[[int], object] | None]):
     """Answer requests until stdin ends.
 
-    `prepare(spec)` returns `call(i)`, which runs once and blocks until its result is there, or None
-    for what this peer can't express. A call with an attribute `arm` brings its own clock.
+    `prepare(spec)` returns `call(i)`, which runs once and blocks until its result is ready, or None
+    if this peer cannot express the spec. A call with an attribute `arm` measures its own time.
     """
     answers = os.fdopen(int(os.environ[PIPE]), "wb")
     prepared = {}
@@ -157,7 +156,7 @@ def serve(prepare: Callable[[dict], Callable[[int], object] | None]):
         request = json.loads(line)
         try:
             answer = _answer(request, prepare, prepared)
-        except Exception as error:  # the asking side decides what a failure means
+        except Exception as error:  # the client decides how to handle a failure
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()

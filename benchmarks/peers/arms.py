@@ -1,4 +1,4 @@
-"""Every peer that is there, made ready for one case: an input, a shape, a chain."""
+"""All available peers, prepared for one case: an input, a shape and a chain."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ FLOORS = {"g1": floors.prepare_g1, "g2": floors.prepare_g2}
 
 
 class Arms(contextlib.AbstractContextManager):
-    """The floors, ours, and the peers among `names` that can be had.
+    """The floors, our sampler, and the available peers among `names`.
 
-    `absent` says of the others why not, `versions` what the workers run. `labels` maps a peer to
-    its arms.
+    Attributes:
+        local: `prepare` of each peer that runs in this process.
+        workers: the worker of each arm of the other peers.
+        labels: the arms of each peer.
+        versions: the versions of each worker's packages.
+        absent: for each other peer the reason why it is not available.
     """
 
     def __init__(self, names, interpreters):
@@ -59,7 +63,7 @@ class Arms(contextlib.AbstractContextManager):
             self.labels[name].append(label)
 
     def ready(self, path: Path, chain: dict) -> dict[str, Callable[[], float]]:
-        """Return the arms that can run the chain, each after its tokens were found sane."""
+        """Return the arms that can run the chain, after a check of the tokens that each draws."""
         logits = np.load(path)
         arms = {name: timed(prepare(str(path), chain)) for name, prepare in FLOORS.items()}
         arms["ours"] = self._local("ours", ours.prepare, path, chain, logits)
@@ -76,7 +80,7 @@ class Arms(contextlib.AbstractContextManager):
         return arms
 
     def forget(self):
-        """Let the workers drop the arms of the cases so far."""
+        """Let the workers drop the arms of earlier cases."""
         for worker in self.workers.values():
             worker.forget()
 
@@ -92,9 +96,9 @@ class Arms(contextlib.AbstractContextManager):
             if arm:
                 verify(label, arm.call, logits, _meant(name, chain))
             return arm
-        except WorkerError as error:  # the others go on without it
+        except WorkerError as error:  # the others continue without it
             self.workers.pop(label).close()
-            self.absent[label] = f"given up at {logits.shape}: {error}"
+            self.absent[label] = f"failed at {logits.shape}: {error}"
             return None
 
     def _local(self, name, prepare, path, chain, logits):
@@ -106,12 +110,15 @@ class Arms(contextlib.AbstractContextManager):
 
 
 def scratch():
-    """Return a folder for inputs, in memory where the system has such a place."""
+    """Return a temporary folder for inputs, in memory if the system allows it."""
     shared = Path("/dev/shm")
     return tempfile.TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None)
 
 
 def _meant(name, chain):
-    """Return the chain as the peer means it: without another filter, p means one thing to all."""
+    """Return the chain as the peer understands it, without the settings it applies more widely.
+
+    Peers differ in p only where another filter comes before it.
+    """
     wider = PEERS[name].wider if name in PEERS and chain["top_k"] is not None else ()
     return {**chain, **dict.fromkeys(wider)}

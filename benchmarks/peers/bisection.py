@@ -1,8 +1,8 @@
-"""Thresholds by bisection over the bits of a float, then noise for every token (after t5x).
+"""Thresholds by bisection over the bits of a float, then noise for every token, as in t5x.
 
-Read as an integer, a float's bits order like the float (the negative ones reversed). Fixing them
-from the top finds, in 32 passes, the largest threshold that still keeps k tokens, and in 32 more
-the largest that still keeps the mass p.
+The bits of floats, read as integers, are ordered as the floats (reversed for negative ones). One
+pass over the row fixes one bit, from the highest. So 32 passes find the largest threshold that
+keeps k tokens, and 32 more the largest that keeps the mass p.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def bisect(enough, shape):
 
 
 def _decode(code):
-    """Map unsigned integers to floats, order kept; codes of no number stand for the extremes."""
+    """Map unsigned integers to floats in order; codes of NaNs become infinities."""
     negative = code < SIGN
     value = lax.bitcast_convert_type(jnp.where(negative, ~code, code ^ SIGN), jnp.float32)
     return jnp.where(jnp.isnan(value), jnp.where(negative, -jnp.inf, jnp.inf), value)
 
 
 def keep_k(logits, k):
-    """Keep the k largest of each row, and what ties with the last of them."""
+    """Keep the k largest of each row, and tokens equal to the k-th."""
     k = jnp.minimum(column(k), logits.shape[-1])
     shape = (logits.shape[0], 1)
     return drop_below(

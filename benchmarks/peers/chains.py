@@ -1,9 +1,9 @@
-"""What is sampled: chains as plain data, which every peer reads in its own way.
+"""The chains to sample from, as plain data that every peer translates.
 
 A chain is a dict with the keys temperature, top_k, top_p, min_p and theta (the strength of
-entropy-based temperature), None for what it lacks. Its order is temperature, k, p, min-p, and then
-`filter`, any other transform as `jaxsample.interop.to_dict` writes it. With `per_row` every value
-is a list with one entry per row, neutral where a row lacks it.
+entropy-based temperature); an absent setting is None. The order is temperature, k, p, min-p, and
+then `filter`, another transform as `jaxsample.interop.to_dict` writes it. With `per_row` every
+value is a list with one entry per row, neutral for rows without the setting.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CHAINS = {
 
 
 def settings(name: str, batch: int) -> dict:
-    """Return the chain called `name`, for a batch of so many rows."""
+    """Return the chain called `name` for a batch of `batch` rows."""
     if name == "per row":
         rows = [OFF | MIXED[i % len(MIXED)] for i in range(batch)]
         lists = {key: [row[key] for row in rows] for key in OFF}

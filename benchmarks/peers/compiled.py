@@ -1,4 +1,4 @@
-"""How every JAX peer runs: jitted, logits on the device, a fresh key for each call."""
+"""JAX peers run jitted, with logits on the device and a fresh key for each call."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def rows(path: str) -> jax.Array:
 
 @functools.lru_cache(maxsize=8)
 def keys(batch: int | None = None) -> list[jax.Array]:
-    """Return keys to take turns with, split beforehand; `[B]` each if there is a `batch`."""
+    """Return keys that are split in advance and used in turn; `[B]` each if `batch` is given."""
     made = jax.random.split(jax.random.key(0), (KEYS,) if batch is None else (KEYS, batch))
-    data = np.asarray(jax.random.key_data(made))  # indexing keys would compile each index
+    data = np.asarray(jax.random.key_data(made))  # indexing keys compiles once for each index
     return jax.block_until_ready([jax.random.wrap_key_data(one) for one in data])
 
 
@@ -38,7 +38,7 @@ def calling(function: Callable, path: str, *args, per_row: bool = False) -> Call
 
 
 def by_settings(build: Callable[[dict], Callable]) -> Callable[[dict], Callable]:
-    """Jit what `build(chain)` returns, once per chain: inputs of one shape share a program."""
+    """Jit the function that `build(chain)` returns, once for each chain."""
 
     @functools.cache
     def built(text):

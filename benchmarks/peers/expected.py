@@ -1,4 +1,4 @@
-"""Which tokens a chain keeps, in float64 NumPy, and whether a peer draws from them."""
+"""The tokens that a chain keeps, in float64 NumPy, and a check that a peer draws among them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ EDGE = 1e-4
 
 
 def kept(row: np.ndarray, chain: dict) -> np.ndarray:
-    """Return the mask of one row, with the edges of p and min-p moved outward by rounding's worth.
+    """Return the mask of one row, with the edges of p and min-p moved outward by `EDGE`.
 
-    Sums in another order may put a token on the edge in or out: no peer is wrong for that. What
-    another filter keeps is what the library says of the whole row; the tests hold that to oracles.
+    A sum in another order may keep or drop a token at the edge, and both are right. For `filter`
+    the mask is that of our own transform, which the tests compare with oracles.
     """
     row = np.asarray(row, np.float64)
     temperature = chain["temperature"]

@@ -1,4 +1,4 @@
-"""What no sampler gets below: reading the logits once, without and with an exponential."""
+"""Lower bounds for every sampler: one read of the logits, without and with an exponential."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .compiled import calling
 
 @jax.jit
 def g1(key, logits):
-    """The maximum of each row."""
+    """Return the maximum of each row."""
     del key
     return jnp.max(logits, axis=-1)
 
 
 @jax.jit
 def g2(key, logits):
-    """The maximum and the sum of exponentials: a log-sum-exp less its logarithm."""
+    """Return the maximum and the sum of exponentials of each row."""
     del key
     top = jnp.max(logits, axis=-1)
     return top, jnp.sum(jnp.exp(logits - top[:, None]), axis=-1)

@@ -1,4 +1,4 @@
-"""The sampling methods of the gemma library, which are static arguments of its jitted loop."""
+"""The sampling methods of gemma, whose settings are constants of its jitted loop."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The samplers of keras-hub on its JAX backend, jitted as its `generate` jits them.
+"""The samplers of keras-hub on its JAX backend, jitted as in its `generate`.
 
-With k and p, its p counts the mass of the whole row, not of the k tokens kept: it keeps at least
-what the others keep.
+If k and p are given, p counts the mass of the whole row and not of the k kept tokens. So it keeps
+at least the tokens that the others keep.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def program(chain):
     made = sampler(chain)
 
     def draw(seeds, logits):
-        """Run with the sampler's seeds as an argument and a result, as its own loop does."""
+        """Draw with the sampler's seeds as an argument and a result, as in its own loop."""
         with keras.StatelessScope(list(zip(made.variables, seeds, strict=True))) as scope:
             tokens = made.get_next_token(made.compute_probabilities(logits))
         return tokens, [scope.get_current_value(variable) for variable in made.variables]
@@ -48,7 +48,7 @@ def prepare(path, chain):
 
     def call(i):
         nonlocal seeds
-        del i  # the seed state moves on by itself
+        del i  # the sampler advances its own seeds
         tokens, seeds = jax.block_until_ready(run(seeds, logits))
         return tokens
 

@@ -1,9 +1,9 @@
-"""The sampler chain of llama.cpp through llama-cpp-python, on arrays of candidates made by hand.
+"""The sampler chain of llama.cpp through llama-cpp-python, on its own arrays of candidates.
 
-Runs as a worker: `llama.py build` or `llama.py bare`. Its users fill the array of candidates (id,
-logit, p) before each token, and its samplers sort and shrink it in place: `build` times both,
-`bare` the samplers alone. One row after the other on one thread, as it samples a batch. k goes
-before the temperature, which changes nothing but spares it the other tokens.
+It runs as a worker: `llama.py build` or `llama.py bare`. Users of llama.cpp fill an array of
+candidates (id, logit, p) before each token, and its samplers sort and shrink the array in place.
+`build` times both, `bare` the samplers alone. Rows are sampled one after another on one thread, as
+llama.cpp does. Here k comes before the temperature, which keeps the result and is faster.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Rows:
 
 
 def _row(chain, i):
-    """Return the chain of a row, without what is neutral there: k = V would sort the row."""
+    """Return the chain of a row without neutral settings, because k = V would sort the row."""
     one = {name: v[i] if isinstance(v, list) else v for name, v in chain.items()}
     if chain["per_row"]:
         one |= {name: None for name in ("top_k", "top_p", "min_p") if one[name] == OFF[name]}
@@ -81,11 +81,11 @@ def _row(chain, i):
 
 def prepare(path, chain, bare):
     if chain["theta"] is not None:
-        return None  # its dynamic temperature is another formula
+        return None  # its dynamic temperature has another formula
     rows = Rows(path, chain)
 
     def call(i):
-        del i  # every chain's generator moves on by itself
+        del i  # every chain advances its own generator
         rows.fill()
         return rows.draw()
 

@@ -1,4 +1,4 @@
-"""This library: one program per structure of chain, every hyperparameter traced."""
+"""This library: one program for each structure of chain, with traced hyperparameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE_PER_ROW = jax.jit(jax.vmap(sample, in_axes=(0, 0, 0)))
 
 
 def sampler(settings: dict):
-    """Return the sampler a chain's settings describe."""
+    """Return the sampler of a chain's settings."""
     if settings["per_row"]:
         batch = len(settings["temperature"])
         values = {name: value for name, value in settings.items() if isinstance(value, list)}

@@ -1,4 +1,4 @@
-"""Which peers there are, and how each is run."""
+"""The peers, and how each of them runs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class Peer:
     """A column of the table.
 
     Attributes:
-        module: in `peers`.
-        arms: label -> arguments of the worker; the faster of two arms counts.
-        packages: whose versions to report; empty for what is written out here.
-        environment: the name `--peer` gives an interpreter to; None runs in this process.
-        wider: settings of a chain this peer does not keep to, in words of `peers.chains`.
-        filters: which of the other transforms it has.
+        module: its module in `peers`.
+        arms: the arguments of the worker for each label; the fastest arm counts.
+        packages: packages whose versions are reported; empty for peers that are written here.
+        environment: the name of its interpreter in `--peer`; None runs in this process.
+        wider: settings, as in `peers.chains`, for which this peer keeps more tokens.
+        filters: the values of `filter` that it has.
     """
 
     module: str

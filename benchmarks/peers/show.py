@@ -1,4 +1,4 @@
-"""The table and the picture, both from the results alone."""
+"""The tables and the picture of benchmarks/sampling.py, from its results."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ SHOWN = ("k 50 + p .9", "p .9", "T")
 
 
 def fastest(case: dict, labels: list[str]) -> list[float] | None:
-    """Return the runs of a peer's arm with the least median, None if it did not run."""
+    """Return the runs of a peer's arm with the least median, or None if none ran."""
     found = [case["arms"][label] for label in labels if label in case["arms"]]
     return min(found, key=lambda arm: arm["median_s"])["times_s"] if found else None
 
 
 def tables(results: dict) -> str:
-    """Write one table for every input and shape: chains down, peers across."""
+    """Return a table for every input and shape, with chains as rows and peers as columns."""
     groups: dict[tuple, list] = {}
     for case in results["cases"]:
         groups.setdefault((*case["shape"], case["input"]), []).append(case)
@@ -50,7 +50,7 @@ def _line(case, peers):
 
 
 def draw(results: dict, path: Path) -> Path | None:
-    """Draw cost against V and against B, for the first input; None if no axis has two points."""
+    """Draw the time against V and B for the first input; return None if no axis has two points."""
     name = results["cases"][0]["input"]
     cases = [case for case in results["cases"] if case["input"] == name]
     chains = [chain for chain in SHOWN if any(case["chain"] == chain for case in cases)]

@@ -1,6 +1,6 @@
-"""Sort the vocabulary, mask, draw noise for every token: what JAX libraries do.
+"""Sort the vocabulary, mask, and draw noise for every token, as most JAX libraries do.
 
-Without k and p nothing is sorted, and this is `jax.random.categorical` itself.
+Without k and p nothing is sorted, and this is `jax.random.categorical` alone.
 """
 
 from __future__ import annotations

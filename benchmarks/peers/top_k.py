@@ -1,7 +1,7 @@
-"""`lax.top_k` with k known to the compiler, and everything after it on those k alone.
+"""`lax.top_k` with a static k, and everything after it on these k tokens alone.
 
-The fastest of the usual ways where k is small; it says nothing to a chain without k, or with a k
-for every row.
+This is the fastest of the usual ways if k is small. It cannot express a chain without k, or with
+another k for each row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The top-p sampler of tunix, whose settings are static in its jitted loop."""
+"""The top-p sampler of tunix, whose settings are constants of its jitted loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of JAX that the written-out peers share: temperature and the settings of a row."""
+"""Temperature, thresholds and min-p in plain JAX, for the peers that are written here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 
 def column(value):
-    """Return a setting as something that broadcasts over `[B, V]`: a column where per row."""
+    """Return a setting that broadcasts over `[B, V]`: a column if it differs from row to row."""
     return jnp.asarray(value)[:, None] if isinstance(value, list) else value
 
 
 def temper(logits: jax.Array, chain: dict) -> jax.Array:
-    """Divide the logits by the chain's temperature, by the entropy's one with theta."""
+    """Divide the logits by the chain's temperature, which depends on the entropy with theta."""
     temperature = column(chain["temperature"])
     if chain["theta"] is not None:
         log_p = jax.nn.log_softmax(logits, axis=-1)
@@ -22,12 +22,12 @@ def temper(logits: jax.Array, chain: dict) -> jax.Array:
 
 
 def drop_below(logits: jax.Array, threshold: jax.Array) -> jax.Array:
-    """Drop what lies below a row's threshold."""
+    """Drop the tokens below the threshold of their row."""
     return jnp.where(logits < threshold, -jnp.inf, logits)
 
 
 def min_p(logits: jax.Array, chain: dict) -> jax.Array:
-    """Drop what is less probable than the maximum by the factor min-p."""
+    """Drop the tokens whose probability is below min-p times the largest."""
     if chain["min_p"] is None:
         return logits
     top = jnp.max(logits, axis=-1, keepdims=True)

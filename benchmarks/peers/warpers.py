@@ -1,6 +1,6 @@
-"""The logits warpers of transformers, softmax, torch.multinomial: what its `generate` does.
+"""The logits warpers of transformers, softmax and torch.multinomial, as in its `generate`.
 
-Runs as a worker: `warpers.py THREADS`. On a machine with a GPU that torch can use, there.
+It runs as a worker: `warpers.py THREADS`, on a GPU if torch can use one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def prepare(path, chain):
 
     @torch.no_grad()
     def call(i):
-        del i  # the generator of torch moves on by itself
+        del i  # torch advances its own generator
         probs = torch.nn.functional.softmax(warp(prompt, logits), dim=-1)
         tokens = torch.multinomial(probs, num_samples=1).squeeze(1)
         if DEVICE == "cuda":

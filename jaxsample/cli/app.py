@@ -6,45 +6,53 @@ import enum
 from pathlib import Path
 from typing import Annotated
 
+import rich  # noqa: F401  # if it is missing, say so before JAX is imported
 import typer
 
+import jaxsample
 from jaxsample.cli import flags, studies
+from jaxsample.cli.prompt import Prompt, PromptFile, read_prompt
 
 app = typer.Typer(
     help="Draw text from a language model, and see what samplers do to its next token.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
 app.command()(studies.sweep)
-app.command()(studies.study)
+app.add_typer(studies.study, name="study")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"jaxsample {jaxsample.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    del version
 
 
 class Color(enum.StrEnum):
-    """What the colour of a token tells."""
+    """What the colour of a token shows."""
 
     probability = "probability"
     entropy = "entropy"
 
 
-Model = Annotated[
-    Path | None,
-    typer.Option(
-        "--model",
-        metavar="DIR",
-        help="A model folder in the Hugging Face layout; the embedded story model by default.",
-        show_default=False,
-    ),
-]
-
-
 @app.command()
 def generate(
-    prompt: Annotated[
-        str | None,
-        typer.Argument(help="Where the text begins; a fresh text by default.", show_default=False),
-    ] = None,
-    model: Model = None,
+    prompt: Prompt = None,
+    prompt_file: PromptFile = None,
+    model: studies.Model = None,
     temperature: flags.Temperature = None,
     edt: flags.Edt = None,
     top_k: flags.TopK = None,
@@ -58,19 +66,20 @@ def generate(
             min=0,
             max=2**32 - 1,
             metavar="S",
-            help="The same seed draws the same text; a new one each time by default.",
+            help="The same seed draws the same text. By default every run has a new one.",
             show_default=False,
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option("-n", "--samples", min=1, metavar="N", help="How many texts.")
+        int, typer.Option("-n", "--samples", min=1, metavar="N", help="How many texts to draw.")
     ] = 1,
     max_new_tokens: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help="Most tokens of a text; by default 256, or fewer where the model's context ends.",
+            help="The most tokens of a text. By default 256, or fewer if the model's context is "
+            "short.",
             show_default=False,
         ),
     ] = None,
@@ -78,35 +87,45 @@ def generate(
         bool,
         typer.Option(
             "--stats",
-            help="Colour the tokens and print speed, entropy and log-probability.",
+            help="Colour the tokens, and print speed, entropy and log-probability.",
         ),
     ] = False,
     color: Annotated[
         Color | None,
         typer.Option(
-            help="What the colour of a token tells, under the model at T = 1; with --stats the "
-            "probability.",
+            help="Colour the tokens by their probability or by the entropy, under the model at "
+            "T = 1. --stats colours by probability.",
             show_default=False,
         ),
     ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object a line for each text, with the keys sample, seed, model, "
+            "sampler, prompt, text, finish_reason (stop, length or interrupted) and, one value for "
+            "each token, tokens (ids), logprobs, model_logprobs and entropy (nats).",
+        ),
+    ] = False,
 ) -> None:
-    """Draw text and print it as it is decoded.
+    """Draw text and print it while it is decoded.
 
-    Without sampler flags tokens are drawn from the model as it is (T = 1).
+    Without sampler flags the tokens are drawn from the model as it is (T = 1).
 
-    Text goes to stdout, all else to stderr: jaxsample generate > story.txt
+    The text goes to stdout and everything else to stderr: jaxsample generate > story.txt
     """
     from jaxsample.cli.generate import generate
 
     given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset, policy)
-    color = color or (Color.probability if stats else None)
-    generate(prompt, model, given, seed, samples, max_new_tokens, stats, color)
+    text = read_prompt(prompt, prompt_file)
+    generate(text, model, given, seed, samples, max_new_tokens, stats, color, as_json)
 
 
 @app.command()
 def explain(
-    prompt: Annotated[str, typer.Argument(help="What the token comes after.", show_default=False)],
-    model: Model = None,
+    prompt: Prompt = None,
+    prompt_file: PromptFile = None,
+    model: studies.Model = None,
     temperature: flags.Temperature = None,
     edt: flags.Edt = None,
     top_k: flags.TopK = None,
@@ -115,17 +134,18 @@ def explain(
     preset: flags.Preset = None,
     png: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Also write it as a figure.", show_default=False),
+        typer.Option(metavar="FILE", help="Also write a figure, as PNG.", show_default=False),
     ] = None,
 ) -> None:
-    """Show the likeliest next tokens before and after each step of the sampler.
+    """Show the most likely next tokens before and after each step of the sampler.
 
-    Below the bars: entropy, tokens kept, mass cut and temperature of each step.
+    The table below the bars shows the entropy after each step, the tokens it kept, the probability
+    it cut and the temperature it applied.
     """
     from jaxsample.cli.explain import explain
 
     given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset)
-    explain(prompt, model, given, png)
+    explain(read_prompt(prompt, prompt_file), model, given, png)
 
 
 @app.command()
@@ -134,7 +154,7 @@ def report(
         list[Path],
         typer.Argument(
             metavar="RESULTS...",
-            help="Folders that studies wrote, each with a results.json.",
+            help="Folders that studies wrote. Each holds a results.json.",
             show_default=False,
         ),
     ],
@@ -142,9 +162,9 @@ def report(
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the page.")
     ] = Path("report.html"),
 ) -> None:
-    """Show the results of studies on one page that needs no network.
+    """Write the results of studies as one HTML page that needs no network.
 
-    Tables with intervals, charts, and the texts with their tokens; any browser opens it.
+    The page holds tables with confidence intervals, charts, and the texts with their tokens.
     """
     from jaxsample.cli.report import report
 
@@ -155,15 +175,20 @@ def run(arguments: list[str]) -> int:
     """Run a command and return its exit status; without arguments, print the help.
 
     Raises:
-        ValueError: for nonsense in the arguments.
+        ValueError: if an argument is wrong.
+        BrokenPipeError: if the reader of stdout went away.
         KeyboardInterrupt: if the command was interrupted.
     """
     try:
         status = app(arguments or ["--help"], prog_name="jaxsample", standalone_mode=False)
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
+            raise end.__context__ from None
+        raise
     except Exception as error:
-        # Usage errors are Click's in older versions of Typer, and share no public base with its.
+        # Older versions of Typer raise Click's usage errors, newer ones their own.
         if not hasattr(error, "format_message"):
             raise
         raise ValueError(error.format_message()) from None  # type: ignore[attr-defined]

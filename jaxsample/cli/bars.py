@@ -1,4 +1,4 @@
-"""Stages of a sampler as bars in the terminal."""
+"""The stages of a sampler as bars in the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from rich.text import Text
 from jaxsample.cli.stages import Stage, entropy
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-LABEL, PERCENT, WIDEST = 14, 6, 24
+LABEL, PERCENT = 14, 6
+NARROWEST, WIDEST = 4, 24  # cells of a bar; a column of the narrowest still holds "Temperature"
+NUMBERS = 70  # columns that the table of numbers needs
 STYLES = "blue", "cyan"
 
 
@@ -23,17 +25,33 @@ def show(
     tokens: np.ndarray,
     names: Sequence[str],
 ) -> None:
-    """Print the bars of some tokens under the model and after every stage, then the numbers.
+    """Print bars of some tokens under the model and after each stage, then numbers.
+
+    Stages for which the terminal is too narrow follow in further tables.
 
     Args:
-        console: where to.
+        console: where to print.
         raw: `[V]`, the model's probabilities.
-        stages: what the sampler did.
-        tokens: `[N]`, ids to show, likeliest first.
+        stages: the steps of the sampler.
+        tokens: `[N]`, the ids to show, most likely first.
         names: how they read.
     """
-    console.print(_bars(console.width, raw, stages, tokens, names))
-    console.print(_numbers(raw, stages))
+    columns: list[Stage | None] = [None, *stages]
+    most = max(1, (console.width - LABEL) // (NARROWEST + PERCENT + 2))
+    cells = (console.width - LABEL) // min(most, len(columns)) - PERCENT - 2
+    cells = max(NARROWEST, min(WIDEST, cells))
+    highest = max(float(_probabilities(raw, stage)[tokens].max()) for stage in columns)
+    for first in range(0, len(columns), most):
+        if first:
+            console.print()
+        some = columns[first : first + most]
+        console.print(_bars(cells, raw, some, tokens, names, highest, first))
+    if console.width >= NUMBERS:
+        console.print(_table(raw, stages))
+    else:
+        console.print()
+        for line in _lines(raw, stages):
+            console.print(line)
 
 
 def bar(share: float, width: int) -> str:
@@ -48,52 +66,73 @@ def percent(p: float) -> str:
     return "<0.1%" if 0 < p < 0.0005 else f"{p:.1%}" if p < 0.9995 else "100%"
 
 
-def _bars(width, raw, stages, tokens, names):
-    columns = [raw, *(stage.after for stage in stages)]
-    cells = (width - LABEL) // len(columns) - PERCENT - 3
-    cells = max(3, min(WIDEST, cells))
-    highest = max(float(column[tokens].max()) for column in columns)
+def _probabilities(raw, stage):
+    return raw if stage is None else stage.after
+
+
+def _bars(cells, raw, columns, tokens, names, highest, first):
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", collapse_padding=True)
     table.add_column("next token", width=LABEL - 2, no_wrap=True, overflow="ellipsis")
-    for label in ["the model", *(stage.label for stage in stages)]:
+    for stage in columns:
+        label = "the model" if stage is None else stage.label
         table.add_column(label, width=cells + 1 + PERCENT, vertical="bottom")
     for token, name in zip(tokens, names, strict=True):
         row = [Text(name)]
-        for i, column in enumerate(columns):
-            style = STYLES[i % 2]
-            if i and stages[i - 1].cut[token]:
+        for i, stage in enumerate(columns, first):
+            if stage is not None and stage.cut[token]:
                 row.append(Text("✂ cut".rjust(cells + 1 + PERCENT), "red"))
-            elif not np.isfinite(stages[i - 1].returned[token]) if i else False:
+            elif stage is not None and not np.isfinite(stage.returned[token]):
                 row.append(Text())
             else:
-                line = Text(bar(column[token] / highest, cells), style)
-                row.append(line.append(percent(column[token]).rjust(PERCENT + 1), "default"))
-        table.add_row(*row)
+                p = _probabilities(raw, stage)[token]
+                line = Text(bar(p / highest, cells), STYLES[i % 2])
+                row.append(line.append(percent(p).rjust(PERCENT + 1), "default"))
+        if any(row[1:]):
+            table.add_row(*row)
     others = len(raw) - len(tokens)
     if others > 0:
         row = [Text(f"{others} others", "dim")]
-        for column in columns:
-            rest = max(0.0, 1 - float(column[tokens].sum()))
+        for stage in columns:
+            rest = max(0.0, 1 - float(_probabilities(raw, stage)[tokens].sum()))
             rest = percent(rest) if rest > 1e-6 else ""
             row.append(Text(rest.rjust(cells + 1 + PERCENT), "dim"))
         table.add_row(*row)
     return table
 
 
-def _numbers(raw, stages):
+def _numbers(stage):
+    """Return the entropy, the tokens kept, the mass cut and the temperature of a stage."""
+    cut = bool(stage.cut.any())
+    divided = stage.temperature is not None and stage.transform.kind != "set"
+    return (
+        f"{entropy(stage.before):.3f} → {entropy(stage.after):.3f}",
+        f"{int(np.isfinite(stage.received).sum())} → {stage.kept}" if cut else "all",
+        f"{stage.mass_cut:.2%}" if cut else "",
+        f"{stage.temperature:.3g}" if divided else "",
+    )
+
+
+def _table(raw, stages):
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold", collapse_padding=True)
     table.add_column("\nstep", no_wrap=True)
     for name in ("entropy\nnats", "kept\ntokens", "cut\nmass", "effective\ntemperature"):
         table.add_column(name, justify="right")
     table.add_row("the model", f"{entropy(raw):.3f}", f"{int((raw > 0).sum())}", "", "")
     for stage in stages:
-        before, after = entropy(stage.before), entropy(stage.after)
-        heat, dropped = stage.temperature, bool(stage.cut.any())
-        table.add_row(
-            stage.label,
-            f"{before:.3f} → {after:.3f}",
-            f"{int(np.isfinite(stage.received).sum())} → {stage.kept}" if dropped else "all",
-            f"{stage.mass_cut:.2%}" if dropped else "",
-            "" if heat is None or stage.transform.kind == "set" else f"{heat:.3g}",
-        )
+        table.add_row(stage.label, *_numbers(stage))
     return table
+
+
+def _lines(raw, stages):
+    """Say the same in one sentence for each step, which a narrow terminal can wrap."""
+    yield _line("the model", f"entropy {entropy(raw):.3f} nats, {int((raw > 0).sum())} tokens")
+    for stage in stages:
+        nats, kept, mass, heat = _numbers(stage)
+        parts = [f"entropy {nats} nats", f"keeps {kept} tokens"]
+        parts += [f"cuts {mass} of the mass"] if mass else []
+        parts += [f"effective temperature {heat}"] if heat else []
+        yield _line(stage.label, ", ".join(parts))
+
+
+def _line(label, text):
+    return Text.assemble((f"{label}: ", "bold"), text)

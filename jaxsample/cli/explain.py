@@ -1,4 +1,4 @@
-"""Show what a sampler does to the next token of a prompt."""
+"""Show how a sampler changes the distribution of the next token."""
 
 from __future__ import annotations
 
@@ -8,50 +8,48 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
 
 import jaxsample
-from jaxsample.cli import bars
+from jaxsample.cli import bars, interrupt
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import padded
 from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.stages import probabilities, stages
-from jaxsample.decode._model_output import next_logits
-from jaxsample.study import Source
-from jaxsample.study.draw._text import Transcript
+from jaxsample.cli.terminal import terminals
+from jaxsample.study import Source, Transcript
 
 SHOWN = 20
 
 
-def explain(prompt: str, model: Path | None, flags: SamplerFlags, png: Path | None) -> None:
-    """Print the likeliest next tokens before and after each transform; write a figure if asked.
+def explain(prompt: str | None, model: Path | None, flags: SamplerFlags, png: Path | None) -> None:
+    """Print the most likely next tokens before and after each transform; write a figure if asked.
 
     Raises:
-        ValueError: if an argument, the model or the prompt makes no sense.
+        ValueError: if an argument, the model or the prompt is wrong.
     """
-    sampler = flags.chain()
+    members = flags.members()
     if png is not None:
         from jaxsample.cli import figure
 
         figure.check(png)
-    notes, console = Console(stderr=True, highlight=False), Console(highlight=False)
+    console, notes = terminals()
     source = open_model(model)
     ids = source.encode(prompt)
     source.room(ids, 1)
-    notes.print(f"{sampler} · {source.name}", style="dim", markup=False)
-    if not len(sampler):
+    notes.print(f"{jaxsample.chain(*members)} · {source.name}", style="dim", markup=False)
+    if not members:
         notes.print("no sampler flags: this is the model as it is", style="dim")
     keep_compiled()
-    with notes.status("compiling"):
+    with notes.status("compiling") as status, interrupt.closing(status.stop):
         logits = last_logits(source, ids)
-        found = stages(logits, sampler)
+        found = stages(logits, members)
     raw = probabilities(logits)
     tokens = np.argsort(-raw, kind="stable")[:SHOWN]
     names = [name_of(source, ids, int(token)) for token in tokens]
     bars.show(console, raw, found, tokens, names)
     if png is not None:
-        figure.write(png, prompt, raw, found, tokens, names)
+        figure.write(png, prompt or "", raw, found, tokens, names)
         notes.print(f"wrote {png}", style="dim", markup=False)
 
 
@@ -68,14 +66,19 @@ def last_logits(source: Source, ids: list[int]) -> np.ndarray:
         max_length=length,
         lengths=jnp.asarray([len(ids)]),
     )
-    logits = next_logits(model, params, decoding.logits, decoding.hidden)
+    logits = decoding.logits
+    if logits is None:  # the model keeps hidden states, and makes logits of them when needed
+        assert model.unembed is not None
+        logits = model.unembed(params, decoding.hidden)
     return np.asarray(logits[0], np.float64)
 
 
 def name_of(source: Source, prompt: list[int], token: int) -> str:
-    """Return how a token reads after a prompt, in quotes; its name where it is no text."""
+    """Return the text that a token adds to a prompt, in quotes, or its name if it adds none."""
     stored = source.tokenizer.id_to_token(token)
+    if stored is None:  # models pad their vocabulary to a round number
+        return f"unused {token}"
     if token in source.eos:
         return f"{stored} the end"
     text = Transcript(source.tokenizer, prompt).add(token)
-    return json.dumps(text, ensure_ascii=False) if text else str(stored)
+    return json.dumps(text, ensure_ascii=False) if text else stored

@@ -1,8 +1,7 @@
-"""Stages of a sampler as a figure: one panel each, the distribution before it as a ghost."""
+"""The stages of a sampler as a figure: a panel for each, the distribution before it in grey."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from jaxsample.cli.bars import percent
+from jaxsample.cli.paths import check_file, naming
 from jaxsample.cli.stages import Stage, entropy
 
 BLUE, GHOST, RED, INK = "#3b7dd8", "#c9ced6", "#cc3344", "#333b46"
@@ -22,19 +22,14 @@ LONGEST_NAME, LONGEST_PROMPT = 16, 60
 
 
 def check(path: Path) -> None:
-    """Refuse a path that no PNG can be written to, before any work is done.
+    """Refuse a path where no PNG can be written.
 
     Raises:
-        ValueError: with the reason.
+        ValueError: with the reason and the remedy.
     """
-    folder = path.parent
     if path.suffix.lower() != ".png":
         raise ValueError(f"--png: {path} does not end in .png")
-    if path.is_dir() or not folder.is_dir():
-        what = f"{path} is a folder" if path.is_dir() else f"there is no folder {folder}"
-        raise ValueError(f"--png: {what}")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise ValueError(f"--png: {path} cannot be written")
+    check_file("--png", path)
 
 
 def write(
@@ -45,18 +40,18 @@ def write(
     tokens: np.ndarray,
     names: Sequence[str],
 ) -> None:
-    """Draw some tokens' bars in a panel per stage, the model alone where there is none.
+    """Draw bars of some tokens in a panel for each stage, or for the model if there is no stage.
 
     Args:
         path: the file.
-        prompt: what the tokens come after.
+        prompt: the text before the tokens.
         raw: `[V]`, the model's probabilities.
-        stages: what the sampler did.
-        tokens: `[N]`, ids to show, likeliest first.
+        stages: the steps of the sampler.
+        tokens: `[N]`, the ids to show, most likely first.
         names: how they read.
 
     Raises:
-        ValueError: if the file cannot be written.
+        OSError: if the file cannot be written.
     """
     panels = max(1, len(stages))
     figure = Figure(figsize=(12 if panels > 1 else 8, 6.75), dpi=100, layout="constrained")
@@ -78,10 +73,8 @@ def write(
             Line2D([], [], color=RED, marker="x", linestyle="", label="cut by it"),
         ]
         figure.legend(handles=marks, loc="outside lower right", ncols=3, frameon=False)
-    try:
+    with naming(path):
         figure.savefig(path, facecolor="white")
-    except OSError as error:
-        raise ValueError(f"--png: {path} cannot be written ({error.strerror})") from None
 
 
 def _panel(ax, raw, stage, tokens, highest):
@@ -119,7 +112,7 @@ def _clipped(text, longest):
 
 
 def _printable(text):
-    """Escape what the font lacks, and the $ that would begin mathematics."""
+    """Escape characters that the font lacks, and $, which begins mathematics in matplotlib."""
     known = get_font(findfont("DejaVu Sans")).get_charmap()
     shown = [c if ord(c) in known else c.encode("unicode_escape").decode() for c in text]
     return "".join(shown).replace("$", r"\$")

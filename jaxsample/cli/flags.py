@@ -1,4 +1,4 @@
-"""The sampler's flags, shared by the commands, and the chain they stand for."""
+"""The flags that make a sampler, shared by the commands."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from jaxsample.transforms.contract._chain import Chain
+    from jaxsample import Transform
 
-PANEL = "Sampler, in the order it runs (that of Hugging Face)"
+PANEL = "Sampler, in the order in which it runs"
 
 
 def _option(flag: str, text: str, metavar: str | None = None) -> Any:
@@ -26,26 +26,26 @@ Edt = Annotated[
     tuple[float, float] | None,
     _option(
         "--edt",
-        "Choose T from the entropy H of each row, T0 * 0.8 ** (THETA / H); takes the place of "
-        "--temperature.",
+        "Entropy-dependent temperature: divide the logits by T0 * 0.8 ** (THETA / H), where H is "
+        "the entropy of the next token. Use it instead of --temperature.",
         "T0 THETA",
     ),
 ]
-TopK = Annotated[int | None, _option("--top-k", "Keep the K likeliest tokens.", "K")]
+TopK = Annotated[int | None, _option("--top-k", "Keep the K most likely tokens.", "K")]
 TopP = Annotated[
     float | None,
-    _option("--top-p", "Keep the likeliest tokens until they hold P of the mass.", "P"),
+    _option("--top-p", "Keep the most likely tokens, until their probabilities sum to P.", "P"),
 ]
 MinP = Annotated[
     float | None,
-    _option("--min-p", "Keep tokens at least P times as likely as the likeliest.", "P"),
+    _option("--min-p", "Keep tokens at least P times as likely as the most likely one.", "P"),
 ]
 Preset = Annotated[
     str | None,
     _option(
         "--preset",
-        "Temperature and top-p by name: code, creative, chat, comment, analysis or explore. "
-        "A flag given beside it takes the place of its value.",
+        "A temperature and a top-p by name: code, creative, chat, comment, analysis or explore. "
+        "--temperature and --top-p override its values.",
         "NAME",
     ),
 ]
@@ -54,7 +54,8 @@ Policy = Annotated[
     Path | None,
     _option(
         "--policy",
-        "A folder with a learned sampler, from jaxsample.learn.save; it runs before the others.",
+        "A folder with a learned sampler, written by jaxsample.learn.save. It runs before the "
+        "other flags.",
         "DIR",
     ),
 ]
@@ -62,7 +63,7 @@ Policy = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class SamplerFlags:
-    """What was given of the flags above; None where a flag was not."""
+    """The values of the flags above; None for a flag that was not given."""
 
     temperature: float | None = None
     edt: tuple[float, float] | None = None
@@ -72,8 +73,8 @@ class SamplerFlags:
     preset: str | None = None
     policy: Path | None = None
 
-    def chain(self) -> Chain:
-        """Build the sampler: the policy, temperature or EDT, top-k, top-p, min-p.
+    def members(self) -> list[Transform]:
+        """Return the members of the sampler: the policy, temperature or EDT, top-k, top-p, min-p.
 
         Raises:
             ValueError: if a value is out of range, or both --edt and --temperature are given.
@@ -82,11 +83,11 @@ class SamplerFlags:
         from jaxsample.interop import preset
 
         if self.edt is not None and self.temperature is not None:
-            raise ValueError("--edt takes the place of --temperature; give one of them")
+            raise ValueError("--edt replaces --temperature; give one of them")
         temperature, top_p = self.temperature, self.top_p
         if self.preset is not None:
-            heat, nucleus = _checked("--preset", preset, self.preset)
-            temperature = heat.value if temperature is None else temperature
+            warmth, nucleus = _checked("--preset", preset, self.preset)
+            temperature = warmth.value if temperature is None else temperature
             top_p = nucleus.p if top_p is None else top_p
         members = []
         if self.policy is not None:
@@ -103,7 +104,7 @@ class SamplerFlags:
             members.append(_checked("--top-p", jaxsample.TopP, top_p))
         if self.min_p is not None:
             members.append(_checked("--min-p", jaxsample.MinP, self.min_p))
-        return jaxsample.chain(*members)
+        return members
 
 
 def _checked(flag: str, make: Any, *values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Draw text and show it as it comes."""
+"""Draw text and show it while it is drawn."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
-
+from jaxsample import chain
+from jaxsample.cli import interrupt
 from jaxsample.cli.compiled import keep_compiled
-from jaxsample.cli.decoding import Chunk, decode
+from jaxsample.cli.decoding import Chunk, Piece, decode
 from jaxsample.cli.flags import SamplerFlags
+from jaxsample.cli.json_lines import JsonLines
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.page import Page
 from jaxsample.cli.panels import Panels
 from jaxsample.cli.shades import legend, style_of
 from jaxsample.cli.tally import Tally
-from jaxsample.study.draw._source import DEFAULT_NEW_TOKENS
-from jaxsample.study.draw._text import Transcript
+from jaxsample.cli.terminal import terminals
+from jaxsample.study import Transcript
 
 
 def generate(
@@ -29,14 +30,17 @@ def generate(
     max_new_tokens: int | None,
     stats: bool,
     color: str | None,
+    as_json: bool,
 ) -> None:
-    """Print `samples` texts on stdout as they are drawn, and what goes with them on stderr.
+    """Print `samples` texts on stdout while they are drawn, and remarks on stderr.
 
     Raises:
-        ValueError: if an argument, the model or the prompt makes no sense.
+        ValueError: if an argument, the model or the prompt is wrong.
     """
-    sampler = flags.chain()
-    notes, console = Console(stderr=True, highlight=False), Console(highlight=False)
+    if as_json and color is not None:
+        raise ValueError("--color and --json exclude each other: JSON has no colours")
+    sampler = chain(*flags.members())
+    console, notes = terminals()
     source = open_model(model)
     ids = source.encode(prompt)
     room = source.room(ids, max_new_tokens)
@@ -45,28 +49,37 @@ def generate(
     if prompt and (unknown := source.unknown(prompt)):
         notes.print(f"not in the vocabulary: {', '.join(unknown)}", style="dim", markup=False)
     notes.print(f"{sampling} · {source.name} · --seed {seed}", style="dim", markup=False)
-    if max_new_tokens is None and room < DEFAULT_NEW_TOKENS:
+    if max_new_tokens is None and len(ids) + room == source.context:
         notes.print(f"the context leaves room for {room} new tokens", style="dim")
+    interrupt.advise(f"the same command with --seed {seed} draws the same text")
 
     keep_compiled()
     ended = 0
-    display = Page(console) if samples == 1 else Panels(console, samples)
     tally = Tally()
-    beginning = Transcript(source.tokenizer, ids).prompt
-    with notes.status("compiling"):
+    with notes.status("compiling") as status, interrupt.closing(status.stop):
         chunks = decode(source, ids, sampler, seed, samples, room)
         first = next(chunks)
-    try:
+    if as_json:
+        shared = {"seed": seed, "model": source.name, "sampler": repr(sampler)}
+        shown = JsonLines(console.file, {**shared, "prompt": prompt or ""}, samples, room)
+        show = shown.add
+    else:
+        color = color or ("probability" if stats else None)
+        shown = Page(console) if samples == 1 else Panels(console, samples)
         for sample in range(samples):
-            display.add(sample, beginning, "bold")
+            shown.add(sample, Transcript(source.tokenizer, ids).prompt, "bold")
+
+        def show(piece: Piece) -> None:
+            shown.add(piece.sample, piece.text, style_of(color, piece))
+
+    with interrupt.closing(shown.close):
         for chunk in _after(first, chunks):
             tally.add(chunk)
-            for piece in chunk.pieces:
-                ended += piece.ended
-                display.add(piece.sample, piece.text, style_of(color, piece))
-            display.refresh()
-    finally:
-        display.close()
+            with interrupt.lock:
+                for piece in chunk.pieces:
+                    ended += piece.ended
+                    show(piece)
+                shown.refresh()
     if ended < samples:
         which = "" if samples == 1 else f"{samples - ended} of {samples} texts "
         notes.print(f"{which}stopped at {room} tokens (--max-new-tokens)", style="dim")

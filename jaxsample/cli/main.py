@@ -1,36 +1,63 @@
-"""The entry point: what is wrong becomes one line on stderr and an exit status."""
+"""The entry point: every slip of the user becomes one line on stderr and an exit status."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
 
+from jaxsample.cli import interrupt
+
 EXTRA = {"click", "matplotlib", "rich", "safetensors", "tokenizers", "typer"}
+OURS = {"jaxsample", "jaxsample_models"}
+READERS = {"codecs", "csv", "encodings", "json", "pathlib", "tomllib"}
+UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+REMEDIES = {
+    errno.ENOSPC: "free some space, or choose another place",
+    errno.EDQUOT: "free some space, or choose another place",
+    errno.EACCES: "check its permissions, or choose another place",
+    errno.EPERM: "check its permissions, or choose another place",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "a part of this path is a file",
+    errno.EEXIST: "choose another name",
+    errno.EISDIR: "give a file",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 is success, 2 nonsense in the arguments or the model, 130 an interruption by Ctrl-C.
+    0 is success, 2 a mistake in the arguments or in a file, 130 an interruption by Ctrl-C. An error
+    that is not the user's propagates, so that Python prints its traceback and exits with 1.
 
     Args:
-        argv: the arguments, without the program's name; those of the process by default.
+        argv: the arguments, without the program's name. By default those of the process, which
+            Ctrl-C then ends.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show becomes a `?`
+    if argv is None:
+        interrupt.install()
+        argv = sys.argv[1:]
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # the parent closed it
+            setattr(sys, name, open(os.devnull, "w"))
+        elif isinstance(stream, io.TextIOWrapper):  # print `?` for what a terminal cannot show
             stream.reconfigure(errors="replace")
     try:
         from jaxsample.cli.app import run
 
-        status = run(list(sys.argv[1:] if argv is None else argv))
+        status = run(list(argv))
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
+        _say(interrupt.message())
         return 130
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader, `head` perhaps, has read enough
+        _drop(sys.stdout)
         return 0
     except ImportError as error:
         if error.name is None:
@@ -39,13 +66,53 @@ def main(argv: Sequence[str] | None = None) -> int:
         if package not in EXTRA:
             raise
         return _refuse(f"this needs {package}: pip install 'jaxsample[cli]'")
+    except OSError as error:
+        return _refuse(_explained(error))
     except ValueError as error:
+        if _module(error) not in OURS | READERS:
+            raise
         return _refuse(str(error))
+    except RecursionError as error:
+        if _module(error) not in READERS:
+            raise
+        return _refuse("a file is nested too deeply to be read")
+
+
+def _module(error: BaseException) -> str:
+    """Return the top-level package whose code raised an error."""
+    trace = error.__traceback__
+    assert trace is not None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+
+
+def _explained(error: OSError) -> str:
+    where = error.filename
+    if where is None and error.errno in UNWRITTEN:  # the commands name every other file they write
+        where = "standard output"
+        _drop(sys.stdout)
+    remedy = REMEDIES.get(error.errno or 0)
+    parts = [where, error.strerror or str(error)]
+    return ": ".join(str(part) for part in parts if part) + (f"; {remedy}" if remedy else "")
 
 
 def _refuse(message: str) -> int:
-    print(f"jaxsample: {' '.join(message.split())}", file=sys.stderr)
+    _say(f"jaxsample: {message}")
     return 2
+
+
+def _say(line: str) -> None:
+    """Print one line on stderr, control characters escaped."""
+    shown = (c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(line.split()))
+    with contextlib.suppress(OSError):
+        print("".join(shown), file=sys.stderr, flush=True)
+
+
+def _drop(stream) -> None:
+    """Let what is still to be written vanish, or Python would complain of it when it exits."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -1,33 +1,25 @@
-"""The commands that draw many texts: a sweep, and the studies."""
+"""The commands that draw many texts: sweep, and study with its four studies."""
 
 from __future__ import annotations
 
-import enum
+import inspect
 import shlex
 import sys
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from jaxsample.cli import inputs
-
-
-class Protocol(enum.StrEnum):
-    """The studies."""
-
-    edt = "edt"
-    creativity = "creativity"
-    surface = "surface"
-    presets = "presets"
-
+from jaxsample.cli import inputs, interrupt
+from jaxsample.cli.paths import check_folder, naming
 
 Model = Annotated[
     Path | None,
     typer.Option(
         "--model",
         metavar="DIR",
-        help="A model folder in the Hugging Face layout; the embedded story model by default.",
+        help="A model folder in the Hugging Face layout. By default the embedded story model.",
         show_default=False,
     ),
 ]
@@ -36,7 +28,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Where everything goes; a run that was cut off goes on there.",
+        help="The folder to write to. The same command resumes an interrupted run there.",
     ),
 ]
 MaxNewTokens = Annotated[
@@ -45,20 +37,24 @@ MaxNewTokens = Annotated[
         "--max-new-tokens",
         min=1,
         metavar="N",
-        help="Most tokens of a text; by default 128, or fewer where the model's context ends.",
+        help="The most tokens of a text. By default 128, or fewer if the model's context is short.",
         show_default=False,
     ),
 ]
 BatchSize = Annotated[
-    int, typer.Option("--batch-size", min=1, metavar="B", help="Texts decoded at once.")
+    int,
+    typer.Option("--batch-size", min=1, metavar="B", help="How many texts are decoded at once."),
 ]
+RESUME = "the same command resumes where this one stopped"
 
 
 def sweep(
     settings: Annotated[
         Path,
         typer.Argument(
-            metavar="SETTINGS", help="Named chains, in TOML or Python.", show_default=False
+            metavar="SETTINGS",
+            help="A .toml or .py file with named samplers. A .py file is executed.",
+            show_default=False,
         ),
     ],
     out: Out,
@@ -72,58 +68,68 @@ def sweep(
     limit: inputs.Limit = None,
     skip_bad: inputs.SkipBad = False,
     samples: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Texts of a setting, prompt and seed.")
+        int,
+        typer.Option(min=1, metavar="N", help="How many texts of each setting, prompt and seed."),
     ] = 1,
     seed: Annotated[
         list[int] | None,
-        typer.Option(min=0, max=2**32 - 1, metavar="S", help="Give more to draw more; 0 if none."),
+        typer.Option(
+            min=0,
+            max=2**32 - 1,
+            metavar="S",
+            help="The seed, 0 by default. Give several to draw more texts.",
+            show_default=False,
+        ),
     ] = None,
     max_new_tokens: MaxNewTokens = None,
     batch_size: BatchSize = 64,
-    format: Annotated[str, typer.Option(metavar="jsonl|parquet", help="Of the rows.")] = "jsonl",
+    format: Annotated[
+        str, typer.Option(metavar="jsonl|parquet", help="The format of the rows.")
+    ] = "jsonl",
 ) -> None:
-    """Draw texts under every setting for every prompt, a row for each under --out.
+    """Draw texts under every setting for every prompt, and write a row for each to --out.
 
-    All settings of one structure run in one compiled program. Kill it at any time: the same command
-    goes on where it was, without repeating or losing a row.
+    Settings that differ only in numbers share one compiled program. You can stop a sweep at any
+    time: the same command resumes it, and repeats or loses no row.
     """
     from jaxsample.cli.compiled import keep_compiled
     from jaxsample.cli.opening import open_model
     from jaxsample.study import read_settings, sweep
 
+    check_folder("--out", out)
     chosen = read_settings(settings)
     source = open_model(model)
     fields = prompt_field, reference_field, without_field, id_field, split, limit, skip_bad
     items = inputs.PromptFlags(data, *fields).items(source, 32)
     keep_compiled()
-    made = sweep(
-        source,
-        chosen,
-        items,
-        seeds=tuple(seed or (0,)),
-        samples=samples,
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        out=out,
-        format=format,
-        progress=True,
-    )
+    interrupt.advise(RESUME)
+    with naming(out):
+        made = sweep(
+            source,
+            chosen,
+            items,
+            seeds=tuple(seed or (0,)),
+            samples=samples,
+            max_new_tokens=max_new_tokens,
+            batch_size=batch_size,
+            out=out,
+            format=format,
+            progress=True,
+        )
     rate = f", {made.tokens / made.seconds:.0f} tokens/s" if made.tokens else ""
     print(f"{len(made.rows)} rows in {out}{rate}", file=sys.stderr)
 
 
-def study(
-    protocol: Annotated[
-        Protocol, typer.Argument(help="Which study.", show_default=False, metavar="STUDY")
-    ],
+def _study(
+    protocol: str,
     out: Out,
     model: Annotated[
         list[Path] | None,
         typer.Option(
             "--model",
             metavar="DIR",
-            help="A model folder in the Hugging Face layout, the embedded story model by default; "
-            "surface takes several.",
+            help="A model folder in the Hugging Face layout. By default the embedded story model. "
+            "Only surface takes several.",
             show_default=False,
         ),
     ] = None,
@@ -140,7 +146,7 @@ def study(
         typer.Option(
             "--settings",
             metavar="FILE",
-            help="More settings to compare, in TOML or Python.",
+            help="A .toml or .py file with more settings to compare. A .py file is executed.",
             show_default=False,
         ),
     ] = None,
@@ -149,43 +155,97 @@ def study(
         typer.Option(
             min=2,
             metavar="N",
-            help="Texts of a prompt and setting; by default what the study asks for.",
+            help="How many texts of each prompt and setting. Every study has its own default.",
             show_default=False,
         ),
     ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, metavar="S", help="The seed of the texts."),
+    ] = 0,
     max_new_tokens: MaxNewTokens = None,
     batch_size: BatchSize = 128,
-    weight: Annotated[float, typer.Option(metavar="W", help="Of quality in EDA.")] = 1.0,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer settings and texts.")] = False,
+    weight: Annotated[float, typer.Option(metavar="W", help="The weight of quality in EDA.")] = 1.0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run fewer settings and draw fewer texts.")
+    ] = False,
 ) -> None:
-    """Run a study: results, tables, plots and a page under --out.
-
-    edt: quality and diversity under fixed, entropy-dependent and KL-guided temperature, after the
-    EDT paper. creativity: what seven temperatures do to a story, after "Is Temperature the
-    Creativity Parameter of LLMs?". surface: entropy and diversity over temperature and top-p.
-    presets: the guides' settings for six tasks, side by side.
-    """
     from jaxsample.cli.compiled import keep_compiled
     from jaxsample.cli.opening import open_model
     from jaxsample.cli.protocols import run
     from jaxsample.cli.report import report
     from jaxsample.study import read_settings
 
+    check_folder("--out", out)
+    chosen = () if settings is None else read_settings(settings)
     keep_compiled()
     sources = [open_model(folder) for folder in model or [None]]
     fields = prompt_field, reference_field, without_field, id_field, split, limit, skip_bad
-    run(
-        protocol.value,
-        sources,
-        inputs.PromptFlags(data, *fields),
-        out,
-        settings=() if settings is None else read_settings(settings),
-        samples=samples,
-        max_new_tokens=max_new_tokens,
-        weight=weight,
-        batch_size=batch_size,
-        quick=quick,
-        command=shlex.join(["jaxsample", *sys.argv[1:]]),
-        progress=True,
-    )
+    interrupt.advise(RESUME)
+    with naming(out):
+        run(
+            protocol,
+            sources,
+            inputs.PromptFlags(data, *fields),
+            out,
+            settings=chosen,
+            samples=samples,
+            seed=seed,
+            max_new_tokens=max_new_tokens,
+            weight=weight,
+            batch_size=batch_size,
+            quick=quick,
+            command=shlex.join(["jaxsample", *sys.argv[1:]]),
+            progress=True,
+        )
     report([out], out / "report.html")
+
+
+def _named(protocol: str, without: Collection[str] = ()) -> Callable[..., None]:
+    """Return the command of one study: `_study` without the options that it does not have."""
+
+    def command(**given: Any) -> None:
+        _study(protocol, **given)
+
+    signature = inspect.signature(_study, eval_str=True)
+    kept = [p for name, p in signature.parameters.items() if name not in {"protocol", *without}]
+    command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in kept}
+    return command
+
+
+STUDIES = {
+    "edt": (
+        "Compare quality and diversity under fixed, entropy-dependent and KL-guided temperature.",
+        "After the EDT paper (Zhang et al., 2024).",
+        (),
+    ),
+    "creativity": (
+        "Measure what seven temperatures do to a story.",
+        'After "Is Temperature the Creativity Parameter of Large Language Models?" (Peeperkorn et '
+        "al., 2024).",
+        ("weight",),
+    ),
+    "surface": (
+        "Map entropy and diversity over temperature and top-p.",
+        "Give --model several times to compare models.",
+        ("weight", "settings"),
+    ),
+    "presets": (
+        "Compare the presets that guides recommend for six tasks.",
+        "See the option --preset of generate.",
+        (),
+    ),
+}
+
+study = typer.Typer(help="Run a study: it writes results, tables, plots and a page to --out.")
+
+
+@study.callback(invoke_without_command=True)
+def _list_studies(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+for _name, (_short, _more, _without) in STUDIES.items():
+    study.command(_name, help=f"{_short}\n\n{_more}", short_help=_short)(_named(_name, _without))

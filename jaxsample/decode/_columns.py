@@ -1,4 +1,4 @@
-"""Tokens that are already there: what the model says before each, and a look at every one."""
+"""Evaluation of given tokens, one column `[B]` after the other or all at once."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def over_columns(
     rebuild: Callable[[Any], tuple[jax.Array, Any]] | None = None,
     prefix: Any = None,
 ) -> Any:
-    """Look at every token of every row, in order where the sampler has state, else all at once.
+    """Apply `row` to every token: in order if the sampler has state, else to all at once.
 
     Args:
-        row: `(sampler, state, logits [V], hidden [D], *others) -> (state, seen)`, of one token.
-        sampler, state: of all rows, state `[B, ..]` or a tree without leaves.
+        row: `(sampler, state, logits [V], hidden [D], *others) -> (state, result)`, of one token.
+        sampler, state: of all rows; the state is `[B, ..]` or a tree without leaves.
         given: `(logits, hidden, *others)`, leaves `[B, N, ..]`.
-        rebuild: makes (logits, hidden) `[B, ..]` of hidden alone, where `[B, N, V]` is not to be.
-        prefix: axes of the sampler's leaves; None shares them.
+        rebuild: computes (logits, hidden) `[B, ..]` from hidden, so that `[B, N, V]` never exists.
+        prefix: axes of the sampler's leaves for `jax.vmap`; None if all rows share them.
 
     Returns:
-        What `row` saw, leaves `[B, N, ..]`.
+        The results of `row`, with leaves `[B, N, ..]`.
     """
     each_row = jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1)))
     if rebuild is None and not jax.tree.leaves(state):
@@ -50,10 +50,10 @@ def over_columns(
 
 
 def _scan_columns(body, state, given, count):
-    """Scan over the second axis of `given`, keeping about 2 sqrt(count) states for the way back.
+    """Scan over the second axis of `given`, storing about 2 sqrt(count) states for the gradient.
 
-    Each column of logits `[B, V]` is computed again there: neither `[B, N, V]` logits nor N states
-    of size V ever exist.
+    The backward pass computes each column of logits `[B, V]` again, so neither `[B, N, V]` logits
+    nor N states of size V ever exist.
     """
     chunk = max(math.isqrt(count), 1)
     chunks = -(-count // chunk)

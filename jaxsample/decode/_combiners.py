@@ -1,4 +1,4 @@
-"""Combiners: two rows of logits, with and without a condition, made one."""
+"""Combiners of two rows of logits, one with and one without a condition."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._compiled import compiled
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters, frozen
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.rows._row import Row
 
-# log of the least positive float32, 2**-149.
+# The log of the smallest positive float32, 2**-149.
 LEAST = -103.27893
 
 
 class Combiner(Hyperparameters):
-    """Maps two rows of logits `[V]`, the conditional first, to one `[V]` float32.
+    """Maps two rows of logits `[V]`, the conditional first, to one row `[V]` float32.
 
-    Semantics all share: float32 inside; a token that is -inf in the conditional stays so; one that
-    is -inf in the unconditional alone counts as 2**-149 likely there, so that it is much preferred
-    where the unlikely is, and never +inf; if either row is invalid, as it would be for a
-    `Transform`, the result is all NaN.
+    All combiners compute in float32. A token that is -inf in the conditional row stays -inf. A
+    token that is -inf only in the unconditional row counts as having probability 2**-149 there, so
+    that the result is large but never +inf. If either row is invalid, as defined for `Transform`,
+    the result is all NaN.
     """
 
     @compiled
@@ -46,14 +47,14 @@ class Combiner(Hyperparameters):
 
 @frozen
 class Guidance(Combiner):
-    """Go from the unconditional past the conditional: u + scale * (c - u), in log-probabilities.
+    """Classifier-free guidance: u + scale * (c - u), on log-probabilities.
 
-    Classifier-free guidance. A scale of 0 is the unconditional, 1 the conditional, and more makes
-    likelier what the condition made likelier. Neutral: scale = 1, the conditional's
-    log-probabilities bit for bit.
+    A scale of 0 gives the unconditional row and 1 the conditional row. A larger scale favours
+    tokens that the condition makes likelier. Neutral: scale = 1, the conditional log-probabilities
+    bit for bit.
 
     Attributes:
-        scale: how far to go; a leaf.
+        scale: the strength of the guidance; a leaf.
 
     Raises:
         ValueError: if `scale` is a Python number that is not finite.
@@ -65,7 +66,7 @@ class Guidance(Combiner):
     [0.25, 0.75]
     """
 
-    scale: float = field(low=-1e6, high=1e6)
+    scale: FloatLeaf = field(low=-1e6, high=1e6)
 
     def combine(self, c, u):
         conditional = _logprobs(c)
@@ -75,16 +76,16 @@ class Guidance(Combiner):
 
 @frozen
 class KLTemperature(Combiner):
-    """Cool the conditional where the condition matters: T = temperature * 2 ** (-KL / sigma).
+    """Lower the temperature where the condition matters: T = temperature * 2 ** (-KL / sigma).
 
-    KL is that of the conditional from the unconditional, nats: tokens the condition decides are
-    drawn nearly greedily, tokens it says nothing of at `temperature`. The result is the
-    conditional's (l - max l) / T; T = 0 is greedy, as for `Temperature`. Neutral: sigma = inf and
-    temperature = 1, up to the shift by the maximum.
+    KL is the divergence of the conditional from the unconditional distribution, nats. A token that
+    the condition determines is drawn nearly greedily; a token that does not depend on it is drawn
+    at `temperature`. The result is (l - max l) / T for conditional logits l; T = 0 is greedy, as
+    for `Temperature`. Neutral: sigma = inf and temperature = 1, up to the shift by the maximum.
 
     Attributes:
-        temperature: temperature where the streams agree, >= 0; a leaf.
-        sigma: divergence that halves the temperature, nats, >= 1e-6; a leaf.
+        temperature: the temperature for equal streams, >= 0; a leaf.
+        sigma: the divergence that halves the temperature, nats, >= 1e-6; a leaf.
 
     Raises:
         ValueError: if a Python number lies outside its range.
@@ -98,13 +99,13 @@ class KLTemperature(Combiner):
     [0.0, -2.406]
     """
 
-    temperature: float = field(low=0.0)
-    sigma: float = field(low=1e-6)
+    temperature: FloatLeaf = field(low=0.0)
+    sigma: FloatLeaf = field(low=1e-6)
 
     def combine(self, c, u):
         conditional = _logprobs(c)
         terms = jnp.exp(conditional) * (conditional - _logprobs(u))
-        # Rounding may leave equal streams a hair below 0; an infinite sum over sigma = inf is NaN.
+        # Rounding can make the KL of equal streams negative, and inf / sigma = inf / inf is NaN.
         kl = jnp.clip(tree_sum(jnp.where(c.kept, terms, 0.0)), 0.0, 1e30)
         halvings = jnp.minimum(kl / jnp.maximum(self.sigma, 1e-6), 200.0)
         return c.divide(self.temperature * jnp.exp2(-halvings)).values
@@ -112,14 +113,14 @@ class KLTemperature(Combiner):
 
 @frozen
 class Contrast(Combiner):
-    """Prefer what the condition made likelier among the plausible: log p_c - log p_u.
+    """Contrastive decoding: log p_c - log p_u, for the tokens plausible under the condition.
 
-    Contrastive decoding. Plausible are the tokens with p_c >= alpha * max p_c; the others become
-    -inf. Equal logits of the conditional live or die together, alpha = 0 keeps all and alpha = 1
+    A token is plausible if p_c >= alpha * max p_c; the others become -inf. Tokens with equal
+    conditional logits are kept or dropped together. alpha = 0 keeps all tokens, and alpha = 1 keeps
     the maxima. No value is neutral. The gradient with respect to `alpha` is zero.
 
     Attributes:
-        alpha: share of the largest probability, in [0, 1]; a leaf.
+        alpha: the fraction of the largest probability, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if `alpha` is a Python number outside [0, 1].
@@ -131,7 +132,7 @@ class Contrast(Combiner):
     [0.0, 0.588, -inf]
     """
 
-    alpha: float = field(low=0.0, high=1.0)
+    alpha: FloatLeaf = field(low=0.0, high=1.0)
 
     def combine(self, c, u):
         plausible = c.keep(c.max + jnp.log(jnp.maximum(self.alpha, 0.0))).kept
@@ -139,6 +140,6 @@ class Contrast(Combiner):
 
 
 def _logprobs(row):
-    """Log-probabilities `[V]`, finite."""
+    """Return log-probabilities `[V]`, all finite."""
     below = clamp_below(row.values, row.max) - jnp.log(row.sum(jnp.exp))
     return jnp.where(row.kept, below, LEAST)

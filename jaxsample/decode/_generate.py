@@ -1,4 +1,4 @@
-"""Decode many tokens: prefill and a scan of steps, and going on from where one stopped."""
+"""Decoding of many tokens: `generate` and `resume`."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.decode._arguments import (
-    check_axes,
-    check_prompts,
-    positive_int,
-    repeat_sampler,
-)
+from jaxsample.decode._arguments import check_prompts, on_device, positive_int
 from jaxsample.decode._model import Model
 from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Support, Top, check_record
+from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
 from jaxsample.decode._step import Decoding, Ending, advance
 from jaxsample.transforms.contract._transform import Transform
 
-CHUNK = 16  # most steps between two looks at whether all rows are done
+CHUNK = 16  # most steps between two checks whether all rows are done
 
 
 class Generation(NamedTuple):
-    """The tokens of every row, with what was asked to be recorded of them.
+    """The generated tokens of every row, and the records of them that were requested.
 
-    With `samples=G` every array but those of `decoding` is `[B, G, ..]` instead of `[B, ..]`.
-    Records are None unless asked for, and zero after the end of a row.
+    With `samples=G` every array outside of `decoding` is `[B, G, ..]` instead of `[B, ..]`. A
+    record that was not requested is None. Records are 0 after the end of a row.
 
     Attributes:
-        tokens: `[B, N]` int32, the eos included, then pad; -1 once where a row turned invalid.
-        lengths: `[B]` int32, tokens drawn, the eos counted and -1 not.
-        logprobs: `[B, N]` nats, under the distribution the token was drawn from.
+        tokens: `[B, N]` int32. They include the eos and are followed by `pad`; a row that turns
+            invalid has one -1 before `pad`.
+        lengths: `[B]` int32, the number of tokens, counting the eos but not -1.
+        logprobs: `[B, N]` nats, under the distribution from which the token was drawn.
         model_logprobs: `[B, N]` nats, under the raw model (T = 1).
         entropy: `[B, N]` nats, of the raw model.
-        kept: `[B, N]` int32, size of the kept set.
+        kept: `[B, N]` int32, the size of the kept set.
         support: the kept sets, from `("support", K)`.
         top: the n likeliest tokens under the raw model, from `("top", n)`.
-        invalid: `[B]` bool, rows that met a NaN or lost every token.
-        decoding: where to go on from, by `resume`.
+        invalid: `[B]` bool, whether the row ended because its logits were invalid: they held a NaN
+            or no token was left.
+        invalid_logits: `[B]` bool, whether the model itself returned the invalid logits. An
+            invalid row for which this is False was made invalid by the sampler.
+        decoding: the state to continue from, see `resume`.
 
     >>> out = generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
     ...                max_new_tokens=4, eos=3, record=("kept",))
@@ -60,6 +60,7 @@ class Generation(NamedTuple):
     support: Support | None
     top: Top | None
     invalid: jax.Array
+    invalid_logits: jax.Array
     decoding: Decoding
 
 
@@ -82,22 +83,26 @@ def generate(
     record: Sequence[Any] = ("logprobs",),
     early_stop: bool = True,
 ) -> Generation:
-    """Decode up to `max_new_tokens` tokens for every prompt.
+    """Generate up to `max_new_tokens` tokens for every prompt.
 
-    Given the same logits, a row's token depends on its key and its number alone, not on
-    neighbours, slot, padding, chunks or devices.
+    For the same logits, each token depends only on the row's key and on the number of tokens
+    before it. Other rows, the position in the batch, padding, chunks and devices do not change it.
+
+    JAX's switch `jax_debug_infs` cannot be used, because the logits of dropped tokens are -inf.
 
     Args:
         key, model, params, prompts, sampler, lengths, budget, samples, sampler_axes: see `prefill`.
         max_new_tokens: N; static.
-        max_length: room for prompt and output together; P + N by default; static.
+        max_length: the largest number of tokens of prompt and output together; P + N by default;
+            static.
         eos, stop, pad: see `step`.
         record: any of "logprobs", "model_logprobs", "entropy", "kept", ("support", K) and
             ("top", n); static.
-        early_stop: end once every row is done. False is one scan, which `jax.grad` goes through.
+        early_stop: whether to stop once every row is done. Use False to differentiate with
+            `jax.grad`: all steps then run in one `lax.scan`.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: if an argument has a wrong type, shape or value.
 
     >>> generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
     ...          max_new_tokens=4).tokens
@@ -105,6 +110,7 @@ def generate(
            [3, 0, 1, 2]], dtype=int32)
     """
     length = positive_int("max_new_tokens", max_new_tokens)
+    samples = None if samples is None else positive_int("samples", samples)
     ending, record = Ending.of(eos, stop, pad), check_record(record)
     decoding, sampler = start(
         key,
@@ -120,30 +126,35 @@ def generate(
         sampler_axes=sampler_axes,
     )
     static = record, length, samples, sampler_axes, bool(early_stop)
-    cache, rest = decoding.cache, decoding._replace(cache=None)
-    return _resume_donating(model, params, cache, rest, sampler, ending, *static)
+    given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
+    return _resume_donating(model, *given, *static)
 
 
 def start(
-    key, model, params, prompts, sampler, *, max_new_tokens, max_length, lengths, budget, **per_row
+    key: jax.Array,
+    model: Model,
+    params: Any,
+    prompts: Any,
+    sampler: Transform,
+    *,
+    max_new_tokens: int,
+    max_length: int | None,
+    samples: int | None,
+    sampler_axes: Any,
+    **options: Any,
 ) -> tuple[Decoding, Any]:
-    """Prefill as `generate` does; return the decoding and the sampler with a leaf row per row."""
+    """Prefill as `generate` does; return the decoding and the sampler for its B * samples rows."""
+    prompts = check_prompts(prompts, model.streams)
     if max_length is None:
-        max_length = check_prompts(prompts, lengths, model.streams).shape[-1] + max_new_tokens
-    decoding = prefill(
-        key,
-        model,
-        params,
-        prompts,
-        sampler,
-        max_length=max_length,
-        lengths=lengths,
-        budget=budget,
-        **per_row,
-    )
-    if per_row["samples"] is not None:
-        sampler = repeat_sampler(sampler, per_row["sampler_axes"], per_row["samples"])
+        max_length = prompts.shape[-1] + max_new_tokens
+    options |= dict(max_length=max_length, samples=samples, sampler_axes=sampler_axes)
+    decoding = prefill(key, model, params, prompts, sampler, **options)
+    if samples is not None and sampler_axes is not None:
+        sampler = _repeat(on_device(sampler), sampler_axes, samples)
     return decoding, sampler
+
+
+_repeat = jax.jit(repeat_sampler, static_argnums=(1, 2))
 
 
 def resume(
@@ -161,16 +172,20 @@ def resume(
     record: Sequence[Any] = ("logprobs",),
     early_stop: bool = True,
 ) -> Generation:
-    """Go on decoding: with one max_length, `generate(N + M)` equals `generate(N)`, `resume(M)`.
+    """Generate more tokens from a `Decoding`.
+
+    `generate(N)` followed by `resume(M)` gives the tokens of `generate(N + M)` if `max_length` is
+    the same.
 
     Args:
         decoding: from a `Generation` or `prefill`.
-        samples: only shapes the output; per-row leaves carry the B * samples rows of `decoding`.
+        samples: rows per prompt, for the shape of the output alone. With `sampler_axes`, leaves
+            carry the B * samples rows of `decoding`.
         model, params, sampler, max_new_tokens, eos, stop, pad, sampler_axes, record, early_stop:
             see `generate`.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: if an argument has a wrong type, shape or value.
 
     >>> half = generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
     ...                 max_new_tokens=2, max_length=5)
@@ -181,12 +196,13 @@ def resume(
     batch = decoding.done.shape[0]
     length = positive_int("max_new_tokens", max_new_tokens)
     check_axes(sampler, sampler_axes, batch)
-    if samples is not None and batch % positive_int("samples", samples):
+    samples = None if samples is None else positive_int("samples", samples)
+    if samples is not None and batch % samples:
         raise ValueError(f"samples must divide the {batch} rows of decoding, got {samples}")
-    ending = Ending.of(eos, stop, pad)
-    static = check_record(record), length, samples, sampler_axes, bool(early_stop)
-    cache, rest = decoding.cache, decoding._replace(cache=None)
-    return _resume_keeping(model, params, cache, rest, sampler, ending, *static)
+    ending, record = Ending.of(eos, stop, pad), check_record(record)
+    static = record, length, samples, sampler_axes, bool(early_stop)
+    given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
+    return _resume_keeping(model, *given, *static)
 
 
 def _resume(model, params, cache, rest, sampler, ending, record, length, samples, axes, early_stop):
@@ -201,22 +217,22 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
         decoding, steps = lax.scan(body, decoding, None, length=length)
     steps = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), steps)
     lengths = jnp.sum(steps.live & ~steps.invalid, axis=1, dtype=jnp.int32)
-    invalid = jnp.any(steps.invalid, axis=1)
-    outputs = steps.tokens, lengths, *steps[3:], invalid
+    invalid = (jnp.any(x, axis=1) for x in (steps.invalid, steps.invalid_logits))
+    outputs = steps.tokens, lengths, *steps[4:], *invalid
     if samples is not None:
         outputs = jax.tree.map(lambda x: x.reshape(-1, samples, *x.shape[1:]), outputs)
     return Generation(*outputs, decoding)  # type: ignore[arg-type]
 
 
 _resume_keeping = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10))
-# For generate, which owns the cache that prefill made: without it two would live at once.
+# generate donates the cache that prefill made, so that only one cache is in memory.
 _resume_donating = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10), donate_argnums=2)
 
 
 def _until_done(body, decoding, length, pad):
-    """Scan `length` steps in chunks, ending after the chunk in which the last row is done.
+    """Scan `length` steps in chunks, and stop after the chunk in which the last row is done.
 
-    The cache is carried by the loops alone: through `lax.cond` it would be copied at every step.
+    Only loops carry the cache: `lax.cond` would copy it at every step.
     """
     chunk = max(c for c in range(1, CHUNK + 1) if length % c == 0)
     shapes = jax.eval_shape(lambda d: body(d, None)[1], decoding)

@@ -1,4 +1,4 @@
-"""Two streams of one model, with and without a condition, made one row of logits."""
+"""Guided models: two streams, with and without a condition, combined into one row of logits."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Streams(NamedTuple):
     """The cache of a guided model.
 
     Attributes:
-        caches: the model's, each leaf `[B, 2, ..]` where the model has `[2 B, ..]`.
-        offset: `[B]` int32, how far the unconditional stream is ahead of the conditional.
+        caches: the cache of the inner model, with leaves `[B, 2, ..]` instead of `[2 B, ..]`.
+        offset: `[B]` int32, the unconditional stream's position minus the conditional one's.
     """
 
     caches: Any
@@ -26,27 +26,27 @@ class Streams(NamedTuple):
 
 
 def guided(model: Model, combiner: Any, axes: Any = None) -> Model:
-    """Make a model that reads two prompts for each row and writes one text after both.
+    """Make a model that reads two prompts per row and continues both with the same tokens.
 
-    The streams share one cache and one call: a step costs two rows. To the sampler and to whoever
-    reads a `Decoding` there is one row, the conditional stream's: its prompt, its position, its
-    hidden state; only the logits are those of both, combined.
+    Both streams share one cache and one call of the model, so a step costs two rows. The sampler
+    and a `Decoding` see one row: the prompt, position and hidden state of the conditional stream,
+    and the combined logits of both.
 
-    The new model is called with params `(params, combiner)`, prompts `[B, 2, P]`, the conditional
-    first, and lengths `[B, 2]`; the longer of the two takes from a row's room. A model and a
-    combiner of the same structure always give the same object, so that changing a number compiles
-    nothing anew.
+    Call decoding functions with the new model, params `(params, combiner)`, prompts `[B, 2, P]`
+    with the conditional one first, and lengths `[B, 2]`. The longer prompt counts against
+    `max_length`. The same model with a combiner of the same structure always gives the same object,
+    so changing a number in the combiner compiles nothing.
 
     Args:
         model: the model of both streams.
         combiner: any pytree that is called with `(conditional [V], unconditional [V])` and returns
-            `[V]`, such as `Guidance`; here only its structure counts.
-        axes: None, or 0 where every leaf of the combiner carries `[B]`, as `sampler_axes`. With
+            `[V]`, such as `Guidance`; only its structure is used here.
+        axes: None, or 0 if every leaf of the combiner carries `[B]`, as for `sampler_axes`. With
             `samples=G` it carries `[B]` or `[B * G]`.
 
     Raises:
-        ValueError: if the model is guided already, the combiner is no callable pytree, or the axes
-            are neither.
+        ValueError: if the model is guided already, the combiner is not a callable pytree, or `axes`
+            is neither None nor 0.
 
     >>> def apply(table, tokens, positions, cache):
     ...     return ModelOutput(table[tokens], None, cache)
@@ -107,7 +107,7 @@ def _guided(model, structure, axes):
         )
 
     def combine(combiner, logits):
-        """Combine `[B, .., 2, V]`, with a combiner for each row or one for all."""
+        """Combine logits `[B, .., 2, V]`, with one combiner per row or one for all."""
         call = _call
         for _ in range(logits.ndim - 3):
             call = jax.vmap(call, in_axes=(None, 0))
@@ -131,9 +131,9 @@ def _together(x):
 
 
 def _aligned(x, at):
-    """Put both streams `[2 B, T, N]` side by side, `[B, T, 2, N]`, where they read the same token.
+    """Stack both streams `[2 B, T, N]` into `[B, T, 2, N]`, aligned at the same text.
 
-    The unconditional's is taken from the columns `at` `[B, T]`, or from the same ones if None.
+    The unconditional stream is read at the columns `at` `[B, T]`, or at the same ones if None.
     """
     both = _apart(x)
     other = both[:, 1]
@@ -143,7 +143,7 @@ def _aligned(x, at):
 
 
 def _spread(batch, leaf):
-    """Give each of `batch` rows its leaf: the samples of one prompt lie side by side."""
+    """Repeat a leaf to `batch` rows; the samples of one prompt are adjacent."""
     rows = jnp.shape(leaf)[0] if jnp.ndim(leaf) else 0
     if not rows or batch % rows:
         raise ValueError(

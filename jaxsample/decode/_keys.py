@@ -9,10 +9,10 @@ from jaxsample.kernels._noise import as_key, fold_in
 
 
 def row_keys(key: jax.Array, batch: int) -> jax.Array:
-    """Return a key per row: `fold_in(key, b)` of a single key, or a batch of keys as it is.
+    """Return one key per row: `fold_in(key, b)` of a single key, or the given batch of keys.
 
     Raises:
-        ValueError: if a batch of keys has another length than the batch.
+        ValueError: if the number of keys is neither one nor `batch`.
     """
     key = as_key(key)
     if not key.ndim:
@@ -29,10 +29,10 @@ def sample_keys(keys: jax.Array, samples: int) -> jax.Array:
 
 
 def draw_keys(keys: jax.Array, n: jax.Array) -> jax.Array:
-    """Return the keys `[B]` that each row's token number n `[B]` is drawn with."""
+    """Return the keys `[B]` for drawing token number n `[B]` of each row."""
     return fold_in(fold_in(keys, 0), n)
 
 
 def init_keys(keys: jax.Array) -> jax.Array:
-    """Return the keys `[B]` that each row's sampler state is made with."""
+    """Return the keys `[B]` for starting the sampler's state of each row."""
     return fold_in(keys, 1)

@@ -1,4 +1,4 @@
-"""How a model plugs in: three pure functions, and nothing else is asked of it."""
+"""The interface of a language model: three pure functions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class ModelOutput(NamedTuple):
     """What `Model.apply` returns.
 
     Attributes:
-        logits: `[B, T, V]`, or None where `Model.unembed` rebuilds them from `hidden`.
-        hidden: `[B, T, D]` after the final norm, or None if the model does not show it; of a model
-            with several streams `[B, T, streams, D]`.
-        cache: the cache after these tokens, the same structure as the one that came in.
+        logits: `[B, T, V]`, or None if `Model.unembed` computes them from `hidden`.
+        hidden: `[B, T, D]` after the final norm, or None if the model does not return it. A model
+            with several streams returns `[B, T, streams, D]`.
+        cache: the cache after these tokens, with the structure of the one passed in.
 
     >>> output = bigram.apply(table, jnp.array([[0, 1]]), jnp.array([[0, 1]]), ())
     >>> output.logits.shape, output.hidden
@@ -30,22 +30,22 @@ class ModelOutput(NamedTuple):
 class Model(NamedTuple):
     """A language model as pure functions of its parameters.
 
-    The functions must be stable objects (defined once, not rebuilt per call): they are static
-    under `jit`.
+    The functions are static under `jit`. Define them once: a new function object at every call
+    would compile again.
 
     Attributes:
         init_cache: `(batch, max_length) -> cache`, any pytree whose leaves have the batch as their
-            first axis: a KV cache, a recurrent state, both.
+            first axis, such as a KV cache or a recurrent state.
         apply: `(params, tokens [B, T], positions [B, T], cache) -> ModelOutput`. A position of -1
-            is padding: the model leaves that row of the cache as it is.
+            marks padding, for which the model must not change the cache.
         unembed: `(params, hidden [.., D]) -> logits [.., V]`, or None. With it `apply` may return
-            hidden states only, and `[B, T, V]` never exists.
-        streams: how many prompts make one row of output. A model with more than one is given
-            prompts `[B, streams, P]`, and as `tokens` and `positions` first these and then what is
-            written, `[B, T]`; see `guided`. Position, hidden state and all else that is shown of a
-            row are those of its first stream.
+            hidden states only, so that `[B, T, V]` never exists.
+        streams: the number of prompts that make one row of output. If it is above 1, prompts are
+            `[B, streams, P]`; `apply` is first called with tokens and positions of that shape, and
+            then with the generated tokens `[B, T]`. The position and hidden state of a row are
+            those of its first stream. See `guided`.
 
-    >>> def apply(params, tokens, positions, cache):  # this model remembers nothing
+    >>> def apply(params, tokens, positions, cache):  # a model without a cache
     ...     return ModelOutput(params[tokens], None, cache)
     >>> bigram = Model(lambda batch, max_length: (), apply)
     >>> table = jnp.log(0.1 + 0.6 * jnp.roll(jnp.eye(4), 1, axis=1))  # after t mostly t + 1

@@ -1,4 +1,4 @@
-"""Reading what a model returns: logits and hidden states of the tokens that matter."""
+"""Logits and hidden states of single tokens, taken from the output of a model."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from jaxsample.decode._model import Model
 
 
 def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[Any, Any]:
-    """Pick each row's logits (None where `unembed` rebuilds them) and hidden state at `at`.
+    """Return each row's logits and hidden state at the index `at` `[B]`.
 
-    Several streams are one from here on: only their logits still need them all.
+    The logits are None if `unembed` can compute them from the hidden state. Several streams are
+    combined here: the result has the logits of all and the hidden state of the first.
     """
 
     def pick(x):
@@ -29,27 +30,27 @@ def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[
 
 
 def rebuilds(model: Model, output: Any) -> bool:
-    """Whether logits come from hidden states by `unembed`; ValueError if they come from nowhere."""
+    """Whether `unembed` computes the logits; ValueError if the output has no logits either way."""
     if not hasattr(output, "hidden"):
         raise ValueError(f"Model.apply must return a ModelOutput, got {type(output).__name__}")
     rebuilt = model.unembed is not None and output.hidden is not None
     if output.logits is None and not rebuilt:
-        raise ValueError("the model returned no logits; then it needs hidden states and unembed")
+        raise ValueError("a model that returns no logits needs hidden states and unembed")
     return rebuilt
 
 
 def next_logits(model: Model, params: Any, logits: Any, hidden: Any) -> jax.Array:
-    """Return logits `[B, V]`, by way of `unembed` where they are None."""
+    """Return logits `[B, V]`; if they are None, compute them by `unembed`."""
     return model.unembed(params, hidden) if logits is None else logits  # type: ignore[misc]
 
 
 def unembedded(model: Model, params: Any, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return logits `[B, V]` made from hidden states, and the hidden states of the first stream."""
+    """Return logits `[B, V]` from hidden states, and the hidden states of the first stream."""
     return next_logits(model, params, None, hidden), first_stream(hidden, model.streams)
 
 
 def vocab_size(model: Model, params: Any, logits: Any, hidden: Any) -> int:
-    """Return V of logits `[.., V]`, or of what `unembed` makes of hidden states."""
+    """Return V of logits `[.., V]`, which are computed from the hidden states if they are None."""
     return jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden).shape[-1]
 
 
@@ -63,7 +64,8 @@ def answers(
 ) -> tuple[jax.Array | None, jax.Array | None]:
     """Return the logits `[B, N, V]` and hidden states `[B, N, D]` before each token `[B, N]`.
 
-    One of them may be None: hidden if the model shows none, logits if its `unembed` rebuilds them.
+    The hidden states are None if the model does not return them. The logits are None if `unembed`
+    can compute them.
     """
     batch, count = tokens.shape
     total = prompts.shape[-1] + count
@@ -82,12 +84,12 @@ def answers(
 
 
 def first_stream(x: Any, streams: int, axis: int = 1) -> Any:
-    """Take what belongs to the first stream, where there are several along `axis`."""
+    """Return the part of `x` for the first stream, if there are several along `axis`."""
     return x if x is None or streams == 1 else lax.index_in_dim(x, 0, axis, keepdims=False)
 
 
 def _join(prompts, tokens, lengths, token_lengths):
-    """Put each row's tokens right behind its prompt; position -1 past the end."""
+    """Put the tokens of each row right after its prompt; the position past the end is -1."""
     columns = jnp.arange(prompts.shape[1] + tokens.shape[1], dtype=jnp.int32)[None, :]
     behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
     head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))

@@ -1,4 +1,4 @@
-"""Read the prompts: from tokens to a decoding that is ready for its first draw."""
+"""The first pass over the prompts, and the first state of the sampler."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from jax import lax
 
 from jaxsample.decode._arguments import (
     RECENT,
-    axes_prefix,
-    check_axes,
     check_prompts,
     longest,
+    on_device,
     per_row,
     positive_int,
-    repeat_rows,
-    repeat_sampler,
 )
 from jaxsample.decode._keys import init_keys, row_keys, sample_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import first_stream, last_output, vocab_size
+from jaxsample.decode._sampler_axes import axes_prefix, check_axes, repeat_rows, repeat_sampler
 from jaxsample.decode._step import Decoding
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
@@ -43,45 +41,49 @@ def prefill(
 ) -> Decoding:
     """Run the prompts through the model and start the sampler's state.
 
+    Token ids and numbers must fit into int32. Values given as Python or numpy numbers are checked;
+    values on a device are not read, and a negative `budget` there counts as 0.
+
     Args:
-        key: one PRNG key, or `[B]` row keys. Row b of one key is `fold_in(key, b)`.
+        key: one PRNG key, or `[B]` row keys. Row b of one key has `fold_in(key, b)`.
         model, params: see `Model`.
-        prompts: `[B, P]` token ids, right-padded; `[B, streams, P]` for a model of many streams.
+        prompts: `[B, P]` token ids, right-padded; `[B, streams, P]` for a model of several streams.
         sampler: any transform.
-        max_length: tokens of prompt and output together a row has room for; static.
-        lengths: `[B]`, or `[B, streams]`, in 1..P, the prompts' lengths; all P by default. The
-            longest of a row takes from its room.
-        budget: `[B]`, how many tokens each row may draw; the room that is left by default.
-        samples: rows per prompt, repeated after one pass over the prompts; static.
-        sampler_axes: None (leaves shared), 0 (every leaf carries `[B]`), or for a chain a tuple of
-            these with one per member; static.
+        max_length: the largest number of tokens of prompt and output together; static.
+        lengths: `[B]`, or `[B, streams]`, in 1..P, the lengths of the prompts; all P by default.
+            The longest prompt of a row counts against `max_length`.
+        budget: `[B]` >= 0, the largest number of tokens each row may draw; as many as `max_length`
+            allows by default.
+        samples: rows per prompt. The prompts pass through the model once, and their rows are then
+            repeated; static.
+        sampler_axes: None (all rows share the leaves), 0 (every leaf carries `[B]`), or for a
+            chain a tuple of these with one per member; static.
 
     Raises:
-        ValueError: if a shape, a length or the room does not fit.
+        ValueError: if an argument has a wrong type, shape or value.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
     >>> decoding.position.tolist(), decoding.remaining.tolist()
     ([1, 1], [4, 4])
     """
-    prompts = check_prompts(prompts, lengths, model.streams)
+    prompts = check_prompts(prompts, model.streams)
     batch, width = prompts.shape[0], prompts.shape[-1]
     max_length = positive_int("max_length", max_length)
     if max_length < width:
         raise ValueError(f"max_length must be at least the prompts' {width}, got {max_length}")
     check_axes(sampler, sampler_axes, batch)
     samples = None if samples is None else positive_int("samples", samples)
-    lengths = per_row("lengths", lengths, width, prompts.shape[:-1])
-    budget = per_row("budget", budget, max_length, (batch,))
-    keys = row_keys(key, batch)
-    return _prefill(
-        model, params, prompts, sampler, keys, lengths, budget, max_length, samples, sampler_axes
-    )
+    lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
+    budget = per_row("budget", budget, max_length, (batch,), 0)
+    given = on_device((params, prompts, sampler, key, lengths, budget))
+    return _prefill(model, *given, max_length, samples, sampler_axes)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
-def _prefill(model, params, prompts, sampler, keys, lengths, budget, max_length, samples, axes):
+def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, samples, axes):
     batch = prompts.shape[0]
+    keys = row_keys(key, batch)
     remaining = jnp.clip(jnp.minimum(budget, max_length - longest(lengths)), 0)
     columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
     positions = jnp.where(columns < lengths[..., None], columns, -1)

@@ -1,4 +1,4 @@
-"""What decoding can tell about each token, and what it costs nothing not to ask."""
+"""Records of a token: log-probabilities, entropy, kept sets and likeliest tokens."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxsample.decode._arguments import as_int
 from jaxsample.decode._tiers import Drawn
 from jaxsample.transforms.rows._row import Row, log_mass_and_entropy
 from jaxsample.transforms.rows._window import Window
@@ -41,7 +42,7 @@ class Top(NamedTuple):
 
 
 class Records(NamedTuple):
-    """What was recorded of each token; None where it was not asked for."""
+    """The records of each token; None if not requested."""
 
     logprobs: jax.Array | None = None
     model_logprobs: jax.Array | None = None
@@ -55,18 +56,22 @@ def check_record(record: Any) -> tuple:
     """Return `record` as a hashable tuple.
 
     Raises:
-        ValueError: if it names something that is not recorded.
+        ValueError: if it names an unknown record.
     """
-    given = (record,) if isinstance(record, str) or record is None else tuple(record)
-    entries: tuple[Any, ...] = tuple(tuple(r) if isinstance(r, list) else r for r in given)
-    for r in entries:
-        sized = isinstance(r, tuple) and len(r) == 2 and r[0] in SIZED
-        if not (r in PLAIN or sized and isinstance(r[1], int) and r[1] > 0):
-            raise ValueError(
-                f"record takes {', '.join(map(repr, PLAIN))}, ('support', K) and ('top', n), "
-                f"got {r!r}"
-            )
-    return entries
+    given = (record,) if isinstance(record, str) or record is None else record
+    return tuple(map(_entry, given))
+
+
+def _entry(r):
+    if isinstance(r, str) and r in PLAIN:
+        return r
+    if isinstance(r, tuple | list) and len(r) == 2 and r[0] in SIZED:
+        size = as_int(r[1])
+        if size is not None and size > 0:
+            return r[0], size
+    raise ValueError(
+        f"record takes {', '.join(map(repr, PLAIN))}, ('support', K) and ('top', n), got {r!r}"
+    )
 
 
 def settle_and_observe(
@@ -79,15 +84,14 @@ def settle_and_observe(
 ) -> tuple[Any, Any]:
     """Move one row's state on by its token, and observe the token.
 
-    The state stays as it is if the row is not live or invalid, or if the token is not in the
+    The state does not change if the row is not live or is invalid, or if the token is not in the
     vocabulary.
 
     Args:
-        observe: `(raw, final, token) -> observations`, arrays that are set to 0 if the row is not
-            live.
-        sampler, state, hidden: as given to `Transform.through`.
-        drawn: the token, with the row before and after the sampler; a token that was given rather
-            than drawn is treated alike.
+        observe: `(raw, final, token) -> observations`, any arrays; they are set to 0 if the row is
+            not live.
+        sampler, state, hidden: the arguments of `Transform.through`.
+        drawn: the token, drawn or given, with the row before and after the sampler.
         live: scalar bool, whether the token counts.
 
     Returns:
@@ -103,7 +107,7 @@ def settle_and_observe(
 
 
 def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> Records:
-    """Record one token of one row; NaN, and -1 for ids, where the row is invalid or token -1.
+    """Record one token of one row; NaN, and -1 for ids, if the row is invalid or the token is -1.
 
     Args:
         record: from `check_record`.
@@ -113,7 +117,7 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
     """
     valid = final.valid & (token != -1)
     found: dict[str, Any] = {}
-    # One reading of the row serves all that is asked of it.
+    # One pass over the row serves all records.
     moments: tuple[jax.Array, ...] = (
         log_mass_and_entropy(raw) if "entropy" in record else (jnp.log(raw.sum(jnp.exp)),)
     )
@@ -141,8 +145,8 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
 def logprob(row: Row | Window, token: jax.Array, log_mass: jax.Array | None = None) -> jax.Array:
     """Log-probability of a token under a row, nats.
 
-    -inf, with zero gradient, for a token that is dropped or not in the vocabulary. `log_mass` is
-    the log of the summed exp(value - max), where it is known already.
+    A token that is dropped or not in the vocabulary has -inf with zero gradient. `log_mass` is the
+    log of the sum of exp(value - max), if the caller has computed it.
     """
     log_mass = jnp.log(row.sum(jnp.exp)) if log_mass is None else log_mass
     known = (token >= 0) & (token < row.size)

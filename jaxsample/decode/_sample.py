@@ -24,14 +24,15 @@ def sample(
 ) -> jax.Array:
     """Draw a token from one row of logits through a sampler.
 
-    Means `draw(key, sampler(logits, state, hidden))`. With state, the caller then calls
-    `sampler.update(state, logits, token, hidden)`, logits being what `sample` got.
+    The token is that of `draw(key, sampler(logits, state, hidden))`, computed faster. If the
+    sampler has state, call `sampler.update(state, logits, token, hidden)` afterwards with the same
+    logits.
 
     Args:
         key: a PRNG key.
-        logits: `[V]`; batches by `jax.vmap`, with a key per row.
-        sampler: any transform; `chain()` is plain sampling.
-        state: the sampler's state, or None for one without a prompt.
+        logits: `[V]`; use `jax.vmap` for a batch, with one key per row.
+        sampler: any transform; `chain()` samples from the logits as they are.
+        state: the sampler's state; None stands for the state without a prompt.
         hidden: `[D]`, the model's last hidden state, or None.
 
     Returns:
@@ -70,7 +71,7 @@ def _sample(*args):
 @_sample.def_vmap
 def _(size, batched, *args):
     del size
-    # What all rows share stays one: an automaton's table for each of them would be copied out.
+    # Arguments shared by all rows stay unbatched: an automaton's table would be copied per row.
     axes = jax.tree.map(lambda has_rows: 0 if has_rows else None, tuple(batched))
     return by_tiers(_draw_row, axes, *args), True
 

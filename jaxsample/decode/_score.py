@@ -1,4 +1,4 @@
-"""The log-probability of tokens that are already there, under a model and a sampler."""
+"""Log-probabilities of given tokens under a model and a sampler."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.decode._arguments import (
-    axes_prefix,
-    check_axes,
     check_prompts,
-    check_range,
+    check_support,
+    check_tokens,
     longest,
+    on_device,
     per_row,
     positive_int,
 )
@@ -24,16 +24,17 @@ from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import answers, first_stream, unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
+from jaxsample.decode._sampler_axes import axes_prefix, check_axes
 from jaxsample.decode._tiers import Drawn
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
 
 class Score(NamedTuple):
-    """What `Generation` records, for given tokens; zero past the end of a row.
+    """The records of given tokens, as `Generation` has them; 0 past the end of a row.
 
     Attributes:
-        logprobs: `[B, N]` nats, under the sampler; -inf for a token it cannot produce.
+        logprobs: `[B, N]` nats, under the sampler; -inf for a token that it cannot produce.
         model_logprobs: `[B, N]` nats, under the raw model.
         entropy, kept, support, top: as in `Generation`.
 
@@ -68,63 +69,43 @@ def score(
 ) -> Score:
     """Score the tokens that follow each prompt; differentiable in params and sampler.
 
-    At unchanged params it equals what `generate` recorded. A token the sampler cannot produce
-    scores -inf with zero gradient.
+    With the same params, the scores of generated tokens equal the records of `generate`. A token
+    that the sampler cannot produce scores -inf with zero gradient.
 
     Args:
         model, params, prompts, sampler, lengths, sampler_axes: see `prefill`.
         tokens: `[B, N]` token ids, right-padded.
         token_lengths: `[B]` in 0..N, how many of them count; all by default.
-        key, max_length, budget: as given to `generate`, where the sampler's state depends on them;
-            max_length is P + N by default.
-        support: the kept sets a `Generation` recorded. They take the place of the sampler's
-            filters (a policy update must not move them); -inf written by token transforms stays.
-            Where a set was larger than what was recorded, the filters hold as they are.
+        key, max_length, budget: the arguments of `generate`, if the sampler's state depends on
+            them; max_length is P + N by default.
+        support: the kept sets that `generate` recorded. They replace the sampler's filters, so that
+            an update of the params does not change them; -inf written by token transforms stays.
+            For a token whose kept set was larger than its record, the filters are applied.
         record: see `generate`; static.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: if an argument has a wrong type, shape or value.
 
     >>> def loss(sampler):
-    ...     tokens = jnp.array([[1, 2, 3]])  # what the model finds likeliest
+    ...     tokens = jnp.array([[1, 2, 3]])  # the likeliest tokens under the model
     ...     return -score(bigram, table, jnp.array([[0]]), tokens, sampler).logprobs.sum()
-    >>> bool(jax.grad(loss)(Temperature(1.0)).value > 0)  # colder would be better
+    >>> bool(jax.grad(loss)(Temperature(1.0)).value > 0)  # a lower temperature is better
     True
     """
-    prompts = check_prompts(prompts, lengths, model.streams)
+    prompts = check_prompts(prompts, model.streams)
     batch, width = prompts.shape[0], prompts.shape[-1]
-    tokens = jnp.asarray(tokens)
-    if (
-        tokens.ndim != 2
-        or tokens.shape[0] != batch
-        or not jnp.issubdtype(tokens.dtype, jnp.integer)
-    ):
-        raise ValueError(
-            f"tokens must be integers [{batch}, N], got {tokens.dtype}{list(tokens.shape)}"
-        )
+    tokens = check_tokens(tokens, batch)
     check_axes(sampler, sampler_axes, batch)
-    check_range("token_lengths", token_lengths, 0, tokens.shape[1])
-    max_length = positive_int("max_length", max_length or width + tokens.shape[1])
-    lengths = per_row("lengths", lengths, width, prompts.shape[:-1])
-    budget = per_row("budget", budget, max_length, (batch,))
-    budget = jnp.minimum(budget, max_length - longest(lengths))
-    token_lengths = per_row("token_lengths", token_lengths, tokens.shape[1], (batch,))
-    keys = None if key is None else init_keys(row_keys(key, batch))
-    return _score(
-        model,
-        params,
-        prompts,
-        tokens.astype(jnp.int32),
-        sampler,
-        lengths,
-        token_lengths,
-        budget,
-        keys,
-        support,
-        check_record(record),
-        sampler_axes,
-        max_length,
-    )
+    room = width + tokens.shape[1] if max_length is None else max_length
+    max_length = positive_int("max_length", room)
+    lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
+    budget = per_row("budget", budget, max_length, (batch,), 0)
+    count = tokens.shape[1]
+    token_lengths = per_row("token_lengths", token_lengths, count, (batch,), 0, count)
+    support = check_support(support, tokens.shape)
+    rows = prompts, tokens, sampler, lengths, token_lengths, budget, key, support
+    given = on_device((params, *rows))
+    return _score(model, *given, check_record(record), sampler_axes, max_length)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 10, 11, 12))
@@ -137,13 +118,15 @@ def _score(
     lengths,
     token_lengths,
     budget,
-    keys,
+    key,
     support,
     record,
     axes,
     max_length,
 ):
-    count = tokens.shape[1]
+    batch, count = tokens.shape
+    keys = None if key is None else init_keys(row_keys(key, batch))
+    budget = jnp.minimum(budget, max_length - longest(lengths))
     logits, hidden = answers(model, params, prompts, lengths, tokens, token_lengths)
     rebuilt = logits is None
     prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
@@ -176,7 +159,7 @@ def _score_row(record, sampler, state, logits, hidden, token, live, support):
 
 
 def _replay(final, unfiltered, support):
-    """Return the unfiltered row cut to the recorded set, or `final` where that was not whole."""
+    """Return the unfiltered row cut to the recorded set, or `final` if the record is incomplete."""
     ids = jnp.where(support.ids < 0, unfiltered.size, support.ids)
     member = jnp.zeros(unfiltered.size, bool).at[ids].set(True, mode="drop")
     values = jnp.where(member, unfiltered.values, -jnp.inf)

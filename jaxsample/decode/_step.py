@@ -1,4 +1,4 @@
-"""One token for every row: draw, record, feed the model."""
+"""One step of decoding: draw a token for every row, record it, and feed it to the model."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode._arguments import axes_prefix, check_axes, stop_table, token_ids
+from jaxsample.decode._arguments import on_device, stop_table, token_ids
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import last_output, next_logits
 from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
+from jaxsample.decode._sampler_axes import axes_prefix, check_axes
 from jaxsample.decode._tiers import DENSE, by_tiers, draw_through
 from jaxsample.transforms.contract._transform import Transform
 
 
 class Decoding(NamedTuple):
-    """Rows in the middle of decoding: a pytree whose every leaf has the rows as its first axis.
+    """The state of decoding: a pytree whose leaves all have the rows as their first axis.
 
-    Rows can be gathered, scattered and replaced, which is what a continuous batcher needs.
+    Rows can be gathered, scattered and replaced, for example by a continuous batcher.
 
     Attributes:
-        cache: the model's.
-        logits: `[B, V]` float32 for the next token, or None where `Model.unembed` rebuilds them.
+        cache: the model's cache.
+        logits: `[B, V]` float32 for the next token, or None if `Model.unembed` computes them.
         hidden: `[B, D]`, the model's last hidden state, or None.
-        state: the sampler's, a leading axis of rows on every leaf.
+        state: the sampler's state.
         keys: `[B]` row keys.
-        position: `[B]` int32, where the next token goes.
-        n: `[B]` int32, how many tokens were drawn.
-        remaining: `[B]` int32, how many may still be drawn.
-        recent: `[B, 32]` int32, the last output tokens, -1 before the first.
-        done: `[B]` bool.
+        position: `[B]` int32, the position of the next token.
+        n: `[B]` int32, the number of tokens drawn.
+        remaining: `[B]` int32, how many more tokens may be drawn.
+        recent: `[B, 32]` int32, the last output tokens; -1 before the first.
+        done: `[B]` bool, whether the row has ended.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> both = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -58,9 +59,10 @@ class Step(NamedTuple):
     """One token of every row; see `Generation` for the records.
 
     Attributes:
-        tokens: `[B]` int32, pad for rows that were done before, -1 for invalid rows.
-        live: `[B]` bool, rows that were not done before this step.
-        invalid: `[B]` bool, rows this step found invalid.
+        tokens: `[B]` int32, `pad` for rows that were done before, -1 for invalid rows.
+        live: `[B]` bool, whether the row was not done before this step.
+        invalid: `[B]` bool, whether the row turned invalid in this step.
+        invalid_logits: `[B]` bool, whether the model itself returned the invalid logits.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -72,6 +74,7 @@ class Step(NamedTuple):
     tokens: jax.Array
     live: jax.Array
     invalid: jax.Array
+    invalid_logits: jax.Array
     logprobs: jax.Array | None
     model_logprobs: jax.Array | None
     entropy: jax.Array | None
@@ -81,19 +84,19 @@ class Step(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """What ends a row, and what a done row is fed."""
+    """The tokens and sequences that end a row, and the token fed to a row that has ended."""
 
     eos: jax.Array
     stop: jax.Array
     pad: jax.Array
 
     @classmethod
-    def of(cls, eos: Any, stop: Sequence[Sequence[int]], pad: Any) -> Ending:
-        """Check and pack; ValueError names what is wrong."""
+    def of(cls, eos: Any, stop: Any, pad: Any) -> Ending:
+        """Check and pack the arguments; ValueError if one is not of token ids."""
         pads = token_ids("pad", pad)
         if pads.shape != (1,):
             raise ValueError(f"pad must be one token id, got {pad!r}")
-        return cls(token_ids("eos", eos), jnp.asarray(stop_table(stop)), pads[0])
+        return cls(token_ids("eos", eos), stop_table(stop), pads.reshape(()))
 
 
 def step(
@@ -110,18 +113,18 @@ def step(
 ) -> tuple[Decoding, Step]:
     """Draw one token for every row and feed it to the model.
 
-    A done row is fed `pad` at position -1; its position, n and state stand still.
+    A row that is done is fed `pad` at position -1; its position, n and state do not change.
 
     Args:
-        model, params, sampler, sampler_axes: as given to `prefill`, which made `decoding`; here the
-            leaves that carry rows carry those of `decoding`.
-        eos: token ids that end a row; kept in its tokens.
-        stop: token sequences that end a row once its output ends with one.
-        pad: what follows the end of a row.
-        record: see `Generation`; static.
+        model, params, sampler, sampler_axes: the arguments of `prefill`, which made `decoding`;
+            with `sampler_axes`, leaves carry the rows of `decoding`.
+        eos: token ids that end a row; they stay in its tokens.
+        stop: token sequences; a row ends once its output ends with one of them.
+        pad: the token that fills a row after its end.
+        record: see `generate`; static.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: if an argument has a wrong type, shape or value.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -132,8 +135,8 @@ def step(
     [2 0] [False  True]
     """
     check_axes(sampler, sampler_axes, decoding.done.shape[0])
-    ending = Ending.of(eos, stop, pad)
-    return _step(model, params, decoding, sampler, ending, check_record(record), sampler_axes)
+    given = on_device((params, decoding, sampler, Ending.of(eos, stop, pad)))
+    return _step(model, *given, check_record(record), sampler_axes)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5, 6))
@@ -150,12 +153,13 @@ def advance(
     record: tuple,
     axes: Any,
 ) -> tuple[Decoding, Step]:
-    """Do what `step` says, on checked arguments."""
+    """Run one `step` on checked arguments."""
     d = decoding
     live = ~d.done
     logits = next_logits(model, params, d.logits, d.hidden)
     keys = draw_keys(d.keys, d.n)
-    tokens, state, seen = _draw_rows(record, axes, sampler, logits, d.hidden, d.state, keys, live)
+    rows = sampler, logits, d.hidden, d.state, keys, live
+    tokens, fit, state, seen = _draw_rows(record, axes, *rows)
 
     fed = live & (tokens >= 0)
     invalid = live & (tokens < 0)
@@ -187,12 +191,12 @@ def advance(
         recent,
         done,
     )
-    return d, Step(tokens, live, invalid, **seen._asdict())
+    return d, Step(tokens, live, invalid, invalid & ~fit, **seen._asdict())
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _draw_rows(record, axes, *args):
-    """Draw, record and move the state on, for every row; derivatives are those of dense rows."""
+    """Draw, record and update the state of every row; gradients are those of the dense tier."""
     draw = functools.partial(_draw_row, record)
     return by_tiers(draw, (axes_prefix(axes), 0, 0, 0, 0, 0), *args)
 
@@ -211,9 +215,9 @@ def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
     look = functools.partial(observe, record)
     state, seen = settle_and_observe(look, sampler, state, hidden, drawn, live)
     exact = drawn.exact
-    if exact is not None:  # what a window does not know is NaN, in a state as anywhere
+    if exact is not None:  # a window answers NaN if it does not know, also to `settle`
         exact &= ~_any_nan(state) | ~drawn.final.valid
-    return (drawn.token, state, seen), exact
+    return (drawn.token, drawn.raw.valid, state, seen), exact
 
 
 def _any_nan(tree):

@@ -1,4 +1,4 @@
-"""Decode chunk by chunk, for people who read along."""
+"""Decoding in chunks, for showing text while it is generated."""
 
 from __future__ import annotations
 
@@ -35,13 +35,18 @@ def stream(
     early_stop: bool = True,
     chunk: int = 16,
 ) -> Iterator[Generation]:
-    """Decode in chunks of `chunk` tokens; concatenated along the tokens they equal `generate`'s.
+    """Generate in chunks of `chunk` tokens; joined along the tokens they equal those of `generate`.
 
-    Each chunk's `lengths` counts its own tokens. Once `decoding.done` is all true the rest is
-    padding, and may be left unread.
+    The `lengths` of a chunk count its own tokens. Once all of `decoding.done` is true, the
+    remaining chunks hold only padding and need not be read.
+
+    Args:
+        key, model, params, prompts, sampler, max_new_tokens, max_length, lengths, eos, stop, pad,
+            budget, samples, sampler_axes, record, early_stop: see `generate`.
+        chunk: tokens per chunk; the last chunk may be shorter; static.
 
     Raises:
-        ValueError: at the call, if an argument does not fit.
+        ValueError: at the call, if an argument has a wrong type, shape or value.
 
     >>> for part in stream(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
     ...                    max_new_tokens=4, chunk=2):
@@ -50,6 +55,7 @@ def stream(
     [[3, 0], [1, 2]]
     """
     total, chunk = positive_int("max_new_tokens", max_new_tokens), positive_int("chunk", chunk)
+    samples = None if samples is None else positive_int("samples", samples)
     Ending.of(eos, stop, pad)
     check_record(record)
     decoding, sampler = start(

@@ -1,4 +1,4 @@
-"""One draw for every row, each by the cheapest way that is exact for it."""
+"""Draws through a window where that is exact, and through the whole row elsewhere."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jax import lax
 
 from jaxsample.kernels._draw import draw_blocks, draw_clean
 from jaxsample.transforms.contract._transform import Transform
-from jaxsample.transforms.rows._plan import through_window
 from jaxsample.transforms.rows._row import Row
+from jaxsample.transforms.rows._through_window import through_window
 from jaxsample.transforms.rows._window import ROWS, Window
 
 WINDOW, DENSE = "window", "dense"
@@ -24,10 +24,10 @@ class Drawn(NamedTuple):
 
     Attributes:
         token: int32.
-        raw: the row as it came.
-        final: the row the token was drawn from.
-        received: what `sampler.settle` needs.
-        exact: whether all of these are those of the dense tier; None if this is it.
+        raw: the row before the sampler.
+        final: the row after the sampler, from which the token was drawn.
+        received: the argument of `sampler.settle`.
+        exact: whether all of these equal those of the dense tier; None in the dense tier.
     """
 
     token: jax.Array
@@ -45,7 +45,7 @@ def draw_through(
     state: Any,
     hidden: jax.Array | None,
 ) -> Drawn:
-    """Draw from one row through a sampler, on a window where the tier and the sampler allow it."""
+    """Draw from one row through a sampler, on a window if the tier and the sampler allow it."""
     row, found = Row.of(logits), None
     if tier == WINDOW:
         found = through_window(sampler, row, lambda: Row.of(logits), state, hidden)
@@ -60,15 +60,15 @@ def draw_through(
 
 
 def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
-    """Return `draw(DENSE, *row)` for every row of `args`, computed faster where that is exact.
+    """Return `draw(DENSE, *row)` for every row of `args`, computed faster if that is exact.
+
+    All rows try the window. Rows for which it is not exact run through the dense tier one by one,
+    so that a single flat row does not slow down the batch.
 
     Args:
-        draw: `(tier, *row) -> (outputs, exact)`, the last as in `Drawn`.
+        draw: `(tier, *row) -> (outputs, exact)`, with `exact` as in `Drawn`.
         axes: of the arguments, as for `jax.vmap`.
         args: at least one of them carries rows.
-
-    All rows try the window; what fails runs dense, row by row, so that one flat row costs itself
-    and not the batch.
     """
 
     def run(tier):
@@ -78,25 +78,25 @@ def by_tiers(draw: Callable, axes: Any, *args: Any) -> Any:
     outputs, exact = run(WINDOW)
     if exact is None:
         return outputs
-    if exact.shape[0] == 1:  # in a loop, a row that does not change would be hoisted and always run
+    if exact.shape[0] == 1:  # XLA would hoist the only row out of a loop and always run it
         return lax.cond(exact[0], lambda: outputs, lambda: run(DENSE)[0])
 
-    def next_row(carry):
+    def run_one_dense(carry):
         outputs, exact = carry
         i = jnp.argmin(exact)
-        row = draw(DENSE, *_row(args, axes, i))[0]
+        row = draw(DENSE, *_take_row(args, axes, i))[0]
         return jax.tree.map(lambda x, new: x.at[i].set(new), outputs, row), exact.at[i].set(True)
 
-    return lax.while_loop(lambda carry: ~jnp.all(carry[1]), next_row, (outputs, exact))[0]
+    return lax.while_loop(lambda carry: ~jnp.all(carry[1]), run_one_dense, (outputs, exact))[0]
 
 
-def _row(args, axes, i):
-    """Take row i of arguments whose rows lie along `axes`, a prefix as `jax.vmap` takes it."""
+def _take_row(args, axes, i):
+    """Return row i of arguments whose rows lie along `axes`, a prefix as `jax.vmap` takes it."""
 
     def take(x):
         if x.ndim > 1 or not jnp.issubdtype(x.dtype, jnp.number):
             return x[i]
-        # A number by a reduction: XLA on the CPU would take a slice anew for each token it is for.
+        # Not a slice: XLA on the CPU would repeat it for every token that reads the number.
         mine = jnp.where(jnp.arange(x.shape[0]) == i, x, jnp.zeros((), x.dtype))
         return jnp.sum(mine, dtype=x.dtype)
 

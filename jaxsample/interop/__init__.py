@@ -1,7 +1,4 @@
-"""Read and write samplers as other systems describe them.
-
-This is the only module of `jaxsample.interop` to import from.
-"""
+"""Samplers in the formats of other systems and as plain data, and automata over tokens."""
 
 from jaxsample.interop._generation_config import from_generation_config as from_generation_config
 from jaxsample.interop._generation_config import generate_arguments as generate_arguments

@@ -1,10 +1,11 @@
-"""Hugging Face's generation_config.json as a chain, in the order transformers applies it."""
+"""Chains from Hugging Face's generation_config.json, in the order of transformers."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 Config = Mapping[str, Any] | str | os.PathLike
 
-# What transformers fills in for a field that is absent or null; every other absent field is off.
+# The values of transformers for absent or null fields. Every other absent field is off.
 DEFAULTS = {"do_sample": False, "temperature": 1.0, "top_k": 50, "top_p": 1.0}
 
-# Fields that go to `generate`, by the name of its argument.
+# Fields that are arguments of `generate`, with the names they have there.
 ARGUMENTS = {
     "max_new_tokens": "max_new_tokens",
     "max_length": "max_length",
@@ -35,7 +36,10 @@ ARGUMENTS = {
     "num_return_sequences": "samples",
 }
 
-# Fields that never change which tokens come out.
+# Fields that hold whole numbers; eos_token_id may also hold a list of them.
+WHOLE = frozenset({*ARGUMENTS, "bos_token_id"})
+
+# Fields that never change the tokens.
 SILENT = frozenset(
     "bos_token_id decoder_start_token_id renormalize_logits length_penalty early_stopping use_cache"
     " cache_implementation cache_config max_cache_len output_attentions output_hidden_states"
@@ -46,7 +50,7 @@ SILENT = frozenset(
     " generation_mode".split()
 )
 
-# Fields with no place in a chain: the values that leave them off, and what to do about others.
+# Fields that no chain can express: the values that turn them off, and the remedy for others.
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "guidance_scale": ((None, 1, 1.0), "run guided(model, Guidance(scale))"),
     "min_length": ((None, 0), "it counts the prompt; use min_new_tokens"),
@@ -77,64 +81,90 @@ def from_generation_config(config: Config) -> Chain:
     """Make the chain that samples as transformers does under a generation config.
 
     The order is that of transformers 5: penalties and constraints, then, if `do_sample`, the
-    temperature and the filters. As there, a config without `top_k` means 50, and one without
-    `do_sample` is greedy (tied maxima are drawn among here; there the first is taken). `top_h`
-    looks at the whole row, there at the 100 likeliest tokens. `generate_arguments` gives the fields
-    that are not the sampler's.
+    temperature and the filters. As in transformers, `top_k` is 50 if absent, and a config without
+    `do_sample` is greedy. Two things differ: among tied maxima this library draws, and transformers
+    takes the first; `top_h` reads the whole row, and transformers the 100 likeliest tokens.
+    `generate_arguments` returns the fields that are arguments of `generate`.
 
     Args:
-        config: the fields, or the path of a generation_config.json or of the folder it is in.
+        config: the fields, or the path of a generation_config.json or of its folder.
 
     Raises:
-        ValueError: naming the field, if one is unknown, out of range, or asks for something a
-            chain cannot do.
+        ValueError: if a field is unknown, out of range, or asks for something that a chain cannot
+            do, or if the file is malformed. The message names the file, if any, and the field.
         FileNotFoundError: if there is no file at the path.
 
     >>> from_generation_config({"do_sample": True, "temperature": 0.6, "top_p": 0.95})
     chain(Temperature(value=0.6), TopK(k=50), TopP(p=0.95))
     """
-    fields = _read(config)
-    members = [make(fields[name], fields) for name, make in _BEFORE.items() if name in fields]
-    if not fields.get("do_sample", DEFAULTS["do_sample"]):
-        return chain(*_flat(members), Temperature(0.0))
-    fields = {**DEFAULTS, **fields}
-    members += [make(fields[name], fields) for name, make in _WARPERS.items() if name in fields]
-    return chain(*_flat(members))
+    with _fields(config) as fields:
+        members = [make(fields[name], fields) for name, make in _BEFORE.items() if name in fields]
+        if fields.get("do_sample", DEFAULTS["do_sample"]):
+            fields = {**DEFAULTS, **fields}
+            members += [
+                make(fields[name], fields) for name, make in _WARPERS.items() if name in fields
+            ]
+        else:
+            members.append(Temperature(0.0))
+        return chain(*(member for member in members if member is not None))
 
 
 def generate_arguments(config: Config) -> dict[str, Any]:
-    """Return the fields of a generation config that are arguments of `generate`, by its names.
+    """Return the fields of a generation config that are arguments of `generate`.
+
+    The keys are the names that `generate` has for them.
 
     Args:
         config: as for `from_generation_config`.
 
+    Raises:
+        ValueError, FileNotFoundError: as for `from_generation_config`.
+
     >>> generate_arguments({"max_new_tokens": 20, "eos_token_id": [2, 7], "top_k": 5})
     {'max_new_tokens': 20, 'eos': [2, 7]}
     """
-    fields = _read(config)
-    return {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
+    with _fields(config) as fields:
+        return {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
 
 
-def _read(config):
+@contextlib.contextmanager
+def _fields(config: Config) -> Iterator[dict[str, Any]]:
+    """Yield the fields that are not null; every error names the file, if the config is one."""
+    source = "generation config"
+    try:
+        if not isinstance(config, Mapping):
+            path = Path(config)
+            path = path / "generation_config.json" if path.is_dir() else path
+            source = str(path)
+            config = json.loads(path.read_text(encoding="utf-8"))
+        yield _checked(config)
+    except RecursionError as error:
+        raise ValueError(f"{source}: the JSON is nested too deeply") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{source}: {error}") from error
+
+
+def _checked(config: Any) -> dict[str, Any]:
     if not isinstance(config, Mapping):
-        path = Path(config)
-        path = path / "generation_config.json" if path.is_dir() else path
-        config = json.loads(path.read_text())
+        raise ValueError(f"it must hold an object with fields, got {type(config).__name__}")
     known = {*_BEFORE, *_WARPERS, *DEFAULTS, *ARGUMENTS, *SILENT, *ELSEWHERE}
     for name, value in config.items():
         if name not in known:
-            raise ValueError(f"generation config: no field is named {name!r}")
+            raise ValueError(f"no field is named {name!r}")
         if name in ELSEWHERE:
             off, remedy = ELSEWHERE[name]
             if value not in off:
-                raise ValueError(f"generation config: {name}={value!r} is no transform; {remedy}")
+                raise ValueError(f"{name}={value!r} is no transform; {remedy}")
+        listed = value if name == "eos_token_id" and isinstance(value, list) else [value]
+        if name in WHOLE and value is not None and not all(type(x) is int for x in listed):
+            raise ValueError(f"{name} must be a whole number, got {value!r}")
     return {name: value for name, value in config.items() if value is not None}
 
 
 def _ends(fields, name):
     eos = fields.get("eos_token_id")
     if eos is None:
-        raise ValueError(f"generation config: {name} needs eos_token_id")
+        raise ValueError(f"{name} needs eos_token_id")
     return [eos] if isinstance(eos, int) else list(eos)
 
 
@@ -163,7 +193,7 @@ def _unless(off: Any, make: Callable) -> Callable:
     return lambda value, fields: None if value == off else make(value)
 
 
-# In the order in which transformers applies them.
+# Both tables are in the order of transformers.
 _BEFORE: dict[str, Callable] = {
     "sequence_bias": _sequence_bias,
     "encoder_repetition_penalty": _unless(1, lambda p: RepetitionPenalty(1 / p, scope="prompt")),
@@ -185,7 +215,3 @@ _WARPERS: dict[str, Callable] = {
     "epsilon_cutoff": _unless(0, Epsilon),
     "eta_cutoff": _unless(0, Eta),
 }
-
-
-def _flat(members):
-    return [t for t in members if t is not None]

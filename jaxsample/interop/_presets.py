@@ -1,4 +1,4 @@
-"""Temperature and top-p for common tasks, by name."""
+"""Named pairs of temperature and top-p for common tasks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 
 class Preset(NamedTuple):
-    """A pair that people set together.
+    """A temperature and a top-p that are used together.
 
     Attributes:
-        temperature: for `Temperature`.
-        top_p: for `TopP`.
+        temperature: the value of `Temperature`.
+        top_p: the p of `TopP`.
 
     >>> Preset(temperature=0.7, top_p=0.8).top_p
     0.8
@@ -32,20 +32,20 @@ PRESETS = {
     "analysis": Preset(0.2, 0.1),
     "explore": Preset(0.6, 0.7),
 }
-"""Every preset by its name; `preset` makes the sampler."""
+"""All presets by name; `preset` makes the sampler."""
 
 
 def preset(name: str) -> Chain:
     """Return the sampler of a preset: its temperature, then its top-p.
 
-    "code" writes source, "comment" explains it, "analysis" writes for data analysis, "chat"
-    answers, "creative" tells stories and "explore" tries unusual code.
+    "code" is for source code, "comment" for comments on it, "analysis" for data analysis, "chat"
+    for conversations, "creative" for stories and "explore" for unusual code.
 
     Args:
         name: one of `PRESETS`.
 
     Raises:
-        ValueError: if there is no preset of that name.
+        ValueError: if no preset has this name.
 
     >>> preset("creative")
     chain(Temperature(value=0.7), TopP(p=0.8))

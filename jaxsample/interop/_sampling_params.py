@@ -1,4 +1,4 @@
-"""The sampling parameters of vLLM and of OpenAI's API as a chain, in vLLM's order."""
+"""Chains from the sampling parameters of vLLM and of OpenAI's API, in the order of vLLM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jaxsample.transforms.penalties._counts import (
 )
 from jaxsample.transforms.temperatures._temperature import Temperature
 
-# Values that leave a field off, beside None.
+# Values that turn a field off, besides None.
 OFF: dict[str, tuple] = {
     "allowed_token_ids": ([],),
     "bad_words_token_ids": ([],),
@@ -32,7 +32,7 @@ OFF: dict[str, tuple] = {
     "top_p": (1.0,),
 }
 
-# Fields that say how much is generated, when it ends and what is told of it: for `generate`.
+# Fields that a chain ignores: length, ends, records, and the request itself.
 BESIDE = frozenset(
     "max_tokens max_completion_tokens n seed stop stop_token_ids ignore_eos logprobs top_logprobs"
     " prompt_logprobs detokenize skip_special_tokens spaces_between_special_tokens"
@@ -40,37 +40,38 @@ BESIDE = frozenset(
     " prompt stream stream_options user".split()
 )
 
-# Fields with no place in a chain, and what to do instead.
+# Fields that no chain can express, and the remedy.
 ELSEWHERE = {
     "bad_words": "give their tokens as bad_words_token_ids",
     "structured_outputs": "put a TokenAutomaton in front of the chain",
     "guided_decoding": "put a TokenAutomaton in front of the chain",
     "response_format": "put a TokenAutomaton in front of the chain",
-    "logits_processors": "write a Transform or a function of a row",
+    "logits_processors": "put a Transform or a function of a row into the chain",
     "thinking_token_budget": "there is no such transform",
     "best_of": "there is no search",
     "use_beam_search": "there is no beam search",
     "length_penalty": "there is no beam search",
     "repetition_detection": "there is no such rule for ending",
-    "extra_args": "there is nothing it would reach",
+    "extra_args": "nothing here reads it",
 }
 
 
 def from_sampling_params(params: Mapping[str, Any], eos: int | Sequence[int] = ()) -> Chain:
-    """Make the chain that samples as vLLM does under its sampling parameters, OpenAI's among them.
+    """Make the chain that samples as vLLM does under its sampling parameters or OpenAI's.
 
-    The order is vLLM's: allowed tokens, bad words, least length, bias; repetition, frequency and
-    presence penalty; temperature, min-p, top-k, top-p. Repetition counts prompt and output, the
-    other two the output alone. An absent field is off; temperature 0 is greedy (tied maxima are
-    drawn among here). What `generate` takes (`max_tokens`, `n`, `seed`, `stop`, ..) is left alone.
+    The order is vLLM's: allowed tokens, bad words, minimum length, bias; repetition, frequency and
+    presence penalty; temperature, min-p, top-k, top-p. The repetition penalty counts prompt and
+    output, the other two count the output alone. An absent field is off. Temperature 0 is greedy;
+    among tied maxima this library draws. Fields for `generate` (`max_tokens`, `n`, `seed`, `stop`,
+    ..) are ignored.
 
     Args:
         params: the fields; OpenAI's token ids may be strings.
-        eos: the ids that `min_tokens` holds back, beside `stop_token_ids`.
+        eos: token ids that `min_tokens` suppresses, besides `stop_token_ids`.
 
     Raises:
-        ValueError: naming the field, if one is unknown, out of range, or asks for something a
-            chain cannot do.
+        ValueError: if a field is unknown, out of range, or asks for something that a chain cannot
+            do. The message names the field.
 
     >>> from_sampling_params({"temperature": 0.8, "top_p": 0.9, "top_k": -1, "max_tokens": 16})
     chain(Temperature(value=0.8), TopP(p=0.9))
@@ -84,7 +85,7 @@ def from_sampling_params(params: Mapping[str, Any], eos: int | Sequence[int] = (
     stops += [t for t in params.get("stop_token_ids") or () if t not in stops]
     if params.get("min_tokens") and not stops:
         raise ValueError("sampling parameters: min_tokens needs eos or stop_token_ids")
-    make = {  # in vLLM's order
+    make = {  # in the order of vLLM
         "allowed_token_ids": Allow,
         "bad_words_token_ids": BadWords,
         "min_tokens": lambda n: MinNewTokens(n, stops),

@@ -1,4 +1,4 @@
-"""Samplers and combiners as plain data, ready for JSON, and back."""
+"""Samplers and combiners written as plain data for JSON, and read from it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from jaxsample.transforms.contract._fields import show
 from jaxsample.transforms.contract._function import Function
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters
 
-NAME = "transform"  # the key of a transform's class; no field is named so
+NAME = "transform"  # the key of the class; no field has this name
 
 
 def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
     """Describe a transform or combiner by dicts, lists, numbers and strings alone.
 
-    Floats are written in the shortest form that gives the float32 back, so `from_dict` restores
-    every leaf bit for bit, after `json.dumps` and `json.loads` too. A batch of settings is an
-    array in a leaf like any other.
+    Each float32 is written with the fewest digits that identify it, so `from_dict` restores every
+    leaf bit for bit, also after `json.dumps` and `json.loads`. Leaves may be arrays, as those of
+    a batch of settings are.
 
     Args:
         sampler: any transform, chain or combiner; a `Function` is described by its function's name.
 
     Raises:
-        ValueError: if a field holds what data cannot say: a traced value, a network (save a
-            learned policy with `jaxsample.learn.save`), or Python code other than a named function.
+        ValueError: if a field cannot be written as data: a traced value, a network (save a learned
+            policy with `jaxsample.learn.save`), or Python code other than a named function.
 
     >>> to_dict(chain(Temperature(0.7), TopK(40)))["transforms"]
     [{'transform': 'Temperature', 'value': 0.7}, {'transform': 'TopK', 'k': 40}]
@@ -39,8 +39,9 @@ def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
     name = type(sampler).__name__
     described: dict[str, Any] = {NAME: name}
     if isinstance(sampler, Function):
-        return described | _describe_function(sampler.fn)  # type: ignore[attr-defined]
-    for f in dataclasses.fields(sampler):  # type: ignore[arg-type]
+        fn = sampler.fn  # type: ignore[attr-defined]  # pyright does not narrow by it
+        return described | _describe_function(fn)
+    for f in dataclasses.fields(sampler):  # type: ignore[arg-type]  # all subclasses are dataclasses
         described[f.name] = _describe(getattr(sampler, f.name), f"{name}.{f.name}")
     return described
 
@@ -127,15 +128,15 @@ def _describe(value, where):
         return [_describe(v, where) for v in value]
     if isinstance(value, np.ndarray | np.generic | jax.Array) and not isinstance(value, Tracer):
         array = np.asarray(value)
-        if array.dtype == np.float32:  # its shortest decimal, not that of the float64 beside it
+        if array.dtype == np.float32:  # the shortest decimal of the float32, not of its float64
             data = np.array([float(show(x)) for x in array.ravel()]).reshape(array.shape).tolist()
         elif array.dtype.kind in "iub":
             data = array.tolist()
         else:
-            raise ValueError(f"{where} holds {array.dtype}, which data cannot say")
+            raise ValueError(f"{where} holds {array.dtype}, which cannot be written as data")
         plain = not array.ndim and array.dtype in (np.float32, np.int32)
         return data if plain else {"array": data, "dtype": str(array.dtype)}
-    raise ValueError(f"{where} holds a {type(value).__name__}, which data cannot say")
+    raise ValueError(f"{where} holds a {type(value).__name__}, which cannot be written as data")
 
 
 def _restore(value: Any, also: Mapping[str, Any]) -> Any:

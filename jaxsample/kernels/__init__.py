@@ -1,1 +1,1 @@
-"""Array kernels: no transforms here."""
+"""Array kernels, which know nothing of transforms."""

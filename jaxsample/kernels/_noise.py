@@ -1,4 +1,4 @@
-"""Gumbel noise as a pure function of (key, stream, index)."""
+"""Gumbel noise as a pure function of key, stream and index."""
 
 import jax
 import jax.numpy as jnp
@@ -7,10 +7,11 @@ _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
 
 
 def as_key(key: jax.Array) -> jax.Array:
-    """Make any PRNG key or batch of keys a typed threefry key of the same shape.
+    """Convert any PRNG key, or batch of keys, to typed threefry keys of the same shape.
 
-    Accepts typed keys of every implementation and legacy uint32 keys `[.., 2]` or `[.., 4]`. The
-    words of a longer key are folded in, so a draw does not depend on the default implementation.
+    Accepts typed keys of every implementation, and legacy uint32 keys `[.., 2]` or `[.., 4]`. The
+    further words of a longer key are folded in, so a draw uses every word of the key and threefry
+    alone, whatever the default implementation is.
 
     Raises:
         ValueError: if `key` is not a PRNG key.
@@ -31,7 +32,7 @@ def as_key(key: jax.Array) -> jax.Array:
 
 
 def one_key(key: jax.Array) -> jax.Array:
-    """Make one PRNG key a typed threefry key; ValueError for a batch of them."""
+    """Convert one PRNG key to a typed threefry key; ValueError for a batch of keys."""
     key = as_key(key)
     if key.ndim:
         raise ValueError(f"one key is needed, got {list(key.shape)}; use jax.vmap for a batch")
@@ -65,9 +66,9 @@ def bits(key: jax.Array, stream: int, index: jax.Array) -> jax.Array:
 
 
 def from_bits(random: jax.Array) -> jax.Array:
-    """Turn 32 random bits into Gumbel noise in [-2.82, 22.88].
+    """Convert 32 random bits to Gumbel noise in [-2.82, 22.88].
 
-    The uniform is finest near 0, which is where the large values, the maxima, come from.
+    The uniform number has its finest resolution near 0, where the largest values come from.
     """
     v = (random.astype(jnp.float32) + 0.5) * jnp.float32(2**-32)
     v = jnp.minimum(v, jnp.float32(1 - 2**-24))
@@ -75,7 +76,7 @@ def from_bits(random: jax.Array) -> jax.Array:
 
 
 def _threefry(k0, k1, x0, x1):
-    """Return the first word of the 20-round Threefry-2x32 block cipher (Salmon et al., 2011)."""
+    """Return the first output word of the 20-round Threefry-2x32 cipher (Salmon et al., 2011)."""
     keys = k0, k1, k0 ^ k1 ^ jnp.uint32(0x1BD11BDA)
     x0, x1 = x0 + keys[0], x1 + keys[1]
     for i in range(5):

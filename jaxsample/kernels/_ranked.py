@@ -1,4 +1,4 @@
-"""The largest values of a row: exact, and found without sorting it."""
+"""The largest values of a row, found without sorting it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from jax import lax
 
 from jaxsample.kernels._tree import block_maxima, blocks
 
-WIDTH = 64  # how many of the largest values are looked at
+WIDTH = 64  # the number of largest values that a window holds
 
 
 class Blocks(NamedTuple):
-    """Some whole blocks of a row.
+    """Some blocks of a row.
 
     Attributes:
         values: `[K, BLOCK]`, -inf past the end of the row.
-        ids: `[K]` int32, which blocks, ascending.
-        edge: the largest value outside of them, -inf if there is none.
+        ids: `[K]` int32, the indices of the blocks, ascending.
+        edge: the largest value outside the blocks; -inf if there is none.
     """
 
     values: jax.Array
@@ -29,10 +29,11 @@ class Blocks(NamedTuple):
 
 
 def largest_blocks(values: jax.Array, tops: jax.Array) -> Blocks | None:
-    """Return the `WIDTH` blocks of a row `[V]` with the largest maxima; None if it has no more.
+    """Return the `WIDTH` blocks of a row `[V]` with the largest maxima.
 
-    Fewer than k blocks have a maximum above the k-th largest value, so the `WIDTH` largest values,
-    and every value above `edge`, lie in these blocks. `tops` are the row's `block_maxima`.
+    Fewer than k blocks have a maximum above the k-th largest value, so these blocks contain the
+    `WIDTH` largest values and every value above `edge`. `tops` are the row's `block_maxima`.
+    Returns None if the row has at most `WIDTH` blocks.
     """
     if tops.shape[0] <= WIDTH:
         return None
@@ -41,8 +42,8 @@ def largest_blocks(values: jax.Array, tops: jax.Array) -> Blocks | None:
     return Blocks(blocks(values, -jnp.inf)[ids], ids, maxima[WIDTH])
 
 
-def largest(values: jax.Array) -> jax.Array:
-    """Return the `WIDTH` largest of the values `[V]`, descending; -inf where there are fewer."""
+def largest_values(values: jax.Array) -> jax.Array:
+    """Return the `WIDTH` largest of the values `[V]`, descending and padded with -inf."""
     found = largest_blocks(values, block_maxima(values))
     pool = values if found is None else found.values.reshape(-1)
     ranked = top_k(pool, min(WIDTH, pool.shape[0]))[0]
@@ -50,10 +51,10 @@ def largest(values: jax.Array) -> jax.Array:
 
 
 def top_k(values: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
-    """Do what `lax.top_k` does; `k` static.
+    """Return `lax.top_k(values, k)`.
 
-    The barriers keep XLA on the CPU from turning a top-k whose output is sliced into a sort; one
-    barrier around both outputs ends its compiler where the vocabulary is sharded.
+    The barriers keep XLA on the CPU from replacing a top-k by a sort when its output is sliced.
+    One barrier around both outputs would crash the compiler for a sharded vocabulary.
     """
     found, places = lax.top_k(values, k)
     return lax.optimization_barrier(found), lax.optimization_barrier(places)
@@ -62,15 +63,15 @@ def top_k(values: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
 def settled(
     ranked: jax.Array, start: jax.Array, hold: Callable[[jax.Array, jax.Array], Any], sure: Any
 ) -> jax.Array:
-    """Return the last index at which a predicate is true of `ranked` `[n]`, from a guess at it.
+    """Return the last index of `ranked` `[n]` at which a predicate is true; 0 if there is none.
 
-    Moves over equal values in one go. 0 if it is true nowhere.
+    The search starts at a guess and steps over equal values at once.
 
     Args:
-        ranked: descending.
+        ranked: values in descending order.
         start: the guess, any integer.
-        hold: says for each of two values whether the predicate is true of it; monotone: once true
-            of a value, true of every larger one.
+        hold: evaluates the predicate at two values. It must be monotone: if it is true of a value,
+            it is true of every larger value.
         sure: scalar bool, whether the guess is known to be right.
     """
     last = ranked.shape[0] - 1

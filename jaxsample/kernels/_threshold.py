@@ -1,4 +1,4 @@
-"""Thresholds on a row without sorting it: exact, in about ten reads of the row."""
+"""Exact thresholds on a row, found in about ten passes without sorting it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._ranked import WIDTH, largest, settled
+from jaxsample.kernels._ranked import WIDTH, largest_values, settled
 from jaxsample.kernels._tree import BLOCK, tree_sum, tree_sums
 
-PROBES = 16  # at most; where many values tie, no number of them leaves a few candidates
-BISECT = 8  # every so many probes one that cannot be misled
-CORNER = 1e-3  # a bound with less than this share of the mass on one side counts as having it
+PROBES = 16  # at most; if many values tie, no number of probes leaves few candidates
+BISECT = 8  # every eighth probe bisects, which no distribution can slow down
+CORNER = 1e-3  # the least share of the mass that a bound is taken to have on either side
 
 
 class Bracket(NamedTuple):
     """Bounds on a threshold, low < threshold <= high, and the weight strictly above each.
 
-    An end that stays is taken to be half as far from the threshold as it seems, again at every
-    probe (the Illinois rule), so that both ends close in.
+    If a probe leaves one end where it is, the interpolation halves that end's distance from the
+    threshold (the Illinois rule), so that both ends move.
     """
 
     low: jax.Array
@@ -43,17 +43,18 @@ def value_at_mass(
     total: jax.Array,
     top: jax.Array,
 ) -> jax.Array:
-    """Return the smallest of the values `[V]` with the weights strictly above it summing to < mass.
+    """Return the smallest value `t` of a row such that the weights of values > t sum to < mass.
 
-    Interpolation closes in until a few candidates are left, of which the very sums that define the
-    threshold confirm one. Where more are left (many equal values), bisection does.
+    Interpolation narrows the bracket until few candidates are left. The sums that define the
+    threshold then confirm one of them. If many candidates are left, because many values are equal,
+    bisection decides.
 
     Args:
-        values: -inf for what does not count.
-        weights: `[V]`, >= 0 and 0 where the value is -inf, or one weight for all.
+        values: `[V]`, -inf for tokens that do not count.
+        weights: `[V]`, >= 0 and 0 where the value is -inf; or one weight for all values.
         weigh: computes the weight of a value, elementwise.
-        mass: the largest value is returned if it is <= 0, -inf if it is above `total`, NaN if it
-            is NaN.
+        mass: if it is <= 0, the result is the largest value; if it is above `total`, -inf; if it
+            is NaN, NaN.
         total: the `tree_sum` of all weights.
         top: the largest value.
     """
@@ -70,12 +71,12 @@ def value_at_mass(
 
     bottom = smallest_value(values)
     bottom = jnp.where((mass > 0) & (total >= mass), bottom, top)
-    if values.shape[0] <= WIDTH * BLOCK:  # little to read: what compiles fastest is best
+    if values.shape[0] <= WIDTH * BLOCK:  # a short row: prefer the code that compiles faster
         found = smallest(holds, bottom, top)
     else:
         b = _closed_in(lambda t: tree_sum(*above(t)), weigh, mass, total, bottom, top)
         inside = jnp.where((values > b.low) & (values <= b.high), values, -jnp.inf)
-        candidates = largest(inside)
+        candidates = largest_values(inside)
         few = candidates[-1] == -jnp.inf
 
         def confirmed():
@@ -84,7 +85,7 @@ def value_at_mass(
             return candidates[settled(candidates, start, hold, sure=~few)]
 
         def bisected():
-            # In a batch both branches run: a row that needs no bisection must not wait for it.
+            # In a batch both branches run, so a row that needs no bisection must not iterate.
             low = jnp.where(few, candidates[0], smallest_value(inside))
             return smallest(holds, low, candidates[0])
 
@@ -94,7 +95,7 @@ def value_at_mass(
 
 
 def kth_value(values: jax.Array, k: jax.Array | float, top: jax.Array) -> jax.Array:
-    """Return the k-th largest of the values `[V]` above -inf; -inf if there are fewer.
+    """Return the k-th largest of the values `[V]` above -inf; -inf if there are fewer than k.
 
     Counts are float32, exact up to 2**24 values. `top` is the largest.
     """
@@ -109,9 +110,9 @@ def smallest_value(values: jax.Array) -> jax.Array:
 
 
 def smallest(holds: Callable[[jax.Array], jax.Array], low: jax.Array, high: jax.Array) -> jax.Array:
-    """Find the smallest float32 t in `[low, high]` with `holds(t)`, or `high` if there is none.
+    """Return the smallest float32 t in `[low, high]` with `holds(t)`; `high` if there is none.
 
-    `holds` must be monotone: once true, true for every larger t.
+    `holds` must be monotone: if it is true at t, it is true at every larger t.
     """
 
     def between(lo, hi):
@@ -127,7 +128,7 @@ def smallest(holds: Callable[[jax.Array], jax.Array], low: jax.Array, high: jax.
 
 
 def to_ordered(x: jax.Array) -> jax.Array:
-    """Map float32 to uint32 keeping the order (-0 just below +0)."""
+    """Map float32 to uint32 so that the order is kept (-0 is just below +0)."""
     bits = lax.bitcast_convert_type(x, jnp.uint32)
     return jnp.where(bits >> 31, ~bits, bits | jnp.uint32(0x80000000))
 
@@ -138,10 +139,10 @@ def from_ordered(u: jax.Array) -> jax.Array:
 
 
 def _closed_in(above, weigh, mass, total, bottom, top):
-    """Close in on the threshold until few candidates are left; none if bottom is the top."""
+    """Narrow the bracket of the threshold until few candidates are left in it."""
 
     def position(weight):
-        # Log-odds: near linear in the logit for what rows look like, normal or a power law.
+        # Log-odds are nearly linear in the logit for normal and for power-law rows.
         over = jnp.maximum(weight, CORNER * mass)
         return jnp.log(over) - jnp.log(jnp.maximum(total - weight, CORNER * (total - mass)))
 
@@ -180,7 +181,7 @@ def _closed_in(above, weigh, mass, total, bottom, top):
         )
         return aimed(moved)
 
-    # Not the next float: beside 0 that is -0 or subnormal, no less than 0 where those are flushed.
+    # Next to 0 the previous float is -0 or subnormal, which hardware may flush to 0.
     below = bottom - jnp.maximum(jnp.abs(bottom) * 2.0**-20, 2.0**-100)
     one, none = jnp.float32(1), jnp.float32(0)
     start = Bracket(below, top, total, none, one, one, jnp.int32(0), jnp.int32(0), top)

@@ -1,4 +1,4 @@
-"""Sums in one fixed order, so that the same terms always give the same bits."""
+"""Sums in a fixed order, so that the same terms always have the same bits."""
 
 import functools
 
@@ -6,25 +6,25 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-BLOCK = 64  # consecutive tokens in a block: part of what a draw means, so it never changes
+BLOCK = 64  # consecutive tokens in a block; draws depend on it, so it must never change
 
 
 def blocks(x: jax.Array, fill: float) -> jax.Array:
-    """Cut a row `[V]` into blocks `[ceil(V / BLOCK), BLOCK]`, the last filled up with `fill`."""
+    """Divide a row `[V]` into blocks `[ceil(V / BLOCK), BLOCK]`, padded with `fill`."""
     count = -(-x.shape[0] // BLOCK)
     padded = jnp.pad(x, (0, count * BLOCK - x.shape[0]), constant_values=fill)
     return padded.reshape(count, BLOCK)
 
 
 def block_maxima(x: jax.Array) -> jax.Array:
-    """Return the maximum of each block of a row `[V]`, NaN where there is one."""
+    """Return the maximum of each block of a row `[V]`; NaN for a block with a NaN."""
     return _maxima(blocks(x, -jnp.inf))
 
 
 @jax.custom_jvp
 def _maxima(x):
-    # NaNs apart: in jax 0.10 on the CPU jnp.max passes over one. In one reduction, as XLA on the
-    # CPU would read the row once more for a second.
+    # Reduce NaN separately, because jnp.max skips NaN on the CPU in jax 0.10. One reduction for
+    # both, because XLA on the CPU would read the row again for a second one.
     start = jnp.array(-jnp.inf, x.dtype), jnp.array(False)
     maxima, bad = lax.reduce((x, jnp.isnan(x)), start, _larger, (1,))
     return jnp.where(bad, jnp.nan, maxima)
@@ -32,7 +32,7 @@ def _maxima(x):
 
 @_maxima.defjvp
 def _(primals, tangents):
-    # What reduces by a function of one's own has no derivative.
+    # lax.reduce with a custom function has no derivative.
     by_halves = functools.partial(_halved, combine=jnp.maximum)
     return _maxima(*primals), jax.jvp(by_halves, primals, tangents)[1]
 
@@ -41,59 +41,59 @@ def _larger(a, b):
     return jnp.maximum(a[0], b[0]), a[1] | b[1]
 
 
-def largest(tops: jax.Array) -> jax.Array:
-    """Return the maximum of the maxima of blocks.
+def row_max(tops: jax.Array) -> jax.Array:
+    """Return the maximum of a row from the maxima of its blocks.
 
-    Rounding to float32's own precision changes nothing, but without it XLA on the CPU writes this
-    one number out once per token before it subtracts it.
+    Rounding to the precision of float32 changes nothing. Without it, XLA on the CPU broadcasts this
+    one number to the size of the row before it subtracts it.
     """
     return lax.reduce_precision(jnp.max(tops), 8, 23)
 
 
 def once(x: jax.Array) -> jax.Array:
-    """Return a number as what a reduction gives.
+    """Return a number as the result of a reduction, so that XLA computes it only once.
 
-    Where a comparison of a row with a threshold follows, XLA on the CPU would otherwise compute the
-    threshold, its logarithms too, anew for each token.
+    XLA on the CPU would otherwise recompute a threshold, with its logarithms, for every token that
+    is compared with it.
     """
     return jnp.max(jnp.where(jnp.arange(2) == 0, x, -jnp.inf))
 
 
 def block_sums(x: jax.Array) -> jax.Array:
-    """Sum the last axis (a power of two long) by adding its two halves until one is left."""
+    """Sum the last axis, whose length is a power of two, by adding halves until one is left."""
     return _halved(x, jnp.add)
 
 
 @jax.custom_jvp
 def tree_sum(x: jax.Array) -> jax.Array:
-    """Sum a row `[V]`: halves inside blocks, then adjacent pairs over blocks.
+    """Sum a row `[V]` by adding halves inside blocks, then adjacent pairs of blocks.
 
-    Rounding is monotone, so for terms >= 0 dropping terms (as exact zeros) never raises the sum:
-    a threshold on such sums is well defined.
+    Rounding is monotone, so replacing terms >= 0 by zeros never raises the sum. A threshold on
+    such sums is therefore well defined.
     """
     return pair_sums(block_sums(blocks(x, 0.0)))
 
 
 @tree_sum.defjvp
 def _(primals, tangents):
-    # A derivative needs no fixed order; back through the tree it would be written out per level.
+    # A derivative needs no fixed order, and the tree would store one array for every level.
     return tree_sum(*primals), jnp.sum(*tangents)
 
 
 def tree_sums(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return the `tree_sum` of each of two rows `[V]`, read together.
+    """Return the `tree_sum` of each of two rows `[V]`, computed in one loop.
 
-    As the parts of complex numbers two sums share one loop, and what both rows are made of is
-    computed once; XLA on the CPU would write it out for two loops.
+    The two rows are the parts of complex numbers. With two loops, XLA on the CPU would materialise
+    the values that both rows are computed from.
     """
     both = tree_sum(lax.complex(a, b))
     return both.real, both.imag
 
 
 def pair_sums(sums: jax.Array) -> jax.Array:
-    """Sum the sums of blocks `[n]` by adding adjacent pairs until one is left."""
-    # Two numbers have one sum in any order. As a reduction the first pairs part what XLA on the
-    # CPU fuses: then halves are added as the terms are computed, and no `[V]` of them is written.
+    """Sum an array `[n]` by adding adjacent pairs until one number is left."""
+    # Two numbers have the same sum in any order. Written as a reduction, the first level ends a
+    # fusion of XLA on the CPU, so that the terms are added as they are computed and never stored.
     pairs = jnp.sum(_pairs(sums), axis=1)
     while pairs.shape[0] > 1:
         some = _pairs(pairs)

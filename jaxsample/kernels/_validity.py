@@ -1,4 +1,4 @@
-"""What a row of logits must be, said once."""
+"""Checks and cleaning of a row of logits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._tree import block_maxima, largest
+from jaxsample.kernels._tree import block_maxima, row_max
 
 
 class Clean(NamedTuple):
-    """A row fit for arithmetic.
+    """A row without NaN and +inf.
 
     Attributes:
-        values: `[V]` float32, without NaN or +inf; zeros if the row is invalid.
+        values: `[V]` float32; zeros if the row is invalid.
         tops: `[ceil(V / BLOCK)]`, the maximum of each block of `values`.
         max: the largest value, finite.
         valid: scalar bool.
@@ -28,10 +28,10 @@ class Clean(NamedTuple):
 
 
 def clean(logits: jax.Array) -> Clean:
-    """Make a row `[V]` fit for arithmetic, in one pass over it.
+    """Remove NaN and +inf from a row `[V]`, in one pass over it.
 
-    A NaN anywhere, or nothing above -inf, makes the row invalid: it comes back as zeros. If the
-    maximum is +inf, the +inf entries become 0 and the rest -inf.
+    A row with a NaN, or with nothing above -inf, is invalid and becomes zeros. If the maximum is
+    +inf, the +inf entries become 0 and all others -inf.
 
     Raises:
         ValueError: if `logits` is not one row.
@@ -45,7 +45,7 @@ def clean(logits: jax.Array) -> Clean:
     x = logits.astype(jnp.float32)
     # The barrier keeps XLA from reading the row again for its maximum.
     tops = lax.optimization_barrier(block_maxima(x))
-    top = largest(tops)
+    top = row_max(tops)
     valid = ~jnp.any(jnp.isnan(tops)) & (top > -jnp.inf)
 
     def fit(x):
@@ -56,9 +56,9 @@ def clean(logits: jax.Array) -> Clean:
 
 
 def clamp_below(values: jax.Array, top: jax.Array) -> jax.Array:
-    """Return how far each value lies below the maximum `top`: <= 0, finite, 0 for -inf.
+    """Return each value minus the maximum `top`, finite, and 0 where the value is -inf.
 
-    The clamp keeps a difference that overflows from becoming -inf, whose product with 0 is NaN.
+    A difference that overflows is clamped to the lowest float32: -inf times 0 would be NaN.
     """
     gap = jnp.where(values > -jnp.inf, values, top) - top
     return jnp.maximum(gap, jnp.finfo(jnp.float32).min)

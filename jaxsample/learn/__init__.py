@@ -1,4 +1,4 @@
-"""Learn the hyperparameters of a sampler."""
+"""Training of samplers."""
 
 from jaxsample.learn._bounds import constrain as constrain
 from jaxsample.learn._bounds import unconstrain as unconstrain

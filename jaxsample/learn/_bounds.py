@@ -1,4 +1,4 @@
-"""Hyperparameters inside their ranges as numbers without bounds, which an optimizer may move."""
+"""Maps between the ranges of hyperparameters and the real line."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jaxsample.transforms.contract._fields import Spec
 from jaxsample.transforms.contract._partition import specs_along
 
 NEAREST = 1e-6
-"""A value at a bound starts this far inside: no finite number stands for the bound itself."""
+"""Values on a bound start this far inside it: no finite number maps to the bound itself."""
 
-BOUNDLESS = 1e29  # a range that wide says that any number will do
+BOUNDLESS = 1e29  # a bound beyond this counts as no bound
 
 
 def unconstrain(trainable: Any, sampler: Any) -> Any:
@@ -21,7 +21,7 @@ def unconstrain(trainable: Any, sampler: Any) -> Any:
 
     Args:
         trainable: from `partition(sampler)`.
-        sampler: the sampler, whose fields declare the ranges.
+        sampler: the sampler whose fields declare the ranges.
 
     >>> sampler = chain(Temperature(0.7), TopP(0.9))
     >>> trainable, _ = partition(sampler)
@@ -32,9 +32,14 @@ def unconstrain(trainable: Any, sampler: Any) -> Any:
 
 
 def constrain(raw: Any, sampler: Any) -> Any:
-    """Map what `unconstrain` gave, moved or not, back into the open ranges, smoothly.
+    """Map unconstrained numbers smoothly into the open ranges; the inverse of `unconstrain`.
 
-    Above a lower bound alone by a softplus, between two bounds by a sigmoid, unchanged without.
+    The map is a softplus for a range with one bound, a sigmoid for a range with two bounds, and the
+    identity for a range without bounds.
+
+    Args:
+        raw: from `unconstrain`, possibly moved by an optimizer.
+        sampler: the sampler whose fields declare the ranges.
 
     >>> raw = unconstrain(TopP(0.9), TopP(0.9))
     >>> moved = constrain(jax.tree.map(lambda u: u + 5.0, raw), TopP(0.9))

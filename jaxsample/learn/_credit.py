@@ -1,4 +1,4 @@
-"""What each sample of a group is credited with, against a baseline that does not depend on it."""
+"""Advantages of the samples of a group."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 
 class Group(NamedTuple):
-    """The texts sampled for one prompt, and the text it had.
+    """The texts sampled for one prompt, and the reference text of that prompt.
 
     Attributes:
         tokens: `[K, N]`, right-padded.
@@ -36,7 +36,11 @@ class Group(NamedTuple):
 
 
 class Credit(NamedTuple):
-    """Advantages `[K]`, and the worth of the group, a scalar: what the gradient is to raise.
+    """The advantage of each sample of a group, and the value of the group.
+
+    Attributes:
+        advantages: `[K]`.
+        value: scalar, the quantity that the gradient raises.
 
     >>> Credit(advantages=jnp.array([0.5, -0.5]), value=jnp.float32(1.0)).value
     Array(1., dtype=float32)
@@ -48,12 +52,15 @@ class Credit(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class KernelScore:
-    """Score a group by 2 E k(y, x) - E k(y, y'): likeness to the truth less likeness to itself.
+    """Score a group by 2 E k(y, x) - E k(y, y'), for samples y, y' and the reference x.
 
-    A proper score for a positive definite kernel: greatest where samples are distributed as the
-    texts are. Both arguments of the second term move, so that a sample is credited with twice its
-    mean likeness to the others. The baseline is made of pairs without the sample: the usual mean of
-    the others' rewards holds k(y_i, y_j), depends on y_i, and cancels part of the diversity term.
+    For a positive definite kernel the score is proper: it is greatest if the samples have the
+    distribution of the reference texts. Both arguments of the second term are samples, so twice the
+    mean similarity of a sample to the others is subtracted from its credit.
+
+    The baseline of a sample uses only pairs without that sample. The usual baseline, the mean
+    reward of the others, contains k(y_i, y_j), so it depends on y_i and cancels part of the
+    diversity term.
 
     Attributes:
         kernel: `(a, a_length, b, b_length) -> scalar`, such as `hamming`.
@@ -63,7 +70,7 @@ class KernelScore:
     >>> from jaxsample.learn import hamming
     >>> tokens = jnp.array([[1, 2], [1, 2], [1, 3]])
     >>> group = Group(tokens, jnp.full(3, 2), jnp.array([1, 2]), 2, jnp.array([0]), 1)
-    >>> KernelScore(hamming)(group)  # all samples are worth the same: alike, or unlike the rest
+    >>> KernelScore(hamming)(group)  # every sample gets the same credit here
     Credit(advantages=Array([0., 0., 0.], dtype=float32), value=Array(1., dtype=float32))
     """
 
@@ -71,7 +78,7 @@ class KernelScore:
     least = 3
 
     def __call__(self, group: Group) -> Credit:
-        """Credit one group; the advantages have mean zero whatever was drawn."""
+        """Credit one group; the advantages always have mean zero."""
         match, gram = likeness(self.kernel, group)
         count = match.shape[0]
         likened = jnp.sum(gram, axis=1)
@@ -84,11 +91,11 @@ class KernelScore:
 
 @dataclasses.dataclass(frozen=True)
 class Rewards:
-    """Credit each sample with a reward of its own, less the mean of the others' rewards.
+    """Credit each sample with its own reward minus the mean reward of the other samples.
 
     Attributes:
-        reward: `Group -> [K]`, jittable; larger is better. A sample's reward must not depend on the
-            other samples, else the baseline is biased: see `KernelScore`.
+        reward: `Group -> [K]`, jittable; larger is better. The reward of a sample must not depend
+            on the other samples, or the baseline is biased; see `KernelScore`.
 
     >>> tokens = jnp.zeros((3, 4), jnp.int32)
     >>> group = Group(tokens, jnp.array([1, 2, 3]), tokens[0], 4, tokens[0], 4)
@@ -104,15 +111,19 @@ class Rewards:
         rewards = jnp.asarray(self.reward(group), jnp.float32)
         count = group.tokens.shape[0]
         if rewards.shape != (count,):
-            raise ValueError(f"a reward returns [{count}] numbers, got {list(rewards.shape)}")
+            raise ValueError(f"reward must return [{count}] numbers, got {list(rewards.shape)}")
         others = (jnp.sum(rewards) - rewards) / (count - 1)
         return Credit(rewards - others, jnp.mean(rewards))
 
 
 def likeness(kernel: Callable, group: Group) -> tuple[jax.Array, jax.Array]:
-    """Return how alike each sample is to the text `[K]` and to each other `[K, K]`, 0 to itself."""
+    """Return the similarity of each sample to the reference and to the other samples.
+
+    Returns:
+        `[K]`, and `[K, K]` with 0 on the diagonal.
+    """
     lengths, width = group.lengths, max(group.tokens.shape[1], group.reference.shape[0])
-    # One width for all pairs: a kernel that counts places must be one and the same kernel.
+    # Pad all texts to one width: a kernel such as `hamming` depends on the width.
     tokens = jnp.pad(group.tokens, ((0, 0), (0, width - group.tokens.shape[1])))
     reference = jnp.pad(group.reference, (0, width - group.reference.shape[0]))
     match = jax.vmap(kernel, (0, 0, None, None))(tokens, lengths, reference, group.reference_length)

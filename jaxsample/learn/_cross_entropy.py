@@ -1,4 +1,4 @@
-"""The default objective: how surprised the sampler is by the texts."""
+"""Cross-entropy, the default objective."""
 
 from __future__ import annotations
 
@@ -16,12 +16,19 @@ from jaxsample.transforms.contract._transform import Transform
 def cross_entropy(
     sampler: Transform, batch: Examples, key: jax.Array, model: Model | None, params: Any
 ) -> tuple[jax.Array, jax.Array]:
-    """Return the summed -log p of the tokens under the sampler, nats, and how many there are.
+    """Return the summed -log p of the tokens under the sampler, in nats, and their number.
 
-    Convex in 1 / T, and least where the expected logit under the sampler is that under the texts.
-    Infinite once a hard filter drops a token of the texts; `fit` trains with soft ones.
+    It is convex in 1 / T, and least where the expected logit under the sampler equals the mean
+    logit of the texts. It is infinite if a hard filter drops a token of the texts, so `fit` trains
+    with soft filters.
 
-    Reference: the objective is the log score, Good, 1952.
+    Args:
+        sampler: any transform.
+        batch: checked examples.
+        key: not used.
+        model, params: the frozen model; None if the examples hold its answers.
+
+    Reference: the log score of Good, 1952.
 
     >>> texts = Examples(np.array([[0], [1]]), logits=np.zeros((2, 1, 4), np.float32)).checked()
     >>> loss = jax.jit(cross_entropy)

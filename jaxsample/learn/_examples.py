@@ -1,4 +1,4 @@
-"""Texts to learn from, and what the model says about them, kept so that it is asked only once."""
+"""Texts to learn from, with the answers of the model."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from jaxsample.decode._model_output import answers
 
 
 class Examples(NamedTuple):
-    """Texts `[N, M]` after prompts `[N, P]`, right-padded; optional fields are None.
+    """Texts and their prompts, right-padded.
 
-    Where `logits` or `hidden` are given, what the model said before each token, the model is not
-    called for the likelihood of the tokens; with `hidden` alone, its `unembed` gives the logits.
+    If the examples hold `logits` or `hidden`, the answers of the model before each token, the model
+    is not called for the likelihood of the tokens. If they hold `hidden` alone, the model's
+    `unembed` gives the logits.
 
     Attributes:
-        tokens: `[N, M]` token ids.
-        token_lengths: `[N]`, how many of them count; all by default.
-        prompts: `[N, P]` token ids.
-        lengths: `[N]` in 1..P; P by default.
-        logits: `[N, M, V]`; logits[:, m] predict tokens[:, m].
-        hidden: `[N, M, D]`, the hidden states those logits came from.
+        tokens: `[N, M]` token ids of the texts.
+        token_lengths: `[N]`, the lengths of the texts; M by default.
+        prompts: `[N, P]` token ids, or None.
+        lengths: `[N]` in 1..P, the lengths of the prompts; P by default.
+        logits: `[N, M, V]`, or None; logits[:, m] predict tokens[:, m].
+        hidden: `[N, M, D]`, or None; the hidden states that the logits came from.
 
     >>> texts = Examples(np.array([[1, 2, 3], [1, 2, 0]]), token_lengths=[3, 2],
     ...                  prompts=np.array([[0], [0]]))
@@ -43,19 +44,19 @@ class Examples(NamedTuple):
 
     @property
     def cached(self) -> bool:
-        """Whether the model need not be called."""
+        """Whether the examples hold the answers of the model."""
         return self.logits is not None or self.hidden is not None
 
     @property
     def texts(self) -> Examples:
-        """These examples: what a batch of any kind shows of its texts."""
+        """The examples themselves; `Pairs` has this property too."""
         return self
 
     def checked(self) -> Examples:
-        """Fill in lengths.
+        """Return a copy with all lengths filled in.
 
         Raises:
-            ValueError: if there is no example or the arrays do not fit each other.
+            ValueError: if there is no example, or if the arrays do not fit each other.
         """
         tokens = self.tokens
         dtype = getattr(tokens, "dtype", np.dtype(object))
@@ -85,8 +86,9 @@ class Examples(NamedTuple):
             lengths = np.full(count, np.shape(self.prompts)[1], np.int32)
         return self._replace(token_lengths=token_lengths, lengths=lengths)
 
+    # An index selects rows of every array, where a plain tuple would select a field.
     def __getitem__(self, index: Any) -> Examples:  # type: ignore[override]
-        """Pick examples by an array of indices or a slice."""
+        """Select examples by an array of indices or a slice."""
         return Examples(*(None if x is None else x[index] for x in self))
 
 
@@ -99,21 +101,22 @@ def remember(
     batch_size: int = 32,
     dtype: Any = "float32",
 ) -> Examples:
-    """Ask the model once about all examples, and keep its answers beside them.
+    """Call the model once for all examples, and return them with its answers.
 
-    Hidden states are kept where the model can unembed them, else logits and, if it shows them,
-    hidden states.
+    The answers are the hidden states if the model has `unembed`; else the logits, and the hidden
+    states if the model returns them.
 
     Args:
         model, params: the frozen model.
         examples: with prompts.
-        folder: where the answers are kept, as .npy files that are read piece by piece; in memory
-            by default.
-        batch_size: examples a call.
-        dtype: in which they are kept.
+        folder: where to keep the answers as .npy files, which are then read piece by piece; None
+            keeps them in memory.
+        batch_size: examples per call of the model.
+        dtype: the type in which the answers are kept.
 
     Raises:
-        ValueError: if there is no example, they have no prompts, or the model has two streams.
+        ValueError: if there is no example, if the examples have no prompts, or if the model has two
+            streams.
 
     >>> texts = remember(bigram, table, Examples(np.array([[1, 2]]), prompts=np.array([[0]])))
     >>> texts.logits.shape, texts.hidden
@@ -121,11 +124,14 @@ def remember(
     """
     examples = examples._replace(logits=None, hidden=None).checked()
     if model.streams != 1:
-        raise ValueError("examples hold one prompt a text; learn on the conditional model alone")
+        raise ValueError(
+            "examples hold one prompt per text, and a guided model needs two; learn on the "
+            "conditional model"
+        )
     count, width = np.shape(examples.tokens)
     kept: dict[str, Any] = {}
     for start in range(0, count, batch_size):
-        # A batch of one size throughout, so that one program serves: the last reaches back.
+        # The last batch overlaps the one before it: batches of one size need one compilation.
         some = slice(max(min(start, count - batch_size), 0), start + batch_size)
         said = _ask(model, params, *(jnp.asarray(x) for x in examples[some] if x is not None))
         for name, array in zip(("logits", "hidden"), said, strict=True):
@@ -145,7 +151,7 @@ def _room(folder, name, shape, dtype):
     if folder is None:
         return np.empty(shape, dtype)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    # A new file, not the old one overwritten: others may still read from that.
+    # Unlink instead of overwriting: another process may still read the old file.
     (Path(folder) / f"{name}.npy").unlink(missing_ok=True)
     return np.lib.format.open_memmap(Path(folder) / f"{name}.npy", "w+", dtype, shape)
 

@@ -1,4 +1,4 @@
-"""What a policy sees of a row: a handful of numbers that say how sure the model is."""
+"""Features of a row that a policy reads."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-LIKELIEST = 5  # how many of the likeliest tokens "top" shows
-FAR = 50.0  # logits further below the maximum than this count as this far
+LIKELIEST = 5  # tokens in the feature "top"
+FAR = 50.0  # distance below the maximum at which logits are clipped
 NUCLEUS = 0.95
 
 DISTRIBUTION = "entropy", "top", "collision", "varentropy", "spread"
-"""Features of the distribution alone, which need no state; "nucleus" is one more, at the price of a
-search: the number of tokens that hold 95% of the mass."""
+"""Features of the distribution alone, which need no state.
+
+One more, "nucleus", is the number of tokens that hold 95% of the mass; it costs a search."""
 
 HISTORY = "position", "surprisal"
-"""Features of what was drawn so far; with them a policy has state."""
+"""Features of the tokens drawn so far; a policy that reads them has state."""
 
 _WIDTHS = dict.fromkeys((*DISTRIBUTION, "nucleus", *HISTORY), 1) | {"top": LIKELIEST + 1}
 
 
 class Memory(NamedTuple):
-    """What a policy with state remembers of a row.
+    """The state of a policy, for one text.
 
     Attributes:
-        n: tokens drawn so far, int32.
-        surprisal: running mean of -log p of the tokens drawn, nats, under the incoming row.
-        first: features `[F]` at the first token, where the policy decides once for the row.
+        n: the number of tokens drawn so far, int32.
+        surprisal: the running mean of -log p of these tokens under the incoming row, in nats.
+        first: `[F]`, the features at the first token, for a policy that decides once per text.
     """
 
     n: jax.Array
@@ -39,10 +40,10 @@ class Memory(NamedTuple):
 
 
 def size_of(names: Sequence[str]) -> int:
-    """Return how many numbers some features are.
+    """Return the total size of the named features.
 
     Raises:
-        ValueError: if a name is not a feature's.
+        ValueError: if a name is unknown.
     """
     for name in names:
         if name not in _WIDTHS:
@@ -51,14 +52,14 @@ def size_of(names: Sequence[str]) -> int:
 
 
 def extract(names: Sequence[str], row, memory: Memory | None) -> jax.Array:
-    """Return the features of a row, `[F]` float32, each of the order of 1; no gradient flows.
+    """Return the features of a row, `[F]` float32, each of the order of 1.
 
-    An answer the row does not know is NaN.
+    No gradient flows through them. A feature that a window cannot compute exactly is NaN.
 
     Args:
-        names: which features, in this order.
+        names: the features, in this order.
         row: a `Row` or a `Window`.
-        memory: of what was drawn; read for `HISTORY` alone.
+        memory: needed for the features in `HISTORY` alone.
     """
     if not names:
         return jnp.zeros(0, jnp.float32)
@@ -73,8 +74,8 @@ def extract(names: Sequence[str], row, memory: Memory | None) -> jax.Array:
 
 
 def _of_distribution(row, nucleus):
-    # Two sums share a loop. With another exponential in the second, XLA on the CPU makes no [V] of
-    # the first one's to share: written out and read again, it costs more than both loops.
+    # exp(d / 2) instead of a second use of exp(d): if two loops share an exponential, XLA on the
+    # CPU writes it to memory, which costs more than computing it in both.
     mass, moment, second, squares, total, wide = row.sum(
         jnp.exp,
         lambda d: jnp.exp(d) * d,
@@ -104,6 +105,6 @@ def _of_distribution(row, nucleus):
 
 
 def surprisal(row, token: jax.Array) -> jax.Array:
-    """Return -log p of a token under a row, nats, at most `FAR`."""
+    """Return -log p of a token under a row, in nats, clipped to at most `FAR`."""
     log_mass = jnp.log(row.sum(jnp.exp))
     return jnp.minimum(log_mass - (row.value(token) - row.max), FAR)

@@ -1,4 +1,4 @@
-"""Train the hyperparameters of a sampler on texts, the model frozen."""
+"""Training of the hyperparameters of a sampler."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ class Fit(NamedTuple):
     """A trained sampler.
 
     Attributes:
-        sampler: with the leaves of the least held-out loss, or the last ones without held-out data.
-        loss: that held-out loss per token, or the last training loss; of soft filters at their
-            last sharpness, where the sampler's are hard.
-        history: a dict per evaluation: step, loss, and, with held-out data, held_out and
-            temperature, the mean over its tokens.
-        steps: how many were run.
+        sampler: the sampler with the least held-out loss; the last one if there are no held-out
+            examples. Its filters are hard.
+        loss: its held-out loss per token, or the last training loss, computed with soft filters at
+            their last sharpness.
+        history: one dict per evaluation with step and loss; with held-out examples also held_out
+            (the loss) and temperature (the mean over their tokens).
+        steps: the number of steps.
 
     >>> texts = Examples(np.array([[0], [0], [0], [1]]),
     ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
@@ -73,44 +74,47 @@ def fit(
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> Fit:
-    """Train a sampler's hyperparameters, or the network that chooses them.
+    """Train the hyperparameters of a sampler, or the network that chooses them.
 
-    A `Policy` stands for `Learned(policy)`. Every leaf `partition` calls trainable moves, inside
-    its field's range. `TopP`, `MinP` and a
-    learned nucleus are trained as soft filters, ever sharper, and come back hard.
+    Every leaf that `partition` calls trainable is trained, and stays inside the range of its field.
+    `TopP`, `MinP` and a learned nucleus are trained as soft filters whose sharpness grows, and are
+    hard again in the result.
 
-    Run again with the same arguments and `folder`, it goes on from the last checkpoint and ends
-    with the same bits as an unbroken run.
+    With `folder`, a run that was stopped resumes from its last checkpoint if `fit` is called again
+    with the same arguments; it ends with the same bits as a run that was never stopped.
 
     Args:
-        sampler: `Learned(policy)`, a chain with one, or any chain.
-        model, params: the frozen model; None where the examples hold its answers.
-        data: examples, drawn by epochs in an order made from `key`; or `key -> Examples`, a
+        sampler: a `Policy`, which stands for `Learned(policy)`, or any transform or chain.
+        model, params: the frozen model; None if the examples hold its answers.
+        data: examples, visited in epochs in an order that depends on `key`; or `key -> Examples`, a
             jittable function that draws a fresh batch.
         key: a PRNG key.
-        steps: of the optimizer.
-        batch_size: examples a step.
-        objective: `(sampler, examples, key, model, params) -> (sum, count)`, the loss being sum /
-            count; static, so define it once.
-        optimizer: any of optax; Adam at 3e-3 by default. Static as well.
-        microbatches: parts a batch is split into; memory is that of one part.
-        held_out: examples the objective is evaluated on, for early stopping.
-        every: steps between two evaluations, which are also those between two checkpoints.
-        patience: evaluations without a gain after which training ends; None never ends it.
-        sharpness: of soft filters, at the first and the last step.
-        folder: for checkpoints (orbax) and metrics.jsonl.
-        progress: show a bar (rich).
+        steps: the number of optimizer steps.
+        batch_size: examples per step.
+        objective: `(sampler, examples, key, model, params) -> (sum, count)`; the loss is sum /
+            count. Static: pass the same function object every time.
+        optimizer: an optax optimizer, by default Adam with a learning rate of 3e-3; static.
+        microbatches: parts that a batch is split into; only one part is in memory at a time.
+        held_out: examples for the evaluations and for early stopping.
+        every: steps between two evaluations, and between two checkpoints.
+        patience: stop after this many evaluations in a row without improvement; None never stops.
+        sharpness: sharpness of the soft filters at the first and at the last step.
+        folder: where to keep checkpoints (needs orbax) and metrics.jsonl.
+        progress: show a progress bar (needs rich).
 
     Raises:
-        ValueError: if an argument does not fit, or the data hold no example.
-        FloatingPointError: if the loss is NaN or infinite; says at which step.
-        ImportError: if `folder` or `progress` ask for a package that is not installed.
+        ValueError: if an argument is invalid, if the data hold no example, or if a file in `folder`
+            is damaged or belongs to another run.
+        FloatingPointError: if the loss is NaN or infinite; the message names the step.
+        ImportError: if `folder` or `progress` needs a package that is not installed.
+        KeyboardInterrupt: after Ctrl-C; the last checkpoint is kept, and a note on the exception
+            says how to resume.
 
     >>> texts = Examples(np.array([[0], [0], [0], [1]]),
     ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
     >>> found = fit(Temperature(1.0), None, None, texts, key=jax.random.key(0), steps=300,
     ...             batch_size=4, optimizer=optax.adam(0.1))
-    >>> round(float(found.sampler.value), 2)  # 2 / T = log 3: the odds in the texts are 3 to 1
+    >>> round(float(found.sampler.value), 2)  # the odds in the texts are 3 to 1: 2 / T = log 3
     1.82
     """
     if isinstance(sampler, Policy):
@@ -120,6 +124,8 @@ def fit(
         data = data.checked()
         batch_size = min(batch_size, len(data.tokens))
         _check_model(data, model)
+    elif not callable(data):
+        raise ValueError(f"data must be Examples, Pairs or a function of a key, got {data!r}")
     if held_out is not None:
         held_out = held_out.checked()
         _check_model(held_out, model)
@@ -131,7 +137,7 @@ def fit(
         "batch_size": batch_size,
         "sharpness": list(sharpness),
     }
-    # On the device once, not at every step.
+    # Transfer once instead of at every step.
     sampler, params = jax.device_put((sampler, params))
     run = start(forms.optimizer, sampler)
     if not jax.tree.leaves(run.raw):
@@ -168,7 +174,9 @@ def fit(
                 journal.write(done, run, entry)
                 show(done, entry)
         history = journal.history
-    raw, loss = (run.raw, history[-1]["loss"]) if held_out is None else run.best
+    # The history is empty if the user deleted the metrics of a run that had ended.
+    latest = history[-1]["loss"] if history else np.nan
+    raw, loss = (run.raw, latest) if held_out is None else run.best
     return Fit(finish(sampler, raw, last), float(jax.device_get(loss)), history, done)
 
 
@@ -188,7 +196,7 @@ def _finite(losses, step):
         first = step - len(losses) + 1 + int(np.argmin(np.isfinite(losses)))
         raise FloatingPointError(
             f"the loss at step {first} is {mean}: lower the learning rate, or look for texts that "
-            "the sampler cannot produce; the last checkpoint is from before"
+            "the sampler cannot produce; the last checkpoint is from an earlier step"
         )
     return mean
 
@@ -197,8 +205,9 @@ def _check_finite(raw, step):
     for path, leaf in jax.tree_util.tree_flatten_with_path(jax.device_get(raw))[0]:
         if not np.isfinite(leaf).all():
             raise FloatingPointError(
-                f"{jax.tree_util.keystr(path)} is not finite after step {step}: the gradient was "
-                "not; the last checkpoint is from before"
+                f"{jax.tree_util.keystr(path)} is not finite after step {step}, because its "
+                "gradient was not: lower the learning rate; the last checkpoint is from an earlier "
+                "step"
             )
 
 
@@ -208,11 +217,11 @@ def _check_model(data, model):
     texts = data.texts
     if texts.logits is None and (model is None or (texts.hidden is not None and not model.unembed)):
         raise ValueError(
-            "a model is needed: the examples hold neither logits nor, with a model that has "
-            "`unembed`, hidden states"
+            "a model is needed: the examples hold no logits, and no hidden states that a model "
+            "with `unembed` could turn into logits"
         )
     if model is not None and model.streams != 1:
-        raise ValueError("fit takes a model of one stream; learn on the conditional one")
+        raise ValueError("fit cannot train with a guided model; use the conditional model")
 
 
 def _check(steps, batch_size, microbatches, every, patience, held_out, sharpness):
@@ -229,6 +238,6 @@ def _check(steps, batch_size, microbatches, every, patience, held_out, sharpness
             f"batch_size must be a multiple of microbatches, got {batch_size} and {microbatches}"
         )
     if patience is not None and held_out is None:
-        raise ValueError("patience needs held_out examples to look at")
+        raise ValueError("patience needs held_out examples")
     if not min(sharpness) > 0:
         raise ValueError(f"sharpness must be > 0, got {sharpness!r}")

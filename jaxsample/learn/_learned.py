@@ -1,4 +1,4 @@
-"""A policy as a transform like any other."""
+"""A policy as a transform."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from jaxsample.transforms.contract._transform import Transform, transform
 class Learned(Transform):
     """Let a policy choose the hyperparameters: `Learned(policy)`.
 
-    The policy looks at the row as it comes in, and at the model's hidden state if it was made for
-    one. Each `nnx.Param` of it is a leaf and trains; whatever else it holds are leaves that do not.
-    A fresh policy is neutral.
+    The policy reads the incoming row, and the model's hidden state if it has a `hidden_size`. Each
+    `nnx.Param` of the policy is a leaf that trains; its other variables are leaves that do not. A
+    fresh policy is neutral. A policy whose output is NaN makes the row invalid.
 
-    Its state, if the policy has any, is a `Memory`.
+    The state is a `Memory` if the policy has state.
 
     Attributes:
-        graph: the policy given, from then on its `nnx.GraphDef`; static.
+        graph: the `nnx.GraphDef` of the policy that the constructor was given; static.
         params: the values of each `nnx.Param`, a tree of leaves.
-        rest: the values of its other variables; leaves that never train.
-        sharpness: of the soft filters in training; a leaf that never trains.
-        soft: whether filters have a slope; static. Then the kind is "set".
+        rest: the values of the other variables; leaves that never train.
+        sharpness: sharpness of the soft filters in training; a leaf that never trains.
+        soft: whether the filters are soft; static. If so, the kind is "set".
 
     Raises:
-        ValueError: if what is given is no `Policy`; at the call, if the policy reads a hidden state
-            and there is none, or one of another size.
+        ValueError: if the constructor is not given a `Policy`; at the call, if the policy reads a
+            hidden state and there is none, or one of another size.
 
-    Reference: the wish at the end of Zhang et al., 2024, https://arxiv.org/abs/2403.14541
+    Reference: per-token temperatures, proposed by Zhang et al., 2024,
+    https://arxiv.org/abs/2403.14541
 
     >>> sampler = Learned(Policy(rngs=nnx.Rngs(0)))
     >>> sampler(jnp.array([0.0, 2.0, 1.0]))
@@ -62,14 +63,15 @@ class Learned(Transform):
             raise ValueError(f"Learned takes a Policy, got {self.graph!r}")
         super().__post_init__()
 
+    # `kind` is a class attribute elsewhere, and depends on a field here.
     @property
     def kind(self) -> str:  # type: ignore[override]
-        """Of the order kind, unless its filters are soft."""
+        """The kind "order", or "set" if the filters are soft."""
         return "set" if self.soft else "order"
 
     @property
     def policy(self) -> Policy:
-        """The policy as a module again."""
+        """The policy as a Flax module."""
         return nnx.merge(self.graph, self.params, self.rest)
 
     def init(self, key, prompt):
@@ -110,16 +112,16 @@ def _seen(policy, row, memory, hidden):
     if policy.hidden_size:
         if hidden is None:
             raise ValueError(
-                f"this policy reads a hidden state of {policy.hidden_size} and got none: the model "
-                "must return hidden, or pass hidden= yourself"
+                f"the policy reads a hidden state of {policy.hidden_size} and got none: use a "
+                "model that returns hidden states, or pass hidden="
             )
         if hidden.shape != (policy.hidden_size,):
             raise ValueError(
-                f"this policy reads a hidden state [{policy.hidden_size}], got "
+                f"the policy reads a hidden state [{policy.hidden_size}], got "
                 f"{list(hidden.shape)}; make a policy with hidden_size={hidden.shape[-1]}"
             )
         hidden = lax.stop_gradient(hidden).astype(jnp.float32)
-        # Of unit size, so that models of different scales train alike.
+        # Scale to unit size, so that the scale of the model's hidden states does not matter.
         size = jnp.sqrt(jnp.mean(jnp.square(hidden)) + 1e-12)
         seen = jnp.concatenate([seen, hidden / size])
     if policy.per == "instance":
@@ -128,6 +130,6 @@ def _seen(policy, row, memory, hidden):
 
 
 def describe(policy: Policy) -> str:
-    """Print a policy by its settings."""
+    """Return the constructor call of a policy."""
     head, *rest = policy.settings.items()
     return f"Policy({', '.join([repr(head[1]), *(f'{name}={value!r}' for name, value in rest)])})"

@@ -1,4 +1,4 @@
-"""A network that chooses hyperparameters, as a Flax module."""
+"""A network that chooses hyperparameters."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
-from jaxsample.learn._features import DISTRIBUTION, HISTORY, size_of
+from jaxsample.learn._features import DISTRIBUTION, HISTORY
+from jaxsample.learn._settings import HEADS, check_settings, inputs, layer_sizes
 from jaxsample.learn._soft import SoftMinP, SoftTopP
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopP
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
 
-HEADS = {"temperature": 1, "edt": 2, "nucleus": 3}
-PER = "corpus", "instance", "token"
-
 
 class Policy(nnx.Module):
-    """Features of a row in, a sampler out: `policy(seen) -> chain(...)`.
+    """A network that maps features of a row to a sampler: `policy(seen) -> chain(...)`.
 
-    One class is the whole ladder from a fixed temperature to one for every token, so that each
-    rung is an ablation of the next. At initialisation it is plain sampling, bit for bit.
+    The same class gives every sampler from one fixed temperature to one setting per token, so that
+    each is an ablation of the next. A fresh policy is plain sampling, bit for bit.
 
     Attributes:
-        head: "temperature" gives `Temperature`; "edt" gives `EntropyTemperature`, theta of either
-            sign; "nucleus" gives `Temperature`, `TopP`, `MinP`.
-        per: "corpus" chooses once for all (constants that train), "instance" once per row, at its
-            first token, when the hidden state has read the prompt; "token" anew for every token.
-        features: names of what it sees of the row: `DISTRIBUTION`, of the distribution alone, and
-            `HISTORY`, which gives the policy state.
-        hidden_size: size D of the hidden state it sees beside them; 0 for none.
-        t_min, t_max: the open range of temperatures, around 1.
-        theta_max: the largest `|theta|`, nats.
+        head: "temperature" gives `Temperature`; "edt" gives `EntropyTemperature`, with theta of
+            either sign; "nucleus" gives `Temperature`, `TopP` and `MinP`.
+        per: "corpus" chooses once for all texts, with trained constants; "instance" chooses once
+            per text, at its first token, where the hidden state depends on the whole prompt;
+            "token" chooses for every token.
+        features: names of the features that the network reads. `DISTRIBUTION` describes the row
+            alone; "position" and "surprisal" describe the tokens drawn so far, and need state.
+        hidden_size: size D of the hidden state that the network reads too; 0 for none.
+        width, depth: size and number of the hidden layers.
+        t_min, t_max: the open range of temperatures, which contains 1.
+        theta_max: the largest `|theta|`, in nats.
 
     Raises:
-        ValueError: if an argument makes no sense.
+        ValueError: if an argument is invalid.
 
     >>> policy = Policy(rngs=nnx.Rngs(0))
     >>> policy(jnp.zeros(policy.inputs))
@@ -61,43 +61,25 @@ class Policy(nnx.Module):
         theta_max: float = 10.0,
         rngs: nnx.Rngs,
     ):
-        if head not in HEADS:
-            raise ValueError(f"head must be one of {list(HEADS)}, got {head!r}")
-        if per not in PER:
-            raise ValueError(f"per must be one of {list(PER)}, got {per!r}")
-        if not 0 < t_min < 1 < t_max:
-            raise ValueError(f"need 0 < t_min < 1 < t_max, got {t_min!r} and {t_max!r}")
-        if not theta_max > 0:
-            raise ValueError(f"theta_max must be > 0, got {theta_max!r}")
-        for name, size, least in (
-            ("width", width, 1),
-            ("depth", depth, 0),
-            ("hidden_size", hidden_size, 0),
-        ):
-            if not isinstance(size, int) or size < least:
-                raise ValueError(f"{name} must be an int >= {least}, got {size!r}")
         constant = per == "corpus"
         self.head, self.per = head, per
         self.features = () if constant else tuple(features)
         self.hidden_size = 0 if constant else hidden_size
         self.width, self.depth = width, depth
+        self.t_min, self.t_max, self.theta_max = t_min, t_max, theta_max
+        check_settings(self.settings)
         self.t_min, self.t_max, self.theta_max = float(t_min), float(t_max), float(theta_max)
-        self.inputs = size_of(self.features) + self.hidden_size
-        if not constant and not self.inputs:
-            raise ValueError("a policy per instance or token needs features or a hidden_size")
+        self.inputs = inputs(self.settings)
         self.bias = nnx.Param(jnp.zeros(HEADS[head], jnp.float32))
-        sizes = [self.inputs] + [width] * depth
-        pairs = () if constant else zip(sizes, sizes[1:], strict=False)
-        self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in pairs])
-        if not constant:
+        hidden, last = layer_sizes(self.settings)
+        self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in hidden])
+        if last is not None:
             zeros = nnx.initializers.zeros_init()
-            self.last = nnx.Linear(
-                sizes[-1], HEADS[head], use_bias=False, kernel_init=zeros, rngs=rngs
-            )
+            self.last = nnx.Linear(*last, use_bias=False, kernel_init=zeros, rngs=rngs)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the constructor took, to make one like it."""
+        """The arguments of the constructor, except `rngs`."""
         return {
             "head": self.head,
             "per": self.per,
@@ -112,7 +94,7 @@ class Policy(nnx.Module):
 
     @property
     def stateful(self) -> bool:
-        """Whether it remembers anything of a row."""
+        """Whether the policy needs state."""
         return self.per == "instance" or bool(set(self.features) & set(HISTORY))
 
     def __call__(self, seen: jax.Array, soft: jax.Array | float | None = None) -> Chain:
@@ -120,7 +102,7 @@ class Policy(nnx.Module):
 
         Args:
             seen: `[inputs]` float32, the features and then the hidden state.
-            soft: sharpness of soft filters in place of the hard ones, for training.
+            soft: the sharpness of soft filters, for training; None gives hard filters.
         """
         out = self.bias[...]
         if self.per != "corpus":
@@ -144,11 +126,11 @@ class Policy(nnx.Module):
 
 
 def between(u: jax.Array, low: float, high: float) -> jax.Array:
-    """Map a number smoothly into (low, high), around 0: low < 0 < high, slope 1 at 0 to 0."""
+    """Map a number smoothly into (low, high), for low < 0 < high; 0 maps to 0 with slope 1."""
     reach = jnp.where(u < 0, -low, high)
     return reach * jnp.tanh(u / reach)
 
 
 def _clipped(x: jax.Array, low: float, high: float) -> jax.Array:
-    """Clip, but let the gradient pass: a filter that is off could never be learned otherwise."""
+    """Clip, with the gradient of the identity, so that a filter that is off can be learned."""
     return lax.stop_gradient(jnp.clip(x, low, high)) + (x - lax.stop_gradient(x))

@@ -1,4 +1,4 @@
-"""Objectives on whole texts the sampler draws."""
+"""Policy gradient on texts that the sampler draws."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from jaxsample.transforms.contract._transform import Transform
 
 @dataclasses.dataclass(frozen=True)
 class PolicyGradient:
-    """Draw texts, and make those likelier that are credited with more: an objective for `fit`.
+    """Draw texts and raise the probability of those with a large advantage.
 
-    A hyperparameter is not an action here: the tokens are, and their log-probability has an exact
-    gradient in the hyperparameters. No reward is divided by a standard deviation.
+    An objective for `fit` (REINFORCE). The actions are the tokens, and their log-probability has an
+    exact gradient in the hyperparameters. Rewards are not divided by their standard deviation.
 
     Attributes:
         credit: `Group -> Credit`, such as `KernelScore(hamming)` or `Rewards(reward)`.
         samples: texts per prompt, K.
-        max_new_tokens: length of a text.
-        eos: token ids that end one.
+        max_new_tokens: the largest length of a text.
+        eos: token ids that end a text.
 
     Raises:
         ValueError: if the credit needs more samples.
@@ -39,7 +39,7 @@ class PolicyGradient:
     >>> from jaxsample.learn import KernelScore, hamming
     >>> objective = PolicyGradient(KernelScore(hamming), samples=3, max_new_tokens=2)
     >>> texts = Examples(np.array([[1, 2]]), prompts=np.array([[0]])).checked()
-    >>> objective.value(TopK(1), texts, jax.random.key(0), bigram, table)[0]  # each writes the text
+    >>> objective.value(TopK(1), texts, jax.random.key(0), bigram, table)[0]  # all equal the text
     Array(-1., dtype=float32)
     """
 
@@ -57,7 +57,11 @@ class PolicyGradient:
     def __call__(
         self, sampler: Transform, batch: Examples, key: jax.Array, model: Model, params: Any
     ) -> tuple[jax.Array, jax.Array]:
-        """Return minus the credited log-probability, whose gradient is right, and the texts."""
+        """Return the summed loss of the groups, and the number of groups.
+
+        The loss of a group is minus the mean of advantage times log-probability. Its expected
+        gradient is that of minus the value of the group.
+        """
         tokens, lengths, credit = self._draw(sampler, batch, key, model, params)
         count, samples, width = tokens.shape
         texts = Examples(
@@ -75,13 +79,15 @@ class PolicyGradient:
     def value(
         self, sampler: Transform, batch: Examples, key: jax.Array, model: Model, params: Any
     ) -> tuple[jax.Array, jax.Array]:
-        """Return minus the summed worth of the groups, and how many there are."""
+        """Return minus the summed value of the groups, and the number of groups."""
         credit = self._draw(sampler, batch, key, model, params)[2]
         return -jnp.sum(credit.value), jnp.int32(len(batch.tokens))
 
     def _draw(self, sampler, batch, key, model, params):
         if batch.prompts is None or model is None:
-            raise ValueError("texts can only be drawn with a model and prompts")
+            raise ValueError(
+                "PolicyGradient draws texts, which works only with a model and prompts"
+            )
         fixed = jax.tree.map(lambda x: lax.stop_gradient(jnp.asarray(x)), sampler)
         drawn = generate(
             key,

@@ -1,4 +1,4 @@
-"""Learn from pairs of texts, one preferred to the other."""
+"""Preference optimisation on pairs of texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaxsample.transforms.contract._transform import Transform
 
 
 class Pairs(NamedTuple):
-    """Examples row by row: the text preferred, and the one it was preferred to.
+    """Pairs of texts: row i of `chosen` is preferred to row i of `rejected`.
 
     >>> logits = np.float32([[[2.0, 0.0]]])
     >>> chosen, rejected = (Examples(np.array([[token]]), logits=logits) for token in (0, 1))
@@ -29,23 +29,29 @@ class Pairs(NamedTuple):
 
     @property
     def tokens(self) -> Any:
-        """Those of the texts preferred."""
+        """The tokens of the preferred texts."""
         return self.chosen.tokens
 
     @property
     def texts(self) -> Examples:
-        """The texts preferred."""
+        """The preferred texts."""
         return self.chosen
 
+    # An index selects rows of every array, where a plain tuple would select a field.
     def __getitem__(self, index: Any) -> Pairs:  # type: ignore[override]
         return Pairs(*(examples[index] for examples in self._asdict().values()))
 
     def checked(self) -> Pairs:
-        """As `Examples.checked`; also ValueError unless there are as many of each."""
+        """Return a copy with all lengths filled in.
+
+        Raises:
+            ValueError: as `Examples.checked`, and if the numbers of texts differ.
+        """
         chosen, rejected = (examples.checked() for examples in self._asdict().values())
         if len(chosen.tokens) != len(rejected.tokens):
             raise ValueError(
-                f"pairs need a text for each, got {len(chosen.tokens)} and {len(rejected.tokens)}"
+                "pairs need as many chosen as rejected texts, got "
+                f"{len(chosen.tokens)} and {len(rejected.tokens)}"
             )
         return Pairs(chosen, rejected)
 
@@ -54,15 +60,15 @@ class Pairs(NamedTuple):
 class Preferences:
     """Latent preference optimisation: an objective for `fit` on `Pairs`.
 
-    The loss is -log sigmoid(strength (margin - margin of the model alone)), the margin being log p
-    of the text preferred less that of the other. The gradient reaches the hyperparameters through
-    the tokens' log-probabilities.
+    The loss is -log sigmoid(strength (margin - margin of the model alone)). The margin is log p of
+    the preferred text minus log p of the other text. The gradient reaches the hyperparameters
+    through the log-probabilities of the tokens.
 
     Attributes:
-        strength: how much a margin counts; the larger, the closer to the model the sampler stays.
+        strength: weight of a margin; the larger it is, the closer the sampler stays to the model.
 
     Raises:
-        ValueError: unless strength > 0.
+        ValueError: if strength is not > 0.
 
     Reference: Dhuliawala et al., 2024, https://arxiv.org/abs/2411.09661
 

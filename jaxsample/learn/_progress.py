@@ -1,4 +1,4 @@
-"""A bar for a long run."""
+"""A progress bar for long runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def bar(wanted: bool, total: int, first: int) -> Iterator[Callable[[int, dict], None]]:
-    """Show a bar with time left and figures beside it; yields `(step, figures) -> None`.
+    """Show a bar with the remaining time and some figures; yields `(step, figures) -> None`.
+
+    Args:
+        wanted: whether to show the bar; if not, the function yielded does nothing.
+        total: the number of steps.
+        first: the number of steps that are done already.
 
     Raises:
         ImportError: if a bar is wanted and rich is not installed.

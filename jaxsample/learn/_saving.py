@@ -1,4 +1,4 @@
-"""A trained sampler as a folder, and back."""
+"""A trained sampler as a folder."""
 
 from __future__ import annotations
 
@@ -8,41 +8,45 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from jaxsample.interop._serial import from_dict, to_dict
+from jaxsample.learn._description import FORMAT, read_members
+from jaxsample.learn._files import write_whole
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
+from jaxsample.learn._settings import weight_shapes
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 
-FORMAT = "jaxsample sampler 1"
 DESCRIPTION = "sampler.json"
 WEIGHTS = "sampler.safetensors"
-POLICY = "policy"  # the key of a policy's settings in the description of a transform
 
-Settings = dict[str, Any]
+TOGETHER = f"{DESCRIPTION} and {WEIGHTS} must come from one call of save"
 
 
 def save(sampler: Transform | Policy, folder: str | Path) -> None:
-    """Write a sampler, its policies with it, to a folder: sampler.json and sampler.safetensors.
+    """Write a sampler with its policies to a folder: sampler.json and sampler.safetensors.
 
     Args:
         sampler: a `Policy`, a `Learned`, or a chain with any number of them.
-        folder: made where it is missing.
+        folder: made if it does not exist.
 
     Raises:
-        ValueError: if a member holds what data cannot say; see `to_dict`.
+        ValueError: if a member holds something that JSON cannot hold; see `to_dict`.
         ImportError: if safetensors is not installed.
 
     >>> import tempfile
+    >>> from flax import nnx
+    >>> from jaxsample.learn import Policy
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(Policy(rngs=nnx.Rngs(0)), folder)
     ...     sorted(path.name for path in Path(folder).iterdir())
     ['sampler.json', 'sampler.safetensors']
     """
-    write = _safetensors().save_file
+    encode = _safetensors().save
     members = _members(Learned(sampler) if isinstance(sampler, Policy) else sampler)
     tensors: dict[str, np.ndarray] = {}
     described = []
@@ -50,31 +54,33 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
         if not isinstance(member, Learned):
             described.append(to_dict(member))
             continue
-        policy = member.policy  # type: ignore[attr-defined]
+        policy = member.policy
         if type(policy) is not Policy:
             raise ValueError(f"only a Policy can be saved, not a {type(policy).__name__}")
-        soft = {"soft": member.soft, "sharpness": float(np.asarray(member.sharpness))}  # type: ignore[attr-defined]
-        described.append({POLICY: policy.settings} | soft)
-        for path, leaf in _leaves(member):
-            tensors[f"{i}.{path}"] = np.ascontiguousarray(np.asarray(leaf))
+        sharpness = float(np.asarray(member.sharpness))
+        described.append({"policy": policy.settings, "soft": member.soft, "sharpness": sharpness})
+        for name, leaf in _leaves(member):
+            tensors[f"{i}.{name}"] = np.ascontiguousarray(np.asarray(leaf))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write(tensors, folder / WEIGHTS)
-    text = json.dumps({"format": FORMAT, "members": described}, indent=2)
-    (folder / DESCRIPTION).write_text(text + "\n")
+    text = json.dumps({"format": FORMAT, "members": described}, indent=2) + "\n"
+    write_whole(folder / WEIGHTS, encode(tensors))
+    write_whole(folder / DESCRIPTION, text.encode())
 
 
 def load(folder: str | Path, also: Mapping[str, Any] | None = None) -> Any:
-    """Read the sampler `save` wrote; its only member, if there is one.
+    """Read a sampler that `save` wrote.
 
-    Weights become float32, whatever they were stored as.
+    A sampler of one member comes back as that member, any other as a chain. Weights become
+    float32, whatever type they were stored as.
 
     Args:
         folder: as given to `save`.
         also: your own transforms and functions by name; see `from_dict`.
 
     Raises:
-        ValueError: if the folder holds no such sampler, or its weights do not fit its policy.
+        ValueError: if a file is missing or damaged, or if the weights do not fit the policy; the
+            message names the file.
         ImportError: if safetensors is not installed.
 
     >>> import tempfile
@@ -83,52 +89,68 @@ def load(folder: str | Path, also: Mapping[str, Any] | None = None) -> Any:
     ...     load(folder)
     chain(TopP(p=0.9), Temperature(value=0.7))
     """
-    read = _safetensors().load_file
-    path = Path(folder) / DESCRIPTION
-    try:
-        data = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ValueError(f"{folder} holds no sampler: there is no {DESCRIPTION}") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ValueError(f"{path} is not of the format {FORMAT!r}")
-    try:
-        tensors = read(Path(folder) / WEIGHTS)
-    except FileNotFoundError:
-        raise ValueError(f"{folder} holds no weights: there is no {WEIGHTS}") from None
+    described = read_members(Path(folder) / DESCRIPTION)
+    path = Path(folder) / WEIGHTS
+    tensors = _read_weights(path)
     members = []
-    for i, described in enumerate(data["members"]):
-        if POLICY not in described:
-            members.append(from_dict(described, also))
+    for i, member in enumerate(described):
+        if "policy" in member:
+            members.append(_policy(member, i, tensors, path))
             continue
-        policy = Policy(**described[POLICY], rngs=nnx.Rngs(0))
-        fresh = Learned(policy, soft=described["soft"], sharpness=described["sharpness"])
-        members.append(_filled(fresh, i, tensors, folder))
+        try:
+            members.append(from_dict(member, also))
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise ValueError(f"{Path(folder) / DESCRIPTION}, member {i}: {error}") from None
     return members[0] if len(members) == 1 else chain(*members)
 
 
-def _members(sampler):
-    return list(sampler) if isinstance(sampler, Chain) else [sampler]  # type: ignore[call-overload]
+def _members(sampler: Any) -> list[Any]:
+    return list(sampler) if isinstance(sampler, Chain) else [sampler]
 
 
 def _leaves(learned):
-    """Yield the name and the value of every variable of a policy."""
+    """Yield the name and the value of each variable of a policy."""
     for path, leaf in jax.tree_util.tree_flatten_with_path((learned.params, learned.rest))[0]:
         yield ".".join(str(key.key) for key in path[1:]), leaf
 
 
-def _filled(fresh, i, tensors, folder):
-    found = []
-    for name, leaf in _leaves(fresh):
-        value = tensors.get(f"{i}.{name}")
-        if value is None or value.shape != leaf.shape:
+def _read_weights(path):
+    read = _safetensors().load_file
+    if not path.is_file():
+        raise ValueError(f"there is no {path.name} in {path.parent}")
+    try:
+        return read(path)
+    except Exception as error:  # safetensors raises many types
+        raise ValueError(f"{path} is damaged ({error}); save the sampler again") from None
+
+
+def _policy(member, i, tensors, path):
+    """Make a policy of its settings and its weights."""
+    given = {name: x for name, x in tensors.items() if name.startswith(f"{i}.")}
+    found = {}
+    # Compared before anything is built: settings may ask for more than memory holds.
+    for name, shape in weight_shapes(member["policy"]):
+        value = given.pop(f"{i}.{name}", None)
+        if value is None or value.shape != shape:
             got = "nothing" if value is None else f"shape {list(value.shape)}"
             raise ValueError(
-                f"{folder}: the weights {name!r} of member {i} must have shape "
-                f"{list(leaf.shape)}, found {got}"
+                f"{path}: the weights {name!r} of member {i} must have shape {list(shape)}, "
+                f"found {got}; {TOGETHER}"
             )
-        found.append(jax.numpy.asarray(value.astype(leaf.dtype)))
-    structure = jax.tree.structure((fresh.params, fresh.rest))
-    params, rest = structure.unflatten(found)
+        found[name] = value.astype(np.float32)
+        if not np.isfinite(found[name]).all():
+            raise ValueError(
+                f"{path}: the weights {name!r} of member {i} hold a NaN or an infinity; "
+                "train the policy again"
+            )
+    if given:
+        raise ValueError(
+            f"{path} holds weights {min(given)!r} that the policy has no place for; {TOGETHER}"
+        )
+    policy = Policy(**member["policy"], rngs=nnx.Rngs(0))
+    fresh = Learned(policy, soft=member["soft"], sharpness=member["sharpness"])
+    leaves = [jnp.asarray(found[name]) for name, _ in _leaves(fresh)]
+    params, rest = jax.tree.structure((fresh.params, fresh.rest)).unflatten(leaves)
     return fresh.replace(params=params, rest=rest)
 
 

@@ -1,4 +1,4 @@
-"""How alike two texts are: positive definite kernels, 1 for a text and itself."""
+"""Similarity of two texts: positive definite kernels that are 1 for equal texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 
 def exact_match(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.Array) -> jax.Array:
-    """Return 1 if two texts `[N]`, `[M]` are the same, else 0.
+    """Return 1 if two texts `[N]` and `[M]` are equal, else 0.
 
     >>> a, b = jnp.array([1, 2, 3, 4]), jnp.array([1, 2, 3, 5])
     >>> exact_match(a, 4, b, 4), exact_match(a, 3, b, 3)
@@ -19,13 +19,15 @@ def exact_match(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.A
 
 
 def hamming(a: jax.Array, a_length: jax.Array, b: jax.Array, b_length: jax.Array) -> jax.Array:
-    """Return the share of places where two texts agree; past its end a text has its own token.
+    """Return the share of positions at which two texts agree.
+
+    The number of positions is the padded width. Positions past the end of both texts agree;
+    positions past the end of one text do not.
 
     >>> a, b = jnp.array([1, 2, 3, 4]), jnp.array([1, 2, 3, 5])
     >>> hamming(a, 4, b, 4), hamming(a, 3, b, 3)
     (Array(0.75, dtype=float32), Array(1., dtype=float32))
     """
-    # Past the end of both they agree, which is a kernel too: the ends are part of the text.
     return jnp.mean(_agreement(a, a_length, b, b_length).astype(jnp.float32))
 
 
@@ -40,13 +42,13 @@ def _agreement(a, a_length, b, b_length):
 
 
 def ngrams(n: int):
-    """Return the cosine of the n-gram counts of two texts, 0 where one has none.
+    """Return a kernel: the cosine of the n-gram counts of two texts, 0 if one text has no n-gram.
 
     Raises:
-        ValueError: if `n` is no int >= 1.
+        ValueError: if `n` is not an int >= 1.
 
     >>> a, b = jnp.array([1, 2, 3]), jnp.array([1, 2, 4])
-    >>> ngrams(2)(a, 3, b, 3)  # one of two pairs is shared
+    >>> ngrams(2)(a, 3, b, 3)  # the texts share one of their two pairs
     Array(0.5, dtype=float32)
     """
     if not isinstance(n, int) or n < 1:

@@ -1,9 +1,11 @@
-"""Filters with a slope: what a hard filter drops they fade out, so that their edge can be learned.
+"""Soft filters, whose edge can be trained.
 
-A hard filter has zero gradient in its own parameter. These weigh each token by a sigmoid of its
-distance from the edge; as the sharpness grows, value and gradient become those of the hard filter
-wherever no token sits on the edge. Divided by its value where the filter is off, the weight is 1
-there exactly, and still has a slope: a filter that is off can learn to bite.
+A hard filter has zero gradient in its own parameter. A soft filter multiplies the probability of
+each token by a weight, a sigmoid of the token's distance from the edge. As the sharpness grows,
+value and gradient become those of the hard filter, unless a token lies on the edge.
+
+SoftTopP and SoftMinP divide the weight by its value at the neutral setting. So the weight is
+exactly 1 there and still has a slope, and a filter that is off can be trained.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from jax import lax
 
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 SHARPNESS = 300.0
@@ -23,11 +26,12 @@ SHARPNESS = 300.0
 
 @transform(kind="set")
 class SoftTopP(Transform):
-    """Fade out what lies beyond the nucleus: `TopP` with a slope in `p`.
+    """Fade out the tokens beyond the nucleus: `TopP` with a gradient in `p`.
 
-    With c the mass strictly above a token's value (ties share it), the token is weighed by
-    sigmoid(sharpness (p - c)) / sigmoid(sharpness (1 - c)). The mass is exclusive, as in `TopP`, so
-    that the token which crosses `p` stays. Neutral: p = 1. It sorts the row.
+    The weight of a token is sigmoid(sharpness (p - c)) / sigmoid(sharpness (1 - c)), where c is the
+    mass of the tokens strictly more likely than it; ties have the same weight. The mass excludes
+    the token itself, as in `TopP`, so the token that crosses `p` stays. Neutral: p = 1. The row is
+    sorted.
 
     Attributes:
         p: mass of the nucleus, in [0, 1]; a leaf.
@@ -42,8 +46,8 @@ class SoftTopP(Transform):
     Array(0., dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    p: FloatLeaf = field(low=0.0, high=1.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -58,13 +62,13 @@ class SoftTopP(Transform):
 
 @transform(kind="set")
 class SoftMinP(Transform):
-    """Fade out tokens much less likely than the likeliest: `MinP` with a slope in `p`.
+    """Fade out tokens much less likely than the likeliest: `MinP` with a gradient in `p`.
 
-    With r the probability over that of the likeliest, a token is weighed by
-    sigmoid(sharpness (r - p)) / sigmoid(sharpness r). Neutral: p = 0.
+    The weight of a token is sigmoid(sharpness (r - p)) / sigmoid(sharpness r), where r is its
+    probability divided by that of the likeliest token. Neutral: p = 0.
 
     Attributes:
-        p: least probability over that of the likeliest, in [0, 1]; a leaf.
+        p: the least such ratio, in [0, 1]; a leaf.
         sharpness: per unit of the ratio, >= 0; a leaf that never trains.
 
     Raises:
@@ -76,8 +80,8 @@ class SoftMinP(Transform):
     Array(0., dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    p: FloatLeaf = field(low=0.0, high=1.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -88,14 +92,14 @@ class SoftMinP(Transform):
 
 @transform(kind="set")
 class SoftTopK(Transform):
-    """Fade out what ranks below the k likeliest: `TopK` with a slope in a real-valued `k`.
+    """Fade out the tokens below the k likeliest: `TopK` with a gradient in a real-valued `k`.
 
-    With r the number of tokens strictly above, a token is weighed by
-    sigmoid(sharpness log(k / (r + 1/2))), so that a rank counts as much as it changes k in
-    proportion. Neutral: `SoftTopK.off` (infinity).
+    The weight of a token is sigmoid(sharpness log(k / (r + 1/2))), where r is the number of tokens
+    strictly more likely than it; ties have the same weight. The logarithm makes the weight depend
+    on the ratio of rank to k. Neutral: `SoftTopK.off` (infinity).
 
     Attributes:
-        k: how many stay, > 0; a leaf.
+        k: the number of tokens kept, > 0; a leaf.
         sharpness: per unit of log rank, >= 0; a leaf that never trains.
 
     Raises:
@@ -109,8 +113,8 @@ class SoftTopK(Transform):
 
     off = math.inf
 
-    k: float = field(low=0.0)
-    sharpness: float = field(default=SHARPNESS, low=0.0, fixed=True)
+    k: FloatLeaf = field(low=0.0)
+    sharpness: FloatLeaf = field(default=SHARPNESS, low=0.0, fixed=True)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -121,12 +125,12 @@ class SoftTopK(Transform):
 
 
 def _ratios(logits):
-    """Return each probability over that of the likeliest, 0 for a dropped token."""
+    """Return each probability divided by the largest one; 0 for a dropped token."""
     return jnp.where(logits > -jnp.inf, jnp.exp(clamp_below(logits, jnp.max(logits))), 0.0)
 
 
 def _ranking(logits):
-    """Return tokens by descending value, and for each place the first of those equal to it."""
+    """Return the tokens by descending value, and for each rank the first rank of an equal value."""
     logits = lax.stop_gradient(logits)
     order = jnp.argsort(logits, descending=True)
     ranked = logits[order]

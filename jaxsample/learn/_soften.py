@@ -1,4 +1,4 @@
-"""Swap hard filters for soft ones and back."""
+"""Replacement of hard filters by soft ones, and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from jaxsample.learn._bounds import NEAREST
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._soft import SoftMinP, SoftTopK, SoftTopP
 from jaxsample.transforms.contract._chain import Chain, chain
-from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopP
 
 PAIRS = {TopP: SoftTopP, MinP: SoftMinP}
@@ -19,21 +18,25 @@ HARD = {soft: hard for hard, soft in PAIRS.items()}
 
 
 def soften(sampler: Any, sharpness: Any) -> Any:
-    """Give `TopP`, `MinP` and a `Learned` nucleus a slope, so that their edges can be learned.
+    """Replace `TopP`, `MinP` and a `Learned` nucleus by soft filters, so that they can be trained.
 
-    What is soft already gets the new sharpness, `SoftTopK` too.
+    Filters that are soft already get the new sharpness, `SoftTopK` too.
+
+    Args:
+        sampler: a transform or a chain.
+        sharpness: of the soft filters, > 0.
 
     >>> soften(chain(TopK(50), TopP(0.9)), 30.0)
     chain(TopK(k=50), SoftTopP(p=0.9, sharpness=30.0))
     """
     sharpness = jnp.asarray(sharpness, jnp.float32)
 
-    def one(t):
+    def one(t: Any) -> Any:
         if type(t) in PAIRS:
             return PAIRS[type(t)](t.p, sharpness)
         if type(t) in HARD or isinstance(t, SoftTopK):
             return t.replace(sharpness=sharpness)
-        if isinstance(t, Learned) and t.policy.head == "nucleus":  # type: ignore[attr-defined]
+        if isinstance(t, Learned) and t.policy.head == "nucleus":
             return t.replace(soft=True, sharpness=sharpness)
         return t
 
@@ -41,9 +44,10 @@ def soften(sampler: Any, sharpness: Any) -> Any:
 
 
 def harden(sampler: Any) -> Any:
-    """Put the hard filters back, at the edges the soft ones have; `SoftTopK` stays soft.
+    """Replace soft filters by hard ones with the same edges; `SoftTopK` stays soft.
 
-    An edge as near to off as training starts a filter that is off goes back to being off.
+    A filter whose edge is within 2e-6 of neutral becomes exactly neutral: training starts a neutral
+    filter 1e-6 away.
 
     >>> harden(soften(chain(TopK(50), TopP(0.9)), 30.0))
     chain(TopK(k=50), TopP(p=0.9))
@@ -59,7 +63,5 @@ def harden(sampler: Any) -> Any:
     return _members(one, sampler)
 
 
-def _members(one: Callable[[Transform], Transform], sampler: Transform) -> Transform:
-    if isinstance(sampler, Chain):
-        return chain(*map(one, sampler))  # type: ignore[call-overload]
-    return one(sampler)
+def _members(one: Callable[[Any], Any], sampler: Any) -> Any:
+    return chain(*map(one, sampler)) if isinstance(sampler, Chain) else one(sampler)

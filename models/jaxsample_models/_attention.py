@@ -1,11 +1,12 @@
-"""Grouped-query attention whose masks come from positions, so that one code path serves all.
+"""Grouped-query attention with masks computed from positions.
 
-Prefill, a prompt in chunks and decoding token by token differ only in the positions they pass: slot
-j of the cache holds position j, and a query sees the slots at or before its own position.
+Prefill, chunked prefill and decoding share one code path and differ only in the positions they
+pass. Slot j of the cache holds position j; a query attends to slots at or before its position.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from ._config import TransformerConfig
 from ._layers import Linear, Norm, softcap
 from ._rotary import rotate
 
-# Finite, so that a row with nothing to attend (padding) stays free of NaN, in gradients too.
+# Finite: padding attends to nothing, and -inf would make its outputs and gradients NaN.
 _MASKED = -1e30
 
 
@@ -28,10 +29,12 @@ class LayerCache(NamedTuple):
     values: jax.Array
 
 
+# Compiled: an eager `jnp.zeros` moves its 0 from host to device, which transfer_guard refuses.
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def init_cache(config: TransformerConfig, batch: int, max_length: int) -> tuple[LayerCache, ...]:
     """Make an empty cache for `batch` rows of at most `max_length` positions, a pair per layer."""
-    # Heads stand before slots: the matmuls of attention then read the cache as it lies, where any
-    # other order makes XLA copy all of it at each step (5 times slower at 1024 slots on a CPU).
+    # Heads come before slots so that the matmuls of attention read the cache in place. With any
+    # other order XLA copies the whole cache at each step (5 times slower at 1024 slots on a CPU).
     shape = (batch, config.kv_heads, max_length, config.head_dim)
 
     def empty():
@@ -41,12 +44,14 @@ def init_cache(config: TransformerConfig, batch: int, max_length: int) -> tuple[
 
 
 def mask_cached(positions: jax.Array, slots: int, window: int | None) -> jax.Array:
-    """Say which cache slots queries at `positions` `[B, T]` may attend: `[B, T, slots]`."""
-    return _visible(positions[:, :, None], jnp.arange(slots), window)
+    """Compute which cache slots queries at `positions` `[B, T]` attend to: `[B, T, slots]`."""
+    return _visible(
+        positions[:, :, None], jnp.arange(slots, dtype=positions.dtype)[None, None], window
+    )
 
 
 def mask_segment(positions: jax.Array, segments: jax.Array | None, window: int | None) -> jax.Array:
-    """Say which tokens of the same call each may attend: `[B, T, T]`; padding is never seen."""
+    """Compute which tokens of the same call each token attends to, `[B, T, T]`; never padding."""
     keys = positions[:, None, :]
     mask = _visible(positions[:, :, None], keys, window) & (keys >= 0)
     if segments is not None:
@@ -60,7 +65,7 @@ def _visible(query: jax.Array, key: jax.Array, window: int | None) -> jax.Array:
 
 
 class Attention(nnx.Module):
-    """Attend over the cache, or over the tokens of the call where there is none."""
+    """Attention over the cache, or over the tokens of the call if there is no cache."""
 
     def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
         self.config = config
@@ -107,20 +112,20 @@ class Attention(nnx.Module):
 
 
 def _write(slots: jax.Array, new: jax.Array, positions: jax.Array) -> jax.Array:
-    # Padding goes to a slot that does not exist, and is dropped there.
+    # Padding is sent to a slot that does not exist, so that the write drops it.
     target = jnp.where(positions < 0, slots.shape[2], positions)
 
     def write(slots, new, target):
         return slots.at[target].set(new.astype(slots.dtype), mode="drop")
 
-    # Mapped over rows and heads, so that a partitioned cache is written where it lies.
+    # vmap over rows and heads lets XLA write a partitioned cache without moving it.
     return jax.vmap(jax.vmap(write, in_axes=(0, 0, None)))(slots, new, target)
 
 
 def _attend(query, key, value, mask, config: TransformerConfig) -> jax.Array:
-    """Attend `[B, heads, T, size]` to `[B, kv_heads, S, size]`, giving `[B, T, heads, size]`."""
+    """Attend from `[B, heads, T, size]` to `[B, kv_heads, S, size]`: `[B, T, heads, size]`."""
     batch, heads, steps, size = query.shape
-    # The queries that share a key head become rows of one matmul: keys are never repeated.
+    # Queries that share a key head become rows of one matmul, so keys need not be repeated.
     grouped = query.reshape(batch, config.kv_heads, -1, size)
     scores = jnp.einsum("bkqd,bksd->bkqs", grouped, key, preferred_element_type=jnp.float32)
     scores = scores.reshape(batch, heads, steps, -1) / math.sqrt(config.query_scale or size)

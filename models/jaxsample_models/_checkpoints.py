@@ -25,7 +25,7 @@ class Checkpoint(NamedTuple):
         model: the model, as `jaxsample.generate` takes it.
         params: its parameters, a nested dict of arrays.
         tokenizer: a `tokenizers.Tokenizer`, or None if the folder has no tokenizer.json.
-        config: the shape of the transformer.
+        config: the configuration of the transformer.
         generation_config: the contents of generation_config.json. Special tokens that are absent
             or null there come from config.json.
 
@@ -106,7 +106,7 @@ def _read_config(
     try:
         family = family_of(json)
         layers, found = need(json, family.layers), tensors.layers
-        # Compared first, as reading the config makes lists with an entry for each layer.
+        # Compare first: `read_config` makes a list with an entry for each layer.
         if layers != found:
             raise ValueError(
                 f"`{family.layers}` is {layers}, but the safetensors files hold {found} layers; "

@@ -1,4 +1,4 @@
-"""The shape of a transformer as one hashable value."""
+"""The configuration of a transformer, one hashable value."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class RopeScaling:
-    """Stretch rotary frequencies for contexts longer than the ones trained on first.
+    """Scale rotary frequencies, for contexts longer than those of pretraining.
 
     Attributes:
-        kind: "linear" divides every frequency by `factor`; "llama3" only the slow ones.
-        factor: how many times longer the context became.
-        low: llama3: wavelengths above `original / low` are divided by `factor`.
-        high: llama3: wavelengths below `original / high` are kept; those between are blended.
-        original: llama3: the context length before stretching, in tokens.
+        kind: "linear" divides every frequency by `factor`; "llama3" only the low ones.
+        factor: the ratio of the new context length to the original one.
+        low: llama3 divides frequencies with a wavelength above `original / low` by `factor`.
+        high: llama3 keeps frequencies with a wavelength below `original / high` and interpolates
+            between the two; must be above `low`.
+        original: the original context length of llama3, in tokens.
 
     >>> RopeScaling("linear", factor=2.0).factor
     2.0
@@ -37,31 +38,31 @@ class TransformerConfig:
         layers: number of blocks.
         heads: query heads.
         kv_heads: key and value heads; divides `heads`.
-        head_dim: size of one head, whatever `dim` is; even where positions are rotary.
+        head_dim: size of one head, independent of `dim`; even if positions are rotary.
         mlp_dim: inner width of the MLP.
-        max_length: positions the model was made for; a hard limit where they are learned.
+        max_length: positions the model was trained for; a hard limit if they are learned.
         norm: "rms" or "layer".
         norm_eps: added to the variance.
         norm_offset: added to the norms' scale (Gemma stores scale - 1).
-        post_norms: also normalise what attention and MLP return (Gemma 2).
+        post_norms: also normalise the outputs of attention and MLP (Gemma 2).
         embed_scale: multiplies the token embeddings.
         positions: "rotary" or "learned".
         rope_theta: base of the rotary wavelengths.
-        rope_scaling: None, or how the wavelengths are stretched.
+        rope_scaling: None, or how the rotary frequencies are scaled.
         activation: "silu", "gelu" (exact) or "gelu_tanh".
         gated: the MLP is `down(activation(gate(x)) * up(x))`, else `down(activation(up(x)))`.
         qkv_bias, out_bias, mlp_bias: which projections have a bias.
         qk_norm: RMS norm over each head of the queries and keys (Qwen3).
         tied: the embedding table is also the output head.
-        windows: per layer the number of latest positions attended, None for all of them; () means
-            no layer has a window.
-        attention_softcap, logit_softcap: cap c turns x into `c tanh(x / c)`; None for no cap.
+        windows: the sliding window of each layer, in positions; None for full attention, () if no
+            layer has a window.
+        attention_softcap, logit_softcap: a cap c maps x to `c tanh(x / c)`; None for no cap.
         query_scale: queries are divided by its square root; None means `head_dim`.
-        dtype: "float32" or "bfloat16": parameters, cache and compute. Norms, softmax and logits are
-            float32 in either case.
+        dtype: "float32" or "bfloat16", for parameters, cache and computation. Norms, softmax and
+            logits are always float32.
 
     Raises:
-        ValueError: a field outside its range, named with its value.
+        ValueError: a field is out of range.
 
     >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
     ...                            mlp_dim=8, max_length=16)
@@ -129,7 +130,7 @@ class TransformerConfig:
             raise ValueError(f"a window must be None or at least 1, got {self.windows}")
 
     def window(self, layer: int) -> int | None:
-        """Give the attention window of one layer, None where it sees everything."""
+        """Return the sliding window of a layer, None if it attends to all positions."""
         return self.windows[layer] if self.windows else None
 
 

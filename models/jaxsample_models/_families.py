@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from . import _names as names
+from . import _tensor_names as names
 from ._config import RopeScaling, TransformerConfig
 from ._json import short
 
@@ -86,7 +86,7 @@ def _rope(json: Json) -> dict[str, Any]:
 
 
 def _windows(json: Json, layers: int, window: int | None, default: list[bool]):
-    """Give each layer its window: as `layer_types` says, else where `default` is True."""
+    """Return the window of each layer, by `layer_types` or, if that is absent, by `default`."""
     kinds = json.get("layer_types")
     if kinds is None:
         sliding = default

@@ -1,4 +1,4 @@
-"""The parts every block is made of: linear maps, norms and the MLP."""
+"""The parts of a transformer block: linear layers, norms and the MLP."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ _ACTIVATIONS = {
 }
 
 
+def _last_axis(vector: jax.Array, like: jax.Array) -> jax.Array:
+    """Give a vector the rank of `like`, so that no rank is promoted."""
+    return jnp.expand_dims(vector, tuple(range(like.ndim - 1)))
+
+
 class Linear(nnx.Module):
-    """Map `[.., inputs]` to `[.., outputs]` in the dtype of what comes in."""
+    """A linear layer from `[.., inputs]` to `[.., outputs]`, in the dtype of its input."""
 
     def __init__(
         self, inputs: int, outputs: int, *, bias: bool, dtype, rngs: nnx.Rngs, scale: float = 1.0
@@ -29,11 +34,11 @@ class Linear(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         y = x @ self.kernel[...].astype(x.dtype)
-        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+        return y if self.bias is None else y + _last_axis(self.bias[...].astype(x.dtype), y)
 
 
 class Norm(nnx.Module):
-    """Normalise the last axis, in float32; a layer norm also centres and shifts it."""
+    """An RMS norm or a layer norm of the last axis, computed in float32."""
 
     def __init__(self, size: int, config: TransformerConfig, *, kind: str | None = None):
         self.eps, self.offset = config.norm_eps, config.norm_offset
@@ -46,14 +51,14 @@ class Norm(nnx.Module):
         if self.centred:
             y = y - jnp.mean(y, axis=-1, keepdims=True)
         y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + self.eps)
-        y = y * (self.scale[...].astype(jnp.float32) + self.offset)
+        y = y * _last_axis(self.scale[...].astype(jnp.float32) + self.offset, y)
         if self.bias is not None:
-            y = y + self.bias[...].astype(jnp.float32)
+            y = y + _last_axis(self.bias[...].astype(jnp.float32), y)
         return y.astype(x.dtype)
 
 
 class Mlp(nnx.Module):
-    """Widen, bend, narrow; with a gate where the config has one."""
+    """The MLP of a block, gated if the config says so."""
 
     def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
         width, inner, bias = config.dim, config.mlp_dim, config.mlp_bias
@@ -72,11 +77,12 @@ class Mlp(nnx.Module):
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        bend = _ACTIVATIONS[self.activation]
-        inner = bend(self.up(x)) if self.gate is None else bend(self.gate(x)) * self.up(x)
+        activate = _ACTIVATIONS[self.activation]
+        up = self.up
+        inner = activate(up(x)) if self.gate is None else activate(self.gate(x)) * up(x)
         return self.down(inner)
 
 
 def softcap(x: jax.Array, cap: float | None) -> jax.Array:
-    """Squash `x` smoothly into (-cap, cap); None leaves it alone."""
+    """Bound `x` smoothly to (-cap, cap); None returns it unchanged."""
     return x if cap is None else cap * jnp.tanh(x / cap)

@@ -9,7 +9,7 @@ import numpy as np
 from ._config import TransformerConfig
 from ._errors import CheckpointError
 from ._families import Family
-from ._names import Third, key_of, stored
+from ._tensor_names import Third, key_of, stored
 from ._tensors import Tensors
 from ._transformer import Params, shapes
 
@@ -50,9 +50,9 @@ def read_params(tensors: Tensors, family: Family, config: TransformerConfig) -> 
 
 
 def _sizes(config: TransformerConfig):
-    """Yield parameters whose shapes together hold all sizes of a config.
+    """Yield parameters whose shapes together depend on every size of a config.
 
-    They are compared with the file before the model is built, which takes long for absurd sizes.
+    Their tensors are checked before the model is built, which takes minutes for absurd sizes.
     """
     block = "layers.0"
     yield "embed", (config.vocab_size, config.dim)
@@ -64,7 +64,7 @@ def _sizes(config: TransformerConfig):
 
 
 def _find(tensors: Tensors, family: Family, key: str, shape: tuple[int, ...]):
-    """Give the name of the tensor that holds a parameter, and its shape there."""
+    """Return the name and the shape of the tensor that holds a parameter."""
     entry = stored(family.names, key)
     name = entry.name if isinstance(entry, Third) else entry
     if name not in tensors and name.removeprefix(family.prefix) in tensors:

@@ -1,4 +1,4 @@
-"""Rotary positions: rotate the two halves of a head by an angle that grows with the position."""
+"""Rotary position embeddings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ._config import RopeScaling, TransformerConfig
 
 
 def frequencies(config: TransformerConfig) -> np.ndarray:
-    """Give the angle per position of each pair of channels, `[head_dim / 2]` float32.
+    """Compute the angle per position of each pair of channels, `[head_dim / 2]` float32.
 
     Reference: Su et al., 2021, https://arxiv.org/abs/2104.09864
     """
@@ -30,8 +30,8 @@ def _stretch(plain: np.ndarray, scaling: RopeScaling | None) -> np.ndarray:
 
 
 def angles(config: TransformerConfig, positions: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Give the cosines and sines of positions `[B, T]`, each `[B, T, 1, head_dim / 2]` float32."""
-    angle = positions[..., None, None].astype(jnp.float32) * frequencies(config)
+    """Compute cosines and sines at positions `[B, T]`: float32 `[B, T, 1, head_dim / 2]` each."""
+    angle = positions[..., None, None].astype(jnp.float32) * frequencies(config)[None, None, None]
     return jnp.cos(angle), jnp.sin(angle)
 
 

@@ -1,4 +1,4 @@
-"""Write a model as a folder of the Llama family, which every reader of such folders knows."""
+"""Writing of models as Hugging Face folders of the Llama family."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from ._config import RopeScaling, TransformerConfig
 from ._errors import CheckpointError
 from ._families import FAMILIES, read_config
-from ._names import key_of, stored
+from ._tensor_names import key_of, stored
 from ._tensors import write
 from ._transformer import Params, shapes
 
@@ -32,15 +32,16 @@ def save(
     """Write a model as a Hugging Face folder of the Llama family, which `load` reads.
 
     Args:
-        path: the folder; made where it is missing.
-        config: the shape of the transformer.
+        path: the folder; created if it does not exist.
+        config: the configuration of the transformer.
         params: its parameters.
-        dtype: "float32", "float16" or "bfloat16", of the stored tensors.
-        tokenizer: a `tokenizers.Tokenizer` to store beside it.
-        generation_config: what generation_config.json is to hold.
+        dtype: "float32", "float16" or "bfloat16", for the stored tensors.
+        tokenizer: a `tokenizers.Tokenizer` to store in tokenizer.json.
+        generation_config: the contents of generation_config.json.
 
     Raises:
-        CheckpointError: the config has something Llama has not, or the params are not its own.
+        CheckpointError: Llama lacks a feature of `config`, or `params` do not fit `config`.
+        ImportError: safetensors is not installed.
 
     >>> import tempfile
     >>> from jaxsample_models import embedded, load

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,11 +60,12 @@ class Tensors:
 
     @property
     def layers(self) -> int:
-        """The number of layers that the names tell of: "model.layers.1.mlp.up_proj.weight"."""
-        return len({part for name in self._stored for part in name.split(".") if part.isdigit()})
+        """The number of layers: names such as "model.layers.1.mlp.up_proj.weight" count them."""
+        found = (re.search(r"\.(\d+)\.", name) for name in self._stored)
+        return len({match.group(1) for match in found if match})
 
     def check(self, name: str, shape: tuple[int, ...]) -> _Stored:
-        """Find a tensor by the header of its file; it must have this shape and hold floats."""
+        """Find a tensor, which must have this shape and hold floats by the header of its file."""
         if name not in self._stored:
             hint = "; is `tie_word_embeddings` right?" if name == "lm_head.weight" else ""
             raise CheckpointError(

@@ -1,4 +1,4 @@
-"""A decoder-only transformer, and the pure functions the decoder asks of it."""
+"""A decoder-only transformer, and its pure functions for decoding."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Block(nnx.Module):
 
 
 class Transformer(nnx.Module):
-    """A decoder-only transformer made to a `TransformerConfig`.
+    """A decoder-only transformer.
 
     Args:
-        config: its shape.
-        rngs: where the initial parameters come from.
+        config: its configuration.
+        rngs: the source of its initial parameters.
 
     >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
     ...                            mlp_dim=8, max_length=16)
@@ -81,8 +81,9 @@ class Transformer(nnx.Module):
         Args:
             tokens: `[B, T]`.
             positions: `[B, T]`, -1 at padding; None means 0, 1, .. T - 1.
-            cache: what `init_cache` made; None attends among these tokens alone, as in training.
-            segments: `[B, T]`, without a cache: a token attends to its own segment only.
+            cache: keys and values of earlier tokens, from the model's `init_cache`; None to attend
+                among these tokens only, as in training.
+            segments: `[B, T]`, only without a cache: a token attends to its own segment.
 
         Returns:
             The hidden states after the final norm, `[B, T, D]`, and the cache.
@@ -91,7 +92,7 @@ class Transformer(nnx.Module):
             ValueError: `segments` together with a cache.
         """
         if cache is not None and segments is not None:
-            raise ValueError("`segments` are for training: pass no cache with them")
+            raise ValueError("`segments` are for training: they cannot be combined with a cache")
         config = self.config
         if positions is None:
             positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
@@ -116,7 +117,7 @@ class Transformer(nnx.Module):
         return self.norm(x), None if cache is None else tuple(caches)
 
     def unembed(self, hidden: jax.Array) -> jax.Array:
-        """Turn hidden states `[.., D]` into float32 logits `[.., V]`."""
+        """Compute float32 logits `[.., V]` from hidden states `[.., D]`."""
         if self.head is None:
             axes = (((hidden.ndim - 1,), (1,)), ((), ()))
             weight = self.embed[...]
@@ -135,7 +136,7 @@ def _graph(config: TransformerConfig):
 
 
 def bind(config: TransformerConfig, params: Params) -> Transformer:
-    """Make the module of `config` that holds `params`; inside `jit` it costs nothing.
+    """Make the module of `config` with these `params`; inside `jit` it costs nothing.
 
     >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
     ...                            mlp_dim=8, max_length=16)
@@ -146,7 +147,7 @@ def bind(config: TransformerConfig, params: Params) -> Transformer:
 
 
 def shapes(config: TransformerConfig) -> Params:
-    """Give the structure of the parameters: a nested dict of `jax.ShapeDtypeStruct`.
+    """Return the structure of the parameters: a nested dict of `jax.ShapeDtypeStruct`.
 
     >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
     ...                            mlp_dim=8, max_length=16)
@@ -157,7 +158,7 @@ def shapes(config: TransformerConfig) -> Params:
 
 
 def init(config: TransformerConfig, key: jax.Array) -> Params:
-    """Draw initial parameters: a nested dict of arrays, structured as `shapes(config)`.
+    """Draw initial parameters: a nested dict of arrays, with the structure of `shapes(config)`.
 
     >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
     ...                            mlp_dim=8, max_length=16)
@@ -165,16 +166,16 @@ def init(config: TransformerConfig, key: jax.Array) -> Params:
     ...     jnp.shape, shapes(config))
     True
     """
-    # Not under jit: op by op, each shape's random draw compiles once for all layers.
+    # Not under jit: the random draw of each shape then compiles once for all layers.
     return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key))))
 
 
 @functools.cache
 def as_model(config: TransformerConfig) -> Model:
-    """Give the model of `config` as pure functions; equal configs give the same object.
+    """Return the model of `config` as pure functions; equal configs give the same object.
 
-    `apply` returns hidden states and no logits: `unembed` makes those. `init_cache` raises
-    ValueError where learned positions do not reach `max_length`.
+    `apply` returns hidden states without logits; `unembed` computes those. `init_cache` raises
+    ValueError if `max_length` exceeds the number of learned positions.
 
     >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
     ...                            mlp_dim=8, max_length=16)
@@ -185,8 +186,8 @@ def as_model(config: TransformerConfig) -> Model:
     def init_cache(batch: int, max_length: int):
         if config.positions == "learned" and max_length > config.max_length:
             raise ValueError(
-                f"`max_length` must be at most {config.max_length}, the positions this model "
-                f"learned, got {max_length}"
+                f"`max_length` must be at most {config.max_length}, the number of positions that "
+                f"this model learned, got {max_length}"
             )
         return attention.init_cache(config, batch, max_length)
 

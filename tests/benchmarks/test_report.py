@@ -1,4 +1,4 @@
-"""What the benchmarks may conclude from their runs."""
+"""Intervals and ratios of runs, and their tables."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from benchmarks.harness.report import (
 
 @pytest.mark.parametrize("n", [6, 9, 20, 40, 101])
 def test_the_interval_covers_the_median_as_often_as_it_says(n):
-    """Order statistics n - k + 1 and k cover with a binomial's probability, whatever the law."""
+    """The order statistics k and n - k + 1 cover with a binomial probability, for every law."""
     values = list(range(n))
     low, high = median_interval(values)
     skipped = low

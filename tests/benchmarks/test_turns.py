@@ -1,4 +1,4 @@
-"""How arms take turns, here and in a worker."""
+"""Arms that take turns, in this process and in workers."""
 
 import sys
 
@@ -76,7 +76,7 @@ def worker(tmp_path):
         yield made
 
 
-def test_a_worker_takes_turns_through_its_noise(worker):
+def test_a_worker_that_prints_takes_turns(worker):
     made = worker.prepare(what="sum", add=40)
     assert made.call(2) == 42
     assert take_turns({"worker": made}, rounds=3, budget_s=1.0)["worker"][2] > 0
@@ -85,13 +85,13 @@ def test_a_worker_takes_turns_through_its_noise(worker):
     worker.forget()
 
 
-def test_a_workers_error_is_ours_and_it_lives_on(worker):
+def test_a_worker_survives_an_error(worker):
     with pytest.raises(WorkerError, match="no such thing"):
         worker.prepare(what="broken")
     assert worker.prepare(what="sum", add=1).call(1) == 2
 
 
-def test_a_dead_worker_says_so(worker):
+def test_a_dead_worker_is_an_error(worker):
     worker.process.kill()
     with pytest.raises(WorkerError, match="gone"):
         worker.ask({"do": "forget"})

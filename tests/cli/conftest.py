@@ -1,5 +1,6 @@
-"""A model of one layer in a folder, and the command line run in this process."""
+"""A folder with a model of one layer, and a way to run the command line in this process."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ WORDS = "<s> </s> <unk> a cat dog saw the ran . big , and".split()
 
 
 class Run(NamedTuple):
-    """What a command left behind."""
+    """The exit status of a command and what it printed."""
 
     status: int
     out: str
@@ -18,13 +19,18 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(autouse=True)
-def no_compilation_cache(tmp_path):
-    """Tests write nothing into the user's cache."""
-    before = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "compiled"))
+def no_cache_of_the_user(tmp_path_factory):
+    """Write nothing into the user's cache; use that of the tests if there is one."""
+    settings = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
+    before = {name: getattr(jax.config, name) for name in settings}
+    if before[settings[0]] is None:
+        folder = tmp_path_factory.getbasetemp() / "compiled"
+        jax.config.update(settings[0], str(folder))
     yield
-    jax.config.update("jax_compilation_cache_dir", before)
-    compilation_cache.reset_cache()  # else later tests would still write into that folder
+    if {name: getattr(jax.config, name) for name in settings} != before:
+        for name, value in before.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()  # or later tests would still write into that folder
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def cli(capsys):
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
-    """A folder with a model of 13 words and 48 positions, whose weights are random."""
+    """A folder with a model of 13 words and 48 positions, with random weights."""
     jaxsample_models = pytest.importorskip("jaxsample_models")
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -63,6 +69,25 @@ def tiny(tmp_path_factory):
     special = {"bos_token_id": 0, "eos_token_id": 1}
     jaxsample_models.save(folder, config, params, tokenizer=tokenizer, generation_config=special)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(request, monkeypatch):
+    """Load the tiny model once, so that all tests share its compiled programs."""
+    if "tiny" in request.fixturenames:
+        import jaxsample_models
+
+        folder, load = request.getfixturevalue("tiny"), jaxsample_models.load
+        monkeypatch.setattr(
+            jaxsample_models,
+            "load",
+            lambda path: _loaded(load, path) if path == folder else load(path),
+        )
+
+
+@functools.cache
+def _loaded(load, folder):
+    return load(folder)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def terminal(width=20, height=24):
 
 
 def piece(logprob=-1.0, model_logprob=-1.0, entropy=0.0):
-    return Piece(0, "x", False, logprob, model_logprob, entropy)
+    return Piece(0, 5, "x", False, logprob, model_logprob, entropy)
 
 
 def written(console, pieces):

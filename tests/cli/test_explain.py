@@ -1,29 +1,38 @@
-"""`jaxsample explain`: the table and the figure."""
+"""The command explain: the tables and the figure."""
 
+import io
 import re
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from jaxsample.cli.bars import bar, percent
+from jaxsample import MinP, Temperature, TopK, TopP, chain
+from jaxsample.cli.bars import bar, percent, show
+from jaxsample.cli.explain import name_of
 from jaxsample.cli.flags import SamplerFlags
+from jaxsample.cli.opening import open_model
+from jaxsample.cli.stages import entropy, probabilities, stages
+
+
+def made(**flags):
+    return repr(chain(*SamplerFlags(**flags).members()))
 
 
 def test_flags_make_a_chain_in_one_order():
-    flags = SamplerFlags(temperature=0.5, top_k=4, top_p=0.9, min_p=0.1)
     expected = "chain(Temperature(value=0.5), TopK(k=4), TopP(p=0.9), MinP(p=0.1))"
-    assert repr(flags.chain()) == expected
-    assert repr(SamplerFlags().chain()) == "chain()"
+    assert made(min_p=0.1, top_p=0.9, top_k=4, temperature=0.5) == expected
+    assert made() == "chain()"
 
 
-def test_flags_take_the_place_of_a_preset_s_values():
-    assert repr(SamplerFlags(preset="chat").chain()) == "chain(Temperature(value=0.5), TopP(p=0.5))"
-    warm = SamplerFlags(preset="chat", temperature=1.5).chain()
-    assert repr(warm) == "chain(Temperature(value=1.5), TopP(p=0.5))"
-    wide = SamplerFlags(preset="chat", top_p=0.9, top_k=3).chain()
-    assert repr(wide) == "chain(Temperature(value=0.5), TopK(k=3), TopP(p=0.9))"
-    edt = SamplerFlags(preset="chat", edt=(1.0, 0.5)).chain()
-    assert repr(edt) == "chain(EntropyTemperature(t0=1.0, theta=0.5), TopP(p=0.5))"
+def test_flags_override_the_values_of_a_preset():
+    assert made(preset="chat") == "chain(Temperature(value=0.5), TopP(p=0.5))"
+    warm = made(preset="chat", temperature=1.5)
+    assert warm == "chain(Temperature(value=1.5), TopP(p=0.5))"
+    wide = made(preset="chat", top_p=0.9, top_k=3)
+    assert wide == "chain(Temperature(value=0.5), TopK(k=3), TopP(p=0.9))"
+    edt = made(preset="chat", edt=(1.0, 0.5))
+    assert edt == "chain(EntropyTemperature(t0=1.0, theta=0.5), TopP(p=0.5))"
 
 
 def test_bars():
@@ -35,6 +44,30 @@ def test_bars():
     assert [percent(p) for p in (1.0, 0.123, 1e-5, 0.0)] == ["100%", "12.3%", "<0.1%", "0.0%"]
 
 
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 120])
+def test_every_width_shows_every_stage_and_number(width):
+    paper = io.StringIO()
+    console = Console(file=paper, width=width)
+    logits = 3 * np.random.default_rng(0).normal(size=600)
+    members = [Temperature(1.7), TopK(8), TopP(0.9), MinP(0.1)]
+    found = stages(logits, members)
+    tokens = np.argsort(-logits)[:20]
+    show(console, probabilities(logits), found, tokens, [f'"{token}"' for token in tokens])
+    out = paper.getvalue()
+    assert max(map(len, out.splitlines())) <= width
+    assert "…" not in out
+    words = " ".join(out.split())
+    for stage in found:
+        assert words.count(stage.label) >= 1 or width < 80 and stage.label.split()[0] in words
+        numbers = f"{entropy(stage.before):.3f} → {entropy(stage.after):.3f}"
+        assert numbers in words
+    assert f"{found[1].mass_cut:.2%}" in words and "600 → 8" in words
+
+
+def test_an_id_that_the_tokenizer_does_not_use_is_named(tiny):
+    assert name_of(open_model(tiny), [0], 14) == "unused 14"
+
+
 def test_the_table(cli, tiny):
     run = cli("explain", "the cat", "--model", tiny, "--temperature", "0.5", "--top-k", "2")
     assert run.status == 0
@@ -42,6 +75,12 @@ def test_the_table(cli, tiny):
     assert run.out.count("✂") == 11  # 13 words, 2 kept
     assert re.search(r"Temperature 0\.5 +[\d.]+ → [\d.]+ +all +0\.5", run.out)
     assert re.search(r"TopK 2 +[\d.]+ → [\d.]+ +13 → 2 +[\d.]+%", run.out)
+
+
+def test_without_a_prompt_it_explains_how_a_text_begins(cli, tiny):
+    run = cli("explain", "--model", tiny)
+    assert run.status == 0
+    assert run.out == cli("explain", "", "--model", tiny).out
 
 
 def test_four_stages_fit_eighty_columns(cli, tiny):

@@ -1,4 +1,4 @@
-"""Nonsense in: one line on stderr, exit status 2, nothing on stdout."""
+"""Wrong arguments: one line on stderr, exit status 2, nothing on stdout."""
 
 import shutil
 
@@ -74,9 +74,8 @@ def test_pictures(cli, tiny, tmp_path):
     refused(cli(*explain, folder), "--png", "is a folder")
 
 
-def test_unknown_command_and_missing_prompt(cli):
+def test_an_unknown_command(cli):
     refused(cli("dream"), "dream")
-    refused(cli("explain"), "prompt")
 
 
 def test_a_model_without_bos_needs_a_prompt(cli, tiny, tmp_path):

@@ -45,6 +45,26 @@ def test_results_of_something_else_are_refused(cli, tmp_path):
     refused(cli("report", tmp_path, "-o", tmp_path / "page.html"), line)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"5", b"[]", b"\xff\xfe{\x00}\x00", b"[" * 100_000, b'{"study": 5}'],
+    ids=["empty", "number", "list", "UTF-16", "deep", "field"],
+)
+def test_a_file_that_holds_no_results_is_one_line_that_names_it(cli, tmp_path, content):
+    path = tmp_path / "results.json"
+    path.write_bytes(content)
+    status, out, err = cli("report", tmp_path, "-o", tmp_path / "page.html")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"jaxsample: {path} is not ") and err.count("\n") == 1
+
+
+def test_a_digest_that_is_a_number_is_refused(cli, tmp_path):
+    model = example.results()["model"] | {"digest": 5}
+    folder = example.write(tmp_path / "edt", {"model": model})
+    line = "is not the results of a study: model.digest must be a text, got 5"
+    refused(cli("report", folder, "-o", tmp_path / "p.html"), f"{folder / 'results.json'} {line}")
+
+
 def test_a_page_nowhere_is_refused(cli, results, tmp_path):
     missing = tmp_path / "missing"
     line = f"-o: there is no folder {missing}"

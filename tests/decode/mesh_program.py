@@ -1,4 +1,4 @@
-"""Run by test_mesh.py in a process of its own, which has 8 virtual devices."""
+"""The program of test_mesh.py, which needs a process with 8 virtual devices."""
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ PROMPTS = np.arange(24, dtype=np.int32).reshape(8, 3)
 
 
 def over_model(leaf):
-    """Shard the largest axis that the four model devices divide: the vocabulary among them."""
+    """Shard the largest axis whose size is a multiple of 4, such as the vocabulary."""
     axes = [i for i, size in enumerate(leaf.shape) if size % 4 == 0 and leaf.ndim > 1]
     widest = max(axes, key=lambda i: leaf.shape[i], default=None)
     return P(*("model" if i == widest else None for i in range(leaf.ndim)))
@@ -29,7 +29,7 @@ def main():
     params = init(CONFIG, jax.random.key(0))
 
     def init_cache(batch, length):
-        # Batch over data, KV heads over model.
+        # Shard the batch over data and the KV heads over model.
         spec = NamedSharding(mesh, P("data", "model"))
         cache = plain.init_cache(batch, length)
         return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, spec), cache)
@@ -49,7 +49,7 @@ def main():
         many = generate(jax.random.key(1), vocabulary, placed, prompts, sampler, **options)
         assert {d.id for d in many.decoding.cache[0].keys.sharding.device_set} == set(range(8))
         np.testing.assert_array_equal(one.tokens, many.tokens)
-        # Matmuls split over devices add in another order.
+        # A matmul that is split over devices sums in another order.
         np.testing.assert_allclose(one.logprobs, many.logprobs, atol=1e-4)
         np.testing.assert_allclose(one.entropy, many.entropy, atol=1e-4)
     print("mesh ok")

@@ -1,4 +1,4 @@
-"""Small models of every kind a user may bring, and a slow loop that says what decoding means."""
+"""Small models of several kinds, and a slow reference loop for decoding."""
 
 import functools
 
@@ -27,7 +27,7 @@ def _table_apply(table, tokens, positions, cache):
     return ModelOutput(_table_logits(table, tokens, positions), None, cache)
 
 
-# Logits are looked up, so they are the same bits for any batch shape.
+# This model looks its logits up, so they have the same bits for any batch shape.
 TABLE = Model(_table_cache, _table_apply)
 TABLE_PARAMS = 2 * jax.random.normal(jax.random.key(11), (V, V))
 
@@ -66,7 +66,7 @@ def recurrent_params():
 
 
 class Gru(linen.Module):
-    """A linen module: one token in, logits and the carry out."""
+    """A linen module that maps one token to logits and a carry."""
 
     @linen.compact
     def __call__(self, carry, token):
@@ -97,11 +97,11 @@ def linen_params():
 def slow(
     key, table, prompt, sampler, *, count, max_length, budget=None, eos=(), stop=(), logits=None
 ):
-    """Decode one row of the TABLE model in a Python loop; return its tokens and what it left.
+    """Decode one row of the TABLE model in a Python loop; return tokens, logprobs and kept counts.
 
-    The contract's own words: token n is drawn with fold_in(fold_in(key, 0), n) from what the
-    sampler makes of the logits, and a row ends by eos, stop, budget, or an invalid draw (-1).
-    `logits(table, last token, its position)` is the model, TABLE's by default.
+    Token n is drawn with fold_in(fold_in(key, 0), n) from the sampler's logits. A row ends after
+    an eos or a stop sequence, after `budget` tokens, or with an invalid draw (-1). The model is
+    `logits(table, last token, its position)`, TABLE by default.
     """
     prompt = np.asarray(prompt)
     room = max_length - len(prompt)

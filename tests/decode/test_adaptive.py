@@ -1,4 +1,4 @@
-"""Transforms that remember what was drawn, through the whole of decoding."""
+"""Decoding with transforms that adapt to the tokens drawn so far."""
 
 import jax
 import numpy as np
@@ -19,7 +19,7 @@ SAMPLER = chain(
 
 
 def test_generate_equals_a_python_loop():
-    """All four at once; row 0 ends before row 1 and its state stands still."""
+    """Uses all four transforms; row 0 ends before row 1, and its state then does not change."""
     budget, options = np.array([4, N]), dict(max_length=16, lengths=LENGTHS)
     got = generate(KEY, TABLE, TABLE_PARAMS, PROMPTS, SAMPLER, max_new_tokens=N, budget=budget,
                    record=("logprobs", "kept"), **options)  # fmt: skip
@@ -39,6 +39,6 @@ def test_generate_equals_a_python_loop():
         np.testing.assert_allclose(got.logprobs[b, :n], logprobs, atol=1e-5)
         np.testing.assert_array_equal(got.kept[b, :n], kept)
     assert len(set(np.asarray(got.kept[1]).tolist())) > 1
-    # The class of the last token drawn, where the row ended.
+    # The state is the class of the last token that was drawn.
     last = np.asarray(got.tokens)[[0, 1], np.asarray(got.lengths) - 1]
     np.testing.assert_array_equal(got.decoding.state[0], last % 3)

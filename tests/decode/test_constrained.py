@@ -1,4 +1,4 @@
-"""Constrained decoding: all of what the loop can do, inside the language and the budget."""
+"""Constrained decoding stays inside the language and the budget."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.vocabularies import EOS, NESTED, VOCABULARY, spelled
 
 V = len(VOCABULARY)
 KEY = jax.random.key(3)
-# Random logits under which strings end now and then.
+# Random logits that end a string once in a while.
 WILD = jax.random.normal(jax.random.key(4), (V, V)).at[:, ord('"')].add(1.0)
 DATE = r"\d{4}-(0\d|1[0-2])-[0-3]\d"
 MAIL = r"[a-z0-9.]{1,16}@[a-z]{2,8}\.(com|org)"
@@ -69,7 +69,7 @@ def test_rows_with_their_own_automata_end_in_every_budget_that_suffices():
     got = run(chain(many, Temperature(1.5)), 100, 40, sampler_axes=(0, None), **options)
     written, lengths = set(), np.asarray(got.lengths)
     assert (lengths <= budget).all()
-    for b in (b for b in range(100) if patterns[b % 5]):  # a free row may hold what has no bytes
+    for b in (b for b in range(100) if patterns[b % 5]):  # a free row may hold tokens without bytes
         data, ended = spelled(got.tokens[b, : lengths[b]])
         assert ended and re.fullmatch(patterns[b % 5], data.decode(), re.ASCII), data
         written.add(data)
@@ -88,7 +88,7 @@ def test_resume_stream_and_score_agree_with_generate():
         assert ended and re.fullmatch(MAIL, data.decode())
 
     short = run(CHAIN, 6, 24, record=("logprobs",), budget=np.full(6, 4))
-    for data, ended in texts(short):  # too short for any end: a beginning
+    for data, ended in texts(short):  # the budget is too small for a complete address
         assert not ended and re.fullmatch(r"[a-z0-9.]{1,16}(@[a-z.]*)?", data.decode())
 
     first = run(CHAIN, 6, 12, max_length=25)
@@ -102,7 +102,7 @@ def test_resume_stream_and_score_agree_with_generate():
     np.testing.assert_array_equal(together, whole.tokens)
 
     scored = score(TABLE, WILD, prompts, whole.tokens, CHAIN, token_lengths=whole.lengths)
-    np.testing.assert_allclose(scored.logprobs, whole.logprobs, atol=1e-5)  # the contract's bound
+    np.testing.assert_allclose(scored.logprobs, whole.logprobs, atol=1e-5)
     broken = whole.tokens.at[:, 3].set(0)
     scored = score(TABLE, WILD, prompts, broken, CHAIN, token_lengths=whole.lengths)
     assert (np.asarray(scored.logprobs[:, 3]) == -np.inf).all()

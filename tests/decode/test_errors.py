@@ -1,4 +1,4 @@
-"""Bad input gets one clear error that names the value and the remedy."""
+"""Errors for bad arguments name the value and the remedy."""
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from jaxsample import (
     stack,
     stream,
 )
+from jaxsample.decode._records import Support
 from tests import toys
 from tests.decode.models import TABLE, TABLE_PARAMS, D
 
@@ -66,8 +67,23 @@ BAD = {
         sampler=stack([Temperature(0.5), Temperature(1.0)])
     ),
     "number per hyperparameter, got shape [2]": dict(sampler=stack([TopK(1), TopK(2)])),
-    "a row takes one number per hyperparameter": dict(sampler=stack([TopP(0.1), TopP(0.2)])),
+    "a row needs one number for each hyperparameter": dict(sampler=stack([TopP(0.1), TopP(0.2)])),
     "Learned needs hidden": dict(sampler=toys.Learned.of(D)),
+    "prompts must fit into int32, got 4294967299": dict(prompts=PROMPTS.astype(int) + 2**32),
+    "prompts must fit into int32, got 1180591620717411303424": dict(prompts=[[2**70], [1]]),
+    "lengths must be in 1..3, got [4294967297, 2]": dict(lengths=[2**32 + 1, 2]),
+    "budget must be in 0..2147483647, got [-5, 2]": dict(budget=[-5, 2]),
+    "budget must be in 0..2147483647, got -5": dict(budget=-5),
+    "budget must be in 0..2147483647, got 4294967296": dict(budget=np.int64(2**32)),
+    "eos must fit into int32, got 1099511627776": dict(eos=2**40),
+    "eos must fit into int32, got 4294967303": dict(eos=np.array([3, 2**32 + 7])),
+    "eos must fit into int32, got 1180591620717411303424": dict(eos=[7, 2**70]),
+    "token ids below the size of the vocabulary": dict(eos=np.uint32(2**31)),
+    "pad must fit into int32, got 4294967296": dict(pad=2**32),
+    "stop must fit into int32, got 4294967297": dict(stop=[[3], [2**32 + 1]]),
+    "max_new_tokens must be an int >= 1, got True": dict(max_new_tokens=True),
+    "samples must be an int >= 1, got True": dict(samples=True),
+    "got ('support', True)": dict(record=(("support", True),)),
 }
 
 
@@ -76,6 +92,27 @@ def test_bad_arguments_of_generate(message):
     with pytest.raises(ValueError, match=".*") as raised:
         call(**BAD[message])
     assert message in str(raised.value)
+
+
+def test_wide_integers_on_a_device_do_not_wrap():
+    with jax.enable_x64(True):
+        for name, wide in {
+            "prompts": PROMPTS.astype(int) + 2**32,
+            "eos": [2**32 + 7],
+            "lengths": 2**32,
+        }.items():
+            with pytest.raises(ValueError, match=f"{name} must fit into int32, got 42949"):
+                call(**{name: jnp.asarray(wide)})
+
+
+def test_every_integer_type_is_an_integer():
+    options = dict(samples=2, record=(("support", 3), ("top", 2)))
+    plain = call(**options)
+    options = dict(samples=np.int8(2), record=[["support", np.int64(3)], ("top", jnp.int32(2))])
+    got = call(max_new_tokens=np.int64(4), max_length=np.uint8(7), budget=np.uint64(9), **options)
+    jax.tree.map(np.testing.assert_array_equal, got[:-1], plain[:-1])
+    (one,) = call(function=stream, chunk=np.int32(4), **options)
+    np.testing.assert_array_equal(one.tokens, plain.tokens)
 
 
 def test_a_stream_complains_at_the_call():
@@ -115,3 +152,15 @@ def test_resume_and_score():
         score(TABLE, TABLE_PARAMS, PROMPTS, np.zeros((3, 4), int), TopP(0.9))
     with pytest.raises(ValueError, match=r"token_lengths must be in 0..4, got \[5, 1\]"):
         score(TABLE, TABLE_PARAMS, PROMPTS, np.zeros((2, 4), int), TopP(0.9), token_lengths=[5, 1])
+    for wide in (np.full((2, 4), 2**32), [[1, 2**40], [1, 2]]):
+        with pytest.raises(ValueError, match="tokens must fit into int32, got"):
+            score(TABLE, TABLE_PARAMS, PROMPTS, wide, TopP(0.9))
+    tokens, flags = np.ones((2, 4), int), np.zeros((2, 4), bool)
+    for ids, message in (
+        (np.full((2, 4, 3), 2**32 + 1), "support must fit into int32, got 4294967297"),
+        (np.ones((2, 3, 3), int), r"support must have integers ids \[2, 4, 'K'\]"),
+        (np.ones((2, 4, 3)), "got float64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            recorded = Support(ids, flags)
+            score(TABLE, TABLE_PARAMS, PROMPTS, tokens, TopP(0.9), support=recorded)

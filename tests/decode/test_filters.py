@@ -1,4 +1,4 @@
-"""The filters of tests/table/filters.py on rows longer than a window."""
+"""Filters on rows longer than a window."""
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ def _long():
 
 @jax.jit
 def seen(samplers, rows):
-    """What each sampler keeps of whole rows and of their windows."""
+    """Return what each sampler keeps of whole rows and of their windows."""
 
     def one(sampler, values):
         row = Row.of(values)
@@ -83,7 +83,7 @@ def test_a_sample_through_some_of_them_is_the_draw_of_the_whole_row():
 
 
 def test_long_rows_equal_the_oracle():
-    """Sizes past the window, where thresholds are found by interpolation."""
+    """Rows longer than a window, for which thresholds are found by interpolation."""
     rows = _long()
     by_name = {case.id: case for case in CASES}
     run = jax.jit(lambda sampler, rows: jax.vmap(sampler)(rows))

@@ -1,4 +1,4 @@
-"""generate against a slow loop, and the laws that tie its ways of running together."""
+"""`generate` against a slow loop, and against itself in chunks, steps and other batches."""
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import pytest
 from jaxsample import Temperature, TopK, TopP, chain, generate, prefill, resume, stack, step, stream
 from tests import toys
 from tests.decode.models import TABLE, TABLE_PARAMS, V, slow
+from tests.table import swept
 
 KEY = jax.random.key(5)
 PROMPTS = np.array([[3, 1, 4, 1], [5, 9, 0, 0], [2, 6, 5, 0], [8, 0, 0, 0]], np.int32)
@@ -21,11 +22,11 @@ SAMPLERS = {
     "stateful": STATEFUL,
 }
 RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", 5), ("top", 3))
-NEVER = 99  # no token
+NEVER = 99  # not in the vocabulary
 
 
 def ends(*eos, stop=()):
-    """What ends a row, always of one shape: calls that differ in numbers alone share a program."""
+    """Return eos and stop padded to one shape, so that all calls share a compiled program."""
     stop = [*stop, *[[NEVER, NEVER]] * (2 - len(stop))]
     return dict(eos=[*eos, *[NEVER] * (4 - len(eos))], stop=stop)
 
@@ -38,18 +39,18 @@ def run(sampler, **changes):
     return generate(KEY, TABLE, TABLE_PARAMS, PROMPTS, sampler, **options)
 
 
-def go_on(decoding, sampler, count, **changes):
+def continued(decoding, sampler, count, **changes):
     options = dict(record=RECORD, **ends()) | changes
     return resume(TABLE, TABLE_PARAMS, decoding, sampler, max_new_tokens=count, **options)
 
 
 def same(a, b, but=("decoding",)):
-    """Every array of two generations, bit for bit."""
+    """Compare every array of two generations bit for bit."""
     a, b = a._replace(**dict.fromkeys(but)), b._replace(**dict.fromkeys(but))
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", swept(SAMPLERS, ["chain", "stateful"]))
 def test_a_slow_loop_draws_the_same_tokens(name):
     eos, stop = (7, 30), [[11, 12], [40]]
     sampler, budget = SAMPLERS[name], np.array([16, 16, 5, 16])
@@ -69,7 +70,7 @@ def test_a_slow_loop_draws_the_same_tokens(name):
         n = len(tokens)
         assert got.lengths[b] == n
         np.testing.assert_array_equal(got.tokens[b], tokens + [59] * (N - n))
-        # Two ways of summing 61 exponentials in float32.
+        # The two programs sum 61 exponentials in float32 in different orders.
         np.testing.assert_allclose(got.logprobs[b, :n], logprobs, atol=1e-5)
         np.testing.assert_array_equal(got.kept[b], kept + [0] * (N - n))
         assert not np.any(got.logprobs[b, n:])
@@ -84,7 +85,7 @@ def test_records_mean_what_they_say():
             row = logits[last] + 0.5 * logits[position % 7]
             logp = row - np.log(np.sum(np.exp(row)))
             token = int(got.tokens[b, n])
-            # float32 logits of size 5 against float64.
+            # Logits of size 5 in float32 are compared with float64.
             np.testing.assert_allclose(got.model_logprobs[b, n], logp[token], atol=1e-5)
             np.testing.assert_allclose(got.entropy[b, n], -np.sum(np.exp(logp) * logp), atol=1e-5)
             likeliest = np.argsort(-logp)[:3]
@@ -108,7 +109,7 @@ def test_records_that_were_not_asked_for_are_none():
 def test_generate_equals_generate_then_resume():
     whole = run(STATEFUL, **ends(7))
     first = run(STATEFUL, max_new_tokens=8, **ends(7))
-    rest = go_on(first.decoding, STATEFUL, N - 8, **ends(7))
+    rest = continued(first.decoding, STATEFUL, N - 8, **ends(7))
     for field in ("tokens", "logprobs", "entropy", "kept"):
         both = np.concatenate([getattr(first, field), getattr(rest, field)], axis=1)
         np.testing.assert_array_equal(both, getattr(whole, field))
@@ -171,7 +172,7 @@ def test_samples_equal_calls_with_folded_row_keys():
 
 def test_resume_with_samples_only_shapes_its_output():
     first = run(STATEFUL, samples=3, max_new_tokens=10)
-    rest = go_on(first.decoding, STATEFUL, 6, samples=3)
+    rest = continued(first.decoding, STATEFUL, 6, samples=3)
     whole = run(STATEFUL, samples=3)
     np.testing.assert_array_equal(np.concatenate([first.tokens, rest.tokens], -1), whole.tokens)
 
@@ -208,7 +209,7 @@ def test_rows_can_be_gathered_and_replaced():
     first = run(STATEFUL, max_new_tokens=8)
     rows = np.array([3, 1, 1, 0])
     picked = jax.tree.map(lambda x: x[rows], first.decoding)
-    rest = go_on(picked, STATEFUL, N - 8)
+    rest = continued(picked, STATEFUL, N - 8)
     np.testing.assert_array_equal(rest.tokens, run(STATEFUL).tokens[rows, 8:])
 
 
@@ -225,10 +226,10 @@ def test_per_row_settings_equal_each_row_under_its_own():
         )
 
 
-@pytest.mark.parametrize("broken", [jnp.nan, -jnp.inf])
+@pytest.mark.parametrize("broken", swept([jnp.nan, -jnp.inf], [jnp.nan]))
 def test_an_invalid_row_ends_once_and_leaves_its_neighbours_alone(broken):
     healthy = run(STATEFUL)
-    at = 6  # the row whose next logits are looked up under this token breaks
+    at = 6  # the logits after this token become invalid
     victim = int(healthy.tokens[1, at])
     table = TABLE_PARAMS.at[victim].set(broken)
     got = generate(
@@ -244,7 +245,7 @@ def test_an_invalid_row_ends_once_and_leaves_its_neighbours_alone(broken):
     for b in range(B):
         row, seen = np.asarray(healthy.tokens[b]), np.asarray(got.tokens[b])
         broke = np.flatnonzero(row == victim)
-        # A prompt or position that looks the victim up breaks too; then it is not this test's row.
+        # Skip a row whose prompt or positions look up the victim too.
         if victim in PROMPTS[b] or victim < 7:
             continue
         end = broke[0] if broke.size else N - 1
@@ -260,6 +261,16 @@ def test_an_invalid_row_ends_once_and_leaves_its_neighbours_alone(broken):
         else:
             assert not got.invalid[b]
     assert bool(got.invalid[1])
+    np.testing.assert_array_equal(got.invalid_logits, got.invalid)
+
+
+def test_an_invalid_row_says_whether_the_model_made_it_so():
+    table = TABLE_PARAMS.at[PROMPTS[1, 1]].set(jnp.nan)
+    sampler = Temperature(jnp.array([jnp.nan, 1.0, 1.0, 1.0]))
+    options = OPTIONS | dict(max_new_tokens=1, sampler_axes=0)
+    got = generate(KEY, TABLE, table, PROMPTS, sampler, **options)
+    np.testing.assert_array_equal(got.invalid, [True, True, False, False])
+    np.testing.assert_array_equal(got.invalid_logits, [False, True, False, False])
 
 
 def test_budget_and_room():

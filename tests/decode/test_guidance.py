@@ -1,4 +1,4 @@
-"""Two streams in one cache: what guided decoding means, and that all of decoding goes with it."""
+"""Guided decoding against a slow loop, and with every function of decoding."""
 
 import functools
 
@@ -30,6 +30,7 @@ from jaxsample import (
 from tests import toys
 from tests.decode import models
 from tests.decode.models import TABLE, TABLE_PARAMS, D, slow
+from tests.table import swept
 
 KEY = jax.random.key(9)
 PROMPTS = np.array([[[3, 1, 4, 1], [5, 9, 0, 0]], [[2, 6, 0, 0], [5, 3, 5, 8]]], np.int32)
@@ -37,11 +38,11 @@ LENGTHS = np.array([[4, 2], [2, 4]], np.int32)
 N = 12
 SAMPLER = chain(toys.Counts(0.7), Temperature(1.1), TopP(0.95))
 RECORD = ("logprobs", "kept")
-NEVER = np.array([99, 99], np.int32)  # no token: an eos that ends no row
+NEVER = np.array([99, 99], np.int32)  # an eos outside the vocabulary ends no row
 
 
 def run(combiner, sampler=SAMPLER, model=TABLE, params=TABLE_PARAMS, axes=None, **changes):
-    """Two rows under guidance; calls that differ in numbers alone share a compilation."""
+    """Generate two rows under guidance; calls that differ only in numbers share a program."""
     options = dict(max_new_tokens=N, max_length=20, lengths=LENGTHS, eos=NEVER, record=RECORD)
     prompts = changes.pop("prompts", PROMPTS)
     two = guided(model, combiner, axes)
@@ -49,7 +50,7 @@ def run(combiner, sampler=SAMPLER, model=TABLE, params=TABLE_PARAMS, axes=None, 
 
 
 def plain(stream=0, sampler=SAMPLER, model=TABLE, params=TABLE_PARAMS):
-    """The same rows from one of their prompts alone."""
+    """Generate the same rows from only one of their prompts."""
     options = dict(max_new_tokens=N, max_length=20, eos=NEVER, record=RECORD)
     lengths = LENGTHS[:, stream]
     return generate(KEY, model, params, PROMPTS[:, stream], sampler, lengths=lengths, **options)
@@ -59,19 +60,19 @@ def test_a_scale_of_one_is_the_conditional_stream_alone():
     got, alone = run(Guidance(1.0)), plain()
     np.testing.assert_array_equal(got.tokens, alone.tokens)
     np.testing.assert_array_equal(got.kept, alone.kept)
-    # Logits are shifted, and round so.
+    # The logits are shifted, which rounds them.
     np.testing.assert_allclose(got.logprobs, alone.logprobs, atol=1e-5)
     jax.tree.map(np.testing.assert_array_equal, got.decoding.state, alone.decoding.state)
     np.testing.assert_array_equal(got.decoding.position, alone.decoding.position)
 
 
 def test_a_scale_of_zero_is_the_unconditional_stream_alone():
-    """Though the sampler is told of the conditional: this one asks nothing of its prompt."""
+    """Holds because this sampler does not use the prompt, which is the conditional one."""
     np.testing.assert_array_equal(run(Guidance(0.0)).tokens, plain(1).tokens)
 
 
 def both_streams(params, last, position):
-    """Logits of the TABLE model for a row whose streams end in their own prompts' tokens."""
+    """Return the combined logits of the TABLE model for a row with two prompts."""
     table, combiner, first, (length, other_length) = params
     other = jnp.where(position == length - 1, first, last)
     ahead = position + other_length - length
@@ -79,7 +80,7 @@ def both_streams(params, last, position):
 
 
 def test_a_slow_loop_draws_the_same_tokens():
-    """Each stream at positions of its own; both are fed what is drawn; rows end early."""
+    """The streams have their own positions, both read the drawn tokens, and rows end early."""
     eos, budget = np.array([7, 30]), np.array([N, 5])
     combiner = Guidance(2.5)
     got = run(combiner, eos=eos, budget=budget, pad=59)
@@ -99,7 +100,7 @@ def test_a_slow_loop_draws_the_same_tokens():
         n = len(tokens)
         assert got.lengths[b] == n
         np.testing.assert_array_equal(got.tokens[b], tokens + [59] * (N - n))
-        # Two ways of summing 61 exponentials in float32.
+        # The two programs sum 61 exponentials in float32 in different orders.
         np.testing.assert_allclose(got.logprobs[b, :n], logprobs, atol=1e-5)
         np.testing.assert_array_equal(got.kept[b], kept + [0] * (N - n))
 
@@ -134,20 +135,20 @@ MODELS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", swept(MODELS, ["logits", "hidden"]))
 def test_score_equals_what_generate_recorded(name):
-    """Whether logits come alone, beside hidden states, or from them; with state and without."""
+    """Models return logits, hidden states or both; samplers have state or none."""
     inner, make, sampler = MODELS[name]
     combiner, params = Guidance(1.7), make()
     got = run(combiner, sampler, inner, params, eos=np.array([7, 30]))
-    # Padding does not matter.
+    # More padding must not change the score.
     prompts = np.pad(PROMPTS, ((0, 0), (0, 0), (0, 2)))
     tokens = np.pad(got.tokens, ((0, 0), (0, 3)))
     model = guided(inner, combiner)
     again = score(model, (params, combiner), prompts, tokens, sampler, lengths=LENGTHS,
                   token_lengths=got.lengths, record=RECORD)  # fmt: skip
     for field in RECORD:
-        # The contract's 1e-5: another batch shape rounds a model's matmuls another way.
+        # Matmuls round differently for another batch shape.
         np.testing.assert_allclose(getattr(again, field)[:, :N], getattr(got, field), atol=1e-5)
         assert not np.any(getattr(again, field)[:, N:])
 
@@ -162,7 +163,7 @@ def test_the_hidden_state_is_the_conditional_streams():
 
 @transform(kind="token")
 class Told(Transform):
-    """Its state is what it was told of the prompt."""
+    """Its state is the prompt it was given."""
 
     def init(self, key, prompt):
         return prompt.tokens, prompt.length, prompt.budget
@@ -190,7 +191,7 @@ def test_rows_mix_combiners():
 
 
 def test_samples_of_a_prompt_share_its_combiner():
-    """The leaves stay [B] while there are B * G rows, those of one prompt side by side."""
+    """Leaves stay [B] for B * G rows; the samples of one prompt are adjacent."""
     combiner = stack([Guidance(1.0), Guidance(3.0)])
     model = guided(TABLE, combiner, 0)
 
@@ -254,12 +255,12 @@ def test_gradients_reach_the_combiner_and_both_streams():
         TABLE_PARAMS[jnp.array([1, 9])] + 0.5 * TABLE_PARAMS[jnp.array([3, 1])]
     )
     np.testing.assert_allclose(by_combiner.scale, (logprobs[0] - logprobs[1]) @ weights, rtol=1e-4)
-    # The last tokens of the first row's prompts and their positions, and nothing of the other's.
+    # Only the last tokens of the first row's prompts and their positions have a gradient.
     np.testing.assert_array_equal(np.flatnonzero(np.abs(by_table).sum(1)), [1, 3, 9])
 
 
 def test_the_story_model_writes_under_guidance():
-    """Greedily, so that a plain pass over what it wrote can tell whether it was the likeliest."""
+    """Decodes greedily, so that one pass over the text shows whether each token is the maximum."""
     checkpoint = jaxsample_models.embedded()
     model, params = guided(checkpoint.model, Guidance(1.0)), checkpoint.params
     prompts = np.array([[[1, 2, 3], [1, 0, 0]], [[1, 2, 0], [1, 3, 4]]])

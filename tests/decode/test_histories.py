@@ -1,4 +1,4 @@
-"""Penalties and constraints while decoding: what a Python loop does, whatever way they run."""
+"""Decoding with penalties and constraints against a slow loop."""
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ KEY = jax.random.key(9)
 PROMPTS = np.array([[3, 1, 4, 1, 3, 1], [5, 9, 0, 0, 0, 0], [2, 6, 5, 2, 0, 0], [8, 0, 0, 0, 0, 0]])
 LENGTHS = np.array([6, 2, 4, 1], np.int32)
 B, N, ROOM, EOS, PAD = 4, 20, 26, (7, 16, 25, 30, 44, 50), 59
-# Three likely successors a token: histories come round again and again.
+# Each token has three likely successors, so that histories repeat.
 TABLE_FEW = jnp.where(TABLE_PARAMS >= jnp.sort(TABLE_PARAMS, axis=1)[:, -3:-2], 2.0, -1.0)
 
 
@@ -67,7 +67,7 @@ HALF = N // 2
 
 @pytest.fixture(scope="module")
 def halves():
-    """A setting for each row: what generate makes of them, and what resume adds."""
+    """Return what `generate` and then `resume` write with one setting per row."""
     return {name: _halves(stack(some)) for name, some in SETTINGS.items()}
 
 
@@ -79,9 +79,9 @@ def _halves(per_row):
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_slow_loop_draws_the_same_tokens(name, halves):
-    """Each row under its own setting, some of them neutral; some rows are done early.
+    """Each row has its own setting, some of them neutral, and some rows end early.
 
-    The third may not bring token 6, which is forced: it loses every token and ends.
+    The third row both forbids and forces token 6, so it loses every token and ends.
     """
     first, rest = halves[name]
     tokens, logprobs = (np.concatenate([getattr(x, field) for x in (first, rest)], axis=1)
@@ -92,7 +92,7 @@ def test_a_slow_loop_draws_the_same_tokens(name, halves):
         n = sum(token >= 0 for token in expected)
         assert first.lengths[b] + rest.lengths[b] == n
         np.testing.assert_array_equal(tokens[b], expected + [PAD] * (N - len(expected)))
-        # Two ways of summing 61 exponentials in float32.
+        # The two programs sum 61 exponentials in float32 in different orders.
         np.testing.assert_allclose(logprobs[b, :n], logp, atol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""With `unembed`, logits [B, T, V] never exist: not in prefill, not in the gradient of score."""
+"""With `unembed`, neither prefill nor the gradient of score holds logits [B, T, V]."""
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from jaxsample import (
     prefill,
     score,
 )
+from tests.table import swept
 from tests.toys import Counts, Nucleus
 
 B, T, D, V = 2, 96, 8, 8192
@@ -62,17 +63,18 @@ def test_prefill_of_two_streams():
     assert temporary(run, PARAMS) < WHOLE / 4
 
 
-@pytest.mark.parametrize(
-    "sampler, share",
-    [
-        (chain(Temperature(0.8), TopP(0.9)), 1 / 4),
-        (Nucleus(0.9, 0.99), 1 / 4),
-        # A state of size V is kept for about 2 sqrt(T) of the T tokens: 20 of 96 here.
-        (chain(Counts(0.5), Temperature(0.8)), 1 / 2),
-    ],
-    ids=["plain", "small state", "state of size V"],
-)
-def test_the_gradient_of_score(sampler, share):
+SAMPLERS = {
+    "plain": (chain(Temperature(0.8), TopP(0.9)), 1 / 4),
+    "small state": (Nucleus(0.9, 0.99), 1 / 4),
+    # About 2 sqrt(T) states of size V are stored: 20 for 96 tokens.
+    "state of size V": (chain(Counts(0.5), Temperature(0.8)), 1 / 2),
+}
+
+
+@pytest.mark.parametrize("name", swept(SAMPLERS, ["plain", "state of size V"]))
+def test_the_gradient_of_score(name):
+    sampler, share = SAMPLERS[name]
+
     def loss(params):
         return jnp.mean(score(MODEL, params, TOKENS[:, :1], TOKENS, sampler).logprobs)
 

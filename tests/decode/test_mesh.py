@@ -1,4 +1,4 @@
-"""generate on a mesh: data 2 by model 4, with sharded params, cache and vocabulary."""
+"""`generate` on a mesh of 2 x 4 devices, with sharded params, cache and vocabulary."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_on_devices(module):
-    """Run a module in a process that sees 8 virtual devices."""
+    """Run a module in a process with 8 virtual devices."""
     env = dict(
         os.environ,
         XLA_FLAGS="--xla_force_host_platform_device_count=8",

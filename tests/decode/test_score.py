@@ -1,4 +1,4 @@
-"""score: equal to what generate recorded, differentiable, honest about what cannot be produced."""
+"""`score` against the records of `generate`, its gradients, and impossible tokens."""
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from jaxsample import (
 from tests import toys
 from tests.decode import models
 from tests.decode.models import D, V
+from tests.table import swept
 
 KEY = jax.random.key(6)
 PROMPTS = np.array([[3, 1, 4], [5, 9, 0]], np.int32)
@@ -40,11 +41,11 @@ SAMPLERS = {
 RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", V))
 
 
-@pytest.mark.parametrize(
-    "model, sampler",
-    [("table", "chain"), ("table", "stateful"), ("recurrent", "chain"), ("recurrent", "learned"),
-     ("linen", "learned"), ("linen", "stateful")],
-)  # fmt: skip
+QUICK = [("table", "stateful"), ("recurrent", "learned")]
+PAIRS = [("table", "chain"), ("recurrent", "chain"), ("linen", "learned"), ("linen", "stateful")]
+
+
+@pytest.mark.parametrize("model, sampler", swept([*QUICK, *PAIRS], QUICK))
 def test_score_equals_what_generate_recorded(model, sampler):
     model, params = MODELS[model]
     params, sampler = params(), SAMPLERS[sampler]
@@ -58,7 +59,7 @@ def test_score_equals_what_generate_recorded(model, sampler):
     wide = np.pad(PROMPTS, ((0, 0), (0, 4))), np.pad(got.tokens, ((0, 0), (0, 3)))
     padded = score(model, params, *wide, sampler, token_lengths=got.lengths, key=KEY, **options)
     for name in ("logprobs", "model_logprobs", "entropy", "kept"):
-        # The contract's 1e-5: another batch shape rounds a model's matmuls another way.
+        # Matmuls round differently for another batch shape.
         np.testing.assert_allclose(getattr(again, name), getattr(got, name), atol=1e-5)
         np.testing.assert_allclose(getattr(padded, name)[:, :N], getattr(again, name), atol=1e-5)
         assert not np.any(getattr(padded, name)[:, N:])
@@ -134,10 +135,10 @@ def test_support_holds_the_kept_set_still_when_params_move():
     np.testing.assert_array_equal(held[~whole], np.asarray(call())[~whole])
 
 
-@pytest.mark.parametrize("model, softer", [("table", 1), ("recurrent", 5)])
+@pytest.mark.parametrize("model, softer", swept([("table", 1), ("recurrent", 5)], [("table", 1)]))
 def test_gradients_match_central_differences(model, softer):
     model, params = MODELS[model]
-    # Where a row is sure, EDT is so cold that nothing but the maximum has a score.
+    # In a row of low entropy EDT is so cold that only the maximum has a finite score.
     params = jax.tree.map(lambda x: x / softer, params())
     tokens = jax.random.randint(KEY, (2, N), 0, V)
 
@@ -151,7 +152,7 @@ def test_gradients_match_central_differences(model, softer):
     assert np.all(np.isfinite(exact))
     for i in range(3):
         e = jnp.zeros(3).at[i].set(h)
-        # A fourth-order stencil: its error, of order h**4, stays below float32's 1e-7 / h.
+        # The error h**4 of a fourth-order stencil stays below float32's 1e-7 / h.
         slope = (8 * (mean(at + e) - mean(at - e)) - (mean(at + 2 * e) - mean(at - 2 * e))) / 12 / h
         np.testing.assert_allclose(exact[i], slope, rtol=1e-3)
 
@@ -164,7 +165,7 @@ def test_a_token_outside_the_vocabulary_cannot_be_produced():
 
 @transform(kind="order")
 class Likeliest(Transform):
-    """A filter that is written against an array."""
+    """A filter that is written as `__call__` on an array."""
 
     def __call__(self, logits, state=None, hidden=None):
         return jnp.where(logits == jnp.max(logits), logits, -jnp.inf)
@@ -180,8 +181,12 @@ class Ban(Transform):
         return logits.at[self.token].set(-jnp.inf)
 
 
-@pytest.mark.parametrize("filter", [TopK(1), Likeliest(), Temperature(0)], ids=repr)
-def test_support_takes_the_place_of_every_kind_of_filter(filter):
+FILTERS = {"order": TopK(1), "function": Likeliest(), "temperature": Temperature(0)}
+
+
+@pytest.mark.parametrize("name", swept(FILTERS, ["function"]))
+def test_support_takes_the_place_of_every_kind_of_filter(name):
+    filter = FILTERS[name]
     got = generate(
         KEY,
         models.TABLE,
@@ -192,7 +197,7 @@ def test_support_takes_the_place_of_every_kind_of_filter(filter):
         record=(("support", 3),),
     )
     moved = models.TABLE_PARAMS + 3 * jax.random.normal(KEY, (V, V))
-    # Banning what the moved model likes best empties the filtered row, not the recorded one.
+    # Banning the moved model's likeliest token empties the filtered row, not the recorded one.
     best = int(jnp.argmax(moved[4] + 0.5 * moved[2]))
     for sampler in (filter, chain(filter, Ban(best))):
         seen = score(models.TABLE, moved, PROMPTS, got.tokens, sampler, support=got.support)
@@ -202,7 +207,7 @@ def test_support_takes_the_place_of_every_kind_of_filter(filter):
 
 @transform(kind="token")
 class Budgeted(Transform):
-    """A row's logits depend on how much it may write."""
+    """Logits depend on the budget and the room of the row."""
 
     def init(self, key, prompt):
         return prompt.budget, prompt.tokens.shape[0]
@@ -222,6 +227,7 @@ def test_score_sees_the_room_that_generate_saw():
         np.testing.assert_allclose(seen.logprobs[:, :4], got.logprobs, atol=1e-5)
 
 
+@pytest.mark.full
 def test_strict_promotion_and_wide_types():
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
         for wide in (False, True):

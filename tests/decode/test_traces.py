@@ -1,4 +1,4 @@
-"""Compiled once: no value of any hyperparameter, given as any kind of number, traces anew."""
+"""New values of hyperparameters, of any number type, never trace again."""
 
 import itertools
 
@@ -25,7 +25,7 @@ KINDS = (float, int, np.float32, np.float64, np.int32, jnp.float32, jnp.int32, n
 
 
 def settings():
-    """A hundred settings, the kinds of number going round."""
+    """Yield a hundred settings, with the number types in turn."""
     rng = np.random.default_rng(0)
     for i, kind in zip(range(100), itertools.cycle(KINDS), strict=False):
         whole = kind in (int, np.int32, jnp.int32)
@@ -67,7 +67,7 @@ def test_one_trace_serves_a_hundred_settings_shared_and_per_row(counted):
         assert model.apply.traces == first > before
         return outputs
 
-    # The settings really differ: so do what they write.
+    # The settings are different, so they must write different tokens.
     assert len(traced(shared, hundred)) > 5
     assert len(traced(per_row, [stack(pair) for pair in itertools.pairwise(hundred)])) > 5
 

@@ -1,4 +1,4 @@
-"""sample with the vocabulary cut over devices: the same tokens, and no row is gathered."""
+"""`sample` with a vocabulary that is sharded over devices never gathers a row."""
 
 from tests.decode.test_mesh import run_on_devices
 

@@ -1,4 +1,4 @@
-"""Watermarks through the decode loop, and the test that finds them."""
+"""Decoding with watermarks, and their detection."""
 
 import functools
 
@@ -39,7 +39,7 @@ ROWS, N = 200, 100
 
 @jax.jit
 def written(marks, keys, prompts):
-    """A text and the model's entropies for each row, by a plain loop."""
+    """Return a text and the model's entropies for each row, from a simple loop."""
 
     def row(mark, key, prompt):
         state = mark.init(None, Prompt(prompt, jnp.int32(3), jnp.int32(N), V))
@@ -59,7 +59,7 @@ def written(marks, keys, prompts):
 
 @functools.cache
 def texts(kind):
-    """Marks, texts under them and their entropies, and texts without a mark."""
+    """Return marks, texts with them, the entropies of these, and texts without a mark."""
     marks = stack([KINDS[kind](i) for i in range(ROWS)])
     prompts = jnp.arange(3 * ROWS).reshape(ROWS, 3) % V
     keys = jax.random.split(KEY, ROWS)
@@ -78,7 +78,7 @@ FULL = np.full(ROWS, N)
 
 
 def test_generate_equals_a_python_loop():
-    """Rows of a batch under keys of their own; one has room for five tokens."""
+    """Each row of the batch has its own secret key; one has a budget of five tokens."""
     marks = [chain(Temperature(1.1), KINDS["green list"](i), KINDS["synthid"](i)) for i in range(4)]
     budget = np.array([16, 16, 5, 16])
     got = generate(
@@ -93,14 +93,14 @@ def test_generate_equals_a_python_loop():
         n = len(tokens)
         assert got.lengths[b] == n
         np.testing.assert_array_equal(got.tokens[b], tokens + [59] * (16 - n))
-        # Two ways of summing 61 exponentials in float32.
+        # The two programs sum 61 exponentials in float32 in different orders.
         np.testing.assert_allclose(got.logprobs[b, :n], logprobs, atol=1e-5)
     assert got.lengths[2] <= 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_marked_texts_are_found(kind):
-    """At least 95 of 100 texts with 80 tokens above 1 nat, at a false alarm in 100."""
+    """At p <= 0.01, at least 95% of texts with 80 tokens above 1 nat are found."""
     marks, tokens, entropy, _ = texts(kind)
     rich = (entropy > 1).sum(1) >= 80
     assert rich.sum() > 150
@@ -113,12 +113,12 @@ def test_marked_texts_are_found(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_without_the_mark_are_not_found(kind):
-    """Neither plain texts nor texts under another's key: as many p-values <= a as a allows."""
+    """Texts without a mark, or with another key, have as many p-values <= a as chance allows."""
     marks, tokens, _, unmarked = texts(kind)
     other = jax.tree.map(lambda leaf: np.roll(leaf, 1, axis=0), marks)
     plain = found(marks, unmarked, FULL).p_value
     wrong = found(other, tokens, FULL).p_value
-    # A text that says the same three words again and again has few coins, each scored once.
+    # A text that repeats three words has few different coins, and each is scored once.
     cycles = (np.arange(ROWS)[:, None] + np.arange(N) % 3) % V
     stuck = found(marks, cycles, FULL)
     assert (np.asarray(stuck.scored) <= 3 * DEPTH).all()
@@ -126,7 +126,7 @@ def test_texts_without_the_mark_are_not_found(kind):
         p = np.asarray(p, np.float64)
         for level in (0.01, 0.05, 0.2, 0.5):
             assert stats.binom.sf((p <= level).sum() - 1, ROWS, level) > FALSE_ALARM
-    # Where the counts are not few, p-values are nearly uniform.
+    # With many counts, p-values are nearly uniform.
     assert stats.kstest(plain, "uniform").pvalue > FALSE_ALARM
 
 
@@ -164,7 +164,7 @@ def test_prompt_and_padding():
     plain = detect(mark, text)
     padded = detect(mark, np.concatenate([text, np.zeros(7, int)]), length=40)
     jax.tree.map(np.testing.assert_array_equal, padded, plain)
-    # With the last tokens of the prompt every token has a context, with less of it fewer have.
+    # Tokens at the start of the text have a context only if the prompt is given.
     whole = detect(mark, text, [9, 9, 3, 4])
     assert whole.scored == 40
     jax.tree.map(np.testing.assert_array_equal, whole, detect(mark, text, [3, 4]))
@@ -210,13 +210,13 @@ def test_the_upper_tail_of_a_binomial():
             full = np.full_like(hits, n)
             got = np.asarray(tail(*map(np.float32, (hits, full, np.full_like(hits, chance)))))
             expected = stats.binom.sf(hits - 1, n, np.float64(np.float32(chance)))
-            # Below float32's range a p-value is 0.
+            # A p-value below the range of float32 is 0.
             np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-36)
 
 
 @transform
 class Forgetful(SynthID):
-    """Marks a context every time it comes up."""
+    """Marks a context every time it occurs, not only the first time."""
 
     def update(self, state, logits, token, hidden=None):
         after = super().update(state, logits, token, hidden)
@@ -225,7 +225,7 @@ class Forgetful(SynthID):
 
 @pytest.mark.parametrize("kind", [SynthID, Forgetful])
 def test_whole_texts_are_undistorted_only_because_contexts_mark_once(kind, monkeypatch):
-    """Over keys, texts follow the model: a context that marked twice would tie its two tokens."""
+    """Averaged over keys, texts follow the model only if each context marks once."""
     monkeypatch.setattr(SynthID, "history", 8)
     p = np.array([0.5, 0.3, 0.2])
     logits, n = jnp.log(jnp.asarray(p, jnp.float32)), 5

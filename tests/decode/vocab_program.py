@@ -1,4 +1,4 @@
-"""Run by test_vocab.py in a process of its own, which has 8 virtual devices."""
+"""The program of test_vocab.py, which needs a process with 8 virtual devices."""
 
 import math
 import re
@@ -32,7 +32,7 @@ def main():
     rng = np.random.default_rng(0)
     peaked = rng.permuted(np.tile(-1.5 * np.log(np.arange(1, V + 1)), (B, 1)), axis=1)
     logits = np.float32(peaked + 0.3 * rng.standard_normal((B, V)))
-    logits[3] = rng.standard_normal(V)  # one flat row, which no window holds
+    logits[3] = rng.standard_normal(V)  # one flat row, too flat for a window
     keys = jax.random.split(jax.random.key(0), B)
     draw_rows = jax.jit(jax.vmap(sample, in_axes=(0, 0, None)))
     for shape, sampler in CASES:
@@ -44,7 +44,7 @@ def main():
         np.testing.assert_array_equal(compiled(row_keys, placed, sampler), one)
         shapes = list(moved(compiled.as_text()))
         assert not [s for s in shapes if V in s], shapes
-        if shape[0] == 1:  # the rows lie whole on each device: less than one row moves in all
+        if shape[0] == 1:  # without data parallelism, less than one row moves in total
             assert max((math.prod(s) for s in shapes), default=0) < V, shapes
     print("vocabulary ok")
 

@@ -1,4 +1,4 @@
-"""Regular expressions: the language is that of `re.fullmatch`, and the automaton is small."""
+"""Regular expressions: the language of `re.fullmatch`, and the size of the automaton."""
 
 import itertools
 import re
@@ -82,7 +82,7 @@ TREES = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(TREES, st.lists(st.text("ab1éü\n", max_size=8), max_size=12))
-def test_random_expressions_mean_what_they_mean_to_re(pattern, texts):
+def test_random_expressions_match_the_texts_that_re_matches(pattern, texts):
     automaton = automaton_of(pattern)
     for text in ["", "a", "ab", "ba", "aab", "é1", *texts]:
         assert matches(automaton, text) == bool(re.fullmatch(pattern, text, re.ASCII))
@@ -90,10 +90,10 @@ def test_random_expressions_mean_what_they_mean_to_re(pattern, texts):
 
 @settings(max_examples=400, deadline=None)
 @given(st.text("ab1,-^]([){}|*+?\\ds.:", max_size=9))
-def test_what_re_does_not_compile_is_an_error_here_too(pattern):
+def test_an_error_of_re_is_an_error_here_too(pattern):
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sets that may one day be nested
+            warnings.simplefilter("ignore")  # `re` warns of sets that may be nested one day
             compiled = re.compile(pattern, re.ASCII)
     except re.error:
         with pytest.raises(ValueError):
@@ -102,7 +102,7 @@ def test_what_re_does_not_compile_is_an_error_here_too(pattern):
     try:
         automaton = automaton_of(pattern)
     except ValueError:
-        return  # what is no regular language; the messages are tested below
+        return  # the pattern is not regular; the messages are tested below
     for text in SHORT[:60]:
         assert matches(automaton, text) == bool(compiled.fullmatch(text)), text
 
@@ -134,7 +134,7 @@ def test_what_re_does_not_compile_is_an_error_here_too(pattern):
         (r"\ud800", "number of a character"),
     ],
 )
-def test_what_is_not_supported_is_named(pattern, words):
+def test_unsupported_syntax_is_named(pattern, words):
     with pytest.raises(ValueError) as error:
         parse(pattern)
     assert words in str(error.value) and repr(pattern) in str(error.value)

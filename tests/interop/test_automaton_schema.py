@@ -1,4 +1,4 @@
-"""JSON schemas: what is written is valid, what is valid can be written, the rest is an error."""
+"""JSON schemas: all written texts are valid, and unsupported keywords are errors."""
 
 import json
 
@@ -28,7 +28,7 @@ KINDS = [
 ]
 STRING = {"type": "string", "minLength": 1, "maxLength": 3}
 PAIR = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "null"}}}
-# A schema, texts it allows, and texts it does not allow or that are not written so.
+# For each schema the texts that the automaton accepts, and texts that it rejects.
 LANGUAGES = {
     "string": (
         STRING,
@@ -135,7 +135,7 @@ def test_every_text_written_in_tokens_is_valid(name):
             checker.validate(json.loads(data))
 
 
-def test_what_json_dumps_writes_can_be_written():
+def test_the_output_of_json_dumps_is_accepted():
     value = {
         "name": 'A "quoted"\\ \n\t\b name €😀\x7f',
         "age": -3,
@@ -147,7 +147,7 @@ def test_what_json_dumps_writes_can_be_written():
         "ok": True,
     }
     written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    written = written.replace("\x7f", r"\u007f")  # the one character json.dumps leaves as it is
+    written = written.replace("\x7f", r"\u007f")  # json.dumps does not escape this character
     assert accepts(from_json_schema(NESTED, VOCABULARY, EOS), written.encode())
     spaced = from_json_schema(NESTED, VOCABULARY, EOS, whitespace=r"[ \n]*")
     for layout in ({"indent": 2}, {}, {"separators": (" , ", " :\n ")}):
@@ -205,7 +205,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("schema, words", ERRORS, ids=range(len(ERRORS)))
-def test_what_is_not_supported_is_named(schema, words):
+def test_an_unsupported_keyword_is_named(schema, words):
     with pytest.raises(ValueError) as error:
         from_json_schema(schema, VOCABULARY, EOS)
     assert words in str(error.value)

@@ -1,4 +1,4 @@
-"""From bytes to tokens: every state, class and distance against slow loops; and tokenizers."""
+"""Automata over tokens, compared with slow loops, and the bytes of tokenizers."""
 
 import json
 from types import SimpleNamespace
@@ -26,7 +26,7 @@ CASES = [
 
 
 def slow(pattern, vocabulary):
-    """For each state a row of next states, one per token, and the distance to the end."""
+    """Return for each state the next state by token, and the distance to the end."""
     automaton = over_bytes(determinise(parse(pattern), 10_000))
     done = len(automaton.table)
     table = {done: {EOS: done}}
@@ -54,7 +54,7 @@ def test_states_and_distances_equal_a_slow_loop(pattern, vocabulary):
     table, distance = slow(pattern, vocabulary)
     walker = Walker(from_regex(pattern, vocabulary, EOS))
     pairs, open_ = {0: 0}, [0]
-    while open_:  # walk both at once
+    while open_:  # walk through both automata
         theirs = open_.pop()
         mine = pairs[theirs]
         assert walker.distance[mine] == distance[theirs]
@@ -141,7 +141,7 @@ def test_byte_level_tokens_are_their_bytes():
     assert vocabulary_of(SimpleNamespace(backend_tokenizer=tokenizer), 320) == vocabulary
 
 
-def test_spaces_and_byte_fallback_are_undone(assets):
+def test_spaces_and_byte_fallback_are_decoded(assets):
     tokenizer = tokenizers.Tokenizer.from_file(str(assets / "stories260K" / "tokenizer.json"))
     vocabulary = vocabulary_of(tokenizer)
     assert vocabulary[:4] == [None, None, None, b"\x00"]
@@ -157,7 +157,7 @@ def test_the_story_tokenizer_has_a_token_a_word():
     assert [vocabulary[i] for i in special] == [None] * 4
 
 
-def test_a_decoder_that_is_not_known_is_an_error():
+def test_an_unknown_decoder_is_an_error():
     words = tokenizers.Tokenizer(tokenizers.models.WordPiece({"a": 0}, unk_token="a"))
     with pytest.raises(ValueError, match="no decoder"):
         vocabulary_of(words)

@@ -1,4 +1,4 @@
-"""Every field of a generation config is honoured, left to generate, or named in an error."""
+"""Each field of a generation config is in the chain, left to generate, or named in an error."""
 
 import json
 
@@ -8,8 +8,8 @@ from jaxsample import MinNewTokens, RepetitionPenalty, Temperature, TopK, TopP, 
 from jaxsample.interop import from_generation_config, generate_arguments
 
 
-def test_absent_fields_are_what_transformers_fills_in():
-    """A missing top_k means 50 there, and a missing do_sample greedy: known to surprise people."""
+def test_absent_fields_have_the_defaults_of_transformers():
+    """In transformers a missing top_k means 50, and a missing do_sample means greedy."""
     assert repr(from_generation_config({"do_sample": True})) == repr(chain(TopK(50)))
     assert repr(from_generation_config({})) == repr(chain(Temperature(0.0)))
     assert repr(from_generation_config({"do_sample": True, "top_k": 0})) == "chain()"
@@ -30,7 +30,29 @@ def test_a_file_or_its_folder(tmp_path):
         from_generation_config(tmp_path / "missing.json")
 
 
-def test_what_is_for_generate():
+def test_members_are_in_the_order_of_transformers():
+    config = {
+        "eta_cutoff": 0.02,
+        "typical_p": 0.9,
+        "min_p": 0.1,
+        "top_p": 0.8,
+        "top_k": 7,
+        "temperature": 0.7,
+        "do_sample": True,
+        "suppress_tokens": [11],
+        "min_new_tokens": 2,
+        "bad_words_ids": [[7, 8], [2]],
+        "no_repeat_ngram_size": 2,
+        "repetition_penalty": 1.3,
+        "sequence_bias": [[[3], 2.0]],
+        "eos_token_id": 2,
+    }
+    names = [type(member).__name__ for member in from_generation_config(config)]
+    before = "SequenceBias RepetitionPenalty NoRepeatNgram BadWords MinNewTokens Suppress"
+    assert names == f"{before} Temperature TopK TopP MinP Typical Eta".split()
+
+
+def test_fields_for_generate():
     config = {"max_new_tokens": 9, "eos_token_id": [1, 2], "pad_token_id": 0, "top_p": 0.5}
     assert generate_arguments(config) == {"max_new_tokens": 9, "eos": [1, 2], "pad": 0}
 
@@ -57,7 +79,7 @@ def test_suppressing_at_the_start_is_a_least_length_of_one():
         ({"do_sample": True, "top_k": -3}, "-3"),
     ],
 )
-def test_what_a_chain_cannot_do_is_named(config, message):
+def test_a_field_that_no_chain_expresses_is_named(config, message):
     with pytest.raises(ValueError, match=message):
         from_generation_config(config)
 
@@ -65,3 +87,27 @@ def test_what_a_chain_cannot_do_is_named(config, message):
 @pytest.mark.parametrize("off", [{"num_beams": 1}, {"guidance_scale": None}, {"min_length": 0}])
 def test_a_field_that_is_off_is_no_error(off):
     assert repr(from_generation_config(off)) == repr(chain(Temperature(0.0)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe{\x00}\x00", "decode"),
+        (b"{", "Expecting"),
+        (b"[1, 2]", "object with fields, got list"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"eos_token_id": 1.5}', "eos_token_id must be a whole number, got 1.5"),
+        (b'{"eos_token_id": [2, "</s>"]}', "eos_token_id"),
+        (b'{"max_new_tokens": true}', "max_new_tokens"),
+        (b'{"bad_words_ids": 5}', "int"),
+        (b'{"repetition_penalty": "high"}', "high"),
+        (b'{"do_sample": true, "top_p": 1.7}', "1.7"),
+        (b'{"num_beams": 4}', "num_beams=4"),
+    ],
+    ids=lambda x: x[:24].decode(errors="replace") if isinstance(x, bytes) else None,
+)
+def test_an_error_names_the_file(tmp_path, content, message):
+    path = tmp_path / "generation_config.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"generation_config.json: .*{message}"):
+        from_generation_config(tmp_path)

@@ -1,4 +1,4 @@
-"""The presets are the pairs they are named for."""
+"""The pair of each preset."""
 
 import jax.numpy as jnp
 import numpy as np

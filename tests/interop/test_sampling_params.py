@@ -58,6 +58,6 @@ def test_absent_and_off_are_the_same():
         ({"use_beam_search": True}, "beam"),
     ],
 )
-def test_what_a_chain_cannot_do_is_named(params, message):
+def test_a_field_that_no_chain_expresses_is_named(params, message):
     with pytest.raises(ValueError, match=message):
         from_sampling_params(params)

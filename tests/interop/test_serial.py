@@ -1,4 +1,4 @@
-"""Any sampler as data and back: the same leaves, bit for bit."""
+"""Samplers written as data and read again have the same leaves, bit for bit."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_a_plain_transform_reads_as_its_constructor_does():
     }
 
 
-def test_what_data_cannot_say_is_an_error():
+def test_a_field_that_is_no_data_is_an_error():
     with pytest.raises(ValueError, match="module level"):
         to_dict(chain(lambda x: x))
     with pytest.raises(ValueError, match="Temperature.value holds"):
@@ -70,7 +70,7 @@ def test_what_data_cannot_say_is_an_error():
     with pytest.raises(ValueError, match="params"):
         to_dict(toys.Learned.of(4))
     policy = next(case.sampler for case in CASES if case.id == "policy")
-    with pytest.raises(ValueError, match="Learned.graph holds a GraphDef, which data cannot say"):
+    with pytest.raises(ValueError, match="Learned.graph holds a GraphDef, which cannot be written"):
         to_dict(policy)
 
 

@@ -1,4 +1,6 @@
-"""A small world whose best temperature is known: two temperatures, told by the hidden state."""
+"""A small world whose best temperature is known; the hidden state tells which of two it is."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,7 @@ S, V, D = 64, 32, 4
 COLD, HOT = 0.5, 1.4
 
 
+@jax.jit
 def _world():
     noise, kinds, hidden, axis = jax.random.split(jax.random.key(0), 4)
     logits = 2 * jax.random.normal(noise, (S, V))
@@ -33,12 +36,13 @@ def _cache(batch, max_length):
     return jnp.zeros((batch, 1))
 
 
-# Its prompt is one token: the context; the next token is all that matters.
+# A prompt is one token, the context; only the next token matters.
 MODEL, PARAMS = Model(_cache, _apply), (LOGITS, HIDDEN)
 
 
+@functools.partial(jax.jit, static_argnums=1)
 def draw(key, count=64):
-    """Contexts with a token of the truth, and what the model says there."""
+    """Return contexts with a token of the truth and the model's answers there."""
     which, what = jax.random.split(key)
     context = jax.random.randint(which, (count,), 0, S)
     tokens = jax.random.categorical(what, jnp.log(TRUTH[context]))
@@ -52,7 +56,7 @@ def draw(key, count=64):
 
 @jax.jit
 def divergence(sampler):
-    """The exact KL(truth || sampler), nats per token."""
+    """Return the exact KL(truth || sampler), nats per token."""
     out = jax.vmap(lambda row, hidden: sampler(row, None, hidden))(LOGITS, HIDDEN)
     difference = jnp.log(TRUTH) - jax.nn.log_softmax(out)
     return jnp.mean(jnp.sum(TRUTH * difference, axis=-1))

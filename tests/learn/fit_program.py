@@ -1,5 +1,6 @@
-"""Fit into a folder, so that a test can kill it half way: `fit_program.py FOLDER`."""
+"""A program that trains into a folder, so that a test can kill it: `fit_program.py FOLDER`."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def run(folder):
 
 
 if __name__ == "__main__":
+    # Python keeps ignoring SIGINT if it was started by a background job of a shell.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(sys.argv[1])
     leaves = jax.tree.leaves(run(folder).sampler)
     np.savez(folder / "leaves.npz", *map(np.asarray, leaves))

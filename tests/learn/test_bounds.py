@@ -1,4 +1,4 @@
-"""Ranges as the real line, and back."""
+"""Maps between ranges and the real line."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxsample.learn import constrain, unconstrain
 CHAIN = chain(Temperature(0.7), EntropyTemperature(1.0, -0.5), TopP(0.9), MinP(0.05))
 
 
-def test_there_and_back():
+def test_constrain_inverts_unconstrain():
     trainable, _ = partition(CHAIN)
     again = constrain(unconstrain(trainable, CHAIN), CHAIN)
     for a, b in zip(jax.tree.leaves(trainable), jax.tree.leaves(again), strict=True):
@@ -25,7 +25,7 @@ def test_no_step_leaves_the_range(step):
     heat, edt, p, least = constrain(raw, CHAIN)
     assert heat.value >= 0 and edt.t0 >= 0
     assert 0 <= p.p <= 1 and 0 <= least.p <= 1
-    assert edt.theta == pytest.approx(-0.5 + step)  # any number will do
+    assert edt.theta == pytest.approx(-0.5 + step)  # theta has no bound
 
 
 def test_a_value_at_its_bound_starts_just_inside():

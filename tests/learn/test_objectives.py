@@ -1,5 +1,6 @@
-"""Objectives on whole texts and on pairs."""
+"""Policy gradients and preferences."""
 
+import functools
 import itertools
 
 import jax
@@ -28,45 +29,49 @@ K = 3
 ROW = jnp.log(jnp.array([0.6, 0.3, 0.1]))
 
 
-def every_group(reference=1):
-    """All K-tuples of one-token texts over three tokens."""
-    for tokens in itertools.product(range(3), repeat=K):
-        yield tokens, Group(
-            jnp.array(tokens)[:, None], jnp.ones(K, jnp.int32),
-            jnp.array([reference]), jnp.int32(1), jnp.zeros(1, jnp.int32), jnp.int32(1),
-        )  # fmt: skip
+def group_of(tokens, reference=1):
+    """Return K one-token texts as a group."""
+    one = jnp.int32(1)
+    return Group(
+        tokens[:, None], jnp.ones(K, jnp.int32), jnp.array([reference]), one,
+        jnp.zeros(1, jnp.int32), one,
+    )  # fmt: skip
 
 
+# All groups of K one-token texts over three tokens, `[27, K]`.
+EVERY_GROUP = jnp.array(list(itertools.product(range(3), repeat=K)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
 def expected_gradient(credit, t):
-    """The exact mean of sum advantage * grad log q / K over all groups."""
-    total = 0.0
-    for tokens, group in every_group():
-        advantages = jnp.asarray(credit(group))
+    """Return the exact mean of sum advantage * grad log q / K over all groups."""
 
-        def surrogate(t, tokens=tokens, advantages=advantages):
-            logq = jax.nn.log_softmax(ROW / t)[jnp.array(tokens)]
-            return jnp.mean(advantages * logq)
+    def weighted(tokens):
+        advantages = credit(group_of(tokens))
+        slope = jax.grad(lambda t: jnp.mean(advantages * jax.nn.log_softmax(ROW / t)[tokens]))(t)
+        return jnp.prod(jax.nn.softmax(ROW / t)[tokens]) * slope
 
-        q = jax.nn.softmax(ROW / t)[jnp.array(tokens)]
-        total += float(jnp.prod(q)) * float(jax.grad(surrogate)(t))
-    return total
+    return jnp.sum(jax.vmap(weighted)(EVERY_GROUP))
 
 
+@jax.jit
 def kernel_score(t):
-    """2 q(x) - sum q^2, exactly, for the exact-match kernel and the text [1]."""
+    """Return 2 q(x) - sum q^2, the exact score of the exact-match kernel for the text [1]."""
     q = jax.nn.softmax(ROW / t)
     return 2 * q[1] - jnp.sum(q * q)
 
 
 def test_the_kernel_score_has_the_exact_gradient():
-    right = KernelScore(exact_match)
+    def advantages(group):
+        return KernelScore(exact_match)(group).advantages
+
     for t in (0.7, 1.5):
         exact = float(jax.grad(kernel_score)(t))
-        assert expected_gradient(lambda g: right(g).advantages, t) == pytest.approx(exact, abs=1e-5)
+        assert expected_gradient(advantages, t) == pytest.approx(exact, abs=1e-5)
 
 
 def test_the_mean_of_the_other_rewards_is_a_biased_baseline():
-    """It holds k(y_i, y_j): part of the diversity term cancels, so ours leaves those pairs out."""
+    """It contains k(y_i, y_j), so part of the diversity term cancels."""
 
     def naive(group):
         tokens = group.tokens[:, 0]
@@ -80,20 +85,22 @@ def test_the_mean_of_the_other_rewards_is_a_biased_baseline():
 
 def test_rewards_of_their_own_have_the_exact_gradient():
     worth = jnp.array([0.0, 1.0, 5.0])
-    credit = Rewards(lambda group: worth[group.tokens[:, 0]])
+
+    def advantages(group):
+        return Rewards(lambda group: worth[group.tokens[:, 0]])(group).advantages
+
     exact = float(jax.grad(lambda t: jax.nn.softmax(ROW / t) @ worth)(1.3))
-    assert expected_gradient(lambda g: credit(g).advantages, 1.3) == pytest.approx(exact, abs=1e-5)
+    assert expected_gradient(advantages, 1.3) == pytest.approx(exact, abs=1e-5)
 
 
 def test_the_worth_of_a_group_is_unbiased():
     q = jax.nn.softmax(ROW)
-    mean = sum(
-        float(jnp.prod(q[jnp.array(tokens)])) * float(KernelScore(exact_match)(group).value)
-        for tokens, group in every_group()
-    )
+    worth = jax.jit(jax.vmap(lambda tokens: KernelScore(exact_match)(group_of(tokens)).value))
+    mean = float(jnp.sum(jnp.prod(q[EVERY_GROUP], axis=1) * worth(EVERY_GROUP)))
     assert mean == pytest.approx(float(kernel_score(1.0)), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_objective_is_that_of_many_draws():
     batch = Examples(jnp.full((4096, 1), 1), prompts=jnp.zeros((4096, 1), jnp.int32)).checked()
     model, params = crossed.MODEL, (ROW[None], jnp.zeros((1, 2)))
@@ -122,7 +129,7 @@ def test_a_user_reward_moves_a_temperature():
         steps=20, every=20, objective=PolicyGradient(Rewards(reward), 4, 1),
         optimizer=optax.adam(5e-2),
     ).sampler  # fmt: skip
-    assert got[0].value < 0.8  # the likeliest token pays: colder
+    assert got[0].value < 0.8  # the reward favours the likeliest token
 
 
 def test_preferences_move_towards_the_preferred_texts():
@@ -145,7 +152,7 @@ OBJECTIVE = Preferences(0.5)
 def test_kernels_are_positive_definite_and_one_on_themselves(kernel):
     rng = np.random.default_rng(0)
     texts, lengths = rng.integers(0, 3, (24, 6)), rng.integers(2, 7, 24)
-    pairs = jax.vmap(jax.vmap(kernel, (None, None, 0, 0)), (0, 0, None, None))
+    pairs = jax.jit(jax.vmap(jax.vmap(kernel, (None, None, 0, 0)), (0, 0, None, None)))
     gram = np.asarray(pairs(texts, lengths, texts, lengths))
     np.testing.assert_allclose(np.diag(gram), 1, atol=1e-6)
     np.testing.assert_allclose(gram, gram.T, atol=1e-6)
@@ -154,10 +161,11 @@ def test_kernels_are_positive_definite_and_one_on_themselves(kernel):
 
 def test_padding_is_not_part_of_a_text():
     a, b = jnp.array([1, 2, 9, 9]), jnp.array([1, 2, 3])
-    assert exact_match(a, 2, b, 2) == 1
-    assert exact_match(a, 2, b, 3) == 0
-    assert ngrams(2)(a, 2, b, 3) == pytest.approx(1 / np.sqrt(2))
-    assert ngrams(3)(a, 2, b, 3) == 0
+    same, pairs, triples = map(jax.jit, (exact_match, ngrams(2), ngrams(3)))
+    assert same(a, 2, b, 2) == 1
+    assert same(a, 2, b, 3) == 0
+    assert pairs(a, 2, b, 3) == pytest.approx(1 / np.sqrt(2))
+    assert triples(a, 2, b, 3) == 0
 
 
 @pytest.mark.parametrize("width", [41, 47, 55])
@@ -168,10 +176,15 @@ def test_a_text_is_itself_at_any_width(width):
 
 @pytest.mark.parametrize("kernel", [exact_match, hamming])
 def test_samples_and_reference_may_be_padded_to_different_widths(kernel):
-    for _, group in list(every_group())[:5]:
+    @jax.jit
+    def credits(tokens):
+        group = group_of(tokens)
         wide = group._replace(reference=jnp.pad(group.reference, (0, 3)))
         both = wide._replace(tokens=jnp.pad(group.tokens, ((0, 0), (0, 3))))
-        for a, b in zip(KernelScore(kernel)(wide), KernelScore(kernel)(both), strict=True):
+        return KernelScore(kernel)(wide), KernelScore(kernel)(both)
+
+    for tokens in EVERY_GROUP[:5]:
+        for a, b in zip(*credits(tokens), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-6)
 
 

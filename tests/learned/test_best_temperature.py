@@ -1,4 +1,4 @@
-"""The ideal temperature is found where it is known, and is the best one where it is not."""
+"""The ideal temperature, compared with known ones and with a search in double precision."""
 
 import jax
 import jax.numpy as jnp

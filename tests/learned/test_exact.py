@@ -1,4 +1,4 @@
-"""Dynamic programs against a list of all stories, and against stories drawn."""
+"""Dynamic programs, compared with a list of all stories and with random stories."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ FEW = """( 9: A <tone> story. | 1: Once ) there was a <child> and ( a <home>. I 
 
 @pytest.fixture
 def few(monkeypatch):
-    """A grammar with few enough stories to list."""
+    """Return a grammar with few stories, which can be listed."""
     small = compile_story(FEW)
     monkeypatch.setattr(grammar, "machine", lambda: small)
     return Grammar(1.3)
@@ -35,7 +35,7 @@ def laws(stories):
 
 
 def listed(stories, q_of):
-    """Every story and every way to leave the grammar: probabilities, by brute force."""
+    """Return the probabilities of all stories and of all ways to leave the grammar."""
     p_of = law(stories)
     found = {"p": [], "q": [], "left": [], "facts": [0.0, 0.0]}
 
@@ -81,6 +81,7 @@ def test_the_truth_is_at_no_distance_from_itself():
     assert got.entropy == pytest.approx(44.21, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_style_is_a_temperature_at_open_slots():
     plain, wild = Grammar(), Grammar(0.4)
     warm = law(plain, sampled(Temperature(2.5)))
@@ -90,7 +91,7 @@ def test_a_style_is_a_temperature_at_open_slots():
 
 
 def draw(stories, q_of, rng):
-    """One story of a law until it leaves the grammar: its states, and whether it stayed inside."""
+    """Draw one text of a law; return whether it is a story, its nats, its facts and right ones."""
     state, nats, facts, right = stories.start(), 0.0, 0, 0
     while not stories.is_end(state):
         probs = q_of(state)
@@ -105,8 +106,9 @@ def draw(stories, q_of, rng):
     return True, nats, facts, right
 
 
+@pytest.mark.slow
 def test_totals_agree_with_stories_drawn():
-    """Each within four standard errors, on the whole grammar, where listing is out of reach."""
+    """Each total is within four standard errors on the whole grammar, which cannot be listed."""
     stories, rng, count = Grammar(), np.random.default_rng(0), 800
     q_of = law(stories, smoothed(0.01), sampled(Temperature(0.95)))
     exact = totals(stories, q_of)
@@ -124,10 +126,11 @@ def test_totals_agree_with_stories_drawn():
         assert sampled_mean == pytest.approx(want, abs=4 * spread / count**0.5)
 
 
+@pytest.mark.slow
 def test_match_agrees_with_stories_drawn_from_the_truth():
-    """match = E_P[Q(x)] and collision = E_P[Q(x)^2 / P(x)]: drawn from P, four standard errors.
+    """match = E_P[Q(x)] and collision = E_P[Q(x)^2 / P(x)], within four standard errors.
 
-    Near the truth only: the further Q is, the rarer the stories that carry the sum.
+    Q is near the truth, because otherwise few stories carry most of the sum.
     """
     stories, rng, count = Grammar(), np.random.default_rng(1), 800
     p_of, q_of = law(stories), law(stories, sampled(Temperature(1.05)))
@@ -141,8 +144,8 @@ def test_match_agrees_with_stories_drawn_from_the_truth():
         assert values.mean() == pytest.approx(want, abs=4 * values.std() / count**0.5)
 
 
-def test_along_counts_what_is_met():
-    """Under the truth the states met add up to the mean length of a story."""
+def test_along_counts_states():
+    """Under the truth the number of states is the mean length of a story."""
     stories = Grammar()
     met = along(stories, lambda s: stories.distribution(s).probs, lambda state: 1.0)
     assert met == pytest.approx(98.15, abs=0.01)

@@ -1,4 +1,4 @@
-"""The proof from end to end, on one small world, and what it keeps."""
+"""The experiment from end to end on one small world, and its files."""
 
 import copy
 import json
@@ -17,7 +17,7 @@ from benchmarks.experiments.learned.trial import Trial
 
 @pytest.fixture(scope="module")
 def plan():
-    """A protocol whose grids, training and resamples are small."""
+    """Return a protocol with small grids and short training."""
     small = copy.deepcopy(protocol.load())
     small["grids"] = {
         "fixed": {"temperature": [0.8, 1.0, 1.2], "p": [1.0, 0.5]},
@@ -35,6 +35,7 @@ def measured(plan):
     return measure(toy("crossed", 300), plan, True, lambda words: None)
 
 
+@pytest.mark.slow
 def test_a_world_is_measured_as_the_results_promise(measured):
     found, _ = measured
     for arm in ("plain", "fixed", "fixed_oracle", "edt", "edt_oracle", "learned", "oracle"):
@@ -50,6 +51,7 @@ def test_a_world_is_measured_as_the_results_promise(measured):
     assert found["learned"]["parameters"] > 100
 
 
+@pytest.mark.slow
 def test_learning_wins_where_the_hidden_state_knows(measured):
     found, _ = measured
     assert found["learned"]["kl"] < 0.05 < 0.15 < found["edt_oracle"]["kl"]
@@ -58,6 +60,7 @@ def test_learning_wins_where_the_hidden_state_knows(measured):
     assert found["oracle"]["kl"] == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_an_oracle_is_no_worse_on_the_test_set_than_what_was_tuned_before(measured):
     found, _ = measured
     assert found["fixed_oracle"]["kl"] <= found["fixed"]["kl"] + 1e-9
@@ -65,6 +68,7 @@ def test_an_oracle_is_no_worse_on_the_test_set_than_what_was_tuned_before(measur
     assert found["edt_oracle"]["kl"] <= found["fixed_oracle"]["kl"] + 1e-9
 
 
+@pytest.mark.slow
 def test_the_learned_temperature_is_near_the_best(measured):
     kinds = measured[0]["temperatures"]["kinds"]
     assert set(kinds) == {"sure cold", "sure hot", "unsure cold", "unsure hot"}
@@ -77,17 +81,17 @@ def test_an_arm_is_summed_by_unit_and_kind(plan):
     left = np.arange(20.0)
     trial.add("arm", [left, left + 2], {})
     assert trial.mean("arm") == pytest.approx(10.5)
-    assert trial.told["arm"]["seeds"] == pytest.approx([9.5, 11.5])
+    assert trial.notes["arm"]["seeds"] == pytest.approx([9.5, 11.5])
     here = trial.test.kinds == 1
-    assert trial.told["arm"]["kinds"]["sure hot"] == pytest.approx(left[here].mean() + 1)
+    assert trial.notes["arm"]["kinds"]["sure hot"] == pytest.approx(left[here].mean() + 1)
     trial.add("other", left, {})
     apart = trial.contrast("arm", "other")
     assert apart["mean"] == pytest.approx(1.0)
-    # Only the seeds differ in how far the arms are apart: by 0 or 2.
+    # The difference depends on the seed alone: it is 0 or 2.
     assert apart["ci"] == pytest.approx([0.0, 2.0])
 
 
-def test_what_is_infinite_is_said_in_words():
+def test_infinities_are_written_as_strings():
     text = json.dumps(writable({"a": [np.inf.__float__(), -np.inf, float("nan"), 1.0]}))
     assert json.loads(text) == {"a": ["inf", "-inf", None, 1.0]}
 

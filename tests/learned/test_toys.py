@@ -1,4 +1,6 @@
-"""The toy worlds are as hard, and for the rungs they name, as they say."""
+"""Toy worlds: their ideal temperatures, and the KL that each rung leaves."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -14,16 +16,17 @@ from jaxsample import EntropyTemperature
 T0 = jnp.exp(jnp.linspace(-np.log(3.0), np.log(3.0), 49))
 THETA = jnp.array([-4.8, -3.0, -1.0, -0.5, 0.0, 0.5, 1.5, 3.0, 5.0])
 LADDER = jax.vmap(EntropyTemperature)(*map(jnp.ravel, jnp.meshgrid(T0, THETA)))
-WORLDS = {name: toy(name) for name in TEMPERATURES}
+world = functools.cache(toy)
 
 
 @jax.jit
 def left(contexts):
-    """Mean divergence of each sampler of the ladder, `[theta, t0]`."""
+    """Return the mean divergence of each sampler of the ladder, `[theta, t0]`."""
     mean = jax.vmap(lambda s: per_unit(divergence(s, contexts), contexts.live)[1])
     return mean(LADDER).reshape(len(THETA), len(T0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, plain, fixed, edt, signed",
     [
@@ -35,8 +38,8 @@ def left(contexts):
     ],
 )
 def test_table_of_the_worlds(name, plain, fixed, edt, signed):
-    """What each rung leaves, nats; expected to move by no more than the grids are coarse."""
-    train, test = (left(getattr(WORLDS[name], part)) for part in ("train", "test"))
+    """The nats that each rung leaves, up to the coarseness of the grids."""
+    train, test = (left(getattr(world(name), part)) for part in ("train", "test"))
 
     def tuned(rung):
         return float(test[rung].ravel()[jnp.argmin(train[rung])])
@@ -49,7 +52,7 @@ def test_table_of_the_worlds(name, plain, fixed, edt, signed):
 
 @pytest.mark.parametrize("name", TEMPERATURES)
 def test_the_ideal_is_exact(name):
-    contexts, ideal = WORLDS[name].test, WORLDS[name].ideal["test"]
+    contexts, ideal = world(name).test, world(name).ideal["test"]
     assert np.all(np.abs(divergence_at(ideal, contexts)) < 1e-6)
     np.testing.assert_allclose(ideal_temperatures(contexts), ideal, rtol=2e-4)
     for i, temperature in enumerate(TEMPERATURES[name].values()):
@@ -58,17 +61,17 @@ def test_the_ideal_is_exact(name):
 
 
 def test_the_edt_world_is_solved_by_its_formula():
-    contexts = WORLDS["edt"].test
+    contexts = world("edt").test
     assert np.all(np.abs(divergence(EntropyTemperature(1.2, 1.5), contexts)) < 1e-6)
 
 
 def test_crossed_is_in_the_hidden_state_and_not_in_the_distribution():
-    """A class's temperature is within the jitter; entropy does not tell cold from hot."""
-    world = WORLDS["crossed"]
-    by_class = jnp.array(list(TEMPERATURES["crossed"].values()))[world.test.kinds]
-    left = per_unit(divergence_at(by_class, world.test), world.test.live)[1]
+    """The class determines the temperature up to the jitter; the entropy does not show it."""
+    crossed = world("crossed")
+    by_class = jnp.array(list(TEMPERATURES["crossed"].values()))[crossed.test.kinds]
+    left = per_unit(divergence_at(by_class, crossed.test), crossed.test.live)[1]
     assert 0.0005 < left < 0.0025
-    parts = [[np.asarray(x)[:, 0] for x in part] for part in (world.train, world.test)]
+    parts = [[np.asarray(x)[:, 0] for x in part] for part in (crossed.train, crossed.test)]
     (_, hidden, _, _, _, kinds), (logits, unseen, _, _, _, wanted) = parts
     centers = np.stack([hidden[kinds == i].mean(axis=0) for i in range(4)])
     nearest = np.argmin(np.sum((unseen[:, None] - centers) ** 2, axis=-1), axis=1)
@@ -80,7 +83,7 @@ def test_crossed_is_in_the_hidden_state_and_not_in_the_distribution():
 
 
 def test_streamed_labels_follow_the_truth_and_are_new():
-    contexts = WORLDS["null"].train
+    contexts = world("null").train
     draw = jax.jit(streamed(contexts, 20_000))
     first, second = (draw(jax.random.key(i)) for i in range(2))
     assert first.logits.shape == (20_000, 1, 64)

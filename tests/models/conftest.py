@@ -1,4 +1,4 @@
-"""Tiny models, made here and written by transformers."""
+"""A tiny model, and a batch of tokens for it."""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ TINY = TransformerConfig(
 
 @pytest.fixture(scope="session")
 def tiny():
-    """A config and its parameters, large enough that no part of the model is near identity."""
+    """A config, and parameters so large that no part of the model is close to the identity."""
     params = init(TINY, jax.random.key(0))
     return TINY, jax.tree.map(lambda leaf: 3 * leaf, params)
 
@@ -33,7 +33,7 @@ def tokens():
 
 @pytest.fixture
 def positions():
-    """Rows of 12, 5 and 9 tokens, padded to the right."""
+    """Rows of 12, 5 and 9 tokens, with padding on the right."""
     lengths = jnp.array([12, 5, 9])
     places = jnp.arange(12)[None, :]
     return jnp.where(places < lengths[:, None], places, -1)

@@ -1,6 +1,11 @@
-"""Tiny folders of every family, written without torch."""
+"""Tiny folders of every family, written without torch, and their logits by transformers.
+
+`python -m tests.models.families` computes the logits again. It needs torch and transformers.
+"""
 
 import json
+import pathlib
+import tempfile
 
 import jax
 import numpy as np
@@ -8,22 +13,34 @@ from safetensors.numpy import save_file
 
 from jaxsample_models import shapes
 from jaxsample_models._families import FAMILIES, read_config
-from jaxsample_models._names import Third, key_of, stored
+from jaxsample_models._tensor_names import Third, key_of, stored
 
 from . import reference
 
-CASES = ["gpt2", "llama", "mistral", "qwen2-windows", "qwen3", "gemma2"]
+CASES = ["gpt2", "llama-llama3", "mistral", "qwen2-windows", "qwen3", "gemma2"]
+LOGITS = pathlib.Path(__file__).parent / "families.npz"
 
 
 def config_json(case):
-    """Give the config.json of a case of `reference.CASES`."""
+    """Return the config.json of a case of `reference.CASES`, with two layers."""
     family, fields = reference.CASES[case]
-    architecture = "GPT2LMHeadModel" if family == "GPT2" else f"{family}ForCausalLM"
-    return {"architectures": [architecture], **fields}
+    gpt2 = family == "GPT2"
+    return {
+        "architectures": ["GPT2LMHeadModel" if gpt2 else f"{family}ForCausalLM"],
+        "model_type": family.lower(),
+        **fields,
+        "n_layer" if gpt2 else "num_hidden_layers": 2,
+    }
+
+
+def rows():
+    """Return two rows of 11 and 8 tokens, which exceed the sliding windows."""
+    random = np.random.default_rng(1)
+    return [random.integers(0, 61, length) for length in (11, 8)]
 
 
 def write(case, folder):
-    """Write a folder with random weights."""
+    """Write a folder with random weights and return it."""
     fields = config_json(case)
     family = FAMILIES[fields["architectures"][0]]
     random = np.random.default_rng(0)
@@ -46,3 +63,16 @@ def write(case, folder):
     save_file(tensors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(fields))
     return folder
+
+
+def logits_of_transformers(case):
+    """Compute the logits of both rows, concatenated to `[11 + 8, V]`."""
+    hub = reference.transformers()
+    with tempfile.TemporaryDirectory() as folder:
+        write(case, pathlib.Path(folder))
+        model = hub.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")
+    return np.concatenate([reference.logits_alone(model.eval(), row) for row in rows()])
+
+
+if __name__ == "__main__":
+    np.savez_compressed(LOGITS, **{case: logits_of_transformers(case) for case in CASES})

@@ -1,4 +1,4 @@
-"""The same models in torch: how each family is made, and what its logits are."""
+"""The same models in torch, and their logits."""
 
 import os
 
@@ -67,7 +67,7 @@ CASES = {
 
 
 def transformers():
-    """Import transformers, without its progress bars; skips where it is absent."""
+    """Import transformers without its progress bars; skip the test if it is not installed."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     reason = "parity needs torch and transformers: pip install 'jaxsample[parity]'"
     pytest.importorskip("torch", reason=reason)
@@ -77,7 +77,7 @@ def transformers():
 
 
 def build(case: str):
-    """Make a model of a case, with no norm at one and no bias at zero."""
+    """Make the model of a case, with random norms and biases."""
     hub = transformers()
     import torch
 
@@ -93,13 +93,13 @@ def build(case: str):
 
 
 def store(model, folder, **options):
-    """Write it as transformers does."""
+    """Write a model with transformers and return the folder."""
     model.save_pretrained(folder, **options)
     return folder
 
 
 def logits_alone(model, tokens: np.ndarray) -> np.ndarray:
-    """Give the logits `[T, V]` of one row `[T]`, with nothing beside it."""
+    """Compute the logits `[T, V]` of one row `[T]`, alone in its batch."""
     import torch
 
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Folders that load, folders that do not, and what the error says."""
+"""Folders that load, folders that do not, and their error messages."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from jaxsample_models import CheckpointError, RopeScaling, embedded, init, load,
 
 @pytest.fixture
 def folder(tiny, tmp_path):
-    """A whole folder, for the tests to damage."""
+    """A complete folder, which the tests then damage."""
     config, params = tiny
     save(tmp_path, config, params, dtype="float32", generation_config={"eos_token_id": 2})
     return tmp_path
@@ -60,7 +60,7 @@ def test_save_and_load_return_the_same(tiny, folder):
         dict(rope_scaling=RopeScaling("llama3", 8.0, 1.0, 4.0, 32)),
     ],
 )
-def test_what_a_llama_folder_holds(tiny, fields, tmp_path):
+def test_a_llama_folder_keeps_the_config(tiny, fields, tmp_path):
     config = dataclasses.replace(tiny[0], **fields)
     params = init(config, jax.random.key(2))
     save(tmp_path, config, params)
@@ -70,7 +70,7 @@ def test_what_a_llama_folder_holds(tiny, fields, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, checkpoint.params, rounded)
 
 
-def test_what_a_llama_folder_cannot_hold(tiny, tmp_path):
+def test_a_config_that_llama_lacks_is_refused(tiny, tmp_path):
     config = dataclasses.replace(tiny[0], windows=(4, None), logit_softcap=30.0)
     with pytest.raises(CheckpointError, match="`windows`, `logit_softcap`"):
         save(tmp_path / "new", config, init(config, jax.random.key(0)))
@@ -99,15 +99,15 @@ def test_null_in_the_generation_config_keeps_the_config(folder, key, id):
     assert load(folder).generation_config == {key: id, "top_k": None}
 
 
-def test_no_folder(tmp_path):
+def test_a_missing_folder(tmp_path):
     fails(tmp_path / "nothing", "no such folder", "config.json")
 
 
-def test_empty_folder(tmp_path):
+def test_an_empty_folder(tmp_path):
     fails(tmp_path, "no config.json")
 
 
-def test_no_weights(folder):
+def test_missing_weights(folder):
     (folder / "model.safetensors").unlink()
     fails(folder, "neither model.safetensors nor")
 
@@ -189,7 +189,7 @@ def test_tensor_of_integers(folder):
     fails(folder, NAME, "I8", "F32, F16, BF16")
 
 
-def test_tensor_without_a_place(folder):
+def test_a_tensor_that_is_left_over(folder):
     retensor(folder, **{NAME.replace("weight", "bias"): np.zeros((32,), np.float32)})
     fails(folder, "q_proj.bias", "no place")
 
@@ -225,7 +225,7 @@ def test_configs_that_are_not_supported(folder, fields, parts):
 
 
 @pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
-def test_special_tokens_that_are_none(folder, name):
+def test_special_tokens_that_are_not_ids(folder, name):
     values = json.loads((folder / name).read_text()) | {"eos_token_id": 1.5}
     (folder / name).write_text(json.dumps(values))
     fails(folder, str(folder / name), "`eos_token_id` is 1.5", "a token id")
@@ -289,7 +289,7 @@ def test_broken_tokenizer(folder, content):
     fails(folder, "tokenizer.json", "not a tokenizer", "download it again")
 
 
-def test_a_dtype_that_is_not_there(folder):
+def test_an_unknown_dtype(folder):
     with pytest.raises(ValueError, match="`dtype` must be one of"):
         load(folder, dtype="int8")
 
@@ -302,13 +302,13 @@ def test_extras_that_are_not_installed(folder, package, monkeypatch):
         load(folder)
 
 
-def test_story_model_that_is_not_there(monkeypatch, tmp_path):
+def test_a_missing_story_model(monkeypatch, tmp_path):
     monkeypatch.setattr("jaxsample_models._checkpoints._STORIES", tmp_path / "weights")
     with pytest.raises(CheckpointError, match="no story model"):
         embedded()
 
 
-def test_the_error_is_named_by_its_door():
+def test_tracebacks_show_the_public_name_of_the_error():
     assert f"{CheckpointError.__module__}.{CheckpointError.__qualname__}" == (
         "jaxsample_models.CheckpointError"
     )

@@ -15,12 +15,12 @@ VALUES = [5, "x", None, [], {}, 1.5, -1, 0, 1e9, 10**9, 10**400, True, math.nan,
 
 @pytest.fixture
 def folder(tmp_path):
-    """Give the function that writes a case and returns its folder."""
+    """Return a function that writes a case and returns its folder."""
     return lambda case: families.write(case, tmp_path)
 
 
 def nested(fields):
-    """Yield a function for each field, nested ones too: it gives the changed part of the file."""
+    """Yield for each field, nested ones too, a function from its value to the changed fields."""
     for key, kind in CONFIG.items():
         yield lambda value, key=key: {key: value}
         for inner in kind.fields:
@@ -29,7 +29,13 @@ def nested(fields):
             }
 
 
-@pytest.mark.parametrize("case", families.CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case in ("gpt2", "gemma2") else pytest.mark.slow)
+        for case in families.CASES
+    ],
+)
 def test_a_field_loads_or_is_refused(case, folder, monkeypatch):
     """No other error is raised, and no model of another size is built."""
 
@@ -37,7 +43,7 @@ def test_a_field_loads_or_is_refused(case, folder, monkeypatch):
         pass
 
     def build(config):
-        assert (config.layers, config.vocab_size, config.dim) == (3, 61, 32)
+        assert (config.layers, config.vocab_size, config.dim) == (2, 61, 32)
         raise Accepted
 
     folder, fields, refused = folder(case), families.config_json(case), 0
@@ -60,4 +66,4 @@ def test_a_field_loads_or_is_refused(case, folder, monkeypatch):
 
 @pytest.mark.parametrize("case", families.CASES)
 def test_a_folder_of_each_family_loads(case, folder):
-    assert load(folder(case)).config.layers == 3
+    assert load(folder(case)).config.layers == 2

@@ -1,4 +1,4 @@
-"""Each family against transformers: a ragged prefill and 32 cached steps."""
+"""Each family against transformers, over a ragged prefill and 32 cached steps."""
 
 import copy
 import functools
@@ -11,8 +11,10 @@ import pytest
 
 from jaxsample_models import load
 
-from . import reference
+from . import families, reference
+from .decoding import run
 
+pytestmark = pytest.mark.peers
 LENGTHS, STEPS = np.array([12, 5, 9]), 32
 TOLERANCE = 2e-4
 
@@ -24,7 +26,7 @@ def model_of(case):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Write a case once, and give its folder."""
+    """Write each case once and return its folder."""
 
     @functools.cache
     def write(case):
@@ -35,34 +37,13 @@ def folder(tmp_path_factory):
 
 @functools.cache
 def rows():
-    """Prompt and continuation of each row, and the prompts as one padded batch."""
+    """Return the tokens of each row, and the prompts as one padded batch."""
     random = np.random.default_rng(0)
     every = [random.integers(0, 61, length + STEPS) for length in LENGTHS]
     prompts = np.zeros((3, LENGTHS.max()), np.int32)
     for b, row in enumerate(every):
         prompts[b, : LENGTHS[b]] = row[: LENGTHS[b]]
     return every, prompts
-
-
-def run(checkpoint, prompts, rest, lengths):
-    """Prefill and feed `rest` `[B, N]` token by token: logits `[B, T, V]` and `[B, N, V]`."""
-    model, params = checkpoint.model, checkpoint.params
-    places = jnp.arange(prompts.shape[1])[None, :]
-    positions = jnp.where(places < lengths[:, None], places, -1)
-    cache = model.init_cache(len(prompts), prompts.shape[1] + rest.shape[1])
-
-    def step(state, token):
-        cache, position = state
-        out = model.apply(params, token[:, None], position[:, None], cache)
-        return (out.cache, position + 1), model.unembed(params, out.hidden[:, 0])
-
-    @jax.jit
-    def decode(prompts, rest, lengths, cache):
-        out = model.apply(params, prompts, positions, cache)
-        _, steps = jax.lax.scan(step, (out.cache, lengths), rest.T)
-        return model.unembed(params, out.hidden), steps.swapaxes(0, 1)
-
-    return decode(prompts, rest, lengths, cache)
 
 
 def largest_difference(checkpoint, case):
@@ -79,6 +60,12 @@ def largest_difference(checkpoint, case):
 @pytest.mark.parametrize("case", reference.CASES)
 def test_logits_equal_transformers(case, folder):
     assert largest_difference(load(folder(case)), case) <= TOLERANCE
+
+
+@pytest.mark.parametrize("case", families.CASES)
+def test_stored_logits_are_those_of_transformers(case):
+    expected = np.load(families.LOGITS)[case]
+    np.testing.assert_allclose(families.logits_of_transformers(case), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("case", ["llama", "gpt2", "gemma2"])
@@ -107,7 +94,7 @@ def test_shards(case, tmp_path):
 
 @pytest.mark.parametrize("stored", ["bfloat16", "float16"])
 def test_stored_halves_are_read_exactly(stored, tmp_path):
-    whole = reference.build("qwen2")  # skips where torch is missing
+    whole = reference.build("qwen2")  # skips if torch is not installed
     import torch
 
     half = copy.deepcopy(whole).to(getattr(torch, stored))
@@ -125,7 +112,7 @@ def test_stored_halves_are_read_exactly(stored, tmp_path):
 
 @pytest.mark.parametrize("case", ["llama-llama3", "llama-linear"])
 def test_config_of_older_versions(case, folder, tmp_path):
-    """Before version 5, `rope_theta` stood beside a `rope_scaling`; then `type` was its kind."""
+    """Before version 5, `rope_theta` was next to `rope_scaling`, whose kind was in `type`."""
     for file in folder(case).iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = json.loads((tmp_path / "config.json").read_text())
@@ -137,7 +124,7 @@ def test_config_of_older_versions(case, folder, tmp_path):
 
 
 def test_gpt2_as_first_published(folder, tmp_path):
-    """Its names have no prefix, and the causal masks stand among the weights."""
+    """Its names have no prefix, and the causal masks are stored with the weights."""
     from safetensors.numpy import load_file, save_file
 
     tensors = load_file(folder("gpt2") / "model.safetensors")

@@ -1,4 +1,4 @@
-"""A mesh of four devices, in a process of its own: the same numbers, and no cache moves."""
+"""The model on four devices, in a separate process: equal results, and the cache stays put."""
 
 import os
 import pathlib
@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_four_devices():
     environment = os.environ | {
         "XLA_FLAGS": "--xla_force_host_platform_device_count=4",

@@ -1,4 +1,4 @@
-"""A published model, byte for byte: greedy decoding equals its reference."""
+"""Greedy decoding of a published model, against its reference text."""
 
 import json
 
@@ -34,6 +34,7 @@ def greedy(checkpoint, steps):
     return decode(jnp.array([1], jnp.int32)).tolist()
 
 
+@pytest.mark.slow
 def test_greedy_equals_the_reference(folder):
     reference = json.loads((folder / "greedy_reference.json").read_text())
     checkpoint = load(folder)

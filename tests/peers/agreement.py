@@ -1,9 +1,8 @@
-"""Comparing a transform with another system's, row by row, until every row is accounted for.
+"""A row-by-row comparison of a transform with that of another system.
 
-A row agrees if both keep the same tokens with the same probabilities. If not, one of the
-comparison's named disagreements must say of the row that it is what the name says. A row is skipped
-if the float64 oracle's answer changes when its edge moves by `EDGE`: there float32 may round either
-way.
+A row agrees if both keep the same tokens with the same probabilities. If not, one of the named
+disagreements of the comparison must explain the row. A row is skipped if the answer of the float64
+oracle changes when its edge moves by `EDGE`, because float32 may round either way there.
 """
 
 import functools
@@ -22,7 +21,7 @@ NEAR = 1e-5  # of a probability
 
 
 def _rows():
-    """Rows of every kind that float32 or a sort may trip over, in a fixed order."""
+    """Return rows of all kinds that are hard for float32 or a sort, in a fixed order."""
     rng = np.random.default_rng(23)
     normal = rng.standard_normal((R, V)) * rng.uniform(0.3, 4, (R, 1))
     kinds = rng.permutation(R) % 20
@@ -46,22 +45,23 @@ def _rows():
 
 
 ROWS = _rows()
-# Without ties: for chains, where one sampler's tie is the next one's edge.
+# Rows without ties, for chains, where a tie of one sampler is an edge of the next.
 SMOOTH = (2 * np.random.default_rng(29).standard_normal((R, V))).astype(np.float32)
 Oracle = Callable[..., np.ndarray]
 
 
 class Comparison(NamedTuple):
-    """A transform with settings per row, and the same of another system.
+    """A transform with settings per row, and the same transform of another system.
 
     Attributes:
         name: of the comparison.
-        ours: every leaf with an axis `[R]` in front.
-        theirs: maps the index of a row to (what became of it `[V]`, the history `[N]` before it).
-        oracles: maps the index of a row to the oracles whose edges it must be clear of.
-        named: name of a disagreement -> whether it, and it alone, explains (i, ours, theirs).
+        ours: the transform; every leaf has a leading axis `[R]`.
+        theirs: maps the index of a row to (its result `[V]`, the history `[N]` before it).
+        oracles: maps the index of a row to oracles; the row must not lie at their edges.
+        named: for each name of a disagreement a function of (i, ours, theirs), which returns
+            whether this disagreement alone explains the row.
         rows: `[R, V]`.
-        start: how many tokens of each history are the prompt.
+        start: the number of tokens of each history that are the prompt.
     """
 
     name: str
@@ -74,9 +74,9 @@ class Comparison(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """How many rows were compared, agree, were skipped, and disagree by name.
+    """The numbers of rows that were compared, agree, were skipped, and disagree by name.
 
-    `unexplained` lists the rows that are none of these.
+    `unexplained` lists all other rows.
     """
 
     rows: int
@@ -88,7 +88,7 @@ class Agreement(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames="start")
 def run(sampler, histories, rows, start):
-    """`sampler` on every row after its history, whose tokens were drawn from that same row."""
+    """Apply `sampler` to every row after its history, whose tokens were drawn from that row."""
 
     def one(sampler, i, history, row):
         drawn = history[start:]
@@ -102,7 +102,7 @@ def run(sampler, histories, rows, start):
 
 
 def compare(comparison: Comparison) -> Agreement:
-    """Compare every row."""
+    """Compare all rows."""
     rows = comparison.rows
     theirs, histories = zip(*map(comparison.theirs, range(len(rows))), strict=True)
     histories = np.array(histories, np.int32)
@@ -129,13 +129,13 @@ def kept(row):
 
 
 def clear(oracle, row):
-    """Whether the oracle keeps the same tokens when its edge moves by `EDGE` either way."""
+    """Return whether the oracle keeps the same tokens when its edge moves by `EDGE`."""
     here = kept(oracle(row))
     return all((kept(oracle(row, nudge)) == here).all() for nudge in (-EDGE, EDGE))
 
 
 def close(mine, other):
-    """Whether two rows give the same probabilities, among the tokens that both keep."""
+    """Return whether two rows have the same probabilities among the tokens that both keep."""
     both = kept(mine) & kept(other)
     if not both.any():
         return False
@@ -144,12 +144,12 @@ def close(mine, other):
 
 
 def torn(i, mine, other):
-    """Whether theirs keeps some of a tie where ours keeps all of it, and that is all there is."""
+    """Return whether the only difference is that theirs keeps some of a tie and ours all."""
     values = np.unique(ROWS[i][kept(mine) & ~kept(other)])
     tied = len(values) == 1 and values[0] in ROWS[i][kept(other)]
     return tied and not (kept(other) & ~kept(mine)).any() and close(mine, other)
 
 
 def same(mine, other):
-    """Whether two rows keep the same tokens with the same probabilities."""
+    """Return whether two rows keep the same tokens with the same probabilities."""
     return (kept(mine) == kept(other)).all() and close(mine, other)

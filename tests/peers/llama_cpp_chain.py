@@ -1,4 +1,4 @@
-"""llama.cpp's samplers on candidates made by hand: no model, no vocabulary.
+"""The samplers of llama.cpp on given candidates, without a model or a vocabulary.
 
 `pip install llama-cpp-python` compiles them, which takes about ten minutes on two cores.
 """
@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-# DRY's own entry takes breakers as strings of a vocabulary. The one llama.cpp tests itself by takes
-# tokens, but as C++ vectors: this is its name, and `Vector` their layout, in GNU's library.
+# The public function of DRY takes breakers as strings of a vocabulary. The one in llama.cpp's tests
+# takes tokens, as C++ vectors. This is its mangled name, and `Vector` is their layout in libstdc++.
 DRY_OF_TOKENS = "_Z30llama_sampler_init_dry_testingffiiRKSt6vectorIS_IiSaIiEESaIS1_EE"
 
 
 class Vector(ctypes.Structure):
-    """A std::vector that someone else owns."""
+    """A std::vector over memory that Python owns."""
 
     _fields_ = [(name, ctypes.c_void_p) for name in ("begin", "end", "capacity")]
 
@@ -29,17 +29,17 @@ class Vector(ctypes.Structure):
 
 @functools.cache
 def llama() -> Any:
-    """The C functions. A function, so that this module can be read where they are not."""
+    """Return the C functions; imported here so that this module loads without llama_cpp."""
     from llama_cpp import llama_cpp
 
     return llama_cpp
 
 
 class Drawn(NamedTuple):
-    """What became of a row.
+    """The result of a row.
 
     Attributes:
-        logits: `[V]`, -inf where the token is gone.
+        logits: `[V]`, -inf for dropped tokens.
         token: the token drawn, -1 if the samplers draw none.
     """
 
@@ -66,14 +66,14 @@ class Samplers:
             llama().llama_sampler_accept(self.chain, int(token))
 
     def __call__(self, row, present=None):
-        """Apply to a row `[V]`; `present` says which tokens are among the candidates at all."""
+        """Apply the chain to a row `[V]`; only tokens that are `present` become candidates."""
         ids = np.arange(len(row)) if present is None else np.flatnonzero(present)
         data = np.zeros(len(ids), CANDIDATE)
         data["id"], data["logit"] = ids, row[ids]
         pointer = data.ctypes.data_as(ctypes.POINTER(llama().llama_token_data))
         candidates = llama().llama_token_data_array(pointer, len(data), -1, False)
         llama().llama_sampler_apply(self.chain, ctypes.byref(candidates))
-        # XTC moves the pointer, not the data.
+        # XTC moves the pointer and not the data.
         first = ctypes.addressof(candidates.data.contents) - data.ctypes.data
         left = data[first // CANDIDATE.itemsize :][: candidates.size]
         logits = np.full(len(row), -np.inf, np.float32)
@@ -82,19 +82,19 @@ class Samplers:
 
 
 def takes_breakers():
-    """Whether the library shows DRY's entry that takes tokens."""
+    """Return whether the library exports the function of DRY that takes tokens."""
     return hasattr(llama()._lib, DRY_OF_TOKENS)
 
 
 def dry(multiplier, base, allowed_length, last_n, breakers=()):
-    """DRY; breakers are token sequences, and need `takes_breakers`."""
+    """Return DRY; breakers are token sequences, and need `takes_breakers`."""
     numbers = (
         ctypes.c_float(multiplier),
         ctypes.c_float(base),
         ctypes.c_int32(allowed_length),
         ctypes.c_int32(last_n),
     )
-    # At a multiplier of 0 it makes a sampler that does nothing, and the other entry crashes on it.
+    # At a multiplier of 0 it returns a sampler without effect, on which the other function crashes.
     if not breakers or multiplier == 0:
         return llama().llama_sampler_init_dry(None, *numbers, None, 0)
     arrays = [(ctypes.c_int32 * len(b))(*b) for b in breakers]
@@ -105,6 +105,6 @@ def dry(multiplier, base, allowed_length, last_n, breakers=()):
 
 
 def logit_bias(bias):
-    """LogitBias of a whole row `[V]`."""
+    """Return a logit bias for a whole row `[V]`."""
     entries = (llama().llama_logit_bias * len(bias))(*[(i, float(b)) for i, b in enumerate(bias)])
     return llama().llama_sampler_init_logit_bias(len(bias), len(bias), entries)

@@ -1,7 +1,7 @@
-"""What is compared with llama.cpp, with settings that differ from row to row.
+"""Comparisons of filters and temperatures with llama.cpp, with settings for each row.
 
-Masked tokens stay among its candidates at -inf, as a bias or top-n-sigma leaves them there; where
-that makes a difference it is a named one, which vanishes once they are no candidates any more.
+Masked tokens stay among its candidates at -inf, as after a bias or top-n-sigma. If that makes a
+difference, the disagreement has a name, and it vanishes without these candidates.
 """
 
 import functools
@@ -32,7 +32,7 @@ MASKED = "its n counts masked tokens, ours those that are left"
 
 
 def per_row(rng, low, high, *edges):
-    """Settings for every row between two bounds, now and then one of `edges`."""
+    """Return settings for every row between two bounds, some of them one of `edges`."""
     values = rng.uniform(low, high, R)
     for edge in edges:
         values[rng.random(R) < 0.03] = edge
@@ -40,15 +40,16 @@ def per_row(rng, low, high, *edges):
 
 
 def applied(make, row, present=None):
-    """What llama.cpp makes of a row without a history."""
+    """Return llama.cpp's result for a row without a history."""
     with Samplers(make) as samplers:
         return samplers(row, present).logits
 
 
 def stateless(name, ours, make, oracle, named=None):
-    """A comparison without a history; `make(llama, i)` lists samplers, `oracle(i)` has edges.
+    """Return a comparison without a history.
 
-    `named` are functions of (make, i, mine, other).
+    `make(llama, i)` returns samplers, `oracle(i)` the oracle with the edges of the row. The values
+    of `named` are functions of (make, i, mine, other).
     """
 
     def theirs(i):
@@ -67,7 +68,7 @@ def first_maximum(make, i, mine, other):
 
 
 def agrees_without_them(make, i, mine, other):
-    """Whether it agrees once the tokens of no probability in float32 are no candidates."""
+    """Return whether it agrees without the candidates whose float32 probability is 0."""
     possible = np.exp(ROWS[i] - ROWS[i].max()) > 0
     if possible.all():
         return False
@@ -76,7 +77,7 @@ def agrees_without_them(make, i, mine, other):
 
 
 def filters_of_one_row():
-    """Filters, which know no more than the row."""
+    """Yield the filters, which depend on the row alone."""
     rng = np.random.default_rng(31)
     k = rng.integers(1, V + 8, R).astype(np.int32)
     yield stateless(
@@ -129,7 +130,7 @@ def filters_of_one_row():
 
 
 def after_top_n_sigma(n, q):
-    """What top-n-sigma drops stays among its candidates at -inf, and typical comes upon it."""
+    """Compare typical after top-n-sigma, which leaves dropped tokens as candidates at -inf."""
 
     def alone(make, i, mine, other):
         left = applied(lambda llama: [llama.llama_sampler_init_top_n_sigma(n[i])], ROWS[i])
@@ -153,7 +154,7 @@ def after_top_n_sigma(n, q):
 
 
 def temperatures():
-    """Temperatures, and biases."""
+    """Yield the temperatures and the bias."""
     rng = np.random.default_rng(37)
     t = per_row(rng, 0.05, 3, 1)
     yield stateless(

@@ -1,4 +1,4 @@
-"""What is compared with llama.cpp that remembers: penalties, what steers, and a whole chain."""
+"""Comparisons of samplers with state with llama.cpp: penalties, feedback, and a whole chain."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from tests.peers.agreement import ROWS, SMOOTH, Comparison, R, close, kept, torn
 from tests.peers.llama_cpp_chain import Samplers, dry
 from tests.peers.llama_cpp_comparisons import TIES, per_row, temp_ext
 
-N, P = 24, 7  # tokens of a history, and how many of them are the prompt
+N, P = 24, 7  # tokens of a history, and those of its prompt
 BREAKERS = ((5,), (0, 3), (2, 2, 1), (2, 2))
 PACKED = np.array([[5, -1, -1], [0, 3, -1], [2, 2, 1], [2, 2, -1]], np.int32)
 NONE = np.zeros((0, 1), np.int32)
@@ -32,7 +32,7 @@ D7 = "D7: mu follows the surprise among what was kept; ours, the authors', that 
 
 
 def penalties_and_repetitions():
-    """Penalties: windows shorter and longer than the history."""
+    """Yield penalties with windows shorter and longer than the history."""
     rng = np.random.default_rng(41)
     words = rng.integers(0, 12, (R, N))
     for window in (8, 64):
@@ -75,7 +75,7 @@ def after(make, i, history):
 
 
 def steered():
-    """What draws itself and follows what it drew, at the first token and at later ones."""
+    """Yield samplers that follow their own draws, at the first token and at later ones."""
     rng = np.random.default_rng(43)
     mu, eta = per_row(rng, -1, 9), per_row(rng, 0.05, 1)
 
@@ -86,7 +86,7 @@ def steered():
         return llama.llama_sampler_init_mirostat(ROWS.shape[1], i, mu[i] / 2, eta[i], 100)
 
     def among_kept(i, mine, other):
-        # What the draw surprised by among the kept, and mu after it; then a step of that mu.
+        # mu follows the surprise of the drawn token among the kept ones; then one step with it.
         row, token = ROWS[i], drawn(second, 2, i)[1][1]
         q = probabilities(drawn(second, 1, i)[0])
         follows = mu[i] - eta[i] * (-np.log2(q[token]) - mu[i] / 2)
@@ -132,7 +132,7 @@ def steered():
 
 
 def drawn(make, count, i, present=None):
-    """What becomes of row i the last of `count` times, after the tokens it drew before."""
+    """Return the result of row i at the last of `count` draws, with the tokens drawn before."""
     history = [0]
     with Samplers(lambda llama: [make(llama, i)]) as samplers:
         for _ in range(count - 1):
@@ -142,7 +142,7 @@ def drawn(make, count, i, present=None):
 
 
 def zipf_k(row, mu):
-    """k of Mirostat's first version, float64; inf and NaN where it has none."""
+    """Return k of Mirostat's first version in float64; inf or NaN where it has none."""
     p = np.sort(probabilities(row)[kept(row)])[::-1]
     with np.errstate(all="ignore"):
         b, t = np.log(p[:-1] / p[1:]), np.log1p(1 / np.arange(1, len(p)))
@@ -151,7 +151,7 @@ def zipf_k(row, mu):
 
 
 def int_k(mu):
-    """The oracle that keeps the int(k) likeliest, at least one."""
+    """Return the oracle that keeps the int(k) likeliest tokens, at least one."""
 
     def oracle(row, nudge=0.0):
         k = zipf_k(row, mu) * (1 + 10 * nudge)  # a power's error is its exponent's, times ln k
@@ -163,13 +163,13 @@ def int_k(mu):
 
 
 def same_count(expected, other):
-    """As many tokens kept, the last value alike: which of a tie is its sort's own affair."""
+    """Return whether two rows keep the same values; its sort chooses among tied tokens."""
     a, b = (np.sort(row[kept(row)]) for row in (expected, other))
     return len(a) == len(b) and (a == b).all()
 
 
 def whole_chain():
-    """Every sampler of llama.cpp's own order, one after another."""
+    """Return a comparison of all samplers in llama.cpp's default order."""
     rng = np.random.default_rng(47)
 
     def of(low, high):

@@ -1,8 +1,8 @@
-"""How far the transforms agree with llama.cpp: prints a table and writes it as json.
+"""Print a table of the agreement of the transforms with llama.cpp, and write it as JSON.
 
     python -m tests.peers.report --out benchmarks/results/peers
 
-`--site DIR` adds a folder that holds llama_cpp, where another environment has compiled it.
+`--site DIR` adds the packages of another environment, which has compiled llama_cpp.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from tests.peers.agreement import EDGE, NEAR, V, compare
 
 
 def llama_cpp():
-    """Every comparison with llama.cpp."""
+    """Return all comparisons with llama.cpp."""
     return [
         *llama_cpp_comparisons.filters_of_one_row(),
         *llama_cpp_comparisons.temperatures(),
@@ -33,7 +33,7 @@ def main():
     parser.add_argument("--site", type=Path)
     options = parser.parse_args()
     if options.site:
-        sys.path.append(str(options.site))  # behind our own jax and numpy
+        sys.path.append(str(options.site))  # after our own jax and numpy
     from llama_cpp import __version__
 
     versions = {"llama-cpp-python": __version__, "python": platform.python_version()}

@@ -1,4 +1,4 @@
-"""A generation config means here what transformers makes of it, processors in their order."""
+"""Chains of generation configs, compared with the processors that transformers makes."""
 
 import types
 
@@ -12,6 +12,7 @@ from jaxsample.interop import from_generation_config
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.peers
 
 V, R, P, N = 40, 400, 6, 4  # tokens, rows, prompt, output
 RNG = np.random.default_rng(5)
@@ -93,7 +94,7 @@ def test_same_kept_sets_and_probabilities(name, drawn):
         theirs = np.where(theirs == theirs.max(axis=1, keepdims=True), 0.0, -np.inf)
     ours = np.asarray(_ours(from_generation_config(config), tokens, ROWS))
     differ = np.any((ours > -np.inf) != (theirs > -np.inf), axis=1)
-    # A row whose edge the two round to different sides: nearly none of random ones has such.
+    # The two may round the edge of a row to different sides, which is rare in random rows.
     assert differ.mean() <= 0.005
     np.testing.assert_allclose(
         _probabilities(ours[~differ]), _probabilities(theirs[~differ]), atol=1e-5

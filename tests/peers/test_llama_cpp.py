@@ -1,7 +1,7 @@
-"""llama.cpp, the real one, on 1,000 rows with settings of their own, and by hand at its edges.
+"""Transforms, compared with llama.cpp on 1,000 rows of settings, and by hand at its edges.
 
-Every row agrees, lies too close to an edge, or disagrees in a way that has a name and was checked
-to be just that. `python -m tests.peers.report` writes how many of each.
+Every row agrees, lies too close to an edge, or has a named disagreement that is checked to be
+exactly this one. `python -m tests.peers.report` writes how many rows have each.
 """
 
 import jax
@@ -28,7 +28,7 @@ def test_every_row_is_accounted_for(comparison):
     assert not found.unexplained
     assert found.skipped <= found.rows // 100
     assert found.agree > 0
-    assert all(found.named.values()), "a disagreement that no row has should go"
+    assert all(found.named.values()), "remove a disagreement that no row has"
 
 
 def theirs(row, make):
@@ -42,7 +42,7 @@ def ours(row, sampler):
 
 
 def test_d1_d2_it_cuts_a_tie_by_its_sort():
-    """Four equal tokens at p = .5: two are enough for it, and which is its sort's choice."""
+    """Of four equal tokens at p = .5 it keeps two, which depend on its sort."""
     found = theirs(np.zeros(4), lambda llama: [llama.llama_sampler_init_top_p(0.5, 0)])
     assert len(found) == 2
     assert ours(np.zeros(4), TopP(0.5)) == [0, 1, 2, 3]
@@ -53,7 +53,7 @@ def test_d1_d2_it_cuts_a_tie_by_its_sort():
 
 
 def test_d6_typical_after_top_n_sigma_takes_the_likeliest():
-    """The tokens top-n-sigma left at -inf make its entropy NaN, and its order the given one."""
+    """The tokens that top-n-sigma leaves at -inf make its entropy NaN, so it keeps the order."""
     row = [10, 9.5, 9, 8.5, 5, 0, -3, -4]
 
     def both(llama):
@@ -68,7 +68,7 @@ def test_d6_typical_after_top_n_sigma_takes_the_likeliest():
 
 
 def test_d8_typical_goes_one_further_where_the_mass_is_reached_exactly():
-    """Masses .25 (nearest to the entropy of 1.75 bits), .5 and .125: it stops past p, not at p."""
+    """With masses .25 (nearest to the entropy of 1.75 bits), .5 and .125 it stops after p."""
     row = np.log(2) * np.array([-1.0, -2.0, -3.0, -3.0])
     np.testing.assert_allclose(probabilities(np.float32(row)), [0.5, 0.25, 0.125, 0.125], 1e-6)
 
@@ -83,7 +83,7 @@ def test_d8_typical_goes_one_further_where_the_mass_is_reached_exactly():
 
 
 def test_d14_off_is_written_differently():
-    """Its top-n-sigma is off at 0, ours keeps the maxima; a negative target is off for both."""
+    """Its top-n-sigma is off at 0, where ours keeps the maxima. Both are off at a target < 0."""
     row = np.float32([1.0, 3.0, 2.0, 3.0])
     assert theirs(row, lambda llama: [llama.llama_sampler_init_top_n_sigma(0.0)]) == [0, 1, 2, 3]
     assert ours(row, TopNSigma(0.0)) == [1, 3]

@@ -1,7 +1,7 @@
-"""The logits processors of transformers, the real ones, on random rows and histories.
+"""Penalties and constraints, compared with the logits processors of transformers.
 
-Where both drop everything, transformers hands over a row of -inf, whose softmax is NaN; here such
-a row is invalid, NaN already.
+If both drop all tokens, transformers returns a row of -inf, whose softmax is NaN. Here such a row
+is invalid and NaN itself.
 """
 
 import jax
@@ -23,18 +23,19 @@ from jaxsample import (
 
 torch = pytest.importorskip("torch")
 process = pytest.importorskip("transformers.generation.logits_process")
+pytestmark = pytest.mark.peers
 
 V, R, P, N = 40, 1000, 6, 9  # tokens, rows, prompt, output
 RNG = np.random.default_rng(17)
 HISTORIES = RNG.integers(0, 12, (R, P + N))
 ROWS = np.round(3 * RNG.standard_normal((R, V)), 1).astype(np.float32)  # ties
 ROWS[::3] = np.where(RNG.random((R, V)) < 0.5, -np.inf, ROWS)[::3]
-ROWS[:, 39] = 0.5  # no row comes in without a token
+ROWS[:, 39] = 0.5  # every row has a token
 
 
 @jax.jit
 def _ours(sampler, tokens, rows):
-    """The rows after a prompt and tokens drawn one by one."""
+    """Return the rows after a prompt and the tokens drawn after it."""
 
     def one(tokens, row):
         drawn = tokens[P:]
@@ -47,7 +48,7 @@ def _ours(sampler, tokens, rows):
 
 
 def agree(sampler, processor, length=P + N, rows=ROWS, shifted=False):
-    """Same kept sets, and the same values up to 1e-5 (up to a shift of the row where `shifted`)."""
+    """Compare kept sets, and values up to 1e-5 (after a shift of the row if `shifted`)."""
     tokens = HISTORIES[:, :length]
     theirs = processor(torch.tensor(tokens), torch.tensor(rows)).numpy()
     ours = np.asarray(_ours(sampler, tokens.astype(np.int32), rows))
@@ -78,7 +79,7 @@ def test_repetition_penalty_of_the_output():
 
 
 def test_d12_penalties_of_other_scopes_differ_in_the_prompt_alone():
-    """D12: transformers counts prompt and output, other systems the output."""
+    """D12: transformers counts prompt and output, other systems count the output."""
     theirs = process.RepetitionPenaltyLogitsProcessor(1.3)(
         torch.tensor(HISTORIES), torch.tensor(ROWS)
     ).numpy()
@@ -145,14 +146,14 @@ def test_suppress_tokens_at_begin_is_a_minimum_of_one_token(length):
 
 
 def test_forced_eos_is_forced_after_free_places():
-    """They set its logit to 0, a shift of a row of one token."""
+    """They set its logit to 0, which shifts a row of one token."""
     theirs = process.ForcedEOSTokenLogitsProcessor(P + N + 1, 39)
     agree(ForceTokens([-1] * N + [39]), theirs, shifted=True)
     agree(ForceTokens([-1] * N + [39]), theirs, length=P + N - 1)
 
 
 def test_forced_bos_is_forced_first():
-    """Theirs asks for a history of one token, the decoder's start, and revives what was dropped."""
+    """Theirs needs a history of one token, the decoder's start, and revives dropped tokens."""
     theirs = process.ForcedBOSTokenLogitsProcessor(3)
     logits = theirs(torch.tensor(HISTORIES[:, :1]), torch.tensor(ROWS)).numpy()
     ours = np.asarray(jax.jit(jax.vmap(ForceTokens(3)))(ROWS))

@@ -1,4 +1,4 @@
-"""The filters beside the warpers of transformers: the same tokens stay, equally likely."""
+"""Filters, compared with the warpers of transformers: kept tokens and their probabilities."""
 
 import jax
 import numpy as np
@@ -10,6 +10,7 @@ from tests.oracles.common import compose
 
 torch = pytest.importorskip("torch")
 warpers = pytest.importorskip("transformers.generation.logits_process")
+pytestmark = pytest.mark.peers
 
 N, V = 1000, 128
 EDGE = 1e-5
@@ -29,7 +30,7 @@ def _rows():
 
 
 ROWS = _rows()
-# Top-h looks at the 100 likeliest tokens there, at the whole row here.
+# Top-h reads the 100 likeliest tokens in transformers, and the whole row here.
 SETTINGS = [
     {
         "typical": (Typical(p), filters.typical(p), warpers.TypicalLogitsWarper(p)),
@@ -59,14 +60,17 @@ def softmax(rows):
 
 
 def at_an_edge(oracle, row):
-    """Whether the answer changes when the edges move by so little that float32 cannot judge."""
+    """Return whether the kept set changes when the edges move by less than float32 resolves."""
     answers = [oracle(row, nudge) > -INF for nudge in (-EDGE, 0.0, EDGE)]
     return (answers[0] != answers[1]).any() or (answers[2] != answers[1]).any()
 
 
 def parts_a_tie(row, mine, theirs):
-    """D1 and D2: theirs cuts by position in a sort and keeps a part of a tie; mine keeps all of it
-    (top-p, whose crossing token stays; the maxima) or none (top-h, whose crossing token goes)."""
+    """Return whether theirs keeps a part of a tie where mine keeps all of it or none (D1, D2).
+
+    Theirs cuts by position in a sort. Mine keeps the whole tie for top-p, whose crossing token
+    stays, and for the maxima, and none of it for top-h, whose crossing token goes.
+    """
     differ = row[mine != theirs]
     tie = row == differ[0]
     whole = mine[tie].all() or not mine[tie].any()
@@ -96,11 +100,11 @@ def test_the_same_tokens_stay(name, setting, found):
             assert at_an_edge(oracle, ROWS[i]), (i, np.flatnonzero(mine[i] != theirs[i]))
             edges += 1
     assert edges <= N // 200
-    assert ties or name not in ("top_p", "top_h"), "rows with ties are there to part the two"
+    assert ties or name not in ("top_p", "top_h"), "rows with ties must show the difference"
 
 
 def test_without_the_hundred_the_whole_row_counts(found):
-    """The caveat itself: the tail past the 100th token has entropy, which raises the bound."""
+    """The tail after the 100th token has entropy, which raises the bound."""
     whole = np.asarray(ours({"top_h": TopH(0.85)}, ROWS)["top_h"]) > -INF
     cut = np.asarray(found[1][1]["top_h"]) > -INF
     flat = np.arange(N)[640::4]

@@ -1,4 +1,4 @@
-"""The arrays that training reads are the grammar's, token for token."""
+"""The arrays for training agree with the grammar at every token."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def test_rows_hold_the_truth():
     np.testing.assert_allclose(sums, 1, atol=1e-6)
 
 
-def test_a_seed_is_a_corpus():
+def test_a_seed_determines_the_stories():
     grammar = Grammar()
     corpus = Corpus(grammar, lengths(grammar)[1] - 1)
     one, two, other = (corpus.draw(np.random.default_rng(seed), 5) for seed in (4, 4, 5))

@@ -1,4 +1,4 @@
-"""The grammar says what it means: one state a prefix, exact odds, and no other stories."""
+"""Laws of the grammar: one state for each prefix, exact probabilities, and no other stories."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_truth_is_a_distribution_that_allows_each_token(grammar, told):
 
 
 def test_a_prefix_has_one_state(grammar, told):
-    """Prefixes are read in one way, and states remember only what the future needs."""
+    """Each prefix has one reading, and states keep only what later tokens depend on."""
     seen = {}
     for story in told:
         for i, state in enumerate(grammar.walk(story)):
@@ -49,7 +49,7 @@ def test_a_prefix_has_one_state(grammar, told):
 
 
 def test_equal_states_have_equal_futures(grammar, told):
-    """Stories that meet in a state accept each other's endings."""
+    """Stories that share a state accept each other's endings."""
     seen = {}
     for story in told[:100]:
         for i, state in enumerate(grammar.walk(story[:-1])):
@@ -62,7 +62,7 @@ def test_samples_parse(grammar, told):
     assert all(grammar.parse(story).accepted for story in told)
 
 
-def test_a_wrong_fact_is_rejected_where_it_stands(grammar, told):
+def test_a_wrong_fact_is_rejected_at_its_position(grammar, told):
     story = list(told[0])
     states = list(grammar.walk(story))
     facts = [i for i, s in enumerate(states[:-1]) if grammar.kind(s) == "fact"]
@@ -95,7 +95,7 @@ def test_nothing_follows_the_end(grammar, told):
 
 @pytest.mark.parametrize("slot", ["tone", "color", "trait", "food", "thing", ""])
 def test_draws_follow_the_truth(grammar, slot):
-    """Chi-square of the token drawn at the first such slot, over stories that share its state."""
+    """Test with chi-square the token at the first such slot, over stories that share its state."""
     rng = np.random.default_rng(1)
     counts = np.zeros(grammar.vocab_size)
     truth = None

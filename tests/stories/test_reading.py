@@ -1,12 +1,11 @@
-"""Stories worked by hand: what is read past, what ends a reading, and what counts as a fact."""
+"""Hand-made stories: which errors end a reading, and which words count as facts."""
 
 import math
 
 import numpy as np
 import pytest
 
-from jaxsample_models.stories import BOS, EOS, Grammar, make_tokenizer
-from jaxsample_models.stories._reading import read
+from jaxsample_models.stories import BOS, EOS, Grammar, make_tokenizer, read
 
 STORY = (
     "A quiet story. Once upon a time there was a boy named Ben. Ben lived in a cave by the "
@@ -28,7 +27,7 @@ def grammar():
 
 @pytest.fixture(scope="module")
 def ids(grammar):
-    """Return the token ids of a text, ended by `</s>` unless it breaks off."""
+    """Return a function from a text to its token ids, with `</s>` if the text has ended."""
     pytest.importorskip("tokenizers")
     tokenizer = make_tokenizer(grammar)
 
@@ -51,7 +50,7 @@ def test_a_story(grammar, ids):
 
 
 def test_the_likelihood_is_that_of_its_choices(grammar, ids):
-    """Nine even picks, four turns of the plot, and eight words by Zipf's law of a quiet story."""
+    """Nine even choices, four turns of the plot, and eight words by Zipf's law of a quiet story."""
     even = [3, 2, 12, 12, 12, 12, 14, 16, 16]  # tone, child, name, home, place, color, animal, ...
     turns = [9 / 10, 6 / 7, 1 / 6, 1 / 3]  # titled, "One", "day", "Now"
     ranks = [(1, 32), (2, 64), (2, 48), (1, 128), (2, 48), (2, 32), (1, 48), (1, 128)]
@@ -60,8 +59,8 @@ def test_the_likelihood_is_that_of_its_choices(grammar, ids):
     assert found.likelihood == pytest.approx(total / (TOKENS - 1), abs=1e-12)
 
 
-def test_a_wrong_fact_is_read_past(grammar, ids):
-    """The rest is held to what was settled, not to the slip."""
+def test_a_wrong_fact_does_not_end_the_reading(grammar, ids):
+    """Later facts must repeat the original word, not the wrong one."""
     found = read(grammar, ids(STORY.replace("some honey", "some apples")))
     assert (found.accepted, found.read) == (False, 1.0)
     assert (found.facts, found.agreeing) == (FACTS, FACTS - 1)
@@ -69,18 +68,18 @@ def test_a_wrong_fact_is_read_past(grammar, ids):
 
 
 @pytest.mark.parametrize("word", ["honey", "mountain", "blue", "Muffin", "rabbit"])
-def test_a_wrong_word_that_is_kept_to_agrees(grammar, ids, word):
-    """A story of "fence" wherever it was "honey" is odd, but agrees with itself."""
+def test_a_wrong_word_that_is_repeated_agrees(grammar, ids, word):
+    """A story with "fence" in place of every "honey" agrees with itself."""
     odd = "fence" if word != "Muffin" else "Ben"
     found = read(grammar, ids(STORY.replace(word, odd)))
     assert (found.accepted, found.read) == (False, 1.0)
     assert (found.facts, found.agreeing) == (FACTS, FACTS)
 
 
-def test_a_wrong_word_that_is_dropped_disagrees(grammar, ids):
+def test_a_wrong_word_that_is_not_repeated_disagrees(grammar, ids):
     found = read(grammar, ids(STORY.replace("loved honey", "loved lantern")))
     assert (found.read, found.facts, found.agreeing) == (1.0, FACTS, FACTS - 2)
-    # Nor does the food that a reader put in its place agree: the text never named it.
+    # The allowed word that the reader puts in its place does not agree either.
     found = read(
         grammar, ids(STORY.replace("honey", "apples").replace("loved apples", "loved cave"))
     )
@@ -91,14 +90,14 @@ def test_a_wrong_word_that_is_dropped_disagrees(grammar, ids):
     "right, wrong",
     [
         ("Once upon a", "Once under a"),  # the template
-        ("quiet story", "lovely story"),  # what tells how the rest is told
+        ("quiet story", "lovely story"),  # the tone, which the rest depends on
         ("a boy named", "a rabbit named"),
         ("One day Ben", "One mountain Ben"),  # a turn of the plot
-        ("loved honey. One", "loved. One"),  # a word left out, of a slot
+        ("loved honey. One", "loved. One"),  # a missing word of a slot
         ("gave the blue rabbit", "gave the. rabbit"),  # and of a fact
     ],
 )
-def test_what_ends_a_reading(grammar, ids, right, wrong):
+def test_errors_that_end_a_reading(grammar, ids, right, wrong):
     text = STORY.replace(right, wrong)
     assert text != STORY
     same = next(i for i, (a, b) in enumerate(zip(ids(STORY), ids(text), strict=False)) if a != b)
@@ -107,22 +106,22 @@ def test_what_ends_a_reading(grammar, ids, right, wrong):
     assert found.read == same / len(ids(text))
 
 
-def test_a_story_that_breaks_off_is_read_whole(grammar, ids):
+def test_the_beginning_of_a_story_is_read_to_its_end(grammar, ids):
     begun = ids("A quiet story. Once upon a time there was a boy named Ben. Ben lived", ended=False)
     found = read(grammar, begun)
     assert (found.accepted, found.read, found.facts, found.agreeing) == (False, 1.0, 1, 1)
-    ended = read(grammar, [*begun[:-2], EOS])  # where a fact stands
+    ended = read(grammar, [*begun[:-2], EOS])  # at a fact
     assert (ended.read, ended.facts) == ((len(begun) - 2) / (len(begun) - 1), 0)
 
 
-def test_what_stands_behind_the_end_is_not_read(grammar, ids):
+def test_tokens_after_the_end_are_not_read(grammar, ids):
     story = ids(STORY)
     found = read(grammar, story + story[1:])
     assert (found.accepted, found.facts) == (False, FACTS)
     assert found.read == TOKENS / (2 * TOKENS - 1)
 
 
-def test_no_story_at_all(grammar, ids):
+def test_texts_that_are_no_story(grammar, ids):
     found = read(grammar, [BOS])
     assert found[:4] == (False, 1.0, 0, 0) and math.isnan(found.likelihood)
     assert read(grammar, [BOS, grammar.vocab_size]).read == 0.5

@@ -1,10 +1,12 @@
-"""The tokenizer reads what people type and writes English."""
+"""The tokenizer reads typed text and writes English."""
 
 import re
 
 import numpy as np
 import pytest
 
+from jaxsample.study import Source
+from jaxsample_models import embedded
 from jaxsample_models.stories import BOS, Grammar, make_tokenizer
 
 
@@ -42,6 +44,16 @@ def test_prompts_are_prefixes_of_stories(grammar, tokenizer, typed):
 
 def test_unknown_words(tokenizer):
     assert tokenizer.encode("A purplish story").tokens == ["<s>", "▁A", "<unk>", "▁story"]
+
+
+def test_a_prompt_may_spell_the_unknown_token():
+    """It is a token like the others, alone and among words."""
+    source = Source("stories", embedded())
+    assert source.encode("<unk>") == [BOS, 3]
+    assert source.encode("<unk> <unk>") == [BOS, 3, 3]
+    assert source.unknown("A <unk> purplish story") == ["purplish"]
+    with pytest.raises(ValueError, match="knows no token of the prompt 'purplish'"):
+        source.encode("purplish")
 
 
 def test_ids_are_the_vocabulary(grammar, tokenizer):

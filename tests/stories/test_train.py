@@ -1,4 +1,4 @@
-"""Training goes down, survives being killed, and writes a folder that loads."""
+"""Training lowers the loss, resumes after an interruption, and writes a folder that loads."""
 
 import json
 
@@ -28,7 +28,7 @@ def tiny(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_killed_run_goes_on(tiny, tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes(tiny, tmp_path, monkeypatch):
     folders = [tmp_path / "whole", tmp_path / "killed"]
     for folder in folders:
         folder.mkdir()

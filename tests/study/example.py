@@ -6,8 +6,10 @@ import json
 import math
 import random
 
+from jaxsample.study import write_report
 from jaxsample.study.show.charts._curves import front_chart, line_chart
 from jaxsample.study.show.charts._marks import bar_chart, heat_map
+from jaxsample.study.show.report._contents import SMALL
 
 SETTINGS = (
     [(f"T {t}", "fixed temperature") for t in (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)]
@@ -20,6 +22,7 @@ WORDS = (
     "sunny garden with her red ball and her dog . One day the ball rolled into the dark forest , "
     "and nobody dared to follow it . “ I will go , ” said the dog .\n\n So he went"
 ).split(" ")
+ROWS = '{"setting": "T 0.2", "text": "once"}\n{"setting": "T 0.4", "text": "</script>"}\n'
 HOSTILE = "</script><script>document.title = 'broken'</script><b>&amp;</b>"
 
 
@@ -58,6 +61,19 @@ def write(folder, changes=None, rows=None):
     (folder / "results.json").write_text(text, encoding="utf-8")
     if rows is not None:
         (folder / "rows.jsonl").write_text(rows, encoding="utf-8")
+    return folder
+
+
+def write_pages(folder):
+    """Write reports of one study, of two, of a study with wide parts and of one with none."""
+    one = write(folder / "edt", rows=ROWS)
+    two = write(folder / "more", {"title": "A second study"}, rows="x" * (SMALL + 1))
+    write_report([one], folder / "one.html")
+    write_report([one, two], folder / "two.html")
+    write_report([write(folder / "wide", {"charts": _wide_charts(), "tables": [_wide_table()]})],
+                 folder / "wide.html")  # fmt: skip
+    nothing = {"tables": [], "charts": [], "texts": [], "notes": [], "versions": {}}
+    write_report([write(folder / "bare", nothing)], folder / "bare.html")
     return folder
 
 
@@ -151,6 +167,37 @@ def _charts(scores, chance):
         _chart("cost", "Cost of a token", "EDT costs about nothing, KL guidance doubles the time.",
                bar_chart(bars, "time over fixed (%)", "strategy")),
     ]  # fmt: skip
+
+
+def _wide_charts():
+    """Charts with many ticks, long names and long titles."""
+    long = "proxy for {}: share of the words that agree"
+    names = [long.format(quality) for quality in ("novelty", "cohesion", "typicality", "coherence")]
+    grid = [{"x": t / 10, "y": c / 10, "value": t * c} for t in range(1, 16) for c in range(1, 11)]
+    cells = [{"x": t / 10, "y": c, "value": t * c} for t in range(1, 12) for c in range(3)]
+    series = [dict(x=i / 20, y=i * (k + 1), series=n) for k, n in enumerate(names) for i in (2, 9)]
+    points = [dict(x=i, y=i, family=n[:24], setting=str(i)) for i, n in enumerate(names)]
+    bars = [{"name": n, "value": len(n), "low": 1, "high": 60} for n in names]
+    title = "Spearman's rank correlation with temperature over all texts"
+    return [
+        _chart("grid", "Grid", "A grid.", heat_map(grid, "temperature T", "top-p p", "value")),
+        _chart("cells", "Cells", "A small grid.", heat_map(cells, "temperature T", "p", "value")),
+        _chart("lines", "Lines", "Lines.", line_chart(series, title, title)),
+        _chart("front", "Front", "Points.", front_chart(points, title, title)),
+        _chart("bars", "Bars", "Bars.", bar_chart(bars, title, "measure")),
+    ]
+
+
+def _wide_table():
+    titles = ("entropy of the sampler", "perplexity under the model", "readable by the grammar")
+    columns = [{"name": "setting", "title": "setting"}]
+    columns += [{"name": str(i), "title": titles[i % 3], "unit": "share"} for i in range(12)]
+    rows = [
+        {"setting": f"min-p 0.05, T {t}"}
+        | {str(i): _about(-t / (i + 7), 0.00312) for i in range(12)}
+        for t in (0.5, 1.0, 1.5)
+    ]
+    return dict(name="wide", title="Wide", caption="Many columns.", columns=columns, rows=rows)
 
 
 def _chart(name, title, caption, spec):

@@ -41,6 +41,9 @@ CHARTS = {
         [point | {"colour": f"T {point['colour']}"} for point in POINTS], "1", "2", "setting"
     ),
     "bars": bar_chart(BARS, "cost per token (%)", "strategy"),
+    "front without intervals": front_chart([FRONT[1]], "Self-BLEU (%)", "ROUGE-L F1 (%)"),
+    "lines without intervals": line_chart([{"x": 0, "y": 1, "series": "one"}], "token", "T"),
+    "bars without intervals": bar_chart([BARS[1]], "cost per token (%)", "strategy"),
 }
 MARKS = {  # how many of Vega's marks the data above must become
     "front": {"symbol": 3, "line": 2},
@@ -49,6 +52,9 @@ MARKS = {  # how many of Vega's marks the data above must become
     "map": {"symbol": 5},
     "named map": {"symbol": 5},
     "bars": {"rect": 2},
+    "front without intervals": {"symbol": 1, "line": 1},
+    "lines without intervals": {"symbol": 1, "line": 1},
+    "bars without intervals": {"rect": 1},
 }
 
 

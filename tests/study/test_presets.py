@@ -62,7 +62,7 @@ def test_quality_is_over_prompts_with_references(studied, tables):
     assert all(row["eda"]["value"] > 0 for row in tables["settings"])
     notes = read_results(studied)["notes"]
     assert any("1 of 3 prompts have no reference" in note for note in notes)
-    assert any("code and analysis are one pair" in note for note in notes)
+    assert any("code and analysis have the same values" in note for note in notes)
 
 
 def test_without_references_there_is_no_quality(tmp_path):

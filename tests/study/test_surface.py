@@ -113,7 +113,7 @@ def test_the_law_of_models_worked_by_hand():
             "gap": {"value": pytest.approx(0.25), "ci": pytest.approx([0.25, 0.25])},
         }
     ]
-    assert any("up to 0.250 apart" in note for note in found["notes"])
+    assert any("differ by up to 0.250" in note for note in found["notes"])
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""Worlds whose right answer is known exactly, to hold learned decoding to."""
+"""Learned samplers against tuned ones, in worlds whose right answer is known exactly."""

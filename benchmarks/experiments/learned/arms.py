@@ -1,4 +1,4 @@
-"""One world: every arm, every rung, and what may be said of their differences."""
+"""All arms and rungs of one world, and how they differ."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxsample import EntropyTemperature, TopP, chain
+from jaxsample.study import holm
 
 from .best_temperature import COLDEST, HOTTEST, ideal_temperatures
 from .contexts import World, divergence_at
 from .grids import FAMILIES, Scores, best_of, refined, scores
-from .inference import holm
-from .ladder import labels, temperatures, train, untrained, weights
+from .inference import median_interval
+from .ladder import temperatures, weights
 from .positions import left_by
 from .protocol import settings
 from .toys import EDT
@@ -42,9 +42,9 @@ def measure(
         world: the world.
         protocol: the whole protocol.
         quick: fewer seeds, configurations, rungs and steps.
-        step: told what is being done.
-        oracle: whether a best temperature per position means anything; not where the truth is only
-            the token that came.
+        step: is called with words for the work that begins.
+        oracle: whether there is a best temperature per position. There is none where the truth is
+            only the token that came.
     """
     begun = time.perf_counter()
     trial = Trial(world, protocol, quick)
@@ -54,17 +54,16 @@ def measure(
     step(f"{world.name}: learned")
     curves["learned"] = _learned(trial)
     of_quick = protocol["learned"]["quick_rungs"].get(world.name, [])
-    wanted = of_quick if quick else protocol["rungs"]
-    for name in wanted:
+    for name in of_quick if quick else protocol["rungs"]:
         rung = protocol["rungs"][name]
-        if name not in trial.told and world.name in rung.get("worlds", [world.name]):
+        if name not in trial.notes and world.name in rung.get("worlds", [world.name]):
             step(f"{world.name}: {name}")
-            _rung(trial, name, trial.told["learned"]["config"])
+            _rung(trial, name, trial.notes["learned"]["config"])
     return _report(trial, curves) | {"seconds": time.perf_counter() - begun}, trial
 
 
 def _known(trial, oracle):
-    """Arms that have nothing to tune."""
+    """Add the arms without settings to tune."""
     test, contexts = trial.test, trial.test.contexts
     trial.add("plain", left_by(chain(), test), {"config": None})
     if not oracle:
@@ -74,18 +73,18 @@ def _known(trial, oracle):
     trial.add("oracle", left, {"config": "the best temperature at every position"})
     if test.ideal is not None:
         ideal = jnp.asarray(test.ideal)[:, None]
-        told = {"config": "the temperatures known in closed form"}
-        trial.add("ideal", np.asarray(divergence_at(ideal, contexts))[:, 0], told)
+        notes = {"config": "the temperatures known in closed form"}
+        trial.add("ideal", np.asarray(divergence_at(ideal, contexts))[:, 0], notes)
     if trial.world.name == "edt":
-        told = {"config": {"t0": EDT[0], "theta": EDT[1]}}
-        trial.add("edt_true", left_by(EntropyTemperature(*EDT), test), told)
+        notes = {"config": {"t0": EDT[0], "theta": EDT[1]}}
+        trial.add("edt_true", left_by(EntropyTemperature(*EDT), test), notes)
     if trial.world.interval is not None:
         middle = sum(trial.world.interval) / 2
         trial.add("exact_top_p", left_by(TopP(middle), test), {"config": {"p": middle}})
 
 
 def _tuned(trial):
-    """Families with settings; returns the curves of the best of n."""
+    """Add the families with settings; return the curves of the best of n."""
     curves = {}
     for family, grid in trial.protocol["grids"].items():
         tried = settings(grid)
@@ -98,45 +97,44 @@ def _tuned(trial):
 
 
 def _best(trial, family, tried, by, tuned_on):
-    """Return what the best setting leaves on the test set, and what to tell of it."""
+    """Return the KL of the best setting on the test set, and its notes."""
     setting = tried[int(np.argmin(by))]
     left = left_by(FAMILIES[family](**setting), trial.test)
     if tuned_on == "test":
         others = [refined(family, setting, trial.test)]
         if family == "edt":
             # EDT with theta = 0 is a fixed temperature, so its best is never worse than theirs.
-            fixed = trial.told["fixed_oracle"]["config"]
+            fixed = trial.notes["fixed_oracle"]["config"]
             others.append({"t0": fixed["temperature"], "theta": 0.0, "p": fixed["p"]})
         for other in others:
             found = left_by(FAMILIES[family](**other), trial.test)
             if found.mean() < left.mean():
                 setting, left = other, found
-    told = {
+    notes = {
         "config": setting,
         "tuned_on": tuned_on,
         "settings": len(tried),
         "infinite": int(np.sum(~np.isfinite(by))),
     }
-    return left, told
+    return left, notes
 
 
 def _learned(trial):
-    """Train the learned arm in every configuration, keep the one best on val."""
+    """Train the learned arm in every configuration, keep the one that is best on val."""
     learned = trial.protocol["learned"]
     name = learned["worlds"].get(trial.world.name, learned["rung"])
     tried = learned["configurations"][: 1 if trial.quick else None]
     outcomes = []
     for configuration in tried:
         begun = time.perf_counter()
-        samplers = _trained(trial, name, configuration)
+        samplers = trial.trained(name, **configuration)
         seconds = (time.perf_counter() - begun) / len(samplers)
         on_val = float(np.mean([left_by(sampler, trial.val).mean() for sampler in samplers]))
         on_test = [left_by(sampler, trial.test) for sampler in samplers]
         outcomes.append((on_val, samplers, on_test, configuration, seconds))
-    order = sorted(range(len(tried)), key=lambda i: outcomes[i][0])
-    _, samplers, on_test, configuration, seconds = outcomes[order[0]]
+    _, samplers, on_test, configuration, seconds = min(outcomes, key=lambda outcome: outcome[0])
     trial.samplers[name] = samplers
-    told = {
+    notes = {
         "config": configuration,
         "rung": name,
         "tuned_on": "val",
@@ -144,34 +142,20 @@ def _learned(trial):
         "parameters": weights(samplers[0]),
         "seconds_per_seed": seconds,
     }
-    trial.add("learned", on_test, told)
-    trial.add(name, on_test, told)
+    trial.add("learned", on_test, notes)
+    trial.add(name, on_test, notes)
     values = np.array([outcome[0] for outcome in outcomes])
     test = np.array([np.mean(outcome[2]) for outcome in outcomes])
     return best_of(Scores(tried, values, test))
 
 
 def _rung(trial, name, configuration):
-    samplers = _trained(trial, name, configuration)
-    trial.samplers[name] = samplers
+    changes = dict(configuration)
+    if trial.protocol["rungs"][name]["per"] == "corpus":
+        changes |= trial.protocol["training"]["constants"]
+    samplers = trial.samplers[name] = trial.trained(name, **changes)
     on_test = [left_by(sampler, trial.test) for sampler in samplers]
     trial.add(name, on_test, {"parameters": weights(samplers[0])})
-
-
-def _trained(trial, name, configuration):
-    protocol, rung = trial.protocol, trial.protocol["rungs"][name]
-    schedule, training = trial.schedule, protocol["training"]
-    steps, rate = schedule["steps"], configuration["rate"]
-    seeds = trial.seeds
-    if rung["per"] == "corpus":
-        steps, rate = training["constants"]["steps"], training["constants"]["rate"]
-    hidden_size = trial.train.contexts.hidden.shape[-1]
-    features = protocol["learned"]["features"]
-    starts = [untrained(rung, configuration["width"], features, hidden_size, s) for s in seeds]
-    batch = schedule["batch"]
-    draw = labels(trial.train.contexts, batch * len(seeds))
-    key = jax.random.key(protocol["data"]["seed"])
-    return train(starts, draw, key, steps=steps, rate=rate, batch=batch)
 
 
 def _report(trial, curves):
@@ -180,12 +164,12 @@ def _report(trial, curves):
     differences = {name: trial.contrast("learned", other) for name, other in primary.items()}
     tested = [name for name in differences if differences[name]["p"] is not None]
     for name, p in zip(tested, holm([differences[n]["p"] for n in tested]), strict=True):
-        differences[name]["p_holm"] = p
+        differences[name]["p_holm"] = float(p)
     for other in ("plain", "fixed", "edt"):
         differences[f"learned_minus_{other}" + "_tuned" * (other != "plain")] = trial.contrast(
             "learned", other
         )
-    arms = {name: trial.summary(name) for name in trial.told}
+    arms = {name: trial.summary(name) for name in trial.notes}
     rungs = {name: arms.pop(name) for name in trial.protocol["rungs"] if name in arms}
     return arms | {
         "rungs": rungs,
@@ -199,18 +183,19 @@ def _report(trial, curves):
 
 
 def _temperatures(trial):
-    """Compare the learned temperature with T* at every position of the test set."""
-    learned = trial.told["learned"]["rung"]
+    """Compare the learned temperature with the best one at every position of the test set."""
+    learned = trial.notes["learned"]["rung"]
     if trial.protocol["rungs"][learned]["head"] != "temperature":
         return None
     contexts, kinds = trial.test.contexts, trial.test.kinds
-    samplers = trial.samplers[learned]
-    found = np.stack([np.asarray(temperatures(s, contexts)) for s in samplers])
+    found = np.stack([np.asarray(temperatures(s, contexts)) for s in trial.samplers[learned]])
     best = np.asarray(ideal_temperatures(contexts))[:, 0]
+    # Where the optimum lies beyond an end of the range there is no best temperature.
+    inside = (best > 1.01 * COLDEST) & (best < 0.99 * HOTTEST)
+    seed = trial.protocol["statistics"]["seed"] + 2
     by_kind = {}
     for i, kind in enumerate(trial.world.kinds):
-        # A temperature at an end of the range stands for none: there is no best one.
-        here = (kinds == i) & (best > 1.01 * COLDEST) & (best < 0.99 * HOTTEST)
+        here = (kinds == i) & inside
         if not here.any():
             continue
         off = np.abs(np.log(found[:, here] / best[here]))
@@ -218,25 +203,13 @@ def _temperatures(trial):
             "learned": float(np.median(found[:, here])),
             "ideal": float(np.median(best[here])),
             "off": float(np.median(off)),
-            "off_ci": _median_interval(trial, off, trial.test.unit[here]),
+            "off_ci": median_interval(off, trial.test.unit[here], seed),
         }
-    inside = np.nonzero((best > 1.01 * COLDEST) & (best < 0.99 * HOTTEST))[0]
-    index = inside[np.linspace(0, len(inside) - 1, min(POINTS, len(inside))).astype(int)]
+    (index,) = np.nonzero(inside)
+    index = index[np.linspace(0, len(index) - 1, min(POINTS, len(index))).astype(int)]
     points = {
         "ideal": best[index].tolist(),
         "learned": found[0, index].tolist(),
         "kind": kinds[index].tolist(),
     }
     return {"kinds": by_kind, "points": points}
-
-
-def _median_interval(trial, off, unit):
-    """Return the interval of the median of `[K, n]` values, units and seeds resampled."""
-    rng = np.random.default_rng(trial.protocol["statistics"]["seed"] + 2)
-    members = [np.nonzero(unit == u)[0] for u in np.unique(unit)]
-    found = []
-    for _ in range(500):
-        seeds = rng.integers(0, len(off), len(off))
-        units = rng.integers(0, len(members), len(members))
-        found.append(np.median(off[seeds][:, np.concatenate([members[u] for u in units])]))
-    return trial.ci(np.array(found))

@@ -1,21 +1,21 @@
-"""Objectives whose optimum is known not to be the truth: what they are, and where they lead.
+"""Objectives whose optimum is known, and is not the truth.
 
-Each weighs the surprise of a label by something that depends on the label, which is the surprise
-under another truth. With weights w the optimum is that of the truth p w, normalised:
+Each multiplies the surprise of a label by a weight w that depends on the label. Its optimum is that
+of the plain surprise under another truth: p w, normalised.
 
-- drop correct: 60% of the positions where the label is the model's favourite are dropped, w = .4
-  there, in expectation. Too hot.
+- drop correct: 60% of the positions where the label is the model's favourite are dropped, so
+  w = .4 there in expectation. The optimum is too hot.
 - base probability: w is the model's own probability of the label. With p = softmax(z / T*) the
-  optimum is the temperature T* / (1 + T*). Both of these are AutoDeco's (Wang et al., 2025,
+  optimum is the temperature T* / (1 + T*). These two are AutoDeco's (Wang et al., 2025,
   https://arxiv.org/abs/2510.26697); "both" is their product.
-- own probability: w is the sampler's probability, held constant. Its gradient is that of E_p[q], a
-  linear score: all mass on the favourite.
+- own probability: w is the sampler's probability, held constant. The gradient is that of the linear
+  score E_p[q], whose optimum puts all mass on the favourite.
 
-And two scores of one slot, Q = E_p[q] its quality and S = sum of q^2 its similarity to itself:
+Two scores of a single slot, with the quality Q = E_p[q] and the self-similarity S = sum of q^2:
 
-- EDA: the distance of (Q, S) from (1, 0), to be small (Zhang et al., 2024,
-  https://arxiv.org/abs/2403.14541, with weight 1, which is our reading).
-- kernel: 2 Q - S, to be large; proper, the one here that leads to the truth.
+- EDA: the distance of (Q, S) from (1, 0), to be minimised (Zhang et al., 2024,
+  https://arxiv.org/abs/2403.14541, read with weight 1).
+- kernel: 2 Q - S, to be maximised. It is proper: its optimum is the truth.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from jax import lax
 from jaxsample.learn import Examples, logprobs
 
 from .best_temperature import COLDEST, HOTTEST, ideal_temperatures
-from .contexts import Contexts, by_unit
+from .contexts import Contexts, by_unit, single
 from .toys import rows
 
 KEPT = 0.4
-"""The share of positions with a correct favourite that is not dropped."""
+"""The share of positions with a correct favourite that is kept."""
 
 GRID = 801
-"""Temperatures tried where no equation gives the optimum; neighbours differ by .5%."""
+"""Temperatures that are tried for a score; neighbours differ by .5%."""
 
 
 def _drop_correct(logits):
@@ -52,14 +52,14 @@ WEIGHTS = {
     "base probability": jax.nn.softmax,
     "both": lambda logits: _drop_correct(logits) * jax.nn.softmax(logits),
 }
-"""From the model's logits `[.., V]` to a weight for each label `[.., V]`."""
+"""Functions of the model's logits `[.., V]` that return a weight for each label `[.., V]`."""
 
 SCORES = {
     "own probability": lambda quality, similarity: -quality,
     "EDA": lambda quality, similarity: jnp.hypot(1 - quality, similarity),
     "kernel": lambda quality, similarity: similarity - 2 * quality,
 }
-"""From Q and S to a loss."""
+"""Functions of Q and S that return a loss."""
 
 
 def _weighted(name, sampler, batch: Examples, key, model, params):
@@ -76,14 +76,14 @@ def _weighted(name, sampler, batch: Examples, key, model, params):
 
 
 OBJECTIVES = {name: functools.partial(_weighted, name) for name in (*WEIGHTS, "own probability")}
-"""For `fit`, on examples that carry the model's logits."""
+"""Objectives for `fit`, on examples with the model's logits."""
 
 
 def optimum(name: str, contexts: Contexts) -> jax.Array:
-    """Return the temperature at each position to which an objective leads, `[S, T]`.
+    """Return the optimal temperature of an objective at each position, `[S, T]`.
 
     Raises:
-        KeyError: `name` is neither one of `WEIGHTS` nor of `SCORES`.
+        KeyError: if `name` is in neither `WEIGHTS` nor `SCORES`.
     """
     if name in WEIGHTS:
         truth = contexts.truth * WEIGHTS[name](contexts.logits)
@@ -106,25 +106,19 @@ def _least(score, contexts):
 
 
 def calibrated(entropy: float, count: int = 200, seed: int = 0) -> Contexts:
-    """Return contexts where the model is the truth, all rows of one entropy in nats."""
+    """Return contexts where the model is the truth, with rows of one entropy in nats."""
     rng = np.random.default_rng(seed)
-    logits = jnp.asarray(rows(rng, np.full(count, entropy)), jnp.float32)[:, None]
-    nothing = jnp.zeros((count, 1), jnp.int32)
-    return Contexts(
-        logits,
-        jnp.zeros((count, 1, 1)),
-        jax.nn.softmax(logits),
-        nothing,
-        jnp.ones((count, 1), bool),
-        nothing.astype(jnp.int8),
-    )
+    logits = jnp.asarray(rows(rng, np.full(count, entropy)), jnp.float32)
+    nothing = np.zeros(count)
+    return single(logits, nothing[:, None], jax.nn.softmax(logits), nothing, nothing)
 
 
 def table(entropies=(0.3, 1.5, 3.5)) -> dict[str, list[float]]:
     """Return the median optimum of every objective for a calibrated model, by entropy.
 
-    Where it is not 1 the objective moves a model off the truth it already tells. How far depends on
-    the shape of the rows too, but for "base probability" and "own probability".
+    The model is right at T = 1, so an objective with another optimum makes it worse. For "base
+    probability" and "own probability" the optimum is the same for all rows; for the others it
+    depends on the shape of the rows.
     """
     names = (*WEIGHTS, *SCORES)
     worlds = [calibrated(entropy) for entropy in entropies]

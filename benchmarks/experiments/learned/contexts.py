@@ -1,4 +1,4 @@
-"""What a model says in many contexts beside the exact truth, and how far a sampler is from it."""
+"""Contexts with the model's logits and the exact truth, and the divergence of a sampler from it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import numpy as np
 from jax import lax
 
 from jaxsample import Transform
-from jaxsample.learn import Examples
+from jaxsample.learn import Examples, remember
 
 ROWS = 2048
-"""Rows of logits worked on at once, which bounds the memory beside the contexts themselves."""
+"""Rows of logits that are processed at once. It bounds the memory beside the contexts."""
 
 SHARES = {"train": 1 / 2, "val": 1 / 6, "test": 1 / 3}
-"""How the contexts of a world that has no stories are divided."""
+"""How the contexts of a world without stories are divided."""
+
+TEXTS = 32
+"""Texts that the model reads at once."""
 
 
 class Contexts(NamedTuple):
-    """S independent units, a story each or one context with T = 1; a pytree.
+    """S independent units: a story each, or one context each with T = 1. A pytree.
 
     Attributes:
         logits: float32 `[S, T, V]`, the model's.
@@ -44,11 +47,11 @@ class World(NamedTuple):
     """A model, a truth, and what is known about the best way from one to the other.
 
     Attributes:
-        name: as results.json calls it.
-        kinds: the names of the classes or kinds of slot.
-        train, val, test: disjoint in units.
+        name: its name in results.json.
+        kinds: the names of the classes of contexts or of the kinds of slots.
+        train, val, test: parts that share no unit.
         ideal: the best temperature by construction, float32 `[S, T]` under "train", "val" and
-            "test", 1 where it does not matter; None where it is not known in closed form.
+            "test", 1 where it does not matter; None where no closed form is known.
         interval: `(low, high]`, the values of p at which TopP gives the truth exactly, or None.
     """
 
@@ -59,6 +62,30 @@ class World(NamedTuple):
     test: Contexts
     ideal: dict[str, jax.Array] | None = None
     interval: tuple[float, float] | None = None
+
+
+def single(logits: Any, hidden: Any, truth: Any, tokens: Any, kinds: Any) -> Contexts:
+    """Return N units of one position each, from arrays `[N, ..]`."""
+    dtypes = (jnp.float32, jnp.float32, jnp.float32, jnp.int32, jnp.int8)
+    arrays = (logits, hidden, truth, tokens, kinds)
+    found = [jnp.asarray(x, dtype)[:, None] for x, dtype in zip(arrays, dtypes, strict=True)]
+    return Contexts(*found[:4], jnp.ones(found[4].shape, bool), found[4])
+
+
+def said(checkpoint: Any, tokens: np.ndarray, begin: int) -> tuple[jax.Array, jax.Array]:
+    """Return what a checkpoint says before each token of texts `[S, T]`: logits and hidden.
+
+    Args:
+        checkpoint: of `jaxsample_models`, with `unembed`.
+        tokens: right-padded; whatever it says about padding is to be ignored.
+        begin: the token before each text.
+    """
+    texts = Examples(np.asarray(tokens), prompts=np.full((len(tokens), 1), begin, np.int32))
+    model, params = checkpoint.model, checkpoint.params
+    hidden = jnp.asarray(remember(model, params, texts, batch_size=TEXTS).hidden)
+    unembed = jax.jit(model.unembed)
+    parts = [unembed(params, hidden[i : i + TEXTS]) for i in range(0, len(hidden), TEXTS)]
+    return jnp.concatenate(parts).astype(jnp.float32), hidden
 
 
 def take(contexts: Any, units) -> Any:
@@ -81,9 +108,9 @@ def examples(contexts: Contexts) -> Examples:
 
 
 def streamed(contexts: Contexts, size: int) -> Callable[[jax.Array], Examples]:
-    """Return key -> `examples` of `size` units, chosen and labelled anew from the truth.
+    """Return a function of a key: `examples` of `size` random units with new labels.
 
-    A network with few fixed labels learns them by heart; with these it sees none twice.
+    The labels are drawn from the truth at each call, so a network cannot learn them by heart.
     """
 
     def draw(key):
@@ -105,12 +132,12 @@ def kl(truth: jax.Array, logits: jax.Array) -> jax.Array:
 def divergence(sampler: Transform, contexts: Contexts) -> jax.Array:
     """Return the exact KL(truth || sampler) at every position, nats per token `[S, T]`.
 
-    It is inf where the sampler removes a token the truth allows, NaN where it leaves no token, and
-    0 at padding. A sampler with state reads each unit's tokens in turn, from its state without a
-    key or a prompt. Compiled once for each structure of sampler: its leaves are arguments.
+    It is inf where the sampler removes a token that the truth allows, NaN where it keeps no token,
+    and 0 at padding. A sampler with state reads the tokens of each unit in turn. It compiles once
+    for each structure of sampler, because the leaves are arguments.
 
     Raises:
-        ValueError: a sampler that needs a key or a prompt.
+        ValueError: if the sampler needs a key or a prompt.
     """
     state = sampler.init(None, None)
     if jax.tree.leaves(state):
@@ -122,7 +149,7 @@ def divergence(sampler: Transform, contexts: Contexts) -> jax.Array:
 
 @jax.jit
 def divergence_at(temperatures: jax.Array, contexts: Contexts) -> jax.Array:
-    """Return KL(truth || softmax(logits / T)) for a temperature a position, both `[S, T]`."""
+    """Return KL(truth || softmax(logits / T)) for one temperature per position, both `[S, T]`."""
 
     def here(at):
         temperature, contexts = at

@@ -1,8 +1,8 @@
 """Exact sums over all stories, for samplers that depend on the state of the grammar alone.
 
-A story's probability is a product along its states, so sums over stories are dynamic programs over
-states. A sampler may leave the grammar: its story then ends with the first token no story has
-there, and is not one.
+The probability of a story is a product along its states, so sums over stories are dynamic programs
+over states. A sampler may leave the grammar. Its text then ends with the first token that no story
+has there, and counts as ungrammatical.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Totals(NamedTuple):
     """A sampler Q of stories against the truth P, all exact.
 
     Attributes:
-        divergence: KL(P || Q), nats a story; inf where Q rules out a story.
-        grammatical: the probability that Q tells a story.
-        facts: of the facts Q gets to tell, the share that is right.
+        divergence: KL(P || Q), nats per story; inf where Q rules out a story.
+        grammatical: the probability that a text of Q is a story.
+        facts: the share of right ones among the facts that Q tells.
         entropy: of Q's sequences, nats.
-        collision: the probability that Q tells the same story twice, sum of Q(x)^2.
-        match: the probability that Q and P tell the same story, sum of P(x) Q(x).
-        truth: the probability that P tells the same story twice.
+        collision: the probability that two stories of Q are equal, sum of Q(x)^2.
+        match: the probability that a story of Q and one of P are equal, sum of P(x) Q(x).
+        truth: the probability that two stories of P are equal.
     """
 
     divergence: float
@@ -41,9 +41,9 @@ class Totals(NamedTuple):
 
     @property
     def kernel(self) -> float:
-        """The kernel score of exact match, 2 match - collision, over what the truth gets.
+        """The kernel score of exact match, 2 match - collision, divided by that of the truth.
 
-        At most 1, and 1 only where Q is P on every story: a proper score.
+        It is a proper score: at most 1, and 1 only where Q equals P on every story.
         """
         return (2 * self.match - self.collision) / self.truth
 
@@ -72,12 +72,12 @@ def totals(grammar: Grammar, law: Law) -> Totals:
 
 
 def along(grammar: Grammar, weights, measure=lambda state: 0.0, end: float = 0.0) -> float:
-    """Sum over stories the product of weights along each, times what is met on the way.
+    """Sum over stories the product of weights along each, times the measures of its states.
 
     Args:
         weights: `state -> [n]`, one for each token of `grammar.distribution(state)`.
-        measure: `state -> float`, counted wherever a state is reached.
-        end: counted where a story ends.
+        measure: `state -> float`, added wherever a state is reached.
+        end: added where a story ends.
     """
 
     @cache
@@ -85,7 +85,7 @@ def along(grammar: Grammar, weights, measure=lambda state: 0.0, end: float = 0.0
         if grammar.is_end(state):
             return end
         weight, after = weights(state), grammar.outcomes(state)
-        # `outcomes` lists a state for each token, or one for all of them where they are alike.
+        # `outcomes` lists one state for each token, or a single one where all tokens are alike.
         grouped = weight if len(after) == len(weight) else [weight.sum()]
         found = sum(w * rest(s) for w, (_, s) in zip(grouped, after, strict=True))
         return measure(state) + float(found)

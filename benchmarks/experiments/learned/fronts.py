@@ -1,13 +1,14 @@
-"""Quality against diversity, both exact: stories of one style told from a leaky model of another.
+"""Quality against diversity, both exact: stories of one style, from a leaky model of another.
 
-The model is the grammar of style 1 with a little mass on tokens that can not follow; the truth is
-another style. What a sampler tells then depends on the state of the grammar alone, so that the
-share of stories that are stories, the entropy and the kernel score are exact sums, also for
-filters, whose KL is infinite. A policy sees the distribution and which kind of slot it is at.
+The model is the grammar of style 1 with a little mass on tokens that cannot follow. The truth is
+another style. A sampler then depends on the state of the grammar alone, so the share of
+grammatical stories, the entropy and the kernel score are exact sums. They are finite for filters
+too, whose KL is infinite. A policy sees the distribution and the kind of slot it is at.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,20 +20,20 @@ from scipy.special import softmax
 from jaxsample.learn import Learned
 from jaxsample_models.stories import KINDS, Grammar
 
-from .contexts import Contexts
+from .contexts import single, streamed
 from .exact import Totals, totals
 from .grids import FAMILIES
-from .ladder import labels, train, untrained
+from .ladder import train, untrained
 from .laws import Law, by_kind, law, sampled, smoothed
 
 
 def front(protocol: dict[str, Any], quick: bool, step: Callable[[str], None]) -> dict[str, Any]:
-    """Return the curves of the tuned families, and where each seed of a policy lies.
+    """Return the curves of the tuned families, and the point of each seed of a policy.
 
     Returns:
-        under "curves" by name the points of each; under "best_kernel" the highest kernel score a
-        family's curves reach; under "learned" by rung the point of each seed, and how it compares
-        with the best curve of a family at the same entropy.
+        under "curves" by name the points of each; under "best_kernel" the highest kernel score of
+        each family; under "learned" by rung the point of each seed, and its comparison with the
+        best curve of each family at the same entropy.
     """
     plan = protocol["front"]
     told, target = Grammar(), Grammar(plan["style"])
@@ -87,11 +88,11 @@ def _told(found: Totals) -> dict[str, float]:
 
 
 def _matched(at, curves, family):
-    """Compare a point with the best that a family's curves have at its entropy.
+    """Compare a point with a family's best curve at the same entropy.
 
     Returns:
-        the family's share of stories there and the point's less that one; None where no curve
-        reaches that entropy.
+        the family's share of grammatical stories, and how much more the point has; None where no
+        curve reaches that entropy.
     """
     best = None
     for name, points in curves.items():
@@ -110,7 +111,7 @@ def _matched(at, curves, family):
 
 
 def _contexts(told, target, model, stories):
-    """Return the states that stories of the target reach, `[N, 1, ..]`."""
+    """Return the states that stories of the target reach."""
     rng = np.random.default_rng(0)
     rows: dict[str, list] = {"logits": [], "truth": [], "token": [], "kind": []}
     for _ in range(stories):
@@ -119,38 +120,22 @@ def _contexts(told, target, model, stories):
             rows["truth"].append(target.next_probs(state))
             rows["token"].append(token)
             rows["kind"].append(KINDS.index(target.kind(state)))
-    kinds = jnp.asarray(rows["kind"], jnp.int8)[:, None]
-    return Contexts(
-        jnp.asarray(np.stack(rows["logits"]), jnp.float32)[:, None],
-        jax.nn.one_hot(kinds, len(KINDS)),
-        jnp.asarray(np.stack(rows["truth"]), jnp.float32)[:, None],
-        jnp.asarray(rows["token"], jnp.int32)[:, None],
-        jnp.ones(kinds.shape, bool),
-        kinds,
+    kinds = np.asarray(rows["kind"])
+    hidden = jax.nn.one_hot(kinds, len(KINDS))
+    return single(
+        np.stack(rows["logits"]), hidden, np.stack(rows["truth"]), np.asarray(rows["token"]), kinds
     )
 
 
 def _trained(protocol, name, contexts, seeds, quick):
     training = protocol["training"]["quick_stories" if quick else "stories"]
-    learned = protocol["learned"]
-    configuration = learned["configurations"][0]
-    starts = [
-        untrained(
-            protocol["rungs"][name],
-            configuration["width"],
-            learned["features"],
-            len(KINDS),
-            seed,
-        )
-        for seed in seeds
-    ]
+    first = protocol["learned"]["configurations"][0]
     return train(
-        starts,
-        labels(contexts, training["batch"] * len(seeds)),
-        jax.random.key(protocol["data"]["seed"]),
-        steps=training["steps"],
-        rate=configuration["rate"],
-        batch=training["batch"],
+        untrained(protocol, name, first["width"], len(KINDS), seeds),
+        functools.partial(streamed, contexts),
+        protocol["data"]["seed"],
+        rate=first["rate"],
+        **training,
     )
 
 
@@ -159,7 +144,7 @@ def _through(sampler: Learned, kind: str):
 
     def change(probs):
         logits = jnp.asarray(np.log(probs), jnp.float32)
-        # Normalised in double precision, else equal words differ by the place they stand in.
+        # In float32 the sums would depend on the place of a word, and equal words would differ.
         return softmax(np.asarray(_applied(sampler, logits, hidden), np.float64))
 
     return change

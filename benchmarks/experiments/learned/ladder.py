@@ -1,8 +1,8 @@
-"""The rungs between one temperature for all and a sampler for every token, trained.
+"""The rungs between one temperature for all tokens and a sampler for every token, trained.
 
-All seeds of a rung train at once: their parameters are stacked, each sees labels of its own, and
-the sum of their losses has for each the gradient of its own loss. Adam moves every weight by that
-weight's gradients alone, so this is as many runs as there are seeds.
+All seeds of a rung train at once. Their parameters are stacked, each sees its own labels, and the
+loss is the sum of their losses. Adam moves every weight by that weight's own gradients, so this
+equals as many separate runs as there are seeds.
 """
 
 from __future__ import annotations
@@ -12,38 +12,41 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
 
 from jaxsample import stack
 from jaxsample.learn import Examples, Learned, Policy, cross_entropy, fit
-from jaxsample.transforms.rows._row import Row
 
-from .contexts import Contexts, by_unit, streamed
-
-Rung = dict[str, Any]
+from .contexts import Contexts, by_unit
 
 
 def untrained(
-    rung: Rung, width: int, features: Sequence[str], hidden_size: int, seed: int
-) -> Learned:
-    """Return a rung's policy before training, which is plain sampling."""
-    policy = Policy(
-        rung["head"],
-        per=rung["per"],
-        features=tuple(features),
-        hidden_size=hidden_size if rung.get("hidden") else 0,
-        width=width,
-        rngs=nnx.Rngs(seed),
-    )
-    return Learned(policy)
+    protocol: dict[str, Any], rung: str, width: int, hidden_size: int, seeds: Sequence[int]
+) -> list[Learned]:
+    """Return a rung's untrained policies, one for each seed; they sample as the model does."""
+    plan = protocol["rungs"][rung]
+    return [
+        Learned(
+            Policy(
+                plan["head"],
+                per=plan["per"],
+                features=tuple(protocol["learned"]["features"]),
+                hidden_size=hidden_size if plan.get("hidden") else 0,
+                width=width,
+                rngs=nnx.Rngs(seed),
+            )
+        )
+        for seed in seeds
+    ]
 
 
 def train(
     samplers: Sequence[Learned],
-    draw: Callable[[jax.Array], Examples],
-    key: jax.Array,
+    draw: Callable[[int], Callable[[jax.Array], Examples]],
+    seed: int,
     *,
     steps: int,
     rate: float,
@@ -55,23 +58,24 @@ def train(
     """Train samplers that differ in their parameters alone.
 
     Args:
-        samplers: one a seed.
-        draw: key -> examples, `batch` for each seed.
-        key: of the labels.
-        steps, rate: of Adam, the rate falling to 0 along a cosine.
-        batch: examples a step and seed.
+        samplers: one for each training seed.
+        draw: from a number of examples to a function that draws so many from a key.
+        seed: of the labels.
+        steps, rate: of Adam; the rate falls to 0 along a cosine.
+        batch: examples for each step and sampler.
         objective: as `fit` takes it.
         model, params: as `fit` takes them.
     """
+    count = batch * len(samplers)
     found = fit(
         stack(list(samplers)),
         model,
         params,
-        draw,
-        key=key,
+        draw(count),
+        key=jax.random.key(seed),
         steps=steps,
-        batch_size=batch * len(samplers),
-        objective=_apart(objective),
+        batch_size=count,
+        objective=_separate(objective),
         optimizer=adam(rate, steps),
         every=steps,
     ).sampler
@@ -79,29 +83,22 @@ def train(
     return [start.replace(params=one(i)) for i, start in enumerate(samplers)]
 
 
-def labels(contexts: Contexts, count: int) -> Callable[[jax.Array], Examples]:
-    """Return key -> `count` contexts, with labels drawn anew from the truth."""
-    return streamed(contexts, count)
-
-
-@jax.jit
-def chosen(sampler: Learned, contexts: Contexts) -> Any:
-    """Return what a policy without state chooses at each position: a chain, leaves `[N]`."""
-
-    def here(at):
-        seen = sampler.through(Row.of(at.logits), None, at.hidden)[1][1]
-        return sampler.policy(seen)
-
-    return jax.tree.map(lambda leaf: leaf[:, 0], by_unit(jax.vmap(here), contexts))
-
-
 @jax.jit
 def temperatures(sampler: Learned, contexts: Contexts) -> jax.Array:
-    """Return the temperature a sampler that does nothing else has at each position, `[N]`."""
+    """Return the temperature of a sampler that does nothing else at each position, `[N]`."""
 
     def here(at):
-        spread = lambda z: z.max() - z.min()  # noqa: E731
-        return spread(at.logits) / spread(sampler(at.logits, None, at.hidden))
+        return jnp.ptp(at.logits) / jnp.ptp(sampler(at.logits, None, at.hidden))
+
+    return by_unit(jax.vmap(here), contexts)[:, 0]
+
+
+@jax.jit
+def keeps_the_truth(sampler: Learned, contexts: Contexts) -> jax.Array:
+    """Return at each position whether a sampler keeps exactly the tokens of the truth, `[N]`."""
+
+    def here(at):
+        return jnp.all((sampler(at.logits, None, at.hidden) > -jnp.inf) == (at.truth > 0))
 
     return by_unit(jax.vmap(here), contexts)[:, 0]
 
@@ -114,12 +111,14 @@ def weights(sampler: Learned) -> int:
 @functools.cache
 def adam(rate: float, steps: int) -> optax.GradientTransformation:
     """Return Adam at a rate that falls to 0 along a cosine."""
-    # One object for the same arguments, as `fit` compiles for it.
+    # Cached because `fit` compiles for the identity of its optimizer.
     return optax.adam(optax.cosine_decay_schedule(rate, steps))
 
 
 @functools.cache
-def _apart(objective):
+def _separate(objective):
+    """Return the objective of stacked samplers: the sum of each one's loss on its own examples."""
+
     def every(sampler, batch, key, model, params):
         count = len(jax.tree.leaves(sampler.params)[0])
         parts = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)

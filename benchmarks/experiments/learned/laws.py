@@ -1,7 +1,7 @@
 """Samplers of stories that depend on the state of the grammar alone.
 
-A law maps a state to the distribution of the next token, float64 `[V]`. It must not tell the words
-of a table apart but by rank, so that states the grammar calls alike stay alike.
+A law maps a state to the distribution of the next token, float64 `[V]`. It must treat the words of
+a table by their rank alone, so that states that are equal for the grammar are equal for the law.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Change = Callable[[np.ndarray], np.ndarray]
 
 
 def law(grammar: Grammar, *changes: Change) -> Law:
-    """Return the truth after some changes, left to right; without any, the truth itself."""
+    """Return the truth after some changes, applied from left to right."""
     known: dict[int, np.ndarray] = {}
 
     def changed(state):
-        key = id(grammar.distribution(state))  # the grammar keeps it, for all states that share it
+        key = id(grammar.distribution(state))  # the grammar keeps it alive
         if key not in known:
             probs = grammar.next_probs(state)
             for change in changes:
@@ -37,7 +37,7 @@ def law(grammar: Grammar, *changes: Change) -> Law:
 
 
 def smoothed(leak: float) -> Change:
-    """Spread the share `leak` evenly over the tokens that can not follow."""
+    """Spread the share `leak` evenly over the tokens that cannot follow."""
 
     def change(probs):
         other = probs == 0
@@ -47,12 +47,12 @@ def smoothed(leak: float) -> Change:
 
 
 def sampled(sampler: Transform) -> Change:
-    """Take the logarithms through a sampler without state."""
+    """Apply a sampler without state to the log-probabilities."""
 
     def change(probs):
         with np.errstate(divide="ignore"):
             logits = jnp.asarray(np.log(probs), jnp.float32)
-        # Normalised in double precision, else equal words differ by the place they stand in.
+        # In float32 the sums would depend on the place of a word, and equal words would differ.
         return softmax(np.asarray(_through(sampler, logits), np.float64))
 
     return change
@@ -62,7 +62,7 @@ def by_kind(grammar: Grammar, laws: Mapping[str, Law]) -> Law:
     """Return the law that follows another one at each kind of slot.
 
     Raises:
-        ValueError: a kind without a law.
+        ValueError: if a kind has no law.
     """
     if missing := set(KINDS) - set(laws):
         raise ValueError(f"`laws` has none for {', '.join(sorted(missing))}")

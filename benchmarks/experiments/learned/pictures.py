@@ -1,4 +1,4 @@
-"""The pictures of the proof, from its results alone."""
+"""The pictures of the experiment, drawn from its results."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LADDER = {
     "oracle": "oracle T per token",
 }
 FLOOR = 1e-6
-"""Nats: what is closer to the truth than this is drawn here."""
+"""Nats. Smaller values are drawn here, because the axis is logarithmic."""
 
 
 def draw(results: dict[str, Any], out: Path) -> list[Path]:
-    """Draw everything into a folder; return the paths."""
+    """Draw all pictures into a folder; return their paths."""
     paths = [ladder(results["worlds"], out / "ladder.png")]
     with_best = {n: w for n, w in results["worlds"].items() if w["temperatures"]}
     if with_best:
@@ -35,7 +35,7 @@ def draw(results: dict[str, Any], out: Path) -> list[Path]:
 
 
 def ladder(worlds: dict[str, Any], path: Path) -> Path:
-    """Draw KL by world and rung, with intervals; what is infinite is left out."""
+    """Draw KL by world and rung, with intervals; infinite values are left out."""
     figure, axes = plt.subplots(figsize=(1.3 * len(worlds) + 4, 4.8))
     for i, (arm, label) in enumerate(LADDER.items()):
         points = []
@@ -87,7 +87,7 @@ def heats(worlds: dict[str, Any], path: Path) -> Path:
 
 
 def best_of(worlds: dict[str, Any], path: Path) -> Path:
-    """Draw what the best of n settings leaves on the test set, in the median over choices."""
+    """Draw the test score of the best of n settings, the median over choices of n."""
     panels = []
     for name, world in worlds.items():
         lines = {
@@ -103,7 +103,7 @@ def best_of(worlds: dict[str, Any], path: Path) -> Path:
 
 
 def front(found: dict[str, Any], path: Path) -> Path:
-    """Draw the share of stories against sequence entropy, exactly, for curves and policies."""
+    """Draw the share of grammatical stories against the entropy, for curves and policies."""
     figure, axes = plt.subplots(figsize=(8, 5))
     for i, (name, points) in enumerate(found["curves"].items()):
         x, y = (np.array([p[key] for p in points]) for key in ("entropy", "grammatical"))
@@ -115,7 +115,7 @@ def front(found: dict[str, Any], path: Path) -> Path:
         axes.plot(x, y, marker, color="black", markersize=10, label=f"learned, {name}")
     truth = found["truth"]
     axes.plot(truth["entropy"], 1.0, "x", color="red", markersize=9, label="the truth")
-    axes.set(xlabel="entropy of what is told, nats", ylabel="share that is a story")
+    axes.set(xlabel="entropy of the stories, nats", ylabel="share of grammatical stories")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=7)
     return _saved(figure, path)

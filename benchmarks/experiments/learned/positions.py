@@ -1,4 +1,4 @@
-"""The live positions of a part of a world, in a row, and the unit each belongs to."""
+"""The live positions of a part of a world, one after another, and the unit of each."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def positions(world: World, part: str) -> Positions:
 
 
 def together(parts: Sequence[Positions]) -> Positions:
-    """Put parts one after another."""
+    """Concatenate parts."""
     firsts = np.cumsum([0, *(len(part.sizes) for part in parts)])
     unit = np.concatenate([p.unit + f for p, f in zip(parts, firsts, strict=False)])
     contexts = jax.tree.map(lambda *xs: jnp.concatenate(xs), *(p.contexts for p in parts))
@@ -57,7 +57,7 @@ def together(parts: Sequence[Positions]) -> Positions:
 
 
 def some(part: Positions, count: int) -> Contexts:
-    """Return `count` positions spread over the part, or all if there are fewer."""
+    """Return `count` positions spread evenly over the part, or all if there are fewer."""
     index = np.linspace(0, len(part.unit) - 1, min(count, len(part.unit))).astype(int)
     return take(part.contexts, index)
 

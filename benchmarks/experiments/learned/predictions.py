@@ -1,4 +1,4 @@
-"""The protocol's predictions, held to the results."""
+"""The predictions of the protocol, compared with the results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Verdict = dict[str, Any]
 
 
 def below(value: float, ci: list[float] | None, limit: float, **told: Any) -> Verdict:
-    """Judge "value <= limit": `met` by the estimate, `certain` by the whole interval."""
+    """Judge "value <= limit": `met` for the estimate, `certain` for the whole interval."""
     certain = ci is not None and ci[1] <= limit
     return {"value": value, "ci": ci, "at_most": limit, **_judged(value <= limit, certain), **told}
 
@@ -22,13 +22,13 @@ def above(value: float, ci: list[float] | None, limit: float, **told: Any) -> Ve
 
 
 def every(parts: dict[str, Verdict]) -> Verdict:
-    """Judge several at once: met if all are."""
+    """Judge several at once, met if all are met."""
     met = all(part["met"] for part in parts.values())
     return {**_judged(met, all(part["certain"] for part in parts.values())), "parts": parts}
 
 
 def judge(world: dict[str, Any], trial: Trial) -> dict[str, Verdict]:
-    """Return the verdicts that a world, as results.json has it, allows."""
+    """Return the verdicts on a world's part of results.json."""
     judges = {
         "crossed": _crossed,
         "edt": _edt,
@@ -44,7 +44,7 @@ def judge(world: dict[str, Any], trial: Trial) -> dict[str, Verdict]:
 
 
 def gather(by_world: dict[str, dict[str, Verdict]]) -> dict[str, Verdict]:
-    """Return one verdict a prediction; where worlds share one, it is met if it is in all."""
+    """Return one verdict for each prediction; one of several worlds is met if it is met in all."""
     found: dict[str, dict[str, Verdict]] = {}
     for world, verdicts in by_world.items():
         for name, verdict in verdicts.items():
@@ -139,7 +139,7 @@ def _shift(world, trial):
 
 
 def _closer(difference):
-    """A gain counts only with its whole interval."""
+    """Judge a gain, which counts only if its whole interval is below 0."""
     verdict = below(difference["mean"], difference["ci"], 0.0)
     return verdict | {"met": verdict["certain"], "p_holm": difference.get("p_holm")}
 

@@ -1,4 +1,4 @@
-"""The plan of the proof, and the hash that shows which plan a result is of."""
+"""The plan of the experiment, and its hash, which ties results to the plan."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Does a learned sampler beat well-tuned fixed ones? Every number of the answer, and its pictures.
+"""Does a learned sampler beat well-tuned fixed ones? All numbers and pictures of the answer.
 
     python benchmarks/experiments/learned/prove.py --out DIR [--quick] [--worlds null,crossed]
         [--assets DIR]
 
-What is done is fixed in protocol.toml. DIR/results.json has, under worlds.NAME, the exact
+The plan is fixed in protocol.toml. DIR/results.json has, under worlds.NAME, the exact
 KL(truth || sampler) of every arm with its interval, the differences of the learned arm from the
-best fixed temperature and the best EDT, both tuned on the test set, and the predictions held to
-them. What is finished is kept in DIR/parts, and a run that was cut off goes on there; one
-of another protocol, or quick where this one is not, is measured anew.
+best fixed temperature and the best EDT, both tuned on the test set, and the verdicts on the
+predictions. Finished parts are kept in DIR/parts, and a run that was cut off resumes from there. A
+part of another protocol, or of a run with another --quick, is measured again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 if not __package__:
-    # A script finds what lies beside it first, and here that would hide the standard library's.
+    # The folder of this script must not be on the path: its modules may hide installed ones.
     sys.path[0:1] = [str(ROOT), str(ROOT / "models")]
 
 import jax  # noqa: E402
@@ -51,7 +51,7 @@ SHOWN = ("plain", "fixed_oracle", "edt_oracle", "learned", "oracle")
 
 
 def world_results(name: str, protocol: dict, quick: bool, step) -> dict[str, Any]:
-    """Measure a world, what is special to it included."""
+    """Measure a world, with the arms that only it has."""
     step(f"{name}: build")
     found, trial = measure(build(name, quick, protocol["data"]["seed"]), protocol, quick, step)
     if name == protocol["policy_gradient"]["world"]:
@@ -75,7 +75,7 @@ def real_results(assets: Path, protocol: dict, quick: bool, step) -> dict[str, A
 
 
 def writable(x: Any) -> Any:
-    """Return x for JSON, which has no infinities: those become "inf", what is NaN null."""
+    """Return x for JSON: infinities become "inf" or "-inf", NaN becomes null."""
     if isinstance(x, dict):
         return {str(key): writable(value) for key, value in x.items()}
     if isinstance(x, list | tuple):
@@ -86,13 +86,13 @@ def writable(x: Any) -> Any:
 
 
 def kept(path: Path, mark: dict[str, Any], make) -> dict[str, Any]:
-    """Return what an earlier run with the same mark left in a file, or make it and leave it."""
+    """Return the content that an earlier run with the same mark saved in a file, or make it."""
     if path.exists():
         found = json.loads(path.read_text())
         if found["mark"] == mark:
             return found["found"]
     found = writable(make())
-    # Written whole or not at all: a run may end at any time.
+    # Renaming is atomic, so a run that is killed leaves no half-written file.
     beside = path.with_suffix(".new")
     save(path.parent, {"mark": mark, "found": found}, beside.name)
     beside.replace(path)
@@ -100,7 +100,7 @@ def kept(path: Path, mark: dict[str, Any], make) -> dict[str, Any]:
 
 
 def tables(results: dict[str, Any]) -> str:
-    """Write KL by world and arm, the primary differences, and the predictions."""
+    """Return tables of KL by world and arm, of the primary differences, and of the predictions."""
 
     def kl(arm):
         return figures(arm["kl"]) if isinstance(arm["kl"], float) else str(arm["kl"])

@@ -1,7 +1,7 @@
-"""A real model on real text: no truth is known, but the next token is.
+"""A real model on real text, where the truth is not known but the next token is.
 
-With the token that came as the truth, KL is the surprise of that token, and everything else stays:
-tuning, training, units (passages of the text), intervals. There is no oracle.
+The token that came stands for the truth, so KL is the surprise of that token. Tuning, training,
+units (passages of the text) and intervals are as in the other worlds. There is no oracle.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ import numpy as np
 
 import jaxsample_models
 
-from .contexts import Contexts, World
+from .contexts import Contexts, World, said
 
 NAME = "shakespeare"
 MODEL, TEXT = "stories260K", Path("texts") / "tinyshakespeare.txt"
-BATCH = 50
 
 
 def missing(assets: Path | None) -> str | None:
-    """Return why the arm cannot run, or None."""
+    """Return the reason why this world cannot be built, or None."""
     if assets is None:
         return "needs --assets DIR with stories260K/ and texts/tinyshakespeare.txt"
     absent = [str(name) for name in (MODEL, TEXT) if not (assets / name).exists()]
@@ -31,12 +30,12 @@ def missing(assets: Path | None) -> str | None:
 
 
 def shakespeare(assets: Path, plan: dict[str, Any], quick: bool) -> World:
-    """Build the world: passages in the order of the text, train before val before test.
+    """Build the world from passages in the order of the text: train, then val, then test.
 
     Args:
-        assets: with the model's folder and the text.
+        assets: the folder with the model's folder and the text.
         plan: `real` of the protocol.
-        quick: take the first passages of each part alone.
+        quick: take only the first passages of each part.
     """
     checkpoint = jaxsample_models.load(assets / MODEL)
     begin = checkpoint.generation_config["bos_token_id"]
@@ -56,14 +55,7 @@ def shakespeare(assets: Path, plan: dict[str, Any], quick: bool) -> World:
 
 
 def _seen(checkpoint, passages, begin):
-    @jax.jit
-    def read(tokens):
-        model = jaxsample_models.bind(checkpoint.config, checkpoint.params)
-        hidden, _ = model(jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=begin))
-        return hidden.astype(jnp.float32), model.unembed(hidden).astype(jnp.float32)
-
-    read_all = [read(some) for some in passages.reshape(-1, BATCH, passages.shape[1])]
-    hidden, logits = (jnp.concatenate(part) for part in zip(*read_all, strict=True))
+    logits, hidden = said(checkpoint, passages, begin)
     return Contexts(
         logits,
         hidden,

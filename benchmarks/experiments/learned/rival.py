@@ -1,4 +1,4 @@
-"""The obvious rival of a policy: the model itself, trained on the same stories."""
+"""The rival of a policy: the model itself, fine-tuned on the same stories."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ import jaxsample_models
 from jaxsample import chain
 from jaxsample_models.stories import BOS
 
-from .contexts import Contexts
+from .contexts import Contexts, said
 from .positions import left_by, positions
-from .stories import BATCH
 from .trial import Trial
 
 
 def rival(trial: Trial) -> dict[str, Any]:
-    """Fine-tune every weight on the training stories, exact truth, and score it as the arms are.
+    """Fine-tune every weight on the training stories and their exact truth, and score the model.
 
     Returns:
-        its KL with interval, what it cost, what the policy cost, and learned - rival.
+        its KL with interval, its cost, the cost of the policy, and learned - rival.
     """
     plan, world = trial.protocol["rival"], trial.world
     epochs = plan["quick_epochs" if trial.quick else "epochs"]
@@ -33,16 +32,17 @@ def rival(trial: Trial) -> dict[str, Any]:
     begun = time.perf_counter()
     params, steps = _tuned(checkpoint, world.train, plan, epochs)
     seconds = time.perf_counter() - begun
-    logits = _logits(checkpoint.config, params, world.test)
+    tuned = checkpoint._replace(params=params)
+    logits, _ = said(tuned, np.asarray(world.test.tokens), BOS)
     part = positions(world._replace(test=world.test._replace(logits=logits)), "test")
-    told = {
+    notes = {
         "config": {**plan, "epochs": epochs},
         "steps": steps,
         "parameters": int(sum(np.size(x) for x in jax.tree.leaves(params))),
         "seconds": seconds,
-        "policy": {k: trial.told["learned"][k] for k in ("parameters", "seconds_per_seed")},
+        "policy": {k: trial.notes["learned"][k] for k in ("parameters", "seconds_per_seed")},
     }
-    trial.add("rival", left_by(chain(), part), told)
+    trial.add("rival", left_by(chain(), part), notes)
     return trial.summary("rival") | {"learned_minus_rival": trial.contrast("learned", "rival")}
 
 
@@ -56,7 +56,8 @@ def _tuned(checkpoint, contexts: Contexts, plan, epochs):
 
     def divergence(params, tokens, truth, live):
         model = jaxsample_models.bind(checkpoint.config, params)
-        logprobs = jax.nn.log_softmax(model.unembed(model(_shifted(tokens))[0]))
+        before = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=BOS)
+        logprobs = jax.nn.log_softmax(model.unembed(model(before)[0]))
         apart = jnp.where(truth > 0, truth * (jnp.log(truth) - logprobs), 0.0).sum(axis=-1)
         return jnp.sum(jnp.where(live, apart, 0.0)) / live.sum()
 
@@ -73,20 +74,3 @@ def _tuned(checkpoint, contexts: Contexts, plan, epochs):
         for index in rng.permutation(len(contexts.tokens))[: count * rows].reshape(count, rows):
             params, state = step(params, state, index)
     return jax.block_until_ready(params), steps
-
-
-def _logits(config, params, contexts: Contexts):
-    @jax.jit
-    def read(tokens):
-        model = jaxsample_models.bind(config, params)
-        return model.unembed(model(_shifted(tokens))[0]).astype(jnp.float32)
-
-    tokens = np.asarray(contexts.tokens)
-    padded = np.pad(tokens, ((0, -len(tokens) % BATCH), (0, 0)))
-    parts = [read(some) for some in padded.reshape(-1, BATCH, tokens.shape[1])]
-    return jnp.concatenate(parts)[: len(tokens)]
-
-
-def _shifted(tokens):
-    """Return what the model reads before each token."""
-    return jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=BOS)

@@ -1,31 +1,31 @@
-"""The de-smoothing world: the model is the truth with mass leaked to tokens that never follow.
+"""The smoothed world: the model is the truth with mass leaked to tokens that never follow.
 
-q = (1 - leak) p on the support of the truth, and `leak` spread over the other tokens. Sorted by q
-the support comes first, its mass is 1 - leak, so TopP gives the truth back exactly for every p in
-(1 - leak - min q, 1 - leak], min q being the least a supported token has. No temperature does.
+The model is q = (1 - leak) p on the support of the truth p, and spreads `leak` over the other
+tokens. Every token of the support is above all others, and the support has the mass 1 - leak. So
+TopP restores the truth exactly for every p in (1 - leak - m, 1 - leak], where m is the least mass
+of a supported token under q. No temperature does.
 """
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 
-from .contexts import Contexts, World, divided
+from .contexts import World, divided, single
 
 VOCAB, HIDDEN = 64, 16
 LEAK = 0.1
 LEAST = 0.05
-"""The least a token of the support has in the truth; above all noise, so that they separate."""
+"""The least probability of a supported token in the truth, which is above all leaked mass."""
 
 SUPPORTS = {"one": (1, 1), "few": (2, 4), "many": (5, 8)}
-"""How many tokens may follow, least and most, by kind."""
+"""The least and the largest number of tokens that may follow, by kind."""
 
 
 def smoothed(count: int = 1500, seed: int = 0, leak: float = LEAK) -> World:
     """Build the world from `count` contexts.
 
     Raises:
-        ValueError: a leak with which noise may outweigh the support.
+        ValueError: if the leaked mass of a token may exceed that of a supported one.
     """
     rng = np.random.default_rng(seed)
     kinds = rng.integers(len(SUPPORTS), size=count)
@@ -40,15 +40,8 @@ def smoothed(count: int = 1500, seed: int = 0, leak: float = LEAK) -> World:
         raise ValueError(f"`leak` must leave noise below {least:.3f}, got {noise.max():.3f}")
     tokens = np.argmax(np.cumsum(truth, axis=1) > rng.random((count, 1)), axis=1)
     centers = rng.normal(size=(len(SUPPORTS), HIDDEN))
-    whole = Contexts(
-        jnp.asarray(np.log((1 - leak) * truth + noise), jnp.float32)[:, None],
-        jnp.asarray(centers[kinds] + 0.1 * rng.normal(size=(count, HIDDEN)), jnp.float32)[:, None],
-        jnp.asarray(truth, jnp.float32)[:, None],
-        jnp.asarray(tokens, jnp.int32)[:, None],
-        jnp.ones((count, 1), bool),
-        jnp.asarray(kinds, jnp.int8)[:, None],
-    )
-    parts = divided(whole)
+    hidden = centers[kinds] + 0.1 * rng.normal(size=(count, HIDDEN))
+    parts = divided(single(np.log((1 - leak) * truth + noise), hidden, truth, tokens, kinds))
     return World("smoothed", tuple(SUPPORTS), **parts, interval=(1 - leak - least, 1 - leak))
 
 

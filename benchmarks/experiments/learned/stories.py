@@ -1,29 +1,25 @@
 """Story worlds: the embedded model, frozen, against stories in its own or another style.
 
-In style s the truth at open slots is the truth the model knows, tempered by 1 / s, and the same
-elsewhere; so the ideal temperature is 1 / s at open slots and 1 at the others, up to what the model
-itself gets wrong. A constant comes close: at most other slots one token is sure or all are as
-likely, which no temperature changes. What it pays for is the mass it leaks or steals at the rest.
+In style s the truth at open slots is the model's own truth tempered by 1 / s, and elsewhere it is
+the same. So the ideal temperature is 1 / s at open slots and 1 at the others, up to the model's own
+errors. One temperature for all comes close, because it changes nothing at slots where one token is
+sure or all are equally likely. It loses only at the remaining slots.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 import jaxsample_models
-from jaxsample_models.stories import KINDS, Corpus, Grammar, lengths
+from jaxsample_models.stories import BOS, KINDS, Corpus, Grammar, lengths
 
-from .contexts import Contexts, World
+from .contexts import Contexts, World, said
 
 STYLES = {"story": 1.0, "shift_0.4": 0.4, "shift_0.6": 0.6, "shift_1.6": 1.6, "shift_2.5": 2.5}
-"""The style of each world's stories; 1 is the control, the model's own."""
-
-BATCH = 32
+"""The style of each world's stories; 1, the model's own, is the control."""
 
 
 class Sizes(NamedTuple):
@@ -38,10 +34,10 @@ FULL, QUICK = Sizes(384, 96, 160), Sizes(96, 32, 48)
 
 
 def story(name: str, sizes: Sizes = FULL, seed: int = 0) -> World:
-    """Build a story world; parts are drawn apart, so a story is in one of them only.
+    """Build a story world. A story is in one of its parts only.
 
     Raises:
-        KeyError: no story world is called `name`.
+        KeyError: if no story world has this name.
     """
     style = STYLES[name]
     corpus = Corpus(Grammar(style), lengths(Grammar())[1] - 1)
@@ -58,11 +54,9 @@ def story(name: str, sizes: Sizes = FULL, seed: int = 0) -> World:
 
 
 def seen(corpus: Corpus, rng: np.random.Generator, count: int) -> Contexts:
-    """Draw stories, and put what the embedded model says of each position beside the truth."""
+    """Draw stories, with the truth and the embedded model's logits at each position."""
     stories = corpus.draw(rng, count)
-    padded = np.pad(stories.tokens[:, :-1], ((0, -count % BATCH), (0, 0)))
-    parts = [_read()(some) for some in padded.reshape(-1, BATCH, corpus.length)]
-    hidden, logits = (jnp.concatenate(part)[:count] for part in zip(*parts, strict=True))
+    logits, hidden = said(jaxsample_models.embedded(), stories.tokens[:, 1:], BOS)
     return Contexts(
         logits,
         hidden,
@@ -71,16 +65,3 @@ def seen(corpus: Corpus, rng: np.random.Generator, count: int) -> Contexts:
         jnp.asarray(stories.kinds >= 0),
         jnp.asarray(stories.kinds),
     )
-
-
-@cache
-def _read():
-    checkpoint = jaxsample_models.embedded()
-
-    @jax.jit
-    def read(tokens):
-        model = jaxsample_models.bind(checkpoint.config, checkpoint.params)
-        hidden, _ = model(tokens)
-        return hidden.astype(jnp.float32), model.unembed(hidden).astype(jnp.float32)
-
-    return read

@@ -1,14 +1,13 @@
-"""Toy worlds: contexts of one token whose ideal temperature is chosen, so that it is exact.
+"""Toy worlds: contexts of one token, built so that the ideal temperature T* is known exactly.
 
-The base model's logits z are noise, scaled so that a "sure" row has .5 to 1.3 nats and an "unsure"
-one 2.4 to 3.2. The truth is softmax(z / T*). The worlds differ in what T* depends on:
+The model's logits z are noise, scaled so that a "sure" row has .5 to 1.3 nats and an "unsure" one
+2.4 to 3.2. The truth is softmax(z / T*). In each world T* depends on something else:
 
 - null: on nothing, so a constant is best.
 - edt: on the entropy, by the formula of EDT.
-- aligned: on the entropy, sure rows being too flat; the polarity EDT was made for.
-- inverse: on the entropy the other way round.
-- crossed: on something the distribution does not show, so that nothing computed from it can help;
-  the hidden state shows it.
+- aligned: on the entropy; sure rows are too flat, which is the polarity EDT was made for.
+- inverse: on the entropy, with the opposite polarity.
+- crossed: on a class that the hidden state shows and the distribution does not.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from scipy.special import log_softmax
 
 from jaxsample import EntropyTemperature
 
-from .contexts import Contexts, World, divided
+from .contexts import World, divided, single
 
 VOCAB, HIDDEN = 64, 16
 ENTROPIES = {"sure": (0.5, 1.3), "unsure": (2.4, 3.2)}
@@ -34,10 +33,10 @@ TEMPERATURES = {
     "inverse": {"sure": 1.4, "unsure": 0.5},
     "crossed": {"sure cold": 0.5, "sure hot": 1.4, "unsure cold": 0.5, "unsure hot": 1.4},
 }
-"""T* of each class of contexts, None where EDT's formula gives it; all worlds of this file."""
+"""T* of each class of contexts, by world; None where EDT's formula gives it."""
 
 JITTER = {"crossed": 0.05}
-"""Standard deviation of log T* around its class: what even the class does not tell."""
+"""Standard deviation of log T* around its class."""
 
 NOISE = 0.1
 """Standard deviation of the hidden state around its class's."""
@@ -47,7 +46,7 @@ def toy(name: str, count: int = 1500, seed: int = 0) -> World:
     """Build a toy world of `count` contexts.
 
     Raises:
-        KeyError: no toy world is called `name`.
+        KeyError: if no toy world has this name.
     """
     temperatures = TEMPERATURES[name]
     rng = np.random.default_rng(seed)
@@ -64,14 +63,7 @@ def toy(name: str, count: int = 1500, seed: int = 0) -> World:
         ideal = ideal * np.exp(JITTER.get(name, 0.0) * rng.normal(size=count))
     logs = log_softmax(z / ideal[:, None], axis=1)
     tokens = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    whole = Contexts(
-        jnp.asarray(z, jnp.float32)[:, None],
-        jnp.asarray(hidden, jnp.float32)[:, None],
-        jnp.asarray(np.exp(logs), jnp.float32)[:, None],
-        jnp.asarray(tokens, jnp.int32)[:, None],
-        jnp.ones((count, 1), bool),
-        jnp.asarray(kinds, jnp.int8)[:, None],
-    )
+    whole = single(z, hidden, np.exp(logs), tokens, kinds)
     best = divided(jnp.asarray(ideal, jnp.float32)[:, None])
     return World(name, tuple(temperatures), **divided(whole), ideal=best)
 

@@ -1,15 +1,19 @@
-"""Three ways of training in the crossed world that end somewhere else, and one that does not.
+"""Ways of training whose optimum is elsewhere, beside ways that are right.
+
+In the crossed world:
 
 - AutoDeco's weighting, whose optimum is T* / (1 + T*).
-- Policy gradient on the kernel score with the usual baseline, the mean of the others' rewards: a
-  reward holds its sample's likeness to the others, so the baseline depends on the sample.
-- The same with a baseline of pairs without the sample, which is unbiased.
+- Policy gradient on the kernel score with the mean of the other samples' rewards as baseline. A
+  reward holds its sample's likeness to the others, so this baseline depends on the sample and
+  biases the gradient.
+- Policy gradient with the baseline of `KernelScore`, pairs without the sample, which is unbiased.
 
-And one p for all contexts of the smoothed world, trained as a soft filter.
+In the smoothed world, one p for all contexts, trained as a soft filter.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -18,71 +22,60 @@ import numpy as np
 
 from jaxsample import Model, ModelOutput, TopP
 from jaxsample.learn import (
-    Credit,
     Examples,
     Group,
     KernelScore,
     PolicyGradient,
+    Rewards,
     exact_match,
     fit,
 )
-from jaxsample.learn._credit import likeness
 
 from .biased import OBJECTIVES
-from .contexts import Contexts
-from .inference import interval
-from .ladder import adam, chosen, labels, temperatures, train, untrained
+from .contexts import Contexts, streamed
+from .inference import median_interval
+from .ladder import adam, keeps_the_truth, temperatures
 from .positions import left_by
 from .trial import Trial
 
 WEIGHTING = "base probability"
 
 
-def others_mean(group: Group) -> Credit:
-    """Credit as `KernelScore` does, less the mean of the others' rewards, which is biased."""
-    match, gram = likeness(exact_match, group)
-    count = match.shape[0]
-    credit = 2.0 * match - 2.0 * jnp.sum(gram, axis=1) / (count - 1)
-    value = 2.0 * jnp.mean(match) - jnp.sum(gram) / (count * (count - 1))
-    return Credit(credit - (jnp.sum(credit) - credit) / (count - 1), value)
+def score(group: Group) -> jax.Array:
+    """Reward each sample with twice its match less twice its mean likeness to the others."""
+    alike = jax.vmap(exact_match, (0, 0, None, None))
+    match = alike(group.tokens, group.lengths, group.reference, group.reference_length)
+    pairs = jax.vmap(lambda text, length: alike(group.tokens, group.lengths, text, length))
+    others = pairs(group.tokens, group.lengths).sum(axis=1) - 1  # every sample matches itself
+    return 2.0 * match - 2.0 * others / (len(match) - 1)
 
 
-CREDITS = {"biased": others_mean, "right": KernelScore(exact_match)}
+CREDITS = {"biased": Rewards(score), "right": KernelScore(exact_match)}
 
 
 def weighting(trial: Trial) -> dict[str, Any]:
-    """Train with AutoDeco's weights; compare the temperatures with T* / (1 + T*), class by class.
+    """Train with AutoDeco's weights; compare the temperatures with T* / (1 + T*).
 
     Returns:
-        by class the median T, the median of T* / (1 + T*), and the median of their ratio with its
-        interval.
+        for each class the median T, the median of T* / (1 + T*), and the median of their ratio
+        with its interval.
     """
-    schedule = trial.schedule
-    samplers = train(
-        _starts(trial),
-        labels(trial.train.contexts, schedule["batch"] * len(trial.seeds)),
-        jax.random.key(trial.protocol["data"]["seed"]),
-        steps=schedule["steps"],
-        rate=trial.told["learned"]["config"]["rate"],
-        batch=schedule["batch"],
-        objective=OBJECTIVES[WEIGHTING],
-    )
+    objective = OBJECTIVES[WEIGHTING]
+    samplers = trial.trained(_rung(trial), **trial.notes["learned"]["config"], objective=objective)
     trial.add("weighted", [left_by(s, trial.test) for s in samplers], {"config": WEIGHTING})
     found = np.stack([np.asarray(temperatures(s, trial.test.contexts)) for s in samplers])
     assert trial.test.ideal is not None
     wanted = trial.test.ideal / (1 + trial.test.ideal)
+    seed = trial.protocol["statistics"]["seed"]
     classes = {}
-    rng = np.random.default_rng(trial.protocol["statistics"]["seed"])
     for i, kind in enumerate(trial.world.kinds):
         here = trial.test.kinds == i
         ratio = found[:, here] / wanted[here]
-        units = rng.integers(0, ratio.shape[1], (2000, ratio.shape[1]))
-        middle = ratio.mean(axis=0)
         classes[kind] = {
             "learned": float(np.median(found[:, here])),
             "predicted": float(np.median(wanted[here])),
             "ratio": float(np.median(ratio)),
-            "ci": interval(np.median(middle[units], axis=1)),
+            "ci": median_interval(ratio, trial.test.unit[here], seed),
         }
     return classes
 
@@ -91,20 +84,18 @@ def gradients(trial: Trial) -> dict[str, Any]:
     """Train by policy gradient from plain sampling, with either baseline: KL with interval."""
     plan = trial.protocol["policy_gradient"]
     steps = plan["quick_steps" if trial.quick else "steps"]
-    model = Model(_cache, _apply)
     contexts = trial.train.contexts
-    params = contexts.logits[:, 0], contexts.hidden[:, 0]
     for name, credit in CREDITS.items():
-        samplers = train(
-            _starts(trial),
-            _prompts(contexts, plan["batch"] * len(trial.seeds)),
-            jax.random.key(trial.protocol["data"]["seed"]),
+        samplers = trial.trained(
+            _rung(trial),
+            trial.notes["learned"]["config"]["width"],
+            functools.partial(_prompts, contexts),
             steps=steps,
             rate=plan["rate"],
             batch=plan["batch"],
             objective=PolicyGradient(credit, plan["samples"], 1),
-            model=model,
-            params=params,
+            model=Model(_cache, _apply),
+            params=(contexts.logits[:, 0], contexts.hidden[:, 0]),
         )
         left = [left_by(s, trial.test) for s in samplers]
         trial.add(f"policy_gradient_{name}", left, {"config": plan, "steps": steps})
@@ -112,23 +103,17 @@ def gradients(trial: Trial) -> dict[str, Any]:
 
 
 def one_p(trial: Trial) -> dict[str, Any]:
-    """Train one soft p for all contexts, and hold it to the interval in which TopP is exact."""
+    """Train one soft p for all contexts, and compare it with the interval where TopP is exact."""
     assert trial.world.interval is not None
     plan = trial.protocol["top_p"]
     low, high = trial.world.interval
-    draw = labels(trial.train.contexts, plan["batch"])
+    draw = streamed(trial.train.contexts, plan["batch"])
     found = []
     for seed in trial.seeds:
         key = jax.random.fold_in(jax.random.key(trial.protocol["data"]["seed"]), seed)
-        fitted = fit(
-            TopP(plan["start"]),
-            None,
-            None,
-            draw,
-            key=key,
-            steps=plan["steps"],
-            optimizer=adam(plan["rate"], plan["steps"]),
-        )
+        optimizer = adam(plan["rate"], plan["steps"])
+        start = TopP(plan["start"])
+        fitted = fit(start, None, None, draw, key=key, steps=plan["steps"], optimizer=optimizer)
         found.append(fitted.sampler)
     p = [float(sampler.p) for sampler in found]
     trial.add("top_p_trained", [left_by(s, trial.test) for s in found], {"config": {"p": p}})
@@ -137,35 +122,18 @@ def one_p(trial: Trial) -> dict[str, Any]:
 
 
 def nucleus(trial: Trial) -> dict[str, Any]:
-    """Tell what the nucleus policy chose; its p need not be the exact one, as min-p filters too."""
-    assert trial.world.interval is not None
-    low, high = trial.world.interval
+    """Return the share of positions where the nucleus policy keeps exactly the truth's tokens."""
     contexts = trial.test.contexts
-    found = [chosen(s, contexts) for s in trial.samplers["nucleus_hidden"]]
-    temperature, p, least = (
-        np.stack([np.asarray(getattr(chain_[i], name)) for chain_ in found])
-        for i, name in enumerate(("value", "p", "p"))
-    )
-    return {
-        "interval": [low, high],
-        "inside": float(np.mean((p > low) & (p <= high))),
-        "p": {"least": float(p.min()), "median": float(np.median(p)), "most": float(p.max())},
-        "temperature": [float(x) for x in np.quantile(temperature, (0.0, 0.5, 1.0))],
-        "min_p": [float(x) for x in np.quantile(least, (0.0, 0.5, 1.0))],
-    }
+    exact = [keeps_the_truth(s, contexts).mean() for s in trial.samplers["nucleus_hidden"]]
+    return {"exact": [float(share) for share in exact]}
 
 
-def _starts(trial):
-    protocol = trial.protocol
-    rung = protocol["rungs"][protocol["learned"]["rung"]]
-    width = trial.told["learned"]["config"]["width"]
-    hidden_size = trial.train.contexts.hidden.shape[-1]
-    features = protocol["learned"]["features"]
-    return [untrained(rung, width, features, hidden_size, seed) for seed in trial.seeds]
+def _rung(trial):
+    return trial.protocol["learned"]["rung"]
 
 
 def _prompts(contexts: Contexts, count: int):
-    """Return key -> contexts as prompts of one token, their number, and a token of the truth."""
+    """Return a function of a key: contexts as one-token prompts (their index), and true tokens."""
     truth = jnp.log(contexts.truth[:, 0])
 
     def draw(key):

@@ -11,10 +11,10 @@ NAMES = (*TEMPERATURES, *STYLES, "smoothed")
 
 
 def build(name: str, quick: bool = False, seed: int = 0) -> World:
-    """Build a world; `quick` tells fewer stories, and changes no toy.
+    """Build a world. `quick` makes fewer stories; toy worlds stay the same.
 
     Raises:
-        ValueError: no world is called `name`.
+        ValueError: if no world has this name.
     """
     if name in TEMPERATURES:
         return toy(name, seed=seed)

@@ -1,4 +1,4 @@
-"""Whether two schemas plainly share no value, as `oneOf` needs."""
+"""A sufficient test that two JSON schemas share no value, for `oneOf`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def apart(one: Any, two: Any, resolve: Callable[[str], Any], open_: tuple = ()) -> bool:
-    """Whether no value matches both schemas, as far as types, constants and properties tell.
+    """Return whether types, constants or required properties show that no value matches both.
 
     Args:
         one, two: schemas.
-        resolve: from the name in a `$ref` to its schema.
+        resolve: returns the schema of the name in a `$ref`.
     """
     if (id(one), id(two)) in open_:
-        return False  # a recursion that has told nothing so far
+        return False  # the recursion has come back to the same pair without a difference
     open_ = *open_, (id(one), id(two))
     return all(
         _parted(a, b, resolve, open_) for a in _cases(one, resolve) for b in _cases(two, resolve)
@@ -22,7 +22,7 @@ def apart(one: Any, two: Any, resolve: Callable[[str], Any], open_: tuple = ()) 
 
 
 def kind_of(value: Any) -> str:
-    """Return the JSON type of a value, integers being numbers."""
+    """Return the JSON type of a value; integers are numbers."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else "boolean"
     kinds = {str: "string", int: "number", float: "number", list: "array", dict: "object"}
@@ -30,7 +30,7 @@ def kind_of(value: Any) -> str:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two JSON values are equal; 1 is 1.0 but not true."""
+    """Return whether two JSON values are equal; 1 equals 1.0 but not true."""
     if kind_of(a) != kind_of(b):
         return False
     if isinstance(a, dict):
@@ -41,7 +41,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def _cases(schema, resolve, seen=()):
-    """The alternatives of a schema: `("value", v)` or `(type, schema)`."""
+    """Return the alternatives of a schema: `("value", v)` or `(type, schema)`."""
     if "$ref" in schema:
         if schema["$ref"] in seen:
             return []

@@ -25,19 +25,19 @@ def from_regex(
 ) -> TokenAutomaton:
     r"""Make the automaton of the texts that a regular expression matches as a whole.
 
-    The syntax is that of `re` with the meaning of `re.fullmatch` under `re.ASCII`. What is no
-    regular language is an error: anchors, look-around, back-references, flags.
+    Syntax and meaning are those of `re.fullmatch` with `re.ASCII`. Anchors, look-around,
+    back-references and flags raise an error, because no finite automaton expresses them.
 
     Args:
         pattern: the expression.
-        vocabulary: the bytes each token adds to the text, None for one that may never be drawn;
-            from `vocabulary_of`.
-        eos: the token or tokens that end the text, as given to `generate`.
-        max_states: how many states the expression may need on the way.
+        vocabulary: for each token the bytes it adds to the text, or None if it may never be drawn;
+            `vocabulary_of` returns it.
+        eos: the token or tokens that end the text, the same as for `generate`.
+        max_states: the largest number of states during compilation.
 
     Raises:
-        ValueError: saying what in the pattern is not supported, that it needs too many states, or
-            that the vocabulary cannot write any text it matches.
+        ValueError: if something in the pattern is not supported, if it needs too many states, or if
+            the vocabulary cannot spell any text that it matches.
 
     >>> vocabulary = [b"a", b"b", b"ab", None]
     >>> automaton = from_regex("a+b", vocabulary, eos=3)
@@ -58,23 +58,23 @@ def from_json_schema(
 ) -> TokenAutomaton:
     """Make the automaton of the JSON texts that a schema allows.
 
-    Types: object (`properties` in the order they are listed, `required`, a boolean
-    `additionalProperties`, which either way adds none), array (`items`, `minItems`, `maxItems`),
-    string (`minLength`, `maxLength` in characters, or a `pattern`), integer, number, boolean, null
-    and lists of types. Beside them `enum`, `const`, `anyOf`, `oneOf` of disjoint schemas, and
-    `$ref` to a place in the schema. Numbers may have any number of digits. In strings characters
-    stand for themselves and only the quote, the backslash and controls are escaped.
+    The types are object (`properties` in the order of the schema, `required`, and a boolean
+    `additionalProperties`; no other properties are written in either case), array (`items`,
+    `minItems`, `maxItems`), string (`minLength`, `maxLength` in characters, or a `pattern`),
+    integer, number, boolean, null and lists of types. `enum`, `const`, `anyOf`, `oneOf` of disjoint
+    schemas, and `$ref` to a place in the schema are supported too. Numbers may have any number of
+    digits. In strings only the quote, the backslash and control characters are escaped.
 
     Args:
         schema: as parsed from JSON.
         vocabulary, eos, max_states: as for `from_regex`.
-        whitespace: a regular expression of what may stand where JSON allows white space inside an
-            object or an array; nothing by default.
-        depth: how often, in all, a `$ref` may be followed inside itself.
+        whitespace: a regular expression of the white space that is allowed inside objects and
+            arrays; none by default.
+        depth: how often, in total, a `$ref` may be followed inside itself.
 
     Raises:
-        ValueError: naming the keyword that is not supported and where it stands; or as
-            `from_regex` does.
+        ValueError: if a keyword is not supported, with its place in the schema; or as for
+            `from_regex`.
 
     Reference: https://json-schema.org/draft/2020-12
 

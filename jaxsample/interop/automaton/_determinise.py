@@ -1,4 +1,4 @@
-"""From a tree to the smallest deterministic automaton over characters."""
+"""The smallest deterministic automaton over characters of a tree."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Automaton(NamedTuple):
     """A deterministic automaton over characters; state 0 is the start.
 
     Attributes:
-        edges: for each state `{class of characters: next state}`.
+        edges: for each state a dict from classes of characters to the next state.
         accepts: for each state whether the text may end there.
-        classes: the characters of each class, disjoint.
+        classes: the characters of each class; classes are disjoint.
     """
 
     edges: list[dict[int, int]]
@@ -25,11 +25,11 @@ class Automaton(NamedTuple):
 def determinise(tree: Node, max_states: int) -> Automaton:
     """Compile a tree to the smallest automaton that accepts its language.
 
-    States from which no text can end are left out; where there is no text at all, the start is left
-    with no edge.
+    States from which no text can end are removed. If the language is empty, the start is the only
+    state and has no edge.
 
     Raises:
-        ValueError: if more than `max_states` states are needed on the way.
+        ValueError: if the compilation needs more than `max_states` states.
     """
     nfa = _Nfa(max_states)
     start = nfa.compile(tree, nfa.end)
@@ -38,7 +38,7 @@ def determinise(tree: Node, max_states: int) -> Automaton:
     first = nfa.closure(start)
     numbers, edges, accepts = {first: 0}, [], []
     queue = [first]
-    for states in queue:  # grows while it is read
+    for states in queue:  # the loop appends to the queue
         reached = defaultdict(set)
         for state in states:
             if moves[state]:
@@ -57,7 +57,7 @@ def determinise(tree: Node, max_states: int) -> Automaton:
 
 
 class _Nfa:
-    """A nondeterministic automaton: a state either reads one character or goes on for free."""
+    """A nondeterministic automaton: a state reads one character or has only empty moves."""
 
     def __init__(self, max_states):
         self.max_states = max_states
@@ -78,8 +78,8 @@ class _Nfa:
         return number
 
     def compile(self, tree, then):
-        """Return the state that reads `tree` and goes on to `then`; equal requests share it."""
-        key = id(tree), then  # the tree outlives this object, so ids are not used twice
+        """Return the state that reads `tree` and continues at `then`; equal requests share it."""
+        key = id(tree), then  # the tree outlives this object, so ids stay unique
         if key not in self.known:
             self.known[key] = self.build(tree, then)
         return self.known[key]
@@ -104,7 +104,7 @@ class _Nfa:
         return then
 
     def closure(self, state):
-        """States that read a character, or the end, reached from `state` for free."""
+        """Return the reading states and the end, as reached from `state` by empty moves."""
         if state not in self.closures:
             seen, open_ = {state}, [state]
             while open_:
@@ -119,7 +119,7 @@ class _Nfa:
 
 
 def _partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, list[int]]]:
-    """Cut all characters into the fewest classes that every set is a union of."""
+    """Partition all characters into the fewest classes such that every set is a union of them."""
     sets = sorted(set(sets))
     borders = sorted({x for ranges in sets for a, b in ranges for x in (a, b + 1)})
     pieces = defaultdict(list)
@@ -140,7 +140,7 @@ def _partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, list[int]]
 
 
 def _alive(edges, accepts):
-    """Leave out the states, other than the start, from which no text can end."""
+    """Remove the states, other than the start, from which no text can end."""
     before = defaultdict(list)
     for state, found in enumerate(edges):
         for target in found.values():
@@ -161,9 +161,9 @@ def _alive(edges, accepts):
 def _smallest(edges, accepts):
     """Merge equivalent states.
 
-    Blocks of states are split by where their edges lead until they agree. The largest part of a
-    block keeps its number, so that a state is looked at again only where a part at most half as
-    large was cut off: the work is that of Hopcroft's algorithm.
+    Blocks of states are split by the targets of their edges until all states of a block agree. The
+    largest part of a block keeps its number, so a state is visited again only when it was in a part
+    of at most half the block, as in Hopcroft's algorithm.
     """
     before = defaultdict(set)
     for state, found in enumerate(edges):
@@ -184,7 +184,7 @@ def _smallest(edges, accepts):
             cut[b].append(part)
         changed = set()
         for b, some in cut.items():
-            rest = members[b].difference(*some)  # their edges still lead where they did
+            rest = members[b].difference(*some)  # the states whose edges did not change
             some = sorted(filter(None, [*some, rest]), key=len)
             members[b] = some.pop()
             for part in some:

@@ -1,4 +1,4 @@
-"""JSON values as languages: how they may be written."""
+"""The languages of JSON values: all texts that may write a value."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ NUMBER = then(INTEGER, parse(r"(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
 def spelled(given: Chars) -> Node:
     r"""Return the ways to write one character of a set inside a JSON string.
 
-    A character stands for itself, unless JSON or good manners want it escaped: the quote, the
-    backslash and controls, by their letter or by \u00XX. Others are never escaped, which keeps
-    automata small and can still write every string.
+    The quote, the backslash and control characters are escaped, by a letter or by \u00XX. All other
+    characters are written as they are. This keeps automata small and can still write every string.
     """
     raw = minus(given, ESCAPED)
     ways: list[Node] = [raw] if raw.ranges else []
@@ -64,7 +63,7 @@ def quoted(inside: Node) -> Node:
 
 
 def escaped(tree: Node) -> Node:
-    """Return the language of a tree, each character written as inside a JSON string."""
+    """Return the language of a tree with its characters written as in a JSON string."""
     if isinstance(tree, Chars):
         return spelled(tree)
     if isinstance(tree, Repeat):
@@ -73,7 +72,7 @@ def escaped(tree: Node) -> Node:
 
 
 class Layout:
-    """Objects and arrays, with `space` wherever JSON lets white space stand inside them."""
+    """Objects and arrays, with `space` wherever JSON allows white space inside them."""
 
     def __init__(self, space: Node):
         self.comma = then(space, text(","), space)
@@ -82,13 +81,13 @@ class Layout:
 
     def object(self, members: Sequence[tuple[str, Node, bool]]) -> Node:
         """Return the objects with these `(name, value, required)`, in this order."""
-        first, later = EMPTY, self.space  # what may follow before and after the first member
+        first, later = EMPTY, self.space  # the rest of the object before and after a first member
         for name, value, required in reversed(members):
             member = then(self.value(name), self.colon, value)
-            begun, gone_on = then(member, later), then(self.comma, member, later)
+            start, more = then(member, later), then(self.comma, member, later)
             if not required:
-                begun, gone_on = either(begun, first), either(gone_on, later)
-            first, later = begun, gone_on
+                start, more = either(start, first), either(more, later)
+            first, later = start, more
         return then(text("{"), self.space, first, text("}"))
 
     def array(self, item: Node, low: int, high: int | None) -> Node:
@@ -100,7 +99,7 @@ class Layout:
         return then(text("["), self.space, items if low else optional(items), text("]"))
 
     def sequence(self, items: Sequence[Node]) -> Node:
-        """Return the arrays of just these items."""
+        """Return the arrays of exactly these items."""
         parts = [part for item in items for part in (self.comma, item)][1:]
         inside = then(*parts, self.space) if parts else EMPTY
         return then(text("["), self.space, inside, text("]"))
@@ -130,7 +129,7 @@ def whitespace(pattern: str) -> Node:
     """Parse a regular expression of JSON's white space.
 
     Raises:
-        ValueError: if it may match anything else.
+        ValueError: if it can match another character.
     """
     tree = parse(pattern)
     if not _only(tree, one_of(" \t\n\r")):
@@ -139,7 +138,7 @@ def whitespace(pattern: str) -> Node:
 
 
 def _only(tree, allowed):
-    """Whether a tree reads no character but the allowed."""
+    """Return whether a tree reads allowed characters only."""
     if isinstance(tree, Chars):
         return within(tree, allowed)
     parts = (tree.part,) if isinstance(tree, Repeat) else tree.parts

@@ -1,4 +1,4 @@
-"""Regular languages over characters, as trees: what regular expressions and schemas compile to."""
+"""Regular languages over characters as trees, the output of the two parsers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SURROGATES = (0xD800, 0xDFFF)
 
 
 class Chars(NamedTuple):
-    """One character out of sorted, disjoint, inclusive ranges of code points."""
+    """One character from sorted, disjoint, inclusive ranges of code points."""
 
     ranges: Ranges
 
 
 class Then(NamedTuple):
-    """One part after another; without parts, the empty text."""
+    """The parts one after another; without parts, the empty text."""
 
     parts: tuple
 
@@ -30,7 +30,7 @@ class Either(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """A part `low` to `high` times; `high` None has no bound."""
+    """A part, repeated `low` to `high` times; without bound if `high` is None."""
 
     part: Node
     low: int
@@ -43,7 +43,7 @@ EMPTY = Then(())
 
 
 def chars(ranges: Iterable[tuple[int, int]]) -> Chars:
-    """Return the characters of any ranges, surrogates left out: UTF-8 cannot write them."""
+    """Return the characters of any ranges, without surrogates, which UTF-8 cannot write."""
     low, high = SURROGATES
     merged: list[tuple[int, int]] = []
     for a, b in sorted(ranges):
@@ -63,7 +63,7 @@ def one_of(letters: str) -> Chars:
 
 
 def but(given: Chars) -> Chars:
-    """Return every character but the given."""
+    """Return all characters except the given ones."""
     ends = [-1, *(x for pair in given.ranges for x in (pair[0], pair[1])), LAST + 1]
     gaps = zip(ends[::2], ends[1::2], strict=True)
     return chars((a + 1, b - 1) for a, b in gaps if a + 1 < b)
@@ -75,7 +75,7 @@ def minus(given: Chars, others: Chars) -> Chars:
 
 
 def within(given: Chars, others: Chars) -> bool:
-    """Whether all characters of one set are in another."""
+    """Return whether all characters of one set are in another."""
     return not minus(given, others).ranges
 
 
@@ -85,7 +85,7 @@ def text(letters: str) -> Node:
 
 
 def then(*parts: Node) -> Node:
-    """Return one part after another."""
+    """Return the parts one after another."""
     return parts[0] if len(parts) == 1 else Then(parts)
 
 

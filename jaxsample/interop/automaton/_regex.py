@@ -1,4 +1,4 @@
-"""Regular expressions, parsed: the syntax of `re`, less what is no regular language."""
+"""A parser of regular expressions, in the syntax of `re` without its non-regular parts."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ ANYTHING = Repeat(but(chars([])), 0, None)
 def parse(pattern: str, search: bool = False) -> Node:
     r"""Parse a regular expression that the whole text must match.
 
-    The meaning is that of `re.fullmatch` with `re.ASCII`: `.` is any character but a newline, and
-    `\d`, `\w`, `\s` are ASCII. Groups only group; a lazy quantifier is the greedy one, for both
-    match the same texts.
+    The meaning is that of `re.fullmatch` with `re.ASCII`: `.` is any character except a newline,
+    and `\d`, `\w`, `\s` are ASCII. Groups do not capture. Lazy and greedy quantifiers match the
+    same texts, so they are the same here.
 
     Args:
         pattern: the expression.
-        search: it need only be found in the text; then an alternative of the whole pattern may
-            begin with ^ and end with $.
+        search: the pattern may match any part of the text, as in `re.search`; an alternative of the
+            whole pattern may then begin with ^ and end with $.
 
     Raises:
-        ValueError: naming what it met and where: anchors and boundaries, look-around,
-            back-references, flags, possessive quantifiers and atomic groups, or broken syntax.
+        ValueError: with the place of an anchor, a boundary, a look-around, a back-reference, a
+            flag, a possessive quantifier, an atomic group, or broken syntax.
     """
     return _Parser(pattern).whole(search)
 
@@ -61,7 +61,7 @@ class _Parser:
         return either(*branches)
 
     def found(self):
-        """An alternative of the whole pattern, wherever in the text its anchors let it stand."""
+        """Parse an alternative that may match anywhere in the text, as far as its anchors allow."""
         before = () if self.take("^") else (ANYTHING,)
         branch = self.sequence(("|", ")", "$"))
         after = () if self.take("$") else (ANYTHING,)
@@ -87,7 +87,7 @@ class _Parser:
         return Repeat(part, *bounds)
 
     def bounds(self) -> tuple[int, int | None] | None:
-        """Take a quantifier; None, having taken nothing, where there is none."""
+        """Consume a quantifier and return its bounds; consume nothing and return None if none."""
         for sign, bounds in {"*": (0, None), "+": (1, None), "?": (0, 1)}.items():
             if self.take(sign):
                 return bounds
@@ -97,7 +97,7 @@ class _Parser:
         low, comma, high = self.pattern[self.at + 1 : end].partition(",")
         numbers = [n for n in (low, high) if n]
         if not all(n.isascii() and n.isdigit() for n in numbers) or not (numbers or comma):
-            return None  # as in re, a brace that bounds nothing is itself
+            return None  # as in `re`, a brace without bounds is a literal
         self.at = end + 1
         least = int(low or 0)
         most = least if not comma else int(high) if high else None
@@ -209,6 +209,6 @@ class _Parser:
 
 
 def _single(one: Chars):
-    """The code point of a set of one character, or None."""
+    """Return the code point of a set of one character, or None."""
     (pair,) = one.ranges if len(one.ranges) == 1 else ((0, -1),)
     return pair[0] if pair[0] == pair[1] else None

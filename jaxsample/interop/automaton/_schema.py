@@ -1,4 +1,4 @@
-"""JSON schemas, compiled: what is not supported is an error, never ignored."""
+"""A compiler of JSON schemas; an unsupported keyword raises an error and is never ignored."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KEYWORDS = {
     "boolean": set(),
     "null": set(),
 }
-# What says all there is to say by itself, and what may stand beside it.
+# Keywords that describe the value completely, and the keywords allowed next to them.
 WHOLE = {"$ref": set(), "anyOf": set(), "oneOf": set(), "enum": {"type"}, "const": {"type"}}
 
 
@@ -42,7 +42,7 @@ def compile_schema(schema: Any, space: str, depth: int) -> Node:
         schema, space, depth: as for `from_json_schema`.
 
     Raises:
-        ValueError: naming the keyword that is not supported, and where it stands.
+        ValueError: if a keyword is not supported, with its place in the schema.
     """
     return _Compiler(schema, Layout(whitespace(space)), depth).compile(schema, "#", ())
 
@@ -52,7 +52,7 @@ class _Compiler:
         self.root, self.layout, self.depth = root, layout, depth
 
     def compile(self, schema, path, opened):
-        """Compile one schema; `opened` are the references that are being followed."""
+        """Compile one schema; `opened` lists the references that are being followed."""
         if not isinstance(schema, Mapping):
             raise ValueError(f"a schema must be an object, got {schema!r} at {path}")
         keywords = schema.keys() - NOTES
@@ -162,7 +162,7 @@ class _Compiler:
 
 
 def types_of(schema: Mapping, path: str) -> list[str]:
-    """Return the types a schema names; ValueError if there are none or one is unknown."""
+    """Return the types of a schema; raise ValueError if there is none or one is unknown."""
     types = schema.get("type")
     types = [types] if isinstance(types, str) else types
     if not isinstance(types, list) or not types:
@@ -174,14 +174,14 @@ def types_of(schema: Mapping, path: str) -> list[str]:
 
 
 def is_of(value: Any, name: str) -> bool:
-    """Whether a value is of a type; 1.0 is an integer too."""
+    """Return whether a value has a type; 1.0 is an integer too."""
     if name == "integer":
         return kind_of(value) == "number" and value == int(value)
     return kind_of(value) == name
 
 
 def bounds(schema: Mapping, least: str, most: str, path: str) -> tuple[int, int | None]:
-    """Return the bounds two keywords set; ValueError if they are not whole or fit no number."""
+    """Return the bounds of two keywords; raise ValueError if they are not whole or contradict."""
     low, high = schema.get(least, 0), schema.get(most)
     for name, bound in ((least, low), (most, high)):
         if bound is not None and (isinstance(bound, bool) or bound != int(bound) or bound < 0):

@@ -1,4 +1,4 @@
-"""From an automaton over bytes to one over the tokens of a vocabulary."""
+"""The automaton over the tokens of a vocabulary, from one over bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAR = np.iinfo(np.int32).max
 
 
 class Moves(NamedTuple):
-    """Where a text leads from every state it can be read in: pairs of states, `[E]` each."""
+    """The moves of a text: it leads from each source state to the target state, `[E]` each."""
 
     sources: np.ndarray
     targets: np.ndarray
@@ -25,15 +25,15 @@ class Moves(NamedTuple):
 def over_tokens(
     automaton: ByteAutomaton, vocabulary: Sequence[bytes | None], eos: int | Sequence[int]
 ) -> TokenAutomaton:
-    """Read whole tokens instead of bytes, and end by an eos token.
+    """Return an automaton that reads whole tokens instead of bytes, and ends with an eos token.
 
-    Tokens that lead from the same states to the same states are one class. States that no tokens
-    reach, or from which none lead to an end, are left out. The end is the last state; once there,
+    Tokens that lead from the same states to the same states form a class. States that cannot be
+    reached, or from which no end can be reached, are removed. The end is the last state, in which
     only eos is allowed.
 
     Raises:
-        ValueError: if there is no eos, it lies outside the vocabulary, or no text that the
-            automaton accepts can be spelled with the vocabulary.
+        ValueError: if there is no eos, if it lies outside the vocabulary, or if the vocabulary
+            cannot spell any text that the automaton accepts.
     """
     ends = np.atleast_1d(np.asarray(eos, np.int64))
     if not ends.size or ends.min() < 0 or ends.max() >= len(vocabulary):
@@ -55,20 +55,20 @@ def over_tokens(
         raise ValueError("no text of this language can be spelled with the vocabulary")
     alive = pairs[:, distance[pairs[1]] < FAR]
     kept = np.flatnonzero((_distances(*alive, start=0, states=done + 1) < FAR) & (distance < FAR))
-    new = np.full(done + 2, -1, np.int32)  # the last is for -1
+    new = np.full(done + 2, -1, np.int32)  # the last entry maps -1 to -1
     new[kept] = np.arange(len(kept))
     table = new[table[kept]]
     table, again = np.unique(table, axis=1, return_inverse=True)
     classes = again.ravel()[classes]
-    # Numbers on the host are checked; then they go to the device, once and for all.
+    # The constructor checks arrays of the host only. Then they are copied to the device once.
     return jax.tree.map(jnp.asarray, TokenAutomaton(classes, table, distance[kept]))
 
 
 def _moves(automaton, vocabulary):
     """Return the moves of every class of tokens, and the class of each token.
 
-    Reading a byte after a text composes two maps of states. There are far fewer maps than texts,
-    so each composition is done once and then looked up.
+    To read another byte is to compose two maps of states. There are far fewer maps than texts, so
+    each composition is computed once and cached.
     """
     table, letters = np.unique(automaton.table, axis=1, return_inverse=True)
     letters = letters.ravel().tolist()
@@ -105,7 +105,7 @@ def _key(moves):
 
 
 def _distances(sources, targets, start, states):
-    """The fewest edges from `start` to each state, FAR where there is no way."""
+    """Return the fewest edges from `start` to each state, FAR if it cannot be reached."""
     found = np.full(states, FAR, np.int32)
     found[start], steps = 0, 0
     while True:

@@ -1,4 +1,4 @@
-"""From an automaton over characters to one over the bytes of UTF-8."""
+"""The automaton over the bytes of UTF-8, from one over characters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ByteAutomaton(NamedTuple):
     """A deterministic automaton over bytes; state 0 is the start.
 
     Attributes:
-        table: `[N, 256]` int32, the next state, -1 where there is none.
+        table: `[N, 256]` int32, the next state, or -1.
         accepts: `[N]` bool.
     """
 
@@ -25,9 +25,9 @@ class ByteAutomaton(NamedTuple):
 
 
 def over_bytes(automaton: Automaton) -> ByteAutomaton:
-    """Spell each character in UTF-8; states inside a character are shared where they can be."""
+    """Replace each character by its UTF-8 bytes; equal states inside characters are shared."""
     spelled = {}  # the byte sequences of a set of classes
-    numbers = {}  # states inside a character, by what may follow
+    numbers = {}  # states inside a character, by their continuations
     rows: list[dict] = []
 
     def spell(classes):
@@ -37,7 +37,7 @@ def over_bytes(automaton: Automaton) -> ByteAutomaton:
         return spelled[classes]
 
     def branch(pieces):
-        """Edges of a state that reads one of the `(byte ranges, next state)`."""
+        """Return the edges of a state that reads one of the `(byte ranges, next state)`."""
         by_first = {}
         for (first, *rest), target in pieces:
             by_first.setdefault(first, []).append((tuple(rest), target))
@@ -71,10 +71,10 @@ def over_bytes(automaton: Automaton) -> ByteAutomaton:
 
 
 def sequences(given: Chars) -> list[tuple[tuple[int, int], ...]]:
-    """Return ranges of bytes, one after another, that together spell the given characters.
+    """Return sequences of byte ranges that together spell exactly the given characters.
 
-    The first ranges of two sequences are equal or disjoint: one of more than a byte is followed by
-    every continuation there is.
+    The first ranges of two sequences are equal or disjoint, because a first range of more than one
+    byte is followed by all continuation bytes.
     """
     found = []
     for low, high in given.ranges:
@@ -91,7 +91,7 @@ def _split(low, high):
 
 
 def _ranges(a, b):
-    """Cut the byte strings a..b, of one length, into products of ranges of bytes."""
+    """Split the byte strings a..b of one length into products of byte ranges."""
     if len(a) == 1:
         yield ((a[0], b[0]),)
         return

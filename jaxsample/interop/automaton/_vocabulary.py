@@ -1,4 +1,4 @@
-"""The bytes that each token of a tokenizer stands for."""
+"""The bytes of each token of a tokenizer."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 def vocabulary_of(tokenizer: Any, size: int | None = None) -> list[bytes | None]:
-    """Return what each token adds to the text, None for special tokens and ids without a token.
+    """Return the bytes that each token adds to the text.
 
-    Written in bytes, for a token may end inside a character. How the decoder joins tokens is
-    undone here: the letters that stand for bytes in byte-level BPE, `<0xNN>` for single bytes, and
-    "▁" for a space, also where the decoder would drop it at the start of a text.
+    The entry is None for special tokens and for ids without a token. The entries are bytes because
+    a token may end inside a character. This function decodes the letters of byte-level BPE,
+    `<0xNN>` for single bytes, and "▁" for a space, also where the tokenizer's decoder would drop it
+    at the start of a text.
 
     Args:
         tokenizer: a `tokenizers.Tokenizer`, or a fast tokenizer of transformers.
-        size: how many tokens the model has, if more than the tokenizer.
+        size: the number of tokens of the model, if it has more than the tokenizer.
 
     Raises:
-        ValueError: if the tokenizer's decoder joins tokens in a way not known here, or `size` is
-            too small.
+        ValueError: if the tokenizer's decoder joins tokens in an unknown way, or `size` is too
+            small.
 
     >>> from tokenizers import Tokenizer, decoders, models
     >>> tokenizer = Tokenizer(models.BPE({"a": 0, "Ġb": 1}, []))
@@ -95,14 +96,15 @@ def _steps(decoder):
 
 def _by_letters(token, letters):
     if any(c not in letters for c in token):
-        return token.encode()  # a token that was added, not learned from bytes
+        return token.encode()  # an added token, which is not written in these letters
     return bytes(letters[c] for c in token)
 
 
 def _letters():
-    """The letters byte-level BPE writes the bytes 0..255 with.
+    """Return the letters that byte-level BPE uses for the bytes 0..255.
 
-    Bytes that are visible characters of Latin-1 are those; the rest take the letters from 256 on.
+    Bytes that are visible characters of Latin-1 stay these characters. The others get the letters
+    from 256 on.
     """
     visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))

@@ -83,11 +83,15 @@ class Source(NamedTuple):
         return ids
 
     def unknown(self, prompt: str) -> list[str]:
-        """Return the parts of the prompt that are not in the vocabulary."""
+        """Return the parts of the prompt that are not in the vocabulary.
+
+        The unknown token itself is in the vocabulary: a prompt may spell it out.
+        """
         encoding = self.tokenizer.encode(prompt, add_special_tokens=False)
         mark = getattr(self.tokenizer.model, "unk_token", None)
         spans = zip(encoding.tokens, encoding.offsets, strict=True)
-        return [prompt[a:b].strip() for token, (a, b) in spans if token == mark]
+        parts = [prompt[a:b].strip() for token, (a, b) in spans if token == mark]
+        return [part for part in parts if part != mark]
 
     def room(self, prompt: list[int], wanted: int | None) -> int:
         """Return how many tokens to draw after a prompt: the number wanted, or 256 if they fit.

@@ -36,10 +36,9 @@ SHOWN = 6  # the number of prompts whose texts are shown
 RATINGS = 180  # ratings of 31 stories in the paper
 ABOUT = """
 The model writes many stories at each of seven temperatures from 0.001 to 2, with top-k 50. The
-first story of the lowest temperature is the exemplar, the most typical story of the model. The
-study measures how far the other stories are from the exemplar, how surprising they are, and how
-well they hold together. The paper asked human raters; this study computes proxies, and names them
-so.
+first story of the lowest temperature is the exemplar, the story that the model writes by default.
+The study measures how far the other stories are from it, how surprising they are, and whether they
+work as stories. The paper asked human raters. This study computes proxies, and calls them proxies.
 """
 
 
@@ -122,43 +121,45 @@ def _notes(texts, tests, judged, embedded):
     unit = Correlation(0.0, -1.0, 1.0, 1.0, 0)
     stricter = detectable(unit, max(tests, 1)) / detectable(unit)
     found = [
-        "People rated novelty, typicality, cohesion and coherence in the paper. No number here is "
-        "a rating. The distance from the exemplar stands for novelty"
+        "In the paper, people rated novelty, typicality, cohesion and coherence. No number here is "
+        "a rating. Distance from the exemplar stands for novelty. "
         + (
-            ". For typicality stands the mean log-likelihood under the grammar of the tokens that "
-            "it allows, for cohesion the share of repeated facts that agree, and for coherence "
-            "whether the grammar accepts the text (higher is better; the scale of the paper is "
-            "reversed). They are exact for this grammar, and say nothing about other text."
+            "The mean log-likelihood of the allowed tokens under the grammar stands for "
+            "typicality, the share of facts that agree with their first mention for cohesion, and "
+            "acceptance by the grammar for coherence (higher is better; the paper's scale runs the "
+            "other way). These proxies are exact for this grammar and say nothing about other text."
             if judged
-            else "; nothing stands for the other three, which need a grammar of the stories."
+            else "Nothing stands for the other three, which need a grammar of the stories."
         ),
-        "The script of the paper is not public, so these definitions are ours. Perplexity is exp "
-        "of the mean of -log p over the tokens of a text, under the model at temperature 1 without "
-        "truncation. Edit distance is Levenshtein distance over the length of the longer text, by "
-        "words separated by white space and by characters. The embedding is "
+        "The paper's script is not public, so these definitions are ours. Perplexity is the "
+        "exponential of the mean of -log p over the tokens of a text, under the model at "
+        "temperature 1 with every token allowed. Edit distance is the Levenshtein distance divided "
+        "by the longer length, once over words separated by white space and once over characters. "
+        "The embedding is "
         + (
-            "that of the given function."
+            "computed by the given function."
             if embedded
-            else "the mean of the last hidden states of the model."
+            else "the mean of the model's last hidden states."
         )
         + " Entropy is that of the model at temperature 1. The exemplar is the first text of the "
         "lowest temperature.",
-        "Text by text, all temperatures are drawn with the same noise. So intervals and p-values "
-        "of correlations count "
-        f"{'prompts' if several else 'sets of texts that share their noise'}, not texts.",
-        f"The paper finds a weak correlation of temperature with novelty, in {RATINGS} ratings. So "
-        f"many independent ratings detect a rho of {detectable_by(RATINGS):.2f} with a power of "
-        "0.8. The table shows the smallest rho that this study detects; corrected for "
-        f"{tests} tests it is about {stricter:.1f} times as large.",
+        "Every temperature draws its texts with the same noise. So intervals and p-values of "
+        "correlations are computed over "
+        f"{'prompts' if several else 'sets of texts that share their noise'}, not over texts.",
+        f"The paper finds a weak correlation of temperature with novelty in {RATINGS} ratings. If "
+        f"they were independent, that many ratings would detect a rho of "
+        f"{detectable_by(RATINGS):.2f} in four of five repeats. The table shows what this study "
+        f"would detect. After correction for {tests} tests, rho has to be about {stricter:.1f} "
+        "times as large.",
     ]
     if judged:
         most = 3 * len(texts.temperatures) / len(texts.all())
         found.append(
-            "An interval has no width if all texts of a temperature have the same value. The share "
-            f"of other values may still be up to {100 * most:.2g}%."
+            "If all texts of a temperature have the same value, the interval has no width. The "
+            f"share of texts with another value may still be up to {100 * most:.2g}%."
         )
     if several:
-        found.append("Correlations are taken within each prompt, then averaged over prompts.")
+        found.append("Correlations are computed within each prompt and averaged over prompts.")
     return found
 
 

@@ -101,10 +101,10 @@ def settings_table(texts: Texts, averaged: Averages) -> dict[str, Any]:
         for setting, of in averaged.items()
     ]
     caption = (
-        f"Means with 95% intervals of a bootstrap over {unit}. People rated novelty, typicality, "
-        "cohesion and coherence in the paper; here these names stand for proxies. The mean of the "
-        "perplexity is geometric. Self-BLEU and distinct 2-grams are of all texts of a prompt "
-        "together."
+        f"Means with 95% bootstrap intervals over {unit}. In the paper, people rated novelty, "
+        "typicality, cohesion and coherence; the columns with these names are proxies. The mean of "
+        "perplexity is geometric. Self-BLEU and distinct 2-grams are computed over all texts of a "
+        "prompt together."
     )
     heads = {"setting": ("setting", None)} | texts.titles
     return table("settings", "Every temperature", caption, heads, rows)
@@ -130,11 +130,12 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
         row |= {"n": found["spearman"].n, "least": detectable(found["spearman"])}
         rows.append(row | {"seven": _cell(of_all[name]["spearman"])})
     caption = (
-        "Rank correlation with temperature, over the six temperatures above the exemplar's, with "
-        "95% intervals; the p of each test, and the p corrected by Holm's rule for all "
-        f"{tests} tests of this table. The detectable rho is the smallest that an uncorrected test "
-        "of this study detects with a power of 0.8. The last column includes the lowest "
-        "temperature, whose texts are close to the exemplar by construction; it was not tested."
+        "Rank correlation with temperature over the six temperatures above the exemplar's, with "
+        "95% intervals, the p-value of each test, and the p-value corrected by Holm's method for "
+        f"all {tests} tests of this table. The detectable rho is the smallest that this study "
+        "would find in four of five repeats with an uncorrected test. The last column includes the "
+        "lowest temperature, whose texts are close to the exemplar by construction. It was not "
+        "tested."
     )
     heads: dict[str, tuple[str, str | None]] = {"measure": ("measure", None)}
     for method in METHODS:
@@ -155,7 +156,7 @@ def correlated(texts: Texts) -> tuple[dict[str, Any], dict[str, Any], int]:
     spec = bar_chart(bars, "Spearman's rho with temperature", "measure")
     seen = (
         "Rank correlation of every measure with temperature, over the six temperatures above the "
-        "exemplar's, with 95% intervals; proxies are not ratings by people."
+        "exemplar's, with 95% intervals. Proxies are not ratings by people."
     )
     return (
         table("correlations", "Correlation with temperature", caption, heads, rows),
@@ -186,8 +187,9 @@ def lines(texts: Texts, averaged: Averages) -> list[dict[str, Any]]:
             for name in names
             for setting, t in texts.temperatures.items()
         ]
-        caption = f"{head}; at each of seven temperatures"
-        caption += "." if panel in OF_SETS else " the mean with its 95% interval."
+        caption = f"{head} at each of seven temperatures."
+        if panel not in OF_SETS:
+            caption = f"{head}. Means at each of seven temperatures, with 95% intervals."
         found.append(chart(panel, head, caption, line_chart(points, "temperature", axis)))
     return found
 

@@ -36,8 +36,9 @@ SENSITIVE = {"rouge_l": "ROUGE-L F1 (%)", "self_bleu": "Self-BLEU (%)", "eda": "
 TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
 Every setting writes several texts for every prompt. Quality is the overlap of a text with its
-references. Diversity is low overlap between the texts of one prompt. EDT chooses the temperature of
-every token from the entropy H of the model at that token: T = T0 * 0.8 ** (theta / H).
+references. Diversity is high if the texts of one prompt overlap little with each other. EDT
+computes the temperature of every token from the entropy of the model at that token:
+T = T0 * 0.8 ** (theta / H).
 """
 
 
@@ -145,16 +146,16 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
             table(
                 "settings",
                 "All settings",
-                f"Means over {len(items)} prompts, with 95% intervals of "
-                f"a bootstrap over them; {plan.samples} texts of each.",
+                f"Means over {len(items)} prompts with {plan.samples} texts each, and 95% "
+                "bootstrap intervals over prompts.",
                 heads,
                 rows,
             ),
             table(
                 "best",
                 "The best of each family",
-                "The setting with the lowest EDA. It is chosen on the numbers shown, so each is a "
-                "little too good, more so in large families.",
+                "The setting with the lowest EDA. It was chosen by these numbers, so they look a "
+                "little better than they are, most of all in large families.",
                 heads,
                 best,
             ),
@@ -169,10 +170,9 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
         ],
         "texts": texts,
         "notes": [
-            f"The weight of quality in EDA is {plan.weight}. EDA is reported because the paper "
-            "reports it. It is not a proper score: the EDA of a calibrated model is not lowest at "
-            "T = 1.",
-            "The entropy in EDT is of the raw model (T = 1), in nats, before any filter.",
+            f"EDA weighs quality by {plan.weight}. It is reported because the paper does. It is "
+            "not a proper score: even a calibrated model has its best EDA away from T = 1.",
+            "EDT uses the entropy of the raw model (T = 1), in nats, before any filter.",
         ],
     }
 
@@ -182,7 +182,8 @@ def _charts(rows):
     points.sort(key=lambda point: (FAMILIES.index(point["family"]), point["x"]))
     spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
     caption = (
-        "Quality against self-similarity, a point for each setting. Up and to the left is better."
+        "Quality against self-similarity, with one point for each setting. Up and to the left is "
+        "better."
     )
     return [chart("front", "Quality and diversity", caption, spec)]
 
@@ -221,11 +222,11 @@ def _cost(timed):
     heads = {
         "setting": ("setting", None),
         "milliseconds": ("time per step", "ms"),
-        "ratio": ("over the first", None),
+        "ratio": ("ratio to the first", None),
     }
     caption = (
-        "The time of one token of 8 texts, a median. Ratios are taken within a round, with their "
-        "quartiles. KL-guided temperature runs the model on two streams."
+        "Median time of a step with 8 rows. Ratios are taken within a round and shown with their "
+        "quartiles. KL-guided temperature calls the model for two streams."
     )
     return table("cost", "Cost per token", caption, heads, rows)
 
@@ -237,7 +238,7 @@ def _trace(text):
         for at, t in enumerate(sample["temperature"])
         if t is not None
     ]
-    caption = "The temperature at every token of the texts of the first prompt."
+    caption = "The temperature at every token of the texts of the first prompt, where it is known."
     spec = line_chart(points, "token", "temperature")
     return chart("trace", "Temperature along a text", caption, spec)
 

@@ -49,18 +49,18 @@ def instances(
     heads = {
         "setting": ("setting", None),
         "share": ("best for this share of prompts", "%"),
-        "quality": ("ROUGE-L F1; in the last line the gain", "%"),
+        "quality": ("ROUGE-L F1, in the last row its gain", "%"),
     }
     caption = (
-        "The share of prompts for which each fixed temperature has the highest ROUGE-L; the last "
-        "line is the gain of choosing by prompt over one temperature for all, on texts that were "
-        "not used to choose."
+        "The share of prompts for which each fixed temperature has the highest ROUGE-L. The last "
+        "row shows what a choice for each prompt gains over one temperature for all, on texts that "
+        "were not used to choose."
     )
     bars = [{"name": one["setting"], "value": one["share"]} for one in counted[:-1]]
     spec = bar_chart(bars, "share of prompts (%)", "best fixed temperature")
     return (
         [table("instances", "Best temperature by prompt", caption, heads, counted)],
-        [chart("instances", "Best temperature by prompt", caption.split(";")[0] + ".", spec)],
+        [chart("instances", "Best temperature by prompt", caption.split(". ")[0] + ".", spec)],
     )
 
 

@@ -32,8 +32,8 @@ BARS = {
 }
 TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
-The presets are pairs of temperature and top-p that guides recommend for tasks. Here all presets,
-and plain sampling (T = 1 without truncation), continue the same prompts, with several texts for
+The presets are pairs of temperature and top-p that guides recommend for tasks. Here all of them
+continue the same prompts, next to plain sampling (T = 1, nothing cut off), with several texts for
 each prompt.
 """
 
@@ -119,8 +119,8 @@ def _settings(rows, names, items, samples, referenced):
     if referenced:
         heads["eda"] = ("EDA, lower is better", "%")
     caption = (
-        f"Means over {items} prompts, with 95% intervals of a bootstrap over them; {samples} texts "
-        "of each."
+        f"Means over {items} prompts with {samples} texts each, and 95% bootstrap intervals over "
+        "prompts."
     )
     return table("settings", "What the texts are like", caption, heads, rows)
 
@@ -132,8 +132,8 @@ def _differences(measured, names):
         if name != PLAIN
     ]
     caption = (
-        "The mean over prompts of the difference of a setting from plain sampling on the same "
-        "prompt, with 95% intervals. The intervals are not corrected for their number."
+        "Means over prompts of a setting's value minus that of plain sampling on the same prompt, "
+        "with 95% intervals. The intervals are not corrected for multiple comparisons."
     )
     heads = {"setting": ("setting", None)} | {name: COLUMNS[name] for name in names}
     return table("differences", "Differences from plain sampling", caption, heads, rows)
@@ -155,8 +155,8 @@ def _charts(rows, referenced):
         points = [quality_point(row | {"family": row["setting"]}) for row in rows]
         spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
         caption = (
-            "Quality against self-similarity, a point for each setting. Up and to the left is "
-            "better."
+            "Quality against self-similarity, with one point for each setting. Up and to the left "
+            "is better."
         )
         found.append(chart("front", "Quality and diversity", caption, spec))
     return found
@@ -165,23 +165,24 @@ def _charts(rows, referenced):
 def _notes(given, items, referenced, weight):
     shared = [setting.name for setting in given if ", " in setting.name]
     notes = [
-        f"The presets {name.replace(', ', ' and ')} are one pair, so they are one setting here."
+        f"The presets {name.replace(', ', ' and ')} have the same values, so they are one setting "
+        "here."
         for name in shared
     ]
     notes.append(
-        "All presets continue the same prompts. So this study shows what a pair does to the text "
-        "of this model, not how well it suits its task."
+        "The prompts are the same for all presets, whatever the task of a preset. The study shows "
+        "what a pair does to this model's text, not how well it serves its task."
     )
     if referenced:
         bare = sum(not item.references for item in items)
         notes.append(
-            f"The weight of quality in EDA is {weight}. The EDA of a calibrated model is not "
-            "lowest at T = 1."
+            f"EDA weighs quality by {weight}. Even a calibrated model has its best EDA away from "
+            "T = 1."
         )
         if bare:
             notes.append(
-                f"{bare} of {len(items)} prompts have no reference. Quality and EDA are means over "
-                "the others."
+                f"{bare} of {len(items)} prompts have no reference. Quality and EDA are computed "
+                "over the others."
             )
     else:
         notes.append("The prompts have no references, so quality is not measured.")

@@ -31,11 +31,11 @@ COLD = tuple(round(0.05 * i, 2) for i in range(1, 20))
 CUT = *(round(0.01 * i, 2) for i in range(100)), *(round(0.99 + 0.001 * i, 3) for i in range(1, 11))
 TEXTS = 3  # the number of prompts whose texts are shown
 ABOUT = """
-Temperature T and top-p p both lower the entropy below 1. This study asks which of them lowers it
-more at the same value, and whether one law relates them in all models. Entropy is measured in two
-ways. On common contexts, which are texts that the model drew at T = 1 and p = 1, the entropy of
-every pair (T, p) is computed from the probabilities. On the texts that each pair itself draws, it
-is the mean of -log q. The texts of each model are in the folder of its name.
+Below 1, temperature T and top-p p both reduce entropy. The guides ask which of them reduces it more
+at the same value, and whether one law relates them in all models. Entropy is measured in two ways.
+On common contexts, which are texts that the model drew at T = 1 and p = 1, the entropy of every
+pair (T, p) is computed from the probabilities. On the texts that each pair draws itself, entropy is
+the mean of -log q. The texts of a model are in the folder of its name.
 """
 
 
@@ -122,10 +122,7 @@ def _setting(t: float, p: float) -> Setting:
 
 def _models(measured):
     heads = {"model": ("model", None), "parameters": ("parameters", None)}
-    heads |= {
-        "vocabulary": ("size of the vocabulary", None),
-        "digest": ("sha256 of the weights", None),
-    }
+    heads |= {"vocabulary": ("vocabulary", None), "digest": ("sha256 of the weights", None)}
     rows = [
         {
             "model": one.surface.name,

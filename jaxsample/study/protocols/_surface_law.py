@@ -17,9 +17,10 @@ from jaxsample.study.show.charts._curves import line_chart
 
 MODEL = {"model": ("model", None)}
 NOTES = (
-    "Above T = 1 there is no p, because top-p can only lower the entropy at T = 1.",
-    "No law can hold for every distribution: if all tokens are equally likely, top-p changes the "
-    "entropy and temperature does not. The curves show how similar the models are on the texts.",
+    "Above T = 1 no p has equal entropy: the entropy is higher than at T = 1, and top-p can only "
+    "reduce it.",
+    "No law can hold for every distribution: with equally likely tokens temperature changes "
+    "nothing and top-p does. The curves show how similar the given models are on the given texts.",
 )
 
 
@@ -71,7 +72,7 @@ def law(
         tables.append(table("gaps", *GAPS, gaps))
         notes += _compared(gaps)
     else:
-        notes.append("One model cannot show a law across models; give several models to compare.")
+        notes.append("One model cannot show a law across models. Give several models to compare.")
     return {"tables": tables, "charts": [_chart(t, curves)], "notes": notes}
 
 
@@ -86,8 +87,8 @@ def _points(t, curves):
     if any("note" in row for row in rows):
         heads["note"] = ("note", None)
     caption = (
-        "The top-p that at T = 1 leaves the same mean entropy on common contexts as each "
-        "temperature at p = 1; 95% intervals over prompts."
+        "The top-p that has, at T = 1, the same mean entropy on common contexts as each "
+        "temperature has at p = 1, with 95% intervals over prompts."
     )
     return table("equal_entropy", "Equal entropy: p for each T", caption, heads, rows)
 
@@ -117,21 +118,21 @@ def _fits(t, curves, fits):
         "largest": ("largest error of p", None),
     }
     caption = (
-        "Formulas with one parameter, fitted to p(T) by least squares, with 95% intervals of a "
-        "over prompts. A formula is a law only if its error is small with one a for all models."
+        "Forms with one parameter, fitted to p(T) by least squares, with 95% intervals of a over "
+        "prompts. A form is a law only if one a fits all models with a small error."
     )
     return table("law", "One-parameter formulas of p(T)", caption, heads, rows)
 
 
 GAPS = (
     "How far the models' curves are apart",
-    "Where the curves of two models are furthest apart, with 95% intervals over prompts. The place "
-    "is chosen on the numbers shown, so a gap is a little too large.",
+    "The temperature at which two models' curves differ most, with 95% intervals over prompts. It "
+    "was chosen by these numbers, so a gap looks a little larger than it is.",
     {
         "first": ("model", None),
         "second": ("and model", None),
         "temperature": ("T where they are furthest apart", None),
-        "gap": ("p of the first minus that of the second", None),
+        "gap": ("p of the first minus p of the second", None),
     },
 )
 
@@ -152,17 +153,18 @@ def _closest(model, fits):
     form = min(FORMS, key=lambda form: fits[model, form].residual[0])
     found = fits[model, form]
     return (
-        f"{model}: the best formula is {form} with a = {found.a[0]:.3f}. Its root mean squared "
-        f"error of p is {found.residual[0]:.3f}, and its largest error is {found.largest[0]:.3f}."
+        f"{model}: of the forms, {form} is closest, with a = {found.a[0]:.3f}. Its root mean "
+        f"square error in p is {found.residual[0]:.3f} and its largest error is "
+        f"{found.largest[0]:.3f}."
     )
 
 
 def _compared(gaps):
     if not gaps:
-        return ["The curves of the models have no temperature in common."]
+        return ["The models' curves have no temperature in common."]
     most = max(gaps, key=lambda row: abs(row["gap"]["value"]))
     return [
-        f"The curves of the models are up to {abs(most['gap']['value']):.3f} apart in p: "
+        f"The models' curves differ by up to {abs(most['gap']['value']):.3f} in p: "
         f"{most['first']} and {most['second']} at T = {most['temperature']:.2f}."
     ]
 
@@ -176,8 +178,8 @@ def _chart(t, curves):
             point = {"x": float(t[i]), "y": found["value"], "low": low, "high": high}
             points.append(point | {"series": curve.model})
     caption = (
-        "The top-p of each model that leaves as much entropy at T = 1 as the temperature at p = 1, "
-        "with 95% intervals over prompts."
+        "For each model, the top-p that has the same entropy at T = 1 as the temperature has at "
+        "p = 1, with 95% intervals over prompts."
     )
     spec = line_chart(points, "temperature T", "top-p p of equal entropy")
     return chart("equal_entropy", "The curve of equal entropy", caption, spec)

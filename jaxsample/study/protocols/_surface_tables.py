@@ -69,9 +69,9 @@ def effects(measured: Sequence[Surface]) -> Part:
         for name, where in WHERE.items():
             notes.append(_verdict(one.name, [row[name] for row in found], where))
     caption = (
-        "Temperature v with p = 1 against top-p v with T = 1, and the mean over prompts of the "
-        "difference with 95% intervals. If a difference of entropy is negative, temperature "
-        "lowered it more."
+        "Temperature v at p = 1 compared with top-p v at T = 1, and the mean difference over "
+        "prompts with 95% intervals. A negative difference of entropy means that temperature "
+        "reduced entropy more."
     )
     made = table("effects", "Temperature against top-p at one value", caption, heads, rows)
     return {"tables": [made], "charts": plots, "notes": notes}
@@ -96,8 +96,8 @@ def grids(measured: Sequence[Surface], samples: int) -> Part:
         plots += _heats(one, heads)
     prompts = measured[0].exact.shape[-1]
     caption = (
-        f"Every pair: means over {prompts} prompts with 95% intervals of a bootstrap over them; "
-        f"{samples} texts of each."
+        f"Means of every pair over {prompts} prompts with {samples} texts each, and 95% bootstrap "
+        "intervals over prompts."
     )
     return {"tables": [table("grid", "All pairs", caption, heads, rows)], "charts": plots}
 
@@ -128,9 +128,9 @@ def _verdict(name, differences, where):
     ends = [of["ci"] for of in differences if of["ci"]]
     below, above = sum(ci[1] < 0 for ci in ends), sum(ci[0] > 0 for ci in ends)
     return (
-        f"{name}, on {where}: at {below} of {len(differences)} equal values below 1 temperature "
-        f"left less entropy than top-p, and at {above} more. Only differences with a 95% interval "
-        "without 0 are counted."
+        f"{name}, on {where}: of {len(differences)} equal values below 1, temperature left less "
+        f"entropy than top-p at {below} and more at {above}. A value counts if the 95% interval of "
+        "its difference excludes 0."
     )
 
 
@@ -143,8 +143,8 @@ def _knobs(one):
                 point = {"x": v, "y": float(np.nanmean(found)), "series": f"{knob}, {where}"}
                 points.append(point)
     caption = (
-        f"Entropy of {one.name} if T or p has the value on the axis and the other is 1; means over "
-        "prompts."
+        f"Entropy of {one.name} when T or p alone has the value on the axis and the other is 1. "
+        "Means over prompts."
     )
     spec = line_chart(points, "value of T or p", f"entropy ({NATS})")
     return chart(f"knobs_{one.folder}", f"Entropy by T and by p: {one.name}", caption, spec)
@@ -158,8 +158,8 @@ def _differences(one, rows):
             point = {"x": row["value"], "y": row[name]["value"], "low": low, "high": high}
             points.append(point | {"series": where})
     caption = (
-        f"Entropy of {one.name} at T = v minus that at p = v, prompt by prompt, with 95% "
-        "intervals. Below 0, temperature lowers it more."
+        f"Entropy of {one.name} at T = v minus that at p = v: paired differences over prompts with "
+        "95% intervals. Below 0, temperature reduces entropy more."
     )
     spec = line_chart(points, "value v", f"entropy by T minus entropy by p ({NATS})")
     title = f"Temperature against top-p at one value: {one.name}"

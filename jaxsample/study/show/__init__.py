@@ -1,1 +1,1 @@
-"""Show a study: its folder, tables, charts and report."""
+"""The output of a study: its folder, tables, charts and report."""

@@ -1,4 +1,4 @@
-"""Cells of tables whose numbers rest on prompts, with intervals over them."""
+"""Table cells of means over prompts, with their intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESAMPLES = 2000
 
 
 def interval_cell(found: Interval) -> dict[str, Any]:
-    """Make a cell of an estimate, without an interval where there is none.
+    """Make a cell of an estimate and its interval, if the interval is known.
 
     >>> interval_cell(mean([1.0]))
     {'value': 1.0, 'ci': None}
@@ -24,21 +24,22 @@ def interval_cell(found: Interval) -> dict[str, Any]:
 
 
 def mean_cell(values: np.ndarray) -> dict[str, Any]:
-    """Make a cell of the mean over prompts `[I]`; NaN is left out."""
+    """Make a cell of the mean over prompts `[I]`. NaN values are ignored."""
     return interval_cell(mean(values.tolist()))
 
 
 def difference_cell(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
-    """Make a cell of the mean of a - b `[I]`, prompt by prompt."""
+    """Make a cell of the mean of the paired differences a - b `[I]` over prompts."""
     return interval_cell(paired_difference(a.tolist(), b.tolist()))
 
 
 def summary(
     measured: Mapping[str, np.ndarray], names: Iterable[str], weight: float
 ) -> dict[str, Any]:
-    """Make the cells of a setting: its measures by name, and EDA where there is quality.
+    """Make the cells of a setting: its measures by name, and EDA if quality was measured.
 
-    EDA is that of the means; its interval resamples prompts and takes both means of each resample.
+    EDA is computed from the two means. Its interval is a bootstrap over prompts that computes both
+    means of each resample.
     """
     row = {name: mean_cell(measured[name]) for name in names}
     quality, similarity = measured["rouge_l"], measured["self_bleu"]
@@ -49,7 +50,7 @@ def summary(
 
 
 def quality_point(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the point of a row in a chart of ROUGE-L against Self-BLEU."""
+    """Make the point of a table row in the chart of ROUGE-L against Self-BLEU."""
     return {
         "x": row["self_bleu"]["value"],
         "y": row["rouge_l"]["value"],

@@ -1,4 +1,4 @@
-"""The folder a study leaves: its results, its tables as CSV and its charts as PNG."""
+"""The folder of a study: results.json, a CSV of each table and a PNG of each chart."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESULTS = "results.json"
 def results(
     source: Source, study: str, title: str, about: str, *, command: str, quick: bool
 ) -> dict[str, Any]:
-    """Begin the results of a study: what it is, of which model, made with what."""
+    """Start the results of a study: its title, model, command and library versions."""
     model = {"name": source.name, "digest": source.digest, "parameters": source.parameters}
     return {
         "study": study,
@@ -46,9 +46,9 @@ def table(
     columns: Mapping[str, tuple[str, str | None]],
     rows: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Make a table: for each column its title and unit, for each row its cells.
+    """Make a table from the title and unit of each column and the cells of each row.
 
-    A cell is text, a number, or what `cell` made.
+    A cell is a text, a number, or the result of `cell`.
     """
     heads = [
         {"name": column, "title": head} | ({} if unit is None else {"unit": unit})
@@ -59,19 +59,22 @@ def table(
 
 
 def cell(value: float, ci: Sequence[float] | None = None) -> dict[str, Any]:
-    """Make a cell of a number with its interval."""
+    """Make a cell of a number and its interval."""
     return {"value": value, "ci": None if ci is None else list(ci)}
 
 
 def chart(name: str, title: str, caption: str, spec: dict[str, Any]) -> dict[str, Any]:
-    """Make a chart; its caption says in a sentence what is to be seen."""
+    """Make a chart. The caption describes it in a sentence."""
     return {"name": name, "title": title, "caption": caption, "spec": spec}
 
 
 def write(folder: str | Path, found: Mapping[str, Any]) -> Path:
-    """Write results.json, a CSV of each table and a PNG of each chart; return the first's path.
+    """Write results.json, a CSV of each table and a PNG of each chart.
 
-    Infinite numbers are written as "inf" and "-inf", what is NaN as null.
+    JSON has no infinity and no NaN: they are written as "inf", "-inf" and null.
+
+    Returns:
+        the path of results.json.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +92,7 @@ def write(folder: str | Path, found: Mapping[str, Any]) -> Path:
 
 
 def writable(x: Any) -> Any:
-    """Return x as JSON can say it."""
+    """Return x with JSON types and finite numbers only."""
     if isinstance(x, Mapping):
         return {str(name): writable(value) for name, value in x.items()}
     if isinstance(x, list | tuple):

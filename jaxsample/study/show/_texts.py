@@ -1,4 +1,4 @@
-"""Some texts of a study, token by token, for a reader to look at side by side."""
+"""Texts of a study with data on every token, for the report."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def side_by_side(
     items: Sequence[Item],
     rows: Sequence[Row],
 ) -> list[dict[str, Any]]:
-    """Return, for each item, the first text of each setting with what was known at each token.
+    """Return the first text of each setting for each item, with data on every token.
 
-    "probabilities" are the model's own, "entropy" is in nats, "temperature" as by `temperatures`,
-    with None where there is no telling, as for a setting with a combiner.
+    "probabilities" are those of the model, "entropy" is in nats, and "temperature" comes from
+    `temperatures`. It is None where it cannot be known, for example for a setting with a combiner.
     """
     first: dict[tuple[str, str], Row] = {}
     for row in rows:
@@ -59,7 +59,7 @@ def side_by_side(
 
 
 def pieces(source: Source, prompt: Sequence[int], tokens: Sequence[int]) -> list[str]:
-    """Return what each token adds to the text; what never became readable goes to the last."""
+    """Return the text that each token adds. Bytes that stay incomplete go to the last token."""
     transcript = Transcript(source.tokenizer, prompt)
     found = [transcript.add(token) for token in tokens]
     if found:

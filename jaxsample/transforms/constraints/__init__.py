@@ -1,1 +1,1 @@
-"""Transforms that say which tokens may come, and lean towards some of them."""
+"""Constraints on tokens, and biases towards them."""

@@ -1,4 +1,4 @@
-"""A finite automaton over tokens: what is written stays inside a language."""
+"""Finite automata over tokens, which keep the output in a language."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import IntLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 UNLIMITED = 2**31 - 1
 
 
 class Place(NamedTuple):
-    """Where a row stands in its automaton.
+    """The state of `TokenAutomaton` for one row.
 
     Attributes:
-        state: int32, 0 at the start.
-        left: int32, how many tokens may still be drawn.
+        state: int32, the state of the automaton; 0 at the start.
+        left: int32, the number of tokens left in the budget.
     """
 
     state: jax.Array
@@ -29,31 +30,30 @@ class Place(NamedTuple):
 
 @transform(kind="token")
 class TokenAutomaton(Transform):
-    """Allow the tokens that a finite automaton can go on with, and that leave time to end.
+    """Allow the tokens that a finite automaton accepts, if there is enough budget left to finish.
 
-    From state s a token of class c leads to table[s, c]; -1 forbids it. A token is allowed if then
-    the nearest end still fits: 1 + distance[next] <= the tokens left of the prompt's budget. So a
-    row whose budget is at least distance[0] always ends. Where no end fits any more, the budget is
-    ignored: what is written is the beginning of something the automaton accepts. Without a prompt
-    the budget has no limit. A token the automaton forbids, which only `score` can give, leaves the
-    state alone.
+    In state s, a token of class c leads to table[s, c], and -1 forbids it. A token is allowed if
+    the nearest final state is in reach after it: 1 + distance[next] <= the tokens left in the
+    prompt's budget. So a row whose budget is at least distance[0] always finishes. If no final
+    state is in reach, the budget is ignored, and the output is a prefix of an accepted sequence.
+    Without a prompt the budget has no limit. A forbidden token, which only `score` can contain,
+    does not change the state.
 
-    `jaxsample.interop.automaton` makes automata from regular expressions and JSON schemas: there
-    the end is reached by an end-of-sequence token, which the budget counts, and every state has a
-    token that leads on, so that a row is empty only if what came before dropped all of these. So
-    the automaton belongs before truncation. Automata for different rows may differ in size:
-    `stack` pads them.
+    `jaxsample.interop.automaton` builds automata from regular expressions and JSON schemas. Their
+    outputs finish with an end-of-sequence token, which counts in the budget, and every state allows
+    a token. So a row is empty only if an earlier transform dropped all allowed tokens. Put the
+    automaton before truncation. Automata of different rows may differ in size; `stack` pads them.
 
     Neutral: `TokenAutomaton.free(V)`.
 
     Attributes:
         classes: `[V]`, the class of each token, in 0..C-1; a leaf.
-        table: `[S, C]`, the next state, -1 where there is none; state 0 is the start; a leaf.
-        distance: `[S]`, tokens to the nearest end, >= 0; a leaf.
+        table: `[S, C]`, the next state, or -1 if there is none; state 0 is the start; a leaf.
+        distance: `[S]`, the number of tokens to the nearest final state, >= 0; a leaf.
 
     Raises:
-        ValueError: if the shapes do not fit each other, or numbers on the host lie outside them;
-            from a call, if the row has another size than `classes`.
+        ValueError: if the shapes do not match, or numbers on the host are out of range. A call
+            raises it if the size of the row differs from that of `classes`.
 
     Reference: Willard and Louf, 2023, https://arxiv.org/abs/2307.09702
 
@@ -62,9 +62,9 @@ class TokenAutomaton(Transform):
     Array([  0., -inf, -inf], dtype=float32)
     """
 
-    classes: int = field(low=0)
-    table: int = field(low=-1)
-    distance: int = field(low=0)
+    classes: IntLeaf = field(low=0)
+    table: IntLeaf = field(low=-1)
+    distance: IntLeaf = field(low=0)
 
     def __post_init__(self):
         super().__post_init__()
@@ -106,7 +106,7 @@ class TokenAutomaton(Transform):
         return Place(jnp.where(following < 0, state.state, following), left)
 
     def _allowed(self, place):
-        """Which classes are allowed, `[C]`."""
+        """Return the mask of the allowed classes, `[C]`."""
         following = jnp.asarray(self.table)[place.state]
         possible = following >= 0
         distance = jnp.asarray(self.distance)[jnp.maximum(following, 0)]
@@ -115,7 +115,7 @@ class TokenAutomaton(Transform):
 
     @classmethod
     def alike(cls, transforms: Sequence[TokenAutomaton]) -> list[TokenAutomaton]:
-        """Pad tables to the most states and classes: forbidden ones that no token reaches."""
+        """Pad all tables to one size, with states and classes that no token reaches."""
         states, columns = np.max([jnp.shape(t.table)[-2:] for t in transforms], axis=0)
 
         def padded(t):
@@ -128,7 +128,7 @@ class TokenAutomaton(Transform):
 
 
 def _check_range(name, x, low, end):
-    """Check numbers that are on the host; arrays on a device are not waited for."""
+    """Check the range of numbers on the host; do not wait for arrays on a device."""
     if isinstance(x, np.ndarray) and x.size and not (low <= x.min() and x.max() < end):
         raise ValueError(
             f"TokenAutomaton: {name} must be in {low}..{end - 1}, got {x.min()}..{x.max()}"

@@ -1,31 +1,25 @@
-"""Leanings towards tokens and towards sequences of them."""
+"""Biases on tokens and on sequences of tokens."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxsample.transforms.constraints._token_ids import (
-    lengths,
-    pack_sequences,
+from jaxsample.transforms.contract._fields import field, show, show_sequences
+from jaxsample.transforms.contract._leaves import FloatLeaf, SequencesLeaf
+from jaxsample.transforms.contract._token_ids import (
     places,
-    show_sequences,
 )
-from jaxsample.transforms.contract._fields import field, show
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import last, push
-from jaxsample.transforms.penalties._shift import raised
+from jaxsample.transforms.tokens._finite import raised
+from jaxsample.transforms.tokens._history import completing, last, push
 
 
 @transform(kind="token")
 class LogitBias(Transform):
     """Add a bias to every logit.
 
-    A bias of -inf drops the token and one of +inf leaves only the tokens that have it; a token
-    that was dropped stays so. A finite sum stays finite. Neutral: zeros.
+    A bias of -inf drops the token. A bias of +inf drops all tokens without such a bias. A token
+    that was dropped before stays dropped. A finite sum stays finite. Neutral: zeros.
 
     Attributes:
         bias: `[V]`, in logits; a leaf.
@@ -39,7 +33,7 @@ class LogitBias(Transform):
     Array([ 1. ,  3.5, -inf], dtype=float32)
     """
 
-    bias: float = field()
+    bias: FloatLeaf = field()
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -55,22 +49,23 @@ class LogitBias(Transform):
 class SequenceBias(Transform):
     """Add a bias to the token that would complete a sequence.
 
-    The tokens of a sequence but its last must end the history; prompt and output count alike, so a
-    match may reach across their boundary. A sequence of one token is always biased, and biases
-    with one last token add up. A bias of -inf drops the token, as in `BadWords`; one of +inf leaves
-    only such tokens. A finite sum stays finite. Neutral: biases of 0, or no sequences.
+    The last token of a sequence gets the bias if the history ends with the tokens before it. The
+    history is prompt and output, so a match may cross their boundary. A sequence of one token
+    always gets its bias. Biases on the same token are added. A bias of -inf drops the token, as in
+    `BadWords`. A bias of +inf drops all tokens without such a bias. A finite sum stays finite.
+    Neutral: biases of 0, or no sequences.
 
     The state is the last L - 1 tokens.
 
     Attributes:
-        sequences: token sequences, kept as `[S, L]` int32 filled up with -1 on the right, or such
-            an array; a leaf. A sequence with an id outside the vocabulary never matches, one
-            without ids is nothing.
+        sequences: token sequences as lists or as an array `[S, L]`, kept as int32 `[S, L]` padded
+            with -1 on the right; a leaf. A sequence with an id outside the vocabulary never
+            matches, and neither does a row of padding.
         biases: `[S]`, in logits; a leaf.
 
     Raises:
-        ValueError: if a sequence is empty or holds anything but token ids, or there is not one
-            bias for each.
+        ValueError: if a sequence is empty or holds anything but token ids, or the number of biases
+            differs from the number of sequences.
 
     Reference: https://huggingface.co/docs/transformers/main_classes/text_generation
 
@@ -79,16 +74,15 @@ class SequenceBias(Transform):
     Array([ 1., -1.,  4.], dtype=float32)
     """
 
-    sequences: Any = field()
-    biases: float = field()
+    sequences: SequencesLeaf = field()
+    biases: FloatLeaf = field()
 
     def __post_init__(self):
-        packed = pack_sequences("SequenceBias: sequences", self.sequences)
-        object.__setattr__(self, "sequences", packed)
         super().__post_init__()
-        if jnp.shape(self.biases) != packed.shape[:-1]:
+        count = jnp.shape(self.sequences)[:-1]
+        if jnp.shape(self.biases) != count:
             raise ValueError(
-                f"SequenceBias needs one bias for each of {list(packed.shape[:-1])} sequences, "
+                f"SequenceBias needs one bias for each of {list(count)} sequences, "
                 f"got shape {list(jnp.shape(self.biases))}"
             )
 
@@ -110,21 +104,3 @@ class SequenceBias(Transform):
 
     def __repr__(self):
         return f"SequenceBias({show_sequences(self.sequences)}, {show(self.biases)})"
-
-
-def completing(sequences: jax.Array | np.ndarray, recent: jax.Array) -> jax.Array:
-    """Return the token that would complete each sequence `[S, L]` now, -1 where none would.
-
-    Args:
-        sequences: filled up with -1 on the right.
-        recent: the last L - 1 tokens, -1 in front where there are fewer.
-    """
-    sequences, recent = jnp.asarray(sequences), jnp.asarray(recent)
-    count, width = sequences.shape
-    ends = lengths(sequences)[:, None] - 1
-    place = jnp.arange(width - 1, dtype=jnp.int32)[None, :]
-    # Token j of a prefix of `ends` tokens lies at the end of `recent`, ends - j from the back.
-    at = jnp.clip(width - 1 - ends + place, 0, max(width - 2, 0))
-    same = (place >= ends) | (recent[at] == sequences[:, :-1])
-    final = jnp.take_along_axis(sequences, jnp.maximum(ends, 0), axis=1)[:, 0]
-    return jnp.where(jnp.all(same, axis=1), final, jnp.full(count, -1, jnp.int32))

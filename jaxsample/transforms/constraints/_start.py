@@ -1,30 +1,29 @@
-"""What the first tokens of the output may be."""
+"""Constraints on the first tokens of the output."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.constraints._token_ids import among, pack_ids
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import IdsLeaf, IntLeaf
+from jaxsample.transforms.contract._token_ids import among
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
 @transform(kind="token")
 class ForceTokens(Transform):
-    """Force the first tokens of the output, one after the other.
+    """Force the first tokens of the output.
 
-    All but the forced token become -inf; its logit stays. A forced token that was dropped before
-    empties the row: it comes back as NaN and ends by token -1. -1 leaves its place free. Neutral:
-    no tokens, or -1 alone.
+    At each step all tokens but the forced one become -inf, and its logit does not change. If the
+    forced token was dropped before, the row is invalid: it returns as NaN and its token is -1. An
+    id of -1 forces no token at its step. Neutral: no tokens, or only -1.
 
-    The state is how many tokens came.
+    The state is the number of output tokens.
 
     Attributes:
-        tokens: token ids or -1, `[N]` int32; a leaf. A negative id, and one past the vocabulary,
-            leaves its place free.
+        tokens: token ids or -1, `[N]` int32; a leaf. Negative ids and ids past the vocabulary force
+            no token.
 
     Raises:
         ValueError: if a Python value is neither a token id nor -1.
@@ -35,11 +34,7 @@ class ForceTokens(Transform):
     Array([-inf, -inf,   3.], dtype=float32)
     """
 
-    tokens: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "tokens", pack_ids("ForceTokens: tokens", self.tokens, low=-1))
-        super().__post_init__()
+    tokens: IdsLeaf = field(low=-1)
 
     def init(self, key, prompt):
         del key, prompt
@@ -60,17 +55,17 @@ class ForceTokens(Transform):
 
 @transform(kind="token")
 class MinNewTokens(Transform):
-    """Drop the end-of-sequence tokens until `n` tokens came out.
+    """Drop the end-of-sequence tokens until the output has `n` tokens.
 
-    With any other ids it keeps those out of the first n places. A row that loses every token is
-    invalid: it comes back as NaN and ends by token -1. Neutral: n = 0.
+    `eos` may be any token ids. If every token is dropped, the row is invalid: it returns as NaN and
+    its token is -1. Neutral: n = 0.
 
-    The state is how many tokens came.
+    The state is the number of output tokens.
 
     Attributes:
-        n: output tokens before the end may come, >= 0; a leaf.
-        eos: token ids, or one, `[E]` int32; a leaf. Ids outside the vocabulary, and negative ones
-            in an array, are ignored.
+        n: the least number of output tokens before the end, >= 0; a leaf.
+        eos: one token id or several, `[E]` int32; a leaf. Ids outside the vocabulary and negative
+            ids in an array are ignored.
 
     Raises:
         ValueError: if a Python value lies outside its range.
@@ -81,12 +76,8 @@ class MinNewTokens(Transform):
     Array([-inf,   2.,   3.], dtype=float32)
     """
 
-    n: int = field(low=0)
-    eos: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "eos", pack_ids("MinNewTokens: eos", self.eos))
-        super().__post_init__()
+    n: IntLeaf = field(low=0)
+    eos: IdsLeaf = field()
 
     def init(self, key, prompt):
         del key, prompt

@@ -1,33 +1,28 @@
-"""Tokens and sequences that must not come, or that alone may."""
+"""Lists of forbidden and of allowed tokens."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
-from jaxsample.transforms.constraints._bias import completing
-from jaxsample.transforms.constraints._token_ids import (
+from jaxsample.transforms.contract._fields import field, show_sequences
+from jaxsample.transforms.contract._leaves import IdsLeaf, SequencesLeaf
+from jaxsample.transforms.contract._token_ids import (
     among,
-    pack_ids,
-    pack_sequences,
-    show_sequences,
 )
-from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import last, push
+from jaxsample.transforms.tokens._history import completing, last, push
 
 
 @transform(kind="token")
 class Suppress(Transform):
     """Drop the given tokens.
 
-    A row that loses every token is invalid: it comes back as NaN and ends by token -1. Neutral: no
-    tokens, or negative ones alone.
+    If every token is dropped, the row is invalid: it returns as NaN and its token is -1. Neutral:
+    no tokens, or only negative ids.
 
     Attributes:
-        tokens: token ids, `[N]` int32; a leaf. Ids outside the vocabulary, and negative ones in an
-            array, are ignored.
+        tokens: one token id or several, `[N]` int32; a leaf. Ids outside the vocabulary and
+            negative ids in an array are ignored.
 
     Raises:
         ValueError: if a Python value is not a token id.
@@ -38,11 +33,7 @@ class Suppress(Transform):
     Array([  1., -inf,   3.], dtype=float32)
     """
 
-    tokens: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "tokens", pack_ids("Suppress: tokens", self.tokens))
-        super().__post_init__()
+    tokens: IdsLeaf = field()
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -53,12 +44,12 @@ class Suppress(Transform):
 class Allow(Transform):
     """Drop all but the given tokens.
 
-    A row that loses every token is invalid: it comes back as NaN and ends by token -1. Neutral: no
-    tokens, or negative ones alone. Ids past the vocabulary allow nothing, so that they never turn
-    a restriction off.
+    If every token is dropped, the row is invalid: it returns as NaN and its token is -1. Neutral:
+    no tokens, or only negative ids. An id past the vocabulary allows no token, but it does not turn
+    the constraint off.
 
     Attributes:
-        tokens: token ids, `[N]` int32; a leaf. Negative ones in an array are padding.
+        tokens: one token id or several, `[N]` int32; a leaf. Negative ids in an array are padding.
 
     Raises:
         ValueError: if a Python value is not a token id.
@@ -69,11 +60,7 @@ class Allow(Transform):
     Array([  1.,   2., -inf], dtype=float32)
     """
 
-    tokens: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "tokens", pack_ids("Allow: tokens", self.tokens))
-        super().__post_init__()
+    tokens: IdsLeaf = field()
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -85,16 +72,17 @@ class Allow(Transform):
 class BadWords(Transform):
     """Drop every token that would complete one of the given sequences.
 
-    The tokens of a sequence but its last must end the history; prompt and output count alike, so a
-    match may reach across their boundary. A sequence of one token never comes. A row that loses
-    every token is invalid: it comes back as NaN and ends by token -1. Neutral: no sequences.
+    The last token of a sequence is dropped if the history ends with the tokens before it. The
+    history is prompt and output, so a match may cross their boundary. A sequence of one token is
+    always dropped. If every token is dropped, the row is invalid: it returns as NaN and its token
+    is -1. Neutral: no sequences.
 
     The state is the last L - 1 tokens.
 
     Attributes:
-        sequences: token sequences, kept as `[S, L]` int32 filled up with -1 on the right, or such
-            an array; a leaf. A sequence with an id outside the vocabulary never matches, one
-            without ids is nothing.
+        sequences: token sequences as lists or as an array `[S, L]`, kept as int32 `[S, L]` padded
+            with -1 on the right; a leaf. A sequence with an id outside the vocabulary never
+            matches, and neither does a row of padding.
 
     Raises:
         ValueError: if a sequence is empty or holds anything but token ids.
@@ -106,12 +94,7 @@ class BadWords(Transform):
     Array([  1., -inf, -inf], dtype=float32)
     """
 
-    sequences: Any = field()
-
-    def __post_init__(self):
-        packed = pack_sequences("BadWords: sequences", self.sequences)
-        object.__setattr__(self, "sequences", packed)
-        super().__post_init__()
+    sequences: SequencesLeaf = field()
 
     def init(self, key, prompt):
         del key

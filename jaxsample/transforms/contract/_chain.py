@@ -1,9 +1,9 @@
-"""Composition: transforms run left to right."""
+"""Chains of transforms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import jax
 
@@ -15,10 +15,10 @@ from jaxsample.transforms.contract._transform import KINDS, Transform, transform
 
 @transform
 class Chain(Transform):
-    """Transforms run left to right, itself a transform; made by `chain`.
+    """A transform that runs its members from left to right; use `chain` to make one.
 
-    Its state is the tuple of its members' states; member i is initialised with `fold_in(key, i)`.
-    It iterates, has a length, and indexes (a slice is a chain).
+    The state is the tuple of the members' states. Member i is initialised with `fold_in(key, i)`.
+    A chain can be iterated and indexed and has a length; a slice of it is a chain.
 
     Attributes:
         transforms: the members, in the order they run.
@@ -27,7 +27,7 @@ class Chain(Transform):
     transforms: tuple[Transform, ...] = field(default=())
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         """The loosest kind among the members."""
         return KINDS[max((KINDS.index(t.kind) for t in self.transforms), default=0)]
 
@@ -66,10 +66,10 @@ class Chain(Transform):
         if len(state) != len(self):
             raise ValueError(f"a chain of {len(self)} transforms got {len(state)} states")
 
-    def replace(self, i: int, t: Transform | Callable) -> Chain:  # type: ignore[override]
+    def replace(self, i: int, t: Transform | Callable) -> Chain:
         """Return a copy with member i replaced."""
-        members = list(self.transforms)
-        members[i] = t  # type: ignore[assignment]
+        members: list[Any] = list(self.transforms)
+        members[i] = t
         return chain(*members)
 
     def __iter__(self) -> Iterator[Transform]:
@@ -78,18 +78,22 @@ class Chain(Transform):
     def __len__(self) -> int:
         return len(self.transforms)
 
-    def __getitem__(self, i: int | slice) -> Any:
-        members = self.transforms[i]
-        return chain(*members) if isinstance(i, slice) else members  # type: ignore[misc]
+    @overload
+    def __getitem__(self, i: int) -> Transform: ...
+    @overload
+    def __getitem__(self, i: slice) -> Chain: ...
+    def __getitem__(self, i: int | slice) -> Transform:
+        return chain(*self.transforms[i]) if isinstance(i, slice) else self.transforms[i]
 
     def __repr__(self):
         return f"chain({', '.join(map(repr, self.transforms))})"
 
 
 def chain(*transforms: Transform | Callable[[jax.Array], jax.Array]) -> Chain:
-    """Compose transforms; the order written is the order run.
+    """Compose transforms, which run from left to right.
 
-    Nested chains flatten, a plain function becomes a `Function`, and `chain()` is the identity.
+    Nested chains are flattened and a plain function becomes a `Function`. `chain()` is the
+    identity.
 
     Raises:
         ValueError: if a member is neither a transform nor callable.
@@ -100,7 +104,7 @@ def chain(*transforms: Transform | Callable[[jax.Array], jax.Array]) -> Chain:
     members: list[Transform] = []
     for t in transforms:
         if isinstance(t, Chain):
-            members.extend(t.transforms)  # type: ignore[attr-defined]
+            members.extend(t.transforms)
         elif isinstance(t, Transform) and not jax.tree_util.all_leaves([t]):
             members.append(t)
         else:

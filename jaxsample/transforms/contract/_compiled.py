@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
+
+M = TypeVar("M", bound=Callable[..., Any])
 
 # Errors of JAX for Python code that needs the value of a traced array.
 NEEDS_A_VALUE = (
@@ -19,7 +21,7 @@ NEEDS_A_VALUE = (
 )
 
 
-def compiled(method: Callable) -> Any:
+def compiled(method: M) -> M:
     """Compile a method of a pytree once for each structure, shape and dtype of its arguments.
 
     Loops and branches that run outside `jax.jit` are compiled again at every call, because JAX
@@ -50,5 +52,5 @@ def compiled(method: Callable) -> Any:
             )
             raise
 
-    call.compiled = once  # type: ignore[attr-defined]  # marks the method, so that it is compiled once
-    return call
+    setattr(call, "compiled", once)  # noqa: B010  # type checkers know no attribute of a function
+    return cast(M, call)

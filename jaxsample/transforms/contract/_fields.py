@@ -1,4 +1,4 @@
-"""Fields of a transform: what they are cast to, which numbers they take, whether they train."""
+"""Fields of a transform: their dtype, their range, and whether they train."""
 
 import dataclasses
 import math
@@ -10,13 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-_DTYPES = {float: np.float32, "float": np.float32, int: np.int32, "int": np.int32}
+from jaxsample.transforms.contract._token_ids import as_int32, pack_ids, pack_sequences
+
+_DTYPES = {
+    "float": np.float32,
+    "FloatLeaf": np.float32,
+    "int": np.int32,
+    "IntLeaf": np.int32,
+}
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 class Spec(NamedTuple):
-    """What `field` declared about one field."""
+    """The arguments of `field` for one field."""
 
     low: float | None = None
     high: float | None = None
@@ -34,14 +41,15 @@ def field(
 ) -> Any:
     """Declare a field of a transform.
 
-    A field annotated `float` is a float32 leaf, one annotated `int` an int32 leaf; any other
-    annotation leaves the value, a pytree, as it is.
+    A field annotated `float` or `FloatLeaf` is a float32 leaf. A field annotated `int` or `IntLeaf`
+    is an int32 leaf. With any other annotation the value is kept as it is; it may be any pytree.
 
     Args:
-        default: value if the constructor gets none.
-        low, high: inclusive range that Python numbers must lie in.
-        static: part of the tree's structure instead of a leaf; a new value compiles anew.
-        fixed: a leaf that `partition` never counts as trainable.
+        default: the value if the constructor is given none.
+        low, high: the inclusive range of Python numbers. Arrays are not checked.
+        static: whether the field is part of the tree's structure instead of a leaf. Functions of
+            the transform compile again for every new value of a static field.
+        fixed: whether `partition` always counts the leaf as not trainable.
 
     >>> @transform
     ... class Scale(Transform):
@@ -64,33 +72,42 @@ def spec_of(f: dataclasses.Field) -> Spec:
 
 
 def cast(owner: str, f: dataclasses.Field, value: Any) -> Any:
-    """Cast a value given for a field to the field's dtype, checking Python numbers.
+    """Cast the value of a field to the field's dtype, and check Python numbers.
 
     Raises:
-        ValueError: if a Python number lies outside the field's range, or the value is no number.
+        ValueError: if a Python number lies outside the field's range, or the value is not a number.
     """
-    dtype = _DTYPES.get(f.type)
+    # Annotations are strings under `from __future__ import annotations`.
+    name = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", "")
+    annotation = name.rpartition(".")[2]
+    dtype = _DTYPES.get(annotation)
     spec = spec_of(f)
     if spec.static and not isinstance(value, Hashable):
         raise ValueError(f"{owner}: {f.name} is static and must be hashable, got {value!r}")
+    if annotation == "IdsLeaf":
+        return pack_ids(f"{owner}: {f.name}", value, int(spec.low or 0))
+    if annotation == "SequencesLeaf":
+        return pack_sequences(f"{owner}: {f.name}", value)
     if dtype is not None and isinstance(value, int | float):
         _check(owner, f.name, spec, dtype, value)
         return value if spec.static else dtype(value)
     if spec.static or dtype is None:
         return value
-    if isinstance(value, jax.Array):
-        return value.astype(dtype)
+    if not isinstance(value, jax.Array):
+        value = _numbers(f"{owner}: {f.name}", value)
+    if dtype is np.int32:
+        value = as_int32(f"{owner}: {f.name}", value)
+    return value.astype(dtype) if isinstance(value, jax.Array) else value.astype(dtype)[()]
+
+
+def _numbers(name, value):
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
             raise TypeError
     except (TypeError, ValueError):
-        raise ValueError(
-            f"{owner}: {f.name} must be a number or an array of numbers, got {value!r}"
-        ) from None
-    if dtype is np.int32:
-        array = np.clip(array, -(2**31), 2**31 - 1)
-    return array.astype(dtype)[()]
+        raise ValueError(f"{name} must be a number or an array of numbers, got {value!r}") from None
+    return array
 
 
 def _check(owner, name, spec, dtype, value):
@@ -110,10 +127,17 @@ def _check(owner, name, spec, dtype, value):
 
 
 def show(value: Any) -> str:
-    """Print a field's value as the constructor would take it, floats in their shortest form."""
+    """Return a field's value as the text of a constructor call, with the shortest decimals."""
     if isinstance(value, Tracer) or not isinstance(value, np.ndarray | np.generic | jax.Array):
         return repr(value)
     if value.size > 8 or not jnp.issubdtype(value.dtype, jnp.number):
         return f"{value.dtype}{list(value.shape)}"
     array = np.asarray(value)
     return str(array) if not array.ndim else "[" + ", ".join(map(show, array)) + "]"
+
+
+def show_sequences(table: Any) -> str:
+    """Return packed sequences as the text of a list of lists, if they are small and on the host."""
+    if not isinstance(table, np.ndarray) or table.ndim != 2 or table.size > 64:
+        return show(table)
+    return repr([[int(i) for i in row if i >= 0] for row in table])

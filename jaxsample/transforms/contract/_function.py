@@ -1,7 +1,8 @@
-"""A plain function as a transform."""
+"""Plain functions as transforms."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,10 +16,10 @@ from jaxsample.transforms.contract._transform import Transform, transform
 class Function(Transform):
     """Apply a function from one row of logits `[V]` to one row `[V]`.
 
-    A plain function is part of the tree's structure: define it once, at module level, or every new
-    object compiles anew. What it needs goes through `jax.tree_util.Partial(fn, x)`, whose arguments
-    are leaves: give numbers as arrays of one dtype, for a Python int and a float compile apart. A
-    callable that is a registered pytree stays one.
+    A plain function is part of the tree's structure. Define it once, at module level: every new
+    function object compiles again. Pass arguments with `jax.tree_util.Partial(fn, x)`, which makes
+    them leaves. Give numbers as arrays of one dtype, because a Python int and a Python float
+    compile separately. A callable that is a registered pytree keeps its leaves.
 
     Attributes:
         fn: the function.
@@ -30,7 +31,7 @@ class Function(Transform):
     Array([-1., -2.], dtype=float32)
     """
 
-    fn: Any
+    fn: Callable[..., Any]
 
     def __post_init__(self):
         if not callable(self.fn) or isinstance(self.fn, type):

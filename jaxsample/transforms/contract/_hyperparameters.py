@@ -1,59 +1,110 @@
-"""A frozen pytree of hyperparameters: what transforms and combiners are made of."""
+"""Frozen pytrees of hyperparameters, the base of transforms and combiners."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import jax
+import numpy as np
+from jax.core import Tracer
 
-from jaxsample.transforms.contract._fields import cast, show, spec_of
+from jaxsample.transforms.contract._fields import cast, field, show, spec_of
+
+C = TypeVar("C")
 
 
 class Hyperparameters:
-    """An object whose fields, declared by `field`, are its leaves.
+    """An object whose fields, declared with `field`, are its leaves.
 
-    The constructor and `replace` cast every number and check Python ones; see `frozen`.
+    The constructor and `replace` cast every number and check Python numbers. Decorate subclasses
+    with `frozen`.
     """
 
+    # Tells type checkers that subclasses are dataclasses.
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
     def __post_init__(self):
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+        for f in dataclasses.fields(self):
             value = cast(type(self).__name__, f, getattr(self, f.name))
             object.__setattr__(self, f.name, value)
 
-    def replace(self, **fields: Any) -> Any:
-        """Return a copy with some fields changed, cast and checked as by the constructor."""
-        known = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+    def replace(self, **fields: Any) -> Self:
+        """Return a copy with some fields changed, cast and checked like constructor arguments."""
+        known = [f.name for f in dataclasses.fields(self)]
         for name in fields:
             if name not in known:
                 raise ValueError(f"{type(self).__name__} has no field {name!r}, only {known}")
-        return dataclasses.replace(self, **fields)  # type: ignore[type-var]
+        return dataclasses.replace(self, **fields)
 
     @classmethod
     def alike(cls, them: Any) -> Any:
-        """Return objects of this class with leaves of equal shapes, for `stack`.
+        """Return objects of this class whose leaves have equal shapes, for `stack`.
 
-        As they are, unless the class knows how to pad its arrays without changing what they mean.
+        The default returns them unchanged. A class overrides this if it can pad its arrays without
+        changing their meaning.
         """
         return them
 
+    def __eq__(self, other: object) -> bool:
+        """Compare class, tree structure, static fields, and leaves by dtype, shape and bytes.
+
+        Two objects of which one holds a value that cannot be read, such as a traced array, are
+        equal only if they are the same object. The hash follows the same rule, so objects of
+        concrete values are keys of a dict and static arguments of `jax.jit`.
+        """
+        if type(self) is not type(other):
+            return NotImplemented
+        return self is other or _identity(self) == _identity(other)
+
+    def __hash__(self) -> int:
+        return hash(_identity(self))
+
     def __repr__(self):
         parts = []
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+        for f in dataclasses.fields(self):
             value = show(getattr(self, f.name))
             if f.default is dataclasses.MISSING or value != show(cast("", f, f.default)):
                 parts.append(f"{f.name}={value}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-def frozen(cls: Any) -> Any:
+def _identity(self: Any) -> Any:
+    """Return a hashable value that is equal for equal objects."""
+    if jax.tree_util.all_leaves([self]):  # no pytree: its class lacks the decorator
+        return id(self)
+    leaves, structure = jax.tree.flatten(self)
+    try:
+        values = tuple(map(_value, leaves))
+        hash(values)
+    except TypeError:
+        return id(self)
+    return structure, values
+
+
+def _value(leaf):
+    """Return a leaf as something hashable; TypeError if its value cannot be read."""
+    if not isinstance(leaf, np.ndarray | np.generic | jax.Array):
+        return type(leaf), leaf
+    dtype = leaf.dtype
+    if isinstance(leaf, jax.Array):
+        if isinstance(leaf, Tracer) or leaf.is_deleted() or not leaf.is_fully_addressable:
+            raise TypeError
+        if jax.numpy.issubdtype(dtype, jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
+    array = np.asarray(jax.device_get(leaf))
+    return dtype, array.shape, array.tobytes()
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def frozen(cls: type[C]) -> type[C]:
     """Make a subclass of `Hyperparameters` a frozen dataclass, registered as a pytree.
 
     Flattening never validates and unflattening never calls the constructor.
     """
-    cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)  # type: ignore[assignment]
-    _register(cls)
-    return cls
+    made = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    _register(made)
+    return made
 
 
 def _register(cls):

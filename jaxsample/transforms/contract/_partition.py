@@ -1,10 +1,10 @@
-"""Split a sampler into what trains and the rest, and put it together again."""
+"""Splitting a sampler into its trainable leaves and the rest, and joining them again."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,18 @@ import jax.numpy as jnp
 from jaxsample.transforms.contract._fields import Spec, spec_of
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters
 
+S = TypeVar("S")
 
-def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -> tuple[Any, Any]:
-    """Split a sampler into two trees of its own shape, each None where the other has the leaf.
+
+def partition(sampler: S, where: Callable[[tuple, Any], bool] | None = None) -> tuple[S, S]:
+    """Split a sampler into its trainable leaves and the rest.
+
+    Both results have the structure of the sampler. Each holds None where the other has the leaf.
 
     Args:
-        sampler: any transform or tree of them.
-        where: `(key path, leaf) -> bool`, which leaves train; by default the floating ones whose
-            field was not declared fixed.
+        sampler: a transform, or any tree of transforms.
+        where: `(key path, leaf) -> bool`, whether a leaf is trainable. By default floating leaves
+            are, except those whose field is declared fixed.
 
     Returns:
         `(trainable, rest)`, for `combine`.
@@ -40,11 +44,12 @@ def partition(sampler: Any, where: Callable[[tuple, Any], bool] | None = None) -
 
     leaves, treedef = jax.tree_util.tree_flatten_with_path(sampler)
     pairs = [split(path, leaf) for path, leaf in leaves]
-    return tuple(treedef.unflatten([pair[i] for pair in pairs]) for i in (0, 1))  # type: ignore[return-value]
+    trainable, rest = ([pair[i] for pair in pairs] for i in (0, 1))
+    return treedef.unflatten(trainable), treedef.unflatten(rest)
 
 
-def combine(trainable: Any, rest: Any) -> Any:
-    """Put the two trees of `partition` together again.
+def combine(trainable: S, rest: S) -> S:
+    """Join the two trees that `partition` returned.
 
     >>> trainable, rest = partition(chain(Temperature(1.0), TopK(50)))
     >>> combine(jax.tree.map(lambda x: x / 2, trainable), rest)
@@ -56,12 +61,12 @@ def combine(trainable: Any, rest: Any) -> Any:
 
 
 def specs_along(node: Any, path: tuple) -> Iterator[Spec]:
-    """Yield what was declared about each field that a key path passes, from `node` down."""
+    """Yield the declaration of each field on a key path that starts at `node`."""
     for key in path:
         if isinstance(key, jax.tree_util.GetAttrKey):
             if not isinstance(node, Hyperparameters):
                 return
-            yield {f.name: spec_of(f) for f in dataclasses.fields(node)}[key.name]  # type: ignore[arg-type]
+            yield {f.name: spec_of(f) for f in dataclasses.fields(node)}[key.name]
             node = getattr(node, key.name)
         elif isinstance(key, jax.tree_util.SequenceKey):
             node = node[key.idx]

@@ -1,4 +1,4 @@
-"""What a transform may know of a row before its first token."""
+"""The prompt of a row, which transforms read before the first token."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jaxsample.transforms.contract._token_ids import token_row
+
 
 @functools.partial(
     jax.tree_util.register_dataclass,
@@ -17,14 +19,14 @@ import jax.numpy as jnp
 )
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prompt:
-    """One row's prompt, given to `Transform.init`.
+    """The prompt of one row, an argument of `Transform.init`.
 
-    What comes after the prompt reaches a transform by `update` only.
+    Tokens after the prompt reach a transform through `update` only.
 
     Attributes:
-        tokens: `[max_length]` int32, right-padded: the padding is the room a history needs.
-        length: int32 >= 1, how many of the tokens are the prompt.
-        budget: int32, how many tokens may follow.
+        tokens: `[max_length]` int32, padded on the right. The padding leaves room for the history.
+        length: int32 >= 1, the number of tokens in the prompt.
+        budget: int32, the number of tokens that may follow.
         vocab_size: V; static.
 
     >>> prompt = Prompt.of([2, 0], vocab_size=3, budget=2)
@@ -45,16 +47,13 @@ class Prompt:
         """Make a prompt from its tokens, with room for `budget` more.
 
         Raises:
-            ValueError: if there are no tokens, they are not one row of integers, or the budget is
-                negative.
+            ValueError: if there are no tokens, if they are not one row of integers within int32,
+                or if the budget is negative.
         """
-        tokens = jnp.asarray(tokens)
-        if tokens.ndim != 1 or not tokens.shape[0] or not jnp.issubdtype(tokens.dtype, jnp.integer):
-            raise ValueError(
-                f"tokens must be one row of at least one integer, "
-                f"got {tokens.dtype}{list(tokens.shape)}"
-            )
+        row = jnp.asarray(token_row("Prompt: tokens", tokens))
+        if not row.shape[0]:
+            raise ValueError("Prompt: tokens must hold at least one token id")
         if budget < 0:
             raise ValueError(f"budget must be >= 0, got {budget}")
-        padded = jnp.pad(tokens.astype(jnp.int32), (0, budget))
-        return cls(padded, jnp.int32(tokens.shape[0]), jnp.int32(budget), vocab_size)
+        padded = jnp.pad(row, (0, budget))
+        return cls(padded, jnp.int32(row.shape[0]), jnp.int32(budget), vocab_size)

@@ -1,30 +1,38 @@
-"""The contract of a transform, and the decorator that makes a class one."""
+"""The base class of transforms and its decorator."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform, overload
 
 import jax
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._compiled import compiled
+from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._hyperparameters import Hyperparameters, frozen
 from jaxsample.transforms.rows._row import Row
 
 KINDS = "order", "set", "token"
 
+T = TypeVar("T", bound="Transform")
+
 
 class Transform(Hyperparameters):
-    """Maps one row of logits `[V]` to one row of logits `[V]` float32.
+    """A map from one row of logits `[V]` to one row of logits `[V]` float32.
 
-    Subclass it, decorate the class with `transform`, and write either `on` (and `after`), against
-    a row, or `__call__` (and `update`), against an array; the other pair follows.
+    Subclass it and decorate the subclass with `transform`. Implement either `on` (and `after`),
+    which read a row, or `__call__` (and `update`), which read an array. The base class derives the
+    other pair.
 
-    Semantics every transform shares: float32 inside; masked tokens are exactly -inf and nothing
-    revives them; a row with a NaN, or with nothing above -inf, comes back as all NaN; a maximum of
-    +inf leaves the +inf entries at 0 and the rest at -inf.
+    All transforms compute in float32. A masked token is exactly -inf and stays masked. A row with a
+    NaN, or with nothing above -inf, returns as all NaN. If the maximum is +inf, the +inf entries
+    become 0 and all others -inf.
+
+    Transforms with equal class, structure, static fields and values compare equal and have the
+    same hash; see `__eq__`.
 
     >>> @transform(kind="order")
     ... class Within(Transform):
@@ -35,7 +43,7 @@ class Transform(Hyperparameters):
     Array([-inf, 2.  , 1.75], dtype=float32)
     """
 
-    kind = "token"
+    kind: str = "token"
     windowed = False
 
     def init(self, key: jax.Array | None, prompt: Any) -> Any:
@@ -53,13 +61,13 @@ class Transform(Hyperparameters):
 
     @compiled
     def __call__(
-        self, logits: jax.Array, state: Any = None, hidden: jax.Array | None = None
+        self, logits: Any, state: Any = None, hidden: jax.Array | None = None
     ) -> jax.Array:
         """Transform one row.
 
         Args:
-            logits: `[V]`; batches by `jax.vmap`.
-            state: from `init` or `update`; None means as `init` without a prompt.
+            logits: `[V]`; use `jax.vmap` for a batch.
+            state: the result of `init` or `update`. None means `init` without a prompt.
             hidden: `[D]`, the model's last hidden state, or None.
 
         Raises:
@@ -68,14 +76,12 @@ class Transform(Hyperparameters):
         return self.on(Row.of(logits), self._state(state), hidden).logits
 
     @compiled
-    def update(
-        self, state: Any, logits: jax.Array, token: jax.Array, hidden: jax.Array | None = None
-    ) -> Any:
-        """Return the state after `token` was drawn; `logits` `[V]` is what this one received."""
+    def update(self, state: Any, logits: Any, token: Any, hidden: jax.Array | None = None) -> Any:
+        """Return the state after `token` was drawn; `logits` `[V]` is what `__call__` was given."""
         return self.after(Row.of(logits), self._state(state), token, hidden)
 
     def on(self, row: Row, state: Any = None, hidden: jax.Array | None = None) -> Row:
-        """Transform a row; write an order transform here."""
+        """Transform a row; implement this method in transforms of the kind "order"."""
         if type(self).__call__ is Transform.__call__:
             raise NotImplementedError(f"{type(self).__name__} defines neither on nor __call__")
         out = Row.of(self(row.logits, state, hidden), row.filters)
@@ -85,39 +91,51 @@ class Transform(Hyperparameters):
         return dataclasses.replace(out, values=values)
 
     def after(self, row: Row, state: Any, token: jax.Array, hidden: jax.Array | None = None) -> Any:
-        """Return the state after `token` was drawn; `row` is what this transform received."""
+        """Return the state after `token` was drawn; `row` is the argument of `on`."""
         if type(self).update is Transform.update:
             return state
         return self.update(state, row.logits, token, hidden)
 
     def through(self, row: Row, state: Any, hidden: jax.Array | None) -> tuple[Row, Any]:
-        """Transform a row and also return what `settle` needs to update the state."""
+        """Transform a row, and return with it the values that `settle` needs."""
         return self.on(row, state, hidden), row
 
     def settle(self, received: Any, state: Any, token: jax.Array, hidden: jax.Array | None) -> Any:
-        """Update the state from what `through` returned, without transforming the row again."""
+        """Return the state after `token`, from the values that `through` returned."""
         return self.after(received, state, token, hidden)
 
     def _state(self, state):
         return self.init(None, None) if state is None else state
 
 
+@overload
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def transform(cls: type[T], *, kind: str = "token", windowed: bool = False) -> type[T]: ...
+
+
+@overload
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def transform(
+    cls: None = None, *, kind: str = "token", windowed: bool = False
+) -> Callable[[type[T]], type[T]]: ...
+
+
 def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -> Any:
     """Make a subclass of `Transform` a frozen pytree whose fields are leaves.
 
-    Flattening never validates and unflattening never calls the constructor, so trees of gradients,
-    axes, None or object() pass through. A `__call__` the class defines gets the shared semantics:
-    it sees a float32 row without NaN or +inf, and its state is never None.
+    Flattening never validates and unflattening never calls the constructor, so leaves may be
+    gradients, axes, None or any object. A `__call__` that the class defines receives a float32 row
+    without NaN or +inf, and a state that is never None.
 
     Args:
         cls: the class; omitted when the decorator is called with a kind.
-        kind: "order" (keeps the order of tokens), "set" (may reorder or drop the maximum, keeps at
-            least one token) or "token" (speaks of token ids, may empty a row).
-        windowed: whether `on` of another kind than "order" may, as that of the order kind always
-            is, be given a `Window` instead of a row: it must only use what both have.
+        kind: "order" (keeps the order of tokens), "set" (may reorder tokens or drop the maximum,
+            keeps at least one token) or "token" (depends on token ids, may drop every token).
+        windowed: whether `on` accepts a `Window` in place of a row, although the kind is not
+            "order". Transforms of the kind "order" always do.
 
     Raises:
-        ValueError: if `kind` is none of the three, or the class is no `Transform`.
+        ValueError: if `kind` is none of the three, or the class is not a `Transform`.
 
     >>> @transform
     ... class Reverse(Transform):
@@ -132,19 +150,19 @@ def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -
         return functools.partial(transform, kind=kind, windowed=windowed)
     if not isinstance(cls, type) or not issubclass(cls, Transform):
         raise ValueError(f"@transform decorates a subclass of Transform, got {cls!r}")
-    cls = frozen(cls)
-    if not isinstance(cls.__dict__.get("kind"), property):
-        cls.kind = kind  # type: ignore[attr-defined]
-    cls.windowed = windowed  # type: ignore[attr-defined]
+    made: Any = frozen(cls)
+    if not isinstance(made.__dict__.get("kind"), property):
+        made.kind = kind
+    made.windowed = windowed
     for pair in (("on", "__call__"), ("after", "update")):
-        for mine, other in (pair, pair[::-1]):  # what follows from it is not to be inherited
-            if mine in cls.__dict__ and other not in cls.__dict__:
-                setattr(cls, other, getattr(Transform, other))
-    if not hasattr(cls.__call__, "compiled"):  # type: ignore[attr-defined]
-        cls.__call__ = compiled(_shared_semantics(cls.__call__))  # type: ignore[attr-defined]
-    for name in {"init", "update"} & set(vars(cls)):
-        setattr(cls, name, compiled(getattr(cls, name)))
-    return cls
+        for mine, other in (pair, pair[::-1]):  # the base class derives the other method again
+            if mine in made.__dict__ and other not in made.__dict__:
+                setattr(made, other, getattr(Transform, other))
+    if not hasattr(made.__call__, "compiled"):
+        made.__call__ = compiled(_shared_semantics(made.__call__))
+    for name in {"init", "update"} & set(vars(made)):
+        setattr(made, name, compiled(getattr(made, name)))
+    return made
 
 
 def _shared_semantics(call):

@@ -1,4 +1,4 @@
-"""A filter that steers the surprise of what is drawn."""
+"""A filter that controls the surprise of the drawn tokens."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 LN2 = math.log(2.0)
-RANKED = 100  # how many ratios of neighbouring probabilities the exponent is fitted to
-# Past this an error is that of a token that is never drawn; it must not make mu infinite.
+RANKED = 100  # the number of ratios of neighbouring probabilities that the exponent is fitted to
+# A larger error belongs to a token that is never drawn. It must not make mu infinite.
 MOST = 1e6
 
 
 @transform(kind="order")
 class Mirostat(Transform):
-    """Cut the tail where it would surprise by more than mu bits, and steer mu by what was drawn.
+    """Drop tokens whose surprise exceeds mu bits, and adapt mu to the drawn tokens.
 
-    After each token of surprise S = -log2 p, with p over the row as it came in (not over what was
-    kept of it), mu falls by eta * (S - tau): on average a token surprises by tau bits. mu starts at
-    2 tau. A token of no probability leaves it alone.
+    After each token, mu falls by eta * (S - tau), where S = -log2 p is the surprise of the token
+    and p its probability in the incoming row, before this filter. So the mean surprise approaches
+    tau bits. mu starts at 2 tau. A token of probability 0 does not change it.
 
-    Version 2 keeps the tokens with -log2 p <= mu. Version 1 fits Zipf's exponent s to the
-    100 first ratios of neighbouring probabilities, and keeps round(k) + 1 tokens, where
-    k = ((s - 1) 2^mu / (1 - V^(1 - s)))^(1 / s). Equal logits live or die together, and the
-    maxima always stay, however low mu fell. Neutral: tau = inf is off.
+    Version 2 keeps the tokens with -log2 p <= mu. Version 1 fits Zipf's exponent s to the first
+    100 ratios of neighbouring probabilities and keeps round(k) + 1 tokens, where
+    k = ((s - 1) 2^mu / (1 - V^(1 - s)))^(1 / s). Tied tokens are kept or dropped together, and the
+    maxima always stay, whatever mu is. Neutral: tau = inf.
 
-    Its state is mu.
+    The state is mu.
 
     Attributes:
-        tau: surprise to aim at, bits, >= 0; a leaf.
-        eta: how fast mu follows, >= 0; a leaf.
+        tau: the target surprise in bits, >= 0; a leaf.
+        eta: the learning rate of mu, >= 0; a leaf.
         version: 1 or 2; static.
 
     Raises:
@@ -49,8 +50,8 @@ class Mirostat(Transform):
     Array(2.625, dtype=float32)
     """
 
-    tau: float = field(low=0.0)
-    eta: float = field(low=0.0, high=1e6)
+    tau: FloatLeaf = field(low=0.0)
+    eta: FloatLeaf = field(low=0.0, high=1e6)
     version: int = field(default=2, static=True, low=1, high=2)
 
     def init(self, key, prompt):
@@ -78,16 +79,16 @@ class Mirostat(Transform):
 
 
 def _surprise_edge(row, mu):
-    """The value of a token that surprises by mu bits."""
+    """Return the value of a token with a surprise of mu bits."""
     return row.max + jnp.log(row.sum(jnp.exp)) - mu * LN2
 
 
 def _zipf_edge(row, mu):
-    """The value of the last token kept, were the row Zipf's law with the exponent of its head."""
+    """Return the value of the last kept token, from Zipf's law fitted to the largest values."""
     best = lax.stop_gradient(row.largest(RANKED + 1))
     ranks = jnp.arange(1, RANKED + 1, dtype=jnp.float32)
     t = jnp.log1p(1.0 / ranks)
-    # A window's NaN compares as False: it must stay in the sum.
+    # NaN from a window compares as False, so it stays in the sum.
     ends = best[1:] == -jnp.inf
     b = jnp.where(ends, 0.0, best[:-1] - jnp.where(ends, 0.0, best[1:]))
     t = jnp.where(ends, 0.0, t)

@@ -1,10 +1,11 @@
-"""Transforms that cut the tail off at a probability: one threshold in log space."""
+"""Filters with a threshold on the probability."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
@@ -12,11 +13,11 @@ from jaxsample.transforms.contract._transform import Transform, transform
 class Epsilon(Transform):
     """Keep the tokens with a probability of at least epsilon.
 
-    Ties live or die together. epsilon = 0 keeps everything; where no token is that likely the
-    maxima stay. The gradient with respect to `epsilon` is zero.
+    If no token is that likely, the maxima stay. epsilon = 0 keeps everything. Tied tokens are kept
+    or dropped together. The gradient with respect to `epsilon` is zero.
 
     Attributes:
-        epsilon: probability, in [0, 1]; a leaf: may be traced, batched by `vmap`.
+        epsilon: probability, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if `epsilon` is a Python number outside [0, 1].
@@ -27,7 +28,7 @@ class Epsilon(Transform):
     Array([ True,  True, False], dtype=bool)
     """
 
-    epsilon: float = field(low=0.0, high=1.0)
+    epsilon: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -38,12 +39,12 @@ class Epsilon(Transform):
 class Eta(Transform):
     """Keep the tokens with a probability of at least min(epsilon, sqrt(epsilon) exp(-H)).
 
-    H is the entropy of the incoming row, nats: where the model is unsure the cut is lower. Ties
-    live or die together. epsilon = 0 keeps everything; where no token is that likely the maxima
-    stay. The gradient with respect to `epsilon` is zero.
+    H is the entropy of the incoming row in nats, so the threshold is lower if the model is less
+    certain. If no token is that likely, the maxima stay. epsilon = 0 keeps everything. Tied tokens
+    are kept or dropped together. The gradient with respect to `epsilon` is zero.
 
     Attributes:
-        epsilon: probability, in [0, 1]; a leaf: may be traced, batched by `vmap`.
+        epsilon: probability, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if `epsilon` is a Python number outside [0, 1].
@@ -54,7 +55,7 @@ class Eta(Transform):
     Array([ True,  True, False], dtype=bool)
     """
 
-    epsilon: float = field(low=0.0, high=1.0)
+    epsilon: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -69,11 +70,11 @@ class Eta(Transform):
 class TopA(Transform):
     """Keep the tokens with a probability of at least a times the square of the largest.
 
-    Ties live or die together. a = 0 keeps everything; the maxima always stay. The gradient with
-    respect to `a` is zero.
+    The maxima always stay. a = 0 keeps everything. Tied tokens are kept or dropped together. The
+    gradient with respect to `a` is zero.
 
     Attributes:
-        a: factor, in [0, 1]; a leaf: may be traced, batched by `vmap`.
+        a: factor, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if `a` is a Python number outside [0, 1].
@@ -84,20 +85,20 @@ class TopA(Transform):
     Array([ True,  True, False], dtype=bool)
     """
 
-    a: float = field(low=0.0, high=1.0)
+    a: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        # The largest probability is 1 / mass; its square, which may underflow, is never formed.
+        # The largest probability is 1 / mass. Its square may underflow, so compare logarithms.
         return row.keep(row.max + (_log(self.a) - jnp.log(row.sum(jnp.exp))))
 
 
 @transform(kind="order")
 class PLess(Transform):
-    """Keep the tokens at least as likely as two draws from the row are to agree: p >= sum p**2.
+    """Keep the tokens with p >= sum p**2, the probability that two draws from the row agree.
 
-    Ties live or die together, and the maxima always stay: no average of probabilities exceeds the
-    largest. There is no hyperparameter, and no neutral value: leave it out instead.
+    The maxima always stay, because the sum is an average of probabilities. Tied tokens are kept or
+    dropped together. There is no hyperparameter and therefore no neutral value.
 
     Reference: Tan et al., 2025, https://arxiv.org/abs/2509.23234
 
@@ -115,9 +116,9 @@ class PLess(Transform):
 class PLessNorm(Transform):
     """Keep the tokens with p >= (V sum p**2 - 1) / (V - 1), the looser form of `PLess`.
 
-    V is the size of the vocabulary, tokens that are -inf included. A uniform row has the threshold
-    0 and keeps everything. Ties live or die together, and the maxima always stay. There is no
-    hyperparameter, and no neutral value: leave it out instead.
+    V is the size of the vocabulary, including the tokens at -inf. A uniform row has the threshold 0
+    and keeps everything. The maxima always stay. Tied tokens are kept or dropped together. There is
+    no hyperparameter and therefore no neutral value.
 
     Reference: Tan et al., 2025, https://arxiv.org/abs/2509.23234
 
@@ -140,5 +141,5 @@ def _squared(d):
 
 
 def _log(x):
-    """Logarithm of a number that ought to be >= 0; NaN stays NaN."""
+    """Return the logarithm of a number, where a negative number counts as 0 and NaN stays NaN."""
     return jnp.log(jnp.maximum(x, 0.0))

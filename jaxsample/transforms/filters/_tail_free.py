@@ -1,4 +1,4 @@
-"""Tail-free sampling: the cut is where the sorted probabilities stop bending."""
+"""Tail-free sampling."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from jaxsample.kernels._threshold import from_ordered, to_ordered
 from jaxsample.kernels._tree import BLOCK, block_sums, blocks, tree_sum
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import check_scalar
 
-STRAIGHT = 1e-6  # less bend than this share of the whole fall is what rounding leaves of a line
+STRAIGHT = 1e-6  # a smaller share of bends in the total fall is the rounding of a straight line
 
 
 @transform(kind="set")
 class TailFree(Transform):
-    """Keep the likeliest tokens up to where the curve of sorted probabilities has done its bending.
+    """Keep the likeliest tokens, up to a share of the second differences of sorted probabilities.
 
-    With q sorted from the largest down, token i adds the bend `|q[i] - 2 q[i + 1] + q[i + 2]|`. Of
-    the tokens in that order as many are kept as bends sum to at most z of all bends, and one more:
-    systems that cut here keep one token fewer or more. So the last token always goes, unless the
-    curve is straight, which keeps everything, as do fewer than three tokens. Tokens that are -inf
-    are no part of the curve. Tokens tied with the last one kept stay too, so that position does not
-    matter. z = 1 keeps everything, z < 0 the maxima. The gradient with respect to `z` is zero.
+    With q in descending order, the bend of token i is `|q[i] - 2 q[i + 1] + q[i + 2]|`. The first n
+    tokens and one more are kept, where n is the largest number of bends that sum to at most z times
+    the sum of all bends. Other systems keep one token more or fewer. The last token is always
+    dropped, unless the curve is straight or there are fewer than three tokens; then everything is
+    kept. Tokens at -inf do not count. Tokens tied with the last kept token stay. z = 1 keeps
+    everything, and z < 0 keeps the maxima. The gradient with respect to `z` is zero.
 
-    This sorts the row, and costs far more than any other filter.
+    This filter sorts the row and is therefore much slower than the other filters.
 
     Attributes:
-        z: share of the bends, in [0, 1]; a leaf: may be traced, batched by `vmap`.
+        z: the share of the bends, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if `z` is a Python number outside [0, 1].
@@ -40,7 +41,7 @@ class TailFree(Transform):
     Array([ True, False, False, False], dtype=bool)
     """
 
-    z: float = field(low=0.0, high=1.0)
+    z: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -48,11 +49,11 @@ class TailFree(Transform):
         if row.size < 3:
             return row.keep(jnp.where(jnp.isnan(self.z), jnp.nan, -jnp.inf))
         top, z = lax.stop_gradient((row.max, self.z))
-        # As whole numbers: XLA on the CPU sorts floats several times slower.
+        # XLA on the CPU sorts integers several times faster than floats.
         ranked = from_ordered(~jnp.sort(~to_ordered(lax.stop_gradient(row.values))))
         kept = ranked > -jnp.inf
         weights = jnp.where(kept, jnp.exp(clamp_below(ranked, top)), 0.0)
-        # Not differences of the weights: rounded one by one, those of a long row are all noise.
+        # expm1 of the gaps: for a long row, differences of rounded weights would be noise.
         gaps = jnp.where(kept[1:], clamp_below(ranked[1:], ranked[:-1]), 0.0)
         falls = -weights[:-1] * jnp.expm1(gaps)
         bends = jnp.where(kept[2:], jnp.abs(falls[:-1] - falls[1:]), 0.0)
@@ -64,7 +65,7 @@ class TailFree(Transform):
 
 
 def _leading(terms, mass):
-    """How many of the terms (>= 0) sum to at most `mass`, taken from the first on."""
+    """Return the largest n such that the first n terms (>= 0) sum to at most `mass`."""
     parts = blocks(terms, 0.0)
     sums = jnp.cumsum(block_sums(parts))
     whole = jnp.sum(sums <= mass, dtype=jnp.int32)

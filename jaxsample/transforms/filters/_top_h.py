@@ -1,28 +1,29 @@
-"""A threshold on the entropy of what is kept."""
+"""A filter that keeps a share of the entropy."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import masses
 
 
 @transform(kind="order")
 class TopH(Transform):
-    """Keep the likeliest tokens as long as their share of the entropy is less than alpha.
+    """Keep the likeliest tokens whose share of the entropy is less than alpha.
 
-    A token with probability q adds -q log q to the entropy H of the row. From the likeliest down,
-    tokens are kept while the terms up to and with their own sum to less than alpha H: the token
-    that reaches it goes. Ties live or die together, and the maxima always stay. alpha = 1 keeps
-    everything. The gradient with respect to `alpha` is zero.
+    A token with probability q adds -q log q to the entropy H of the row. In descending order, a
+    token is kept if its term and the terms before it sum to less than alpha H. Tied tokens are kept
+    or dropped together, and the maxima always stay. alpha = 1 keeps everything. The gradient with
+    respect to `alpha` is zero.
 
-    H is that of the whole row. The authors look at the 100 likeliest tokens alone, and so does
-    Hugging Face, which lets their probabilities sum to 1: `chain(TopK(100), TopH(alpha))`.
+    H is the entropy of the whole row. The authors and Hugging Face use the 100 likeliest tokens
+    instead; `chain(TopK(100), TopH(alpha))` does the same.
 
     Attributes:
-        alpha: share of the entropy, in [0, 1]; a leaf: may be traced, batched by `vmap`.
+        alpha: the share of the entropy, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if `alpha` is a Python number outside [0, 1].
@@ -33,19 +34,19 @@ class TopH(Transform):
     Array([ True, False, False], dtype=bool)
     """
 
-    alpha: float = field(low=0.0, high=1.0)
+    alpha: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
         mass, log_mass, s = masses(row)
         off = self.alpha >= 1
         share = jnp.where(off, 0.0, jnp.maximum(self.alpha, 0.0))
-        total = mass * log_mass - s  # of the terms, none of them negative
+        total = mass * log_mass - s  # the sum of the terms, which are >= 0
         reached = row.value_at(lambda d: jnp.exp(d) * (log_mass - d), share, total)
         return row.keep(jnp.where(off, -jnp.inf, _next_above(reached)))
 
 
 def _next_above(x):
-    """The next float32; above 0 the first that no device takes for 0."""
+    """Return the next float32, but no subnormal number, which devices may flush to 0."""
     tiny = jnp.finfo(jnp.float32).tiny
     return jnp.where(jnp.abs(x) < tiny, tiny, jnp.nextafter(x, jnp.float32(jnp.inf)))

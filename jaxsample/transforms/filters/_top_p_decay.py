@@ -1,10 +1,11 @@
-"""A nucleus that shrinks as a sentence goes on."""
+"""A nucleus that shrinks with every token."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf, IdsLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.filters._truncation import TopP
 
@@ -13,17 +14,17 @@ from jaxsample.transforms.filters._truncation import TopP
 class TopPDecay(Transform):
     """Keep a nucleus whose mass falls with every token: P <- max(P * decay, minimum).
 
-    P starts at `p`, and starts again there after `reset`, a full stop say, was drawn (factual
-    nucleus sampling). A nucleus is that of `TopP`. Neutral: p = 1 and decay = 1. The gradients
-    with respect to `p`, `decay` and `minimum` are zero.
+    P starts at `p`. After a token of `reset`, such as a full stop, P is `p` again (factual nucleus
+    sampling). The nucleus is that of `TopP`. Neutral: p = 1 and decay = 1. The gradients with
+    respect to `p`, `decay` and `minimum` are zero.
 
-    Its state is P.
+    The state is P.
 
     Attributes:
         p: mass of the first nucleus, in [0, 1]; a leaf.
-        decay: factor of each token, in [0, 1]; a leaf that never trains.
-        minimum: what P does not fall below, in [0, 1]; a leaf.
-        reset: the token that starts anew, -1 for none; a leaf.
+        decay: factor for each token, in [0, 1]; a leaf that does not train.
+        minimum: lower bound of P, in [0, 1]; a leaf.
+        reset: token ids, or one, that set P back to `p`, `[N]` int32, -1 for none; a leaf.
 
     Raises:
         ValueError: if a Python number lies outside its range.
@@ -37,10 +38,10 @@ class TopPDecay(Transform):
     (Array([ True,  True,  True], dtype=bool), Array([False, False,  True], dtype=bool))
     """
 
-    p: float = field(low=0.0, high=1.0)
-    decay: float = field(low=0.0, high=1.0, fixed=True)
-    minimum: float = field(default=1e-6, low=0.0, high=1.0)
-    reset: int = field(default=-1, low=-1)
+    p: FloatLeaf = field(low=0.0, high=1.0)
+    decay: FloatLeaf = field(low=0.0, high=1.0, fixed=True)
+    minimum: FloatLeaf = field(default=1e-6, low=0.0, high=1.0)
+    reset: IdsLeaf = field(default=-1, low=-1)
 
     def init(self, key, prompt):
         del key, prompt
@@ -53,4 +54,4 @@ class TopPDecay(Transform):
     def after(self, row, state, token, hidden=None):
         del row, hidden
         faded = jnp.maximum(self._state(state) * jnp.clip(self.decay, 0.0, 1.0), self.minimum)
-        return jnp.where(token == self.reset, jnp.asarray(self.p, jnp.float32), faded)
+        return jnp.where(jnp.any(token == self.reset), jnp.asarray(self.p, jnp.float32), faded)

@@ -1,10 +1,11 @@
-"""Transforms that cut the tail off: a threshold on value, so equal logits live or die together."""
+"""The filters top-k, top-p and min-p."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
@@ -12,14 +13,14 @@ from jaxsample.transforms.contract._transform import Transform, transform
 class TopK(Transform):
     """Keep the tokens with a logit at least as large as the k-th largest.
 
-    Ties at the edge all stay; k >= V keeps everything, `TopK.off` always does. The gradient with
-    respect to `k` does not exist: it is an integer leaf.
+    All tokens tied with the k-th largest stay. k >= V keeps everything, and `TopK.off` always
+    does. `k` is an integer leaf and has no gradient.
 
     Attributes:
-        k: how many tokens to keep, >= 1; a leaf: may be traced, batched by `vmap`.
+        k: the number of tokens to keep, >= 1; a leaf.
 
     Raises:
-        ValueError: if `k` is a Python number below 1 or not whole.
+        ValueError: if `k` is a Python number that is below 1 or not whole.
 
     Reference: Fan et al., 2018, https://arxiv.org/abs/1805.04833
 
@@ -29,7 +30,7 @@ class TopK(Transform):
 
     off = 2**31 - 1
 
-    k: int = field(low=1)
+    k: IntLeaf = field(low=1)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -38,13 +39,13 @@ class TopK(Transform):
 
 @transform(kind="order")
 class TopP(Transform):
-    """Keep a token while the mass strictly above its value is less than p (nucleus sampling).
+    """Keep the tokens for which the mass of likelier tokens is less than p (nucleus sampling).
 
-    Ties live or die together. p = 1 keeps everything, p <= 0 keeps the maxima. The gradient with
-    respect to `p` is zero.
+    Tied tokens are kept or dropped together. p = 1 keeps everything, and p <= 0 keeps the maxima.
+    The gradient with respect to `p` is zero.
 
     Attributes:
-        p: probability mass to keep, in [0, 1]; a leaf: may be traced, batched by `vmap`.
+        p: the probability mass to keep, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if `p` is a Python number outside [0, 1].
@@ -55,11 +56,11 @@ class TopP(Transform):
     Array([-inf,   3., -inf], dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
+    p: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        # Rounded sums may reach the total before the last token; 1 is off all the same.
+        # Rounded sums may reach the total before the last token, so treat 1 separately.
         off = self.p >= 1
         share = jnp.where(off, 0.0, self.p)
         return row.keep(jnp.where(off, -jnp.inf, row.value_at(jnp.exp, share)))
@@ -69,11 +70,11 @@ class TopP(Transform):
 class MinP(Transform):
     """Keep the tokens at least p times as likely as the likeliest: l >= max l + log p.
 
-    Ties live or die together. p = 0 keeps everything, p = 1 keeps the maxima. The gradient with
-    respect to `p` is zero.
+    Tied tokens are kept or dropped together. p = 0 keeps everything, and p = 1 keeps the maxima.
+    The gradient with respect to `p` is zero.
 
     Attributes:
-        p: share of the largest probability, in [0, 1]; a leaf: may be traced, batched by `vmap`.
+        p: share of the largest probability, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if `p` is a Python number outside [0, 1].
@@ -84,7 +85,7 @@ class MinP(Transform):
     Array([-inf,   3.,   1.], dtype=float32)
     """
 
-    p: float = field(low=0.0, high=1.0)
+    p: FloatLeaf = field(low=0.0, high=1.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden

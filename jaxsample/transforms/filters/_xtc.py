@@ -1,4 +1,4 @@
-"""Exclude top choices: now and then, leave out all likely tokens but the least of them."""
+"""Exclude top choices (XTC)."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from jax import lax
 from jaxsample.kernels._noise import one_key, uniform
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import check_scalar
 
 
 @transform(kind="set")
 class XTC(Transform):
-    """With a probability, drop all tokens at least as likely as a threshold but the least likely.
+    """Drop, with some probability, all tokens above a threshold except the least likely of them.
 
-    The tokens with p >= threshold are the top choices. One draw per row and step decides, with
-    chance `probability`, whether all of them but the least likely go; tokens tied with that one
-    stay, so position does not matter. Fewer than two choices, as always with a threshold above 0.5,
-    leave the row alone; so does probability = 0, the neutral value. No row is emptied. The
-    gradients with respect to both fields are zero.
+    The tokens with p >= threshold are the top choices. At every step, one random number decides
+    with chance `probability` whether all of them are dropped except the least likely one. Tokens
+    tied with the least likely one stay. A row with fewer than two choices does not change, as is
+    always the case for a threshold above 0.5. At least one token stays. Neutral: probability = 0.
+    The gradients with respect to both fields are zero.
 
-    Its state is a key, as words `[2]` uint32, and how many tokens were drawn since: the draws of a
-    row depend on its own key and step alone.
+    The state is a key, as words `[2]` uint32, and the number of tokens drawn so far. The random
+    numbers of a row depend on its own key and step alone.
 
     Attributes:
-        threshold: probability that makes a top choice, in [0, 1]; a leaf.
-        probability: how often top choices go, in [0, 1]; a leaf.
+        threshold: the least probability of a top choice, in [0, 1]; a leaf.
+        probability: the chance that top choices are dropped, in [0, 1]; a leaf.
 
     Raises:
         ValueError: if a Python number lies outside its range, or there is no state and no key.
@@ -41,13 +42,13 @@ class XTC(Transform):
     Array([False,  True,  True], dtype=bool)
     """
 
-    threshold: float = field(low=0.0, high=1.0)
-    probability: float = field(low=0.0, high=1.0)
+    threshold: FloatLeaf = field(low=0.0, high=1.0)
+    probability: FloatLeaf = field(low=0.0, high=1.0)
 
     def init(self, key, prompt):
         del prompt
         if key is None:
-            raise ValueError("XTC draws at random: it needs a key, or a state from init(key, None)")
+            raise ValueError("XTC needs a key, or a state from init(key, None)")
         return jax.random.key_data(one_key(key)), jnp.int32(0)
 
     def on(self, row, state=None, hidden=None):
@@ -60,9 +61,9 @@ class XTC(Transform):
         values, top = lax.stop_gradient((row.values, row.max))
         log = jnp.log(jnp.maximum(self.threshold, 0.0))
         edge = lax.stop_gradient(log + jnp.log(row.sum(jnp.exp)))
-        # Of differences, which are exact: a threshold on the values would round with the maximum.
+        # Compare differences from the maximum, because a threshold on values would be rounded.
         choices = row.kept & (clamp_below(values, top) >= edge)
-        # If there is none, least is inf, and nothing lies above that.
+        # Without a choice, least is inf, and every token stays.
         least = jnp.min(jnp.where(choices, values, jnp.inf))
         return row.only(~acts | (values <= least), ~(jnp.isnan(edge) | jnp.isnan(self.probability)))
 

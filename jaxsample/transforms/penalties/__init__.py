@@ -1,1 +1,1 @@
-"""Transforms that make tokens less likely for what came before."""
+"""Penalties on tokens that depend on earlier tokens."""

@@ -1,4 +1,4 @@
-"""Penalties on tokens by how often they came before."""
+"""Penalties on repeated tokens."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxsample.transforms.constraints._token_ids import places
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
+from jaxsample.transforms.contract._token_ids import places
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import last, needed, push
-from jaxsample.transforms.penalties._shift import bounded
+from jaxsample.transforms.tokens._finite import bounded, unless_steep
+from jaxsample.transforms.tokens._history import last, needed, push
 
 SCOPES = "all", "prompt", "output"
 
 
 class Counting(Transform):
-    """Counts the tokens of its scope; subclasses say what a count does to a logit.
+    """A transform that counts the tokens in its scope; subclasses apply the counts to the logits.
 
-    Without a window the state is the counts `[V]` int32, 4 V bytes a row; with one it is the last
-    `window` tokens, int32, and they are counted anew at every token.
+    Without a window the state is the counts `[V]` int32, which are 4 V bytes for each row. With a
+    window it is the last `window` tokens, int32, which are counted again at every step.
     """
 
     scope: str
@@ -54,7 +55,7 @@ class Counting(Transform):
         return state.at[token].add(1)
 
     def counts(self, state: Any, size: int) -> jax.Array:
-        """How often each token was counted, `[V]` int32."""
+        """Return how often each token occurred, `[V]` int32."""
         counts = state if self.window is None else _count(state, size)
         if counts.shape != (size,):
             raise ValueError(
@@ -65,26 +66,27 @@ class Counting(Transform):
 
 @transform(kind="token")
 class RepetitionPenalty(Counting):
-    """Divide the positive logits of tokens that came before by `penalty`, multiply negative ones.
+    """Divide the positive logits of repeated tokens by `penalty`, and multiply negative logits.
 
-    l / penalty for l >= 0 and l * penalty for l < 0, once however often the token came. Below 1 it
-    favours repetition. -inf stays -inf, and what overflows stays finite. Neutral: 1.
+    The logit l of a token that occurred before becomes l / penalty if l >= 0, and l * penalty if
+    l < 0, however often the token occurred. A penalty below 1 favours repetition. -inf stays -inf,
+    and a logit that overflows stays finite. The derivative with respect to `penalty` is zero where
+    it exceeds 1e30. Neutral: 1.
 
-    Transforms run in the order of the chain, and this one does not commute with the additive
-    penalties: vLLM and llama.cpp put it before them.
+    This transform does not commute with the additive penalties. vLLM and llama.cpp run it before
+    them.
 
-    The state counts the tokens of `scope`: of prompt and output ("all"), of either alone. With
-    `window` only the last that many of them count: of prompt and output together, or of that part
-    alone; so the last tokens of the prompt stay counted under scope "prompt". Token ids outside
-    the vocabulary are not counted.
+    `scope` selects the tokens that count: those of prompt and output ("all"), or of one of them.
+    With `window` only the last tokens of the scope count. With the scope "prompt" these are always
+    the last tokens of the prompt. Token ids outside the vocabulary do not count.
 
     Attributes:
         penalty: > 0; a leaf.
         scope: "all", "prompt" or "output"; static.
-        window: how many tokens count, None for all; static.
+        window: the number of tokens that count, None for all; static.
 
     Raises:
-        ValueError: if a Python value lies outside its range, or there is no prompt to start from.
+        ValueError: if a Python value lies outside its range, or the state is missing.
 
     Reference: Keskar et al., 2019, https://arxiv.org/abs/1909.05858
 
@@ -93,7 +95,7 @@ class RepetitionPenalty(Counting):
     Array([ 1.5,  3. , -6. ], dtype=float32)
     """
 
-    penalty: float = field(low=1e-6, high=1e6)
+    penalty: FloatLeaf = field(low=1e-6, high=1e6)
     scope: str = field(default="all", static=True)
     window: int | None = field(default=None, static=True)
 
@@ -101,28 +103,29 @@ class RepetitionPenalty(Counting):
         del hidden
         seen = self.counts(state, logits.shape[0]) > 0
         penalty = jnp.clip(self.penalty, 1e-6, 1e6)
-        # A dropped token stays out of the product: the gradient would be 0 * inf.
+        # Replace -inf before the product, because its gradient would be 0 * inf.
         safe = jnp.where(logits > -jnp.inf, logits, 0.0)
+        slope = jnp.abs(safe) / jnp.where(safe < 0, 1.0, penalty * penalty)
+        penalty = unless_steep(penalty, slope)
         changed = jnp.where(safe < 0, safe * penalty, safe / penalty)
         return jnp.where(seen, bounded(changed), logits)
 
 
 @transform(kind="token")
 class FrequencyPenalty(Counting):
-    """Lower each logit by `strength` for every time the token came before: l - strength * count.
+    """Lower each logit by `strength` for every earlier occurrence: l - strength * count.
 
-    Negative strengths favour repetition. What overflows stays finite. Neutral: 0.
+    A negative strength favours repetition. A logit that overflows stays finite. Neutral: 0.
 
-    `scope`, `window` and the order of penalties are as for `RepetitionPenalty`; OpenAI and vLLM
-    count the output alone.
+    `scope` and `window` are as for `RepetitionPenalty`. OpenAI and vLLM count the output alone.
 
     Attributes:
-        strength: a logit per occurrence; a leaf.
+        strength: logits for each occurrence; a leaf.
         scope: "all", "prompt" or "output"; static.
-        window: how many tokens count, None for all; static.
+        window: the number of tokens that count, None for all; static.
 
     Raises:
-        ValueError: if a Python value lies outside its range, or there is no prompt to start from.
+        ValueError: if a Python value lies outside its range, or the state is missing.
 
     Reference: OpenAI, https://platform.openai.com/docs/api-reference/chat/create
 
@@ -131,7 +134,7 @@ class FrequencyPenalty(Counting):
     Array([ 2.5,  3. , -4. ], dtype=float32)
     """
 
-    strength: float = field(low=-1e30, high=1e30)
+    strength: FloatLeaf = field(low=-1e30, high=1e30)
     scope: str = field(default="all", static=True)
     window: int | None = field(default=None, static=True)
 
@@ -143,20 +146,19 @@ class FrequencyPenalty(Counting):
 
 @transform(kind="token")
 class PresencePenalty(Counting):
-    """Lower the logit of every token that came before by `strength`, once.
+    """Lower the logit of every token that occurred before by `strength`, once.
 
-    Negative strengths favour repetition. What overflows stays finite. Neutral: 0.
+    A negative strength favours repetition. A logit that overflows stays finite. Neutral: 0.
 
-    `scope`, `window` and the order of penalties are as for `RepetitionPenalty`; OpenAI and vLLM
-    look at the output alone.
+    `scope` and `window` are as for `RepetitionPenalty`. OpenAI and vLLM count the output alone.
 
     Attributes:
         strength: in logits; a leaf.
         scope: "all", "prompt" or "output"; static.
-        window: how many tokens count, None for all; static.
+        window: the number of tokens that count, None for all; static.
 
     Raises:
-        ValueError: if a Python value lies outside its range, or there is no prompt to start from.
+        ValueError: if a Python value lies outside its range, or the state is missing.
 
     Reference: OpenAI, https://platform.openai.com/docs/api-reference/chat/create
 
@@ -165,7 +167,7 @@ class PresencePenalty(Counting):
     Array([ 2.5,  3. , -3.5], dtype=float32)
     """
 
-    strength: float = field(low=-1e30, high=1e30)
+    strength: FloatLeaf = field(low=-1e30, high=1e30)
     scope: str = field(default="all", static=True)
     window: int | None = field(default=None, static=True)
 

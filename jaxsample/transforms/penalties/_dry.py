@@ -1,33 +1,33 @@
-"""Don't repeat yourself: a penalty that grows with the length of the repetition."""
+"""A penalty that grows with the length of a repetition (DRY)."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.transforms.constraints._token_ids import (
+from jaxsample.transforms.contract._fields import field, show, show_sequences
+from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf, SequencesLeaf
+from jaxsample.transforms.contract._token_ids import (
     among,
     lengths,
-    pack_sequences,
-    show_sequences,
 )
-from jaxsample.transforms.contract._fields import field, show
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import History
-from jaxsample.transforms.penalties._shift import bounded, power
+from jaxsample.transforms.tokens._finite import bounded, power
+from jaxsample.transforms.tokens._history import History
 
 
 class Repeats(NamedTuple):
-    """What DRY remembers of a row.
+    """The state of `DRY` for one row.
 
     Attributes:
         history: the tokens so far.
-        matches: `[max_length]` int32; at i < length - 1, how many tokens ending with token i equal
-            those that end the history.
-        head, end: int32, where the last sequence breaker begins and is over; -1 and 0 if none.
+        matches: `[max_length]` int32. At i < length - 1, the number of tokens up to token i that
+            equal the last tokens of the history.
+        head, end: int32, the start and the end of the last sequence breaker; -1 and 0 if there is
+            none.
     """
 
     history: History
@@ -38,31 +38,31 @@ class Repeats(NamedTuple):
 
 @transform(kind="token")
 class DRY(Transform):
-    """Lower the tokens that would go on with a repetition, the more the longer it is.
+    """Lower the tokens that would continue a repetition, more for a longer repetition.
 
-    Of all earlier places whose last m tokens equal the last m tokens of the history, m being the
-    longest, the token t that followed there gets l - multiplier * base ** (m - allowed_length), if
-    m >= allowed_length; where t followed at several, the longest m counts. Powers past 1e26
-    count as that, so that nothing overflows.
+    For each earlier position, let m be the number of tokens before it that equal the last tokens of
+    the history. The token t at that position gets l - multiplier * base ** (m - allowed_length) if
+    m >= allowed_length. If t occurs at several positions, the largest m counts. Powers are limited
+    to 1e26, so that nothing overflows.
 
-    A repetition does not reach across a sequence breaker: m is at most the number of tokens behind
-    the last one, the one that begins last (the longest of those that begin there). Nor is a
-    breaker of one token itself lowered. As in llama.cpp, breakers are sequences of tokens: a string
-    breaker becomes all ways to tokenise it.
+    A repetition ends at a sequence breaker: m is at most the number of tokens after the last
+    breaker, which is the one that begins last, and the longest one of those. A breaker of one token
+    is not lowered itself. As in llama.cpp, breakers are sequences of tokens, so a breaker string
+    becomes all its tokenisations.
 
-    Neutral: multiplier = 0. The state is the history and its matches, 8 max_length bytes a row; a
-    token costs O(max_length + S L) for S breakers of at most L tokens, times L.
+    Neutral: multiplier = 0. The state is the history and its matches, which are 8 max_length bytes
+    for each row. A step costs O(max_length + S L^2) for S breakers of at most L tokens.
 
     Attributes:
         multiplier: in logits, >= 0; a leaf.
-        base: growth per repeated token, >= 1; a leaf that never trains.
-        allowed_length: longest repetition that goes free, plus one, >= 0; a leaf.
-        breakers: token sequences, kept as `[S, L]` int32 filled up with -1 on the right, or such an
-            array; a leaf. A breaker with an id outside the vocabulary never matches.
-        window: how many last tokens of prompt and output are looked at, None for all; static.
+        base: growth for each repeated token, >= 1; a leaf that does not train.
+        allowed_length: length of the shortest repetition that is lowered, >= 0; a leaf.
+        breakers: token sequences as lists or as an array `[S, L]`, kept as int32 `[S, L]` padded
+            with -1 on the right; a leaf. A breaker with an id outside the vocabulary never matches.
+        window: the number of last tokens of prompt and output to search, None for all; static.
 
     Raises:
-        ValueError: if a Python value lies outside its range, or there is no prompt to start from.
+        ValueError: if a Python value lies outside its range, or the state is missing.
 
     Reference: p-e-w, 2024, https://github.com/oobabooga/text-generation-webui/pull/5677
 
@@ -71,14 +71,13 @@ class DRY(Transform):
     Array([ 0.,  0.,  0., -1.], dtype=float32)
     """
 
-    multiplier: float = field(low=0.0, high=1e30)
-    base: float = field(default=1.75, low=1.0, high=1e6, fixed=True)
-    allowed_length: int = field(default=2, low=0)
-    breakers: Any = field(default=())
+    multiplier: FloatLeaf = field(low=0.0, high=1e30)
+    base: FloatLeaf = field(default=1.75, low=1.0, high=1e6, fixed=True)
+    allowed_length: IntLeaf = field(default=2, low=0)
+    breakers: SequencesLeaf = field(default=())
     window: int | None = field(default=None, static=True)
 
     def __post_init__(self):
-        object.__setattr__(self, "breakers", pack_sequences("DRY: breakers", self.breakers))
         super().__post_init__()
         window = self.window
         if window is not None and (type(window) is not int or window < 1):
@@ -123,7 +122,7 @@ class DRY(Transform):
         return Repeats(history, matches, head, jnp.where(new, head + found[first], state.end))
 
     def _broken(self, history, head):
-        """Length of the longest breaker that begins at `head` and is complete, 0 if none is."""
+        """Return the length of the longest complete breaker that begins at `head`, 0 if none."""
         breakers, size = jnp.asarray(self.breakers), lengths(self.breakers)
         width = breakers.shape[1]
         tokens = lax.dynamic_slice_in_dim(jnp.pad(history.tokens, (0, width)), head, width)
@@ -152,7 +151,7 @@ class DRY(Transform):
 
 
 def _match(history):
-    """How many tokens ending with each one equal those that end the history."""
+    """Return, for each token, the number of tokens up to it that equal the end of the history."""
     tokens, length = history
     at = jnp.arange(tokens.shape[0], dtype=jnp.int32)
 

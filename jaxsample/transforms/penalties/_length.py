@@ -1,32 +1,32 @@
-"""Growing keener to end."""
+"""A bias that raises the end-of-sequence tokens over time."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
-from jaxsample.transforms.constraints._token_ids import among, pack_ids
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf, IdsLeaf, IntLeaf
+from jaxsample.transforms.contract._token_ids import among
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._shift import bounded, power
+from jaxsample.transforms.tokens._finite import bounded, power, unless_steep
 
 
 @transform(kind="token")
 class ExponentialLengthDecay(Transform):
-    """Raise the end-of-sequence tokens more with every token past `start`.
+    """Raise the end-of-sequence tokens more with every token after `start`.
 
-    `l + |l| * (factor ** (n - start) - 1)` once n > start, n being the output tokens so far; a
-    factor below 1 lowers them. A logit of 0 stays 0. Powers past 1e26 count as that, and what
-    overflows stays finite. Neutral: factor = 1.
+    Let n be the number of output tokens. For n > start, the logit becomes
+    `l + |l| * (factor ** (n - start) - 1)`. A factor below 1 lowers it, and a logit of 0 stays 0.
+    Powers are limited to 1e26, and a logit that overflows stays finite. The derivative with respect
+    to `factor` is zero where it exceeds 1e30. Neutral: factor = 1.
 
     The state is n.
 
     Attributes:
-        start: output tokens before it begins, >= 0; a leaf.
-        factor: growth per token, > 0; a leaf.
-        eos: token ids, or one, `[E]` int32; a leaf. Ids outside the vocabulary, and negative ones
-            in an array, are ignored.
+        start: the number of output tokens before the bias begins, >= 0; a leaf.
+        factor: growth for each token, > 0; a leaf.
+        eos: one token id or several, `[E]` int32; a leaf. Ids outside the vocabulary and negative
+            ids in an array are ignored.
 
     Raises:
         ValueError: if a Python value lies outside its range.
@@ -37,13 +37,9 @@ class ExponentialLengthDecay(Transform):
     Array([-1.,  1.], dtype=float32)
     """
 
-    start: int = field(low=0)
-    factor: float = field(low=1e-6, high=1e6)
-    eos: Any = field()
-
-    def __post_init__(self):
-        object.__setattr__(self, "eos", pack_ids("ExponentialLengthDecay: eos", self.eos))
-        super().__post_init__()
+    start: IntLeaf = field(low=0)
+    factor: FloatLeaf = field(low=1e-6, high=1e6)
+    eos: IdsLeaf = field()
 
     def init(self, key, prompt):
         del key, prompt
@@ -55,7 +51,9 @@ class ExponentialLengthDecay(Transform):
         growth = power(self.factor, past)
         ends = among(self.eos, logits.shape[0]) & (logits > -jnp.inf)
         safe = jnp.where(ends, logits, 0.0)
-        # The same as adding |l| * (growth - 1), whose product may overflow where the sum does not.
+        slope = jnp.abs(safe) * growth * past.astype(jnp.float32) / jnp.maximum(self.factor, 1e-6)
+        growth = unless_steep(growth, slope)
+        # Equal to adding |l| * (growth - 1), which may overflow although the sum does not.
         return jnp.where(ends, bounded(safe * jnp.where(safe < 0, 2.0 - growth, growth)), logits)
 
     def update(self, state, logits, token, hidden=None):

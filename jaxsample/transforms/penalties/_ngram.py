@@ -1,32 +1,32 @@
-"""No n-gram twice."""
+"""A filter against repeated n-grams."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.transforms.constraints._token_ids import among
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._token_ids import among
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.penalties._history import History
+from jaxsample.transforms.tokens._history import History
 
 
 @transform(kind="token")
 class NoRepeatNgram(Transform):
-    """Drop every token that would complete an n-gram that prompt and output hold already.
+    """Drop every token that would complete an n-gram that already occurs in prompt and output.
 
-    n = 1 drops every token that came before. Nothing is dropped while fewer than n tokens came. A
-    row may lose every token: then it is invalid, and ends by token -1. There is no neutral value:
-    `n` shapes the trace.
+    n = 1 drops every token that occurred before. With fewer than n tokens nothing is dropped. If
+    every token is dropped, the row is invalid and its token is -1. `n` is static, so there is no
+    neutral value.
 
-    The state is a copy of the history, 4 max_length bytes a row; a token costs n * max_length
+    The state is the history, which is 4 max_length bytes for each row. A step costs n * max_length
     comparisons.
 
     Attributes:
-        n: tokens in an n-gram, >= 1; static.
+        n: the number of tokens in an n-gram, >= 1; static.
 
     Raises:
-        ValueError: if `n` is not an int >= 1, or there is no prompt to start from.
+        ValueError: if `n` is not an int >= 1, or the state is missing.
 
     Reference: Paulus et al., 2017, https://arxiv.org/abs/1705.04304
 
@@ -52,7 +52,7 @@ class NoRepeatNgram(Transform):
         starts = tokens.shape[0] - self.n + 1
         if starts < 1:
             return logits
-        # Where length < n no start fits, whatever the slice was clamped to.
+        # If length < n, no start is valid, so the clamped slice does not matter.
         suffix = lax.dynamic_slice_in_dim(tokens, length - self.n + 1, self.n - 1)
         repeats = jnp.arange(starts, dtype=jnp.int32) <= length - self.n
         for i in range(self.n - 1):

@@ -1,4 +1,4 @@
-"""A row of logits as an order transform sees it: questions about it, and changes to it."""
+"""Rows of logits, which order transforms query and change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels._threshold import kth_value, value_at_mass
-from jaxsample.kernels._tree import block_maxima, blocks, largest, once, tree_sum, tree_sums
+from jaxsample.kernels._tree import block_maxima, blocks, once, row_max, tree_sum, tree_sums
 from jaxsample.kernels._validity import clamp_below, clean
 
 Number = jax.Array | float
@@ -20,18 +20,19 @@ Term = Callable[[jax.Array], jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One row `[V]`. Every answer is about the tokens still kept; a dropped token is -inf.
+    """One row of logits `[V]`.
 
-    The functions given to `sum` and `value_at` take `value - max`, elementwise: `jnp.exp` gives
+    All methods describe the tokens that are still kept; the value of a dropped token is -inf. The
+    functions passed to `sum` and `value_at` map `value - max` elementwise, so `jnp.exp` stands for
     the unnormalised probability.
 
     Attributes:
         values: `[V]` float32.
         tops: `[ceil(V / BLOCK)]`, the maximum of each block of `values`.
         max: the largest value.
-        valid: scalar bool; False if the row came in invalid, and it leaves as NaN.
-        filters: False makes `keep` do nothing, and a temperature of 0 leave every value at 0: the
-            row as it is without its filters.
+        valid: scalar bool. An invalid row returns as all NaN.
+        filters: whether filters act. If False, `keep` does nothing and a temperature of 0 leaves
+            every value at 0.
     """
 
     values: jax.Array
@@ -42,14 +43,14 @@ class Row:
 
     @classmethod
     def of(cls, logits: jax.Array, filters: bool = True) -> Row:
-        """Look at one row of logits `[V]`; ValueError for any other rank."""
+        """Make a row from logits `[V]`; ValueError for any other rank."""
         return cls(*clean(logits), filters)
 
     @classmethod
     def holding(cls, values: jax.Array, valid: jax.Array) -> Row:
-        """Look at values `[V]` that are fit for arithmetic already."""
+        """Make a row from values `[V]` that contain no NaN and no +inf."""
         tops = block_maxima(values)
-        return cls(values, tops, largest(tops), valid)
+        return cls(values, tops, row_max(tops), valid)
 
     @property
     def logits(self) -> jax.Array:
@@ -58,17 +59,17 @@ class Row:
 
     @property
     def kept(self) -> jax.Array:
-        """Which tokens are still kept, `[V]` bool."""
+        """The mask of the kept tokens, `[V]` bool."""
         return self.values > -jnp.inf
 
     @property
     def count(self) -> jax.Array:
-        """How many tokens are kept, int32."""
+        """The number of kept tokens, int32."""
         return jnp.sum(self.kept, dtype=jnp.int32)
 
     @property
     def ties(self) -> jax.Array:
-        """How many tokens have the largest value, float32: a `sum`, exact in any order."""
+        """The number of tokens with the largest value, float32."""
         return self.sum(is_top)
 
     @property
@@ -81,7 +82,7 @@ class Row:
         return self.values[token]
 
     def sum(self, *terms: Term) -> Any:
-        """Sum each term over the kept tokens, in one fixed order; a tuple if there are several."""
+        """Sum each term over the kept tokens in a fixed order; several terms return a tuple."""
         weights = [weighed(term, self.values, self.max) for term in terms]
         sums: list[jax.Array] = []
         for a, b in zip(weights[::2], weights[1::2], strict=False):
@@ -91,15 +92,15 @@ class Row:
         return tuple(sums) if len(sums) > 1 else sums[0]
 
     def kth(self, k: Number) -> jax.Array:
-        """The k-th largest value, ties counted apart; -inf if fewer are kept."""
+        """The k-th largest value, where ties count separately; -inf if fewer tokens are kept."""
         check_scalar(k)
         return kth_value(lax.stop_gradient(self.values), k, lax.stop_gradient(self.max))
 
     def value_at(self, term: Term, share: Number, total: jax.Array | None = None) -> jax.Array:
-        """The smallest value with the terms (>= 0) strictly above it < share of their total.
+        """The smallest value such that the terms above it sum to less than a share of the total.
 
-        -inf where even all of them sum to less. A `total` that is known already, but for rounding,
-        saves a look at the whole row.
+        The terms must be >= 0. The result is -inf if all terms together sum to less than the share.
+        Pass the `total` if it is known, up to rounding; this saves a pass over the row.
         """
         check_scalar(share)
         values, top, share, total = lax.stop_gradient((self.values, self.max, share, total))
@@ -112,23 +113,23 @@ class Row:
         return value_at_mass(values, weights, weigh, share * total, total, top)
 
     def largest(self, n: int) -> jax.Array:
-        """The n largest values in descending order, -inf where fewer are kept."""
+        """The n largest values in descending order, padded with -inf."""
         if n >= self.tops.shape[0]:
             return self.ranked(n)[0]
-        # They lie in the n blocks of the largest maxima.
+        # They lie in the n blocks with the largest maxima.
         within = lax.top_k(self.tops, n)[1]
         return lax.top_k(blocks(self.values, -jnp.inf)[within].reshape(-1), n)[0]
 
     def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
-        """The n largest values in descending order and their tokens, equal ones by token.
+        """The n largest values in descending order, and their tokens.
 
-        -inf and -1 where fewer are kept.
+        Tokens with equal values are in ascending order. Both arrays are padded, with -inf and -1.
         """
         values, tokens = lax.top_k(self.values, min(n, self.size))
         return fill(values, tokens, n)
 
     def divide(self, t: Number) -> Row:
-        """Make every value (value - max) / t; t = 0 keeps the maxima alone, at 0."""
+        """Replace every value by (value - max) / t; t = 0 keeps only the maxima, at 0."""
         check_scalar(t)
         top = self.max
 
@@ -141,7 +142,7 @@ class Row:
         return self._changed(change, self.valid & ~jnp.isnan(t), max=jnp.float32(0))
 
     def keep(self, value: Number) -> Row:
-        """Drop every token below `value`; the maxima always stay."""
+        """Drop every token whose value is below `value`; the maxima always stay."""
         check_scalar(value)
         if not self.filters:
             return self
@@ -150,12 +151,12 @@ class Row:
         return self._changed(lambda values: jnp.where(values >= value, values, -jnp.inf), valid)
 
     def keep_nearest(self, centre: jax.Array, share: Number, mass: jax.Array) -> Row:
-        """Drop every token but a share of the mass, taken from those nearest to a centre.
+        """Keep the tokens nearest to a centre, up to a share of the mass.
 
-        Nearness is that of `value - max` to `centre`. A token stays while the mass of the strictly
-        nearer ones is less than its share: tokens equally near live or die together, and the
-        nearest always stay. A share of 1 or more keeps everything. `mass` is the row's
-        `sum(jnp.exp)`, which whoever knows a centre has at hand.
+        The distance of a token is that of `value - max` from `centre`. A token stays while the mass
+        of the strictly nearer tokens is less than the share. Tokens at equal distances stay or go
+        together, and the nearest always stay. A share of 1 or more keeps everything. `mass` is the
+        row's `sum(jnp.exp)`.
         """
         check_scalar(share)
         if not self.filters:
@@ -176,9 +177,9 @@ class Row:
         return keep_near(self, centre, jnp.where(share >= 1, -jnp.inf, least))
 
     def only(self, members: jax.Array, valid: jax.Array) -> Row:
-        """Drop every token outside of a mask `[V]`, which a window has no use for.
+        """Drop every token outside a mask `[V]`; a window does not have this method.
 
-        Not `valid` says that the mask came from something that is no number.
+        Pass `valid` as False if the mask was computed from NaN. The row is then invalid.
         """
         if not self.filters:
             return self
@@ -186,34 +187,34 @@ class Row:
         return Row.holding(values, self.valid & valid)
 
     def _changed(self, change, valid, **known):
-        """Change every value by a monotone function, so that the maxima stay those of blocks."""
+        """Apply a monotone function to all values, and therefore to the maxima of blocks too."""
         values, tops = change(self.values), change(self.tops)
         return dataclasses.replace(self, values=values, tops=tops, valid=valid, **known)
 
 
 def weighed(term: Term, values: jax.Array, top: jax.Array) -> jax.Array:
-    """Return the term of each value under the maximum `top`, 0 for a dropped one."""
+    """Return the term of each value, given the maximum `top`; 0 for a dropped token."""
     return jnp.where(values > -jnp.inf, term(clamp_below(values, top)), 0.0)
 
 
 def nearness(values: jax.Array, top: jax.Array, centre: jax.Array) -> jax.Array:
-    """Return how near each value less the maximum `top` is to a centre: <= 0, -inf if dropped."""
+    """Return minus the distance of each `value - top` from a centre; -inf for a dropped token."""
     return jnp.where(values > -jnp.inf, -jnp.abs(clamp_below(values, top) - centre), -jnp.inf)
 
 
 def keep_near(row: Row, centre: jax.Array, least: jax.Array) -> Row:
-    """Drop every token with less than the `least` nearness to a centre."""
+    """Drop every token whose nearness to a centre is below `least`."""
     members = nearness(row.values, row.max, centre) >= least
     return row.only(members, ~jnp.isnan(least) & ~jnp.isnan(centre))
 
 
 def is_top(below: jax.Array) -> jax.Array:
-    """Return 1 for a value that lies by no more than 0 below the maximum, 0 for any other."""
+    """Return 1 for values equal to the maximum, 0 for all others."""
     return jnp.where(below < 0, 0.0, jnp.ones_like(below))
 
 
 def entropy(row: Row) -> jax.Array:
-    """Entropy of a row's distribution, nats."""
+    """Return the entropy of a row's distribution in nats."""
     return log_mass_and_entropy(row)[1]
 
 
@@ -225,7 +226,7 @@ def log_mass_and_entropy(row: Row) -> tuple[jax.Array, jax.Array]:
 
 def masses(row: Row) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return the sum of exp(d), its logarithm and the sum of d exp(d), for d = value - max."""
-    # The maxima apart: beside a 1 the small terms, a sure row's whole entropy, would round off.
+    # Sum the maxima separately: next to a 1 the small terms would be rounded away.
     tops = row.ties
     rest, s = row.sum(lambda d: jnp.where(d < 0, jnp.exp(d), 0.0), lambda d: jnp.exp(d) * d)
     return tops + rest, jnp.log1p(rest + (tops - 1.0)), s
@@ -235,13 +236,13 @@ def divided(below: jax.Array, t: Number) -> jax.Array:
     """Divide values below a maximum at 0 by t >= 0; t = 0 leaves 0 at 0 and the rest at -inf."""
     hot = t > 0
     safe = jnp.where(hot, t, 1.0)
-    # The derivative below / t**2 overflows where t**2 does; so cold a row is greedy anyway.
+    # The derivative below / t**2 overflows for tiny t, where the row is greedy anyway.
     safe = jnp.where(safe > 1e-15, safe, lax.stop_gradient(safe))
     return jnp.where(hot, below / safe, jnp.where(below < 0, -jnp.inf, 0.0))
 
 
 def fill(values: jax.Array, tokens: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
-    """Fill ranked values and their tokens up to n, with -inf and -1; a dropped token is -1 too."""
+    """Pad ranked values with -inf and tokens with -1 to length n; dropped tokens become -1."""
     tokens = jnp.where(values > -jnp.inf, tokens, -1)
     short = (0, n - values.shape[0])
     return (
@@ -254,6 +255,6 @@ def check_scalar(x: Number) -> None:
     """Raise ValueError unless a hyperparameter is one number."""
     if jnp.ndim(x):
         raise ValueError(
-            f"a row takes one number per hyperparameter, got shape {list(jnp.shape(x))}; for a "
-            "setting per row use jax.vmap over the sampler, or sampler_axes=0"
+            f"a row needs one number for each hyperparameter, got shape {list(jnp.shape(x))}; for "
+            "a setting per row use jax.vmap over the sampler, or sampler_axes=0"
         )

@@ -1,4 +1,4 @@
-"""A row seen through the blocks that hold its largest values: exact, or it says that it is not."""
+"""Windows on the largest blocks of a row."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._partial_sums import quick_sum, value_at_window_mass, window_sum
 from jaxsample.kernels._ranked import WIDTH, largest_blocks, top_k
 from jaxsample.kernels._tree import BLOCK
 from jaxsample.kernels._validity import clamp_below
-from jaxsample.kernels._window_sums import quick_sum, value_at_window_mass, window_sum
 from jaxsample.transforms.rows._row import (
     Number,
     Row,
@@ -28,31 +28,31 @@ from jaxsample.transforms.rows._row import (
     weighed,
 )
 
-ROWS = "rows"  # the axis of `jax.vmap` over which windows are looked through
+ROWS = "rows"  # the axis name of the `jax.vmap` over rows with windows
 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """A `Row` of which only some blocks are looked at, and the tail only if a sum asks.
+    """A view of a `Row` that reads only the blocks with the largest values.
 
-    Answers and changes are those of `Row`, with the same bits. An answer the window does not know
-    is NaN; a change made with NaN makes it inexact, and the row must be run as a `Row`. Sums are
-    always known: where kept tokens of any row along the axis `ROWS` lie outside, whole rows are
-    read.
+    A window has the methods of `Row` and returns the same bits. A method returns NaN if the window
+    cannot know the answer. A change that uses NaN makes the window inexact, and the caller must
+    run the whole `Row` instead. Sums are always known: if kept tokens of any row along the axis
+    `ROWS` lie outside the blocks, a sum reads the whole rows.
 
     Attributes:
         values: `[K, BLOCK]` float32; a dropped token is -inf.
-        ids: `[K]` int32, which blocks these are, ascending.
-        edge: the largest value outside of them, under the same changes.
-        best: `[WIDTH]`, the largest values, descending, under the same changes.
-        row: the row itself before the changes.
-        again: makes it anew, for a branch seldom taken: what a branch reads is always written out.
-        changes: what was done to it since.
+        ids: `[K]` int32, the indices of the blocks, ascending.
+        edge: the largest value outside the blocks, after the same changes.
+        best: `[WIDTH]`, the largest values in descending order, after the same changes.
+        row: the row before the changes.
+        again: recomputes the row inside a rare branch, so that XLA need not materialise it.
+        changes: the changes made so far.
         valid: scalar bool, as `Row.valid`.
-        exact: scalar bool, whether every change so far was an exact one.
-        inside: scalar bool, whether every token still kept is in these blocks.
-        filtered: whether there was a filter; before one, a sum reads whole rows.
-        closed: whether a sum is over these blocks, whatever `inside` says.
+        exact: scalar bool, whether every change so far was exact.
+        inside: scalar bool, whether every kept token is in the blocks.
+        filtered: whether a filter ran. Before the first filter, a sum reads the whole row.
+        closed: whether a sum reads only the blocks, even if `inside` is False.
     """
 
     values: jax.Array
@@ -70,9 +70,9 @@ class Window:
 
     @classmethod
     def of(cls, row: Row, again: Callable[[], Row]) -> Window | None:
-        """Look at a row through its largest blocks; None if it has too few to leave any out.
+        """Return a window on the largest blocks of a row; None if the row has too few blocks.
 
-        `again` makes the same row.
+        `again` recomputes the same row.
         """
         found = largest_blocks(row.values, row.tops)
         if found is None or not row.filters:
@@ -82,12 +82,12 @@ class Window:
         return cls(*found, best, row, again, (), row.valid, jnp.bool_(True), inside)
 
     def close(self) -> Window:
-        """Return the window as all there is of the row: true where it is exact and inside."""
+        """Return a window whose sums read only the blocks; correct if it is exact and inside."""
         return dataclasses.replace(self, inside=jnp.bool_(True), closed=True)
 
     @property
     def kept(self) -> jax.Array:
-        """Which tokens of these blocks are still kept, `[K, BLOCK]` bool."""
+        """The mask of the kept tokens of the blocks, `[K, BLOCK]` bool."""
         return self.values > -jnp.inf
 
     @property
@@ -104,7 +104,7 @@ class Window:
 
     @property
     def ties(self) -> jax.Array:
-        """As `Row.ties`; known where none can lie outside of these blocks."""
+        """As `Row.ties`; known if no tie can lie outside the blocks."""
         tops = jnp.sum(self._weights(is_top, self.values))
         return jnp.where(self.inside | (self.edge < self.max), tops, jnp.nan)
 
@@ -169,7 +169,7 @@ class Window:
         )
 
     def largest(self, n: int) -> jax.Array:
-        """As `Row.largest`; known up to the width of the window."""
+        """As `Row.largest`; known for values that are not below the edge."""
         if n > WIDTH:
             return self.ranked(n)[0]
         best = self.best[:n]
@@ -217,13 +217,13 @@ class Window:
         )
 
     def keep_nearest(self, centre: jax.Array, share: Number, mass: jax.Array) -> Window:
-        """As `Row.keep_nearest`; known where what it keeps is among the largest values."""
+        """As `Row.keep_nearest`; known if the kept tokens are among the largest values."""
         check_scalar(share)
         values, best, edge, top, centre, share, mass = lax.stop_gradient(
             (self.values, self.best, self.edge, self.max, centre, share, mass)
         )
         edge = jnp.where(self.inside, -jnp.inf, edge)
-        beyond = jnp.maximum(best[-1], edge)  # no value but the best is larger
+        beyond = jnp.maximum(best[-1], edge)  # all values except the best are at most this
         far = (beyond == -jnp.inf) | (clamp_below(beyond, top) <= centre)
         outer = jnp.where(far, nearness(beyond, top, centre), jnp.inf)
         near, at = top_k(nearness(best, top, centre), WIDTH)
@@ -248,7 +248,7 @@ class Window:
             self,
             values=change(self.values),
             edge=edge,
-            # Here the maximum may go: what is left moves up.
+            # The maximum may be dropped, so the remaining values are sorted again.
             best=top_k(change(self.best), WIDTH)[0],
             changes=(*self.changes, lambda row: keep_near(row, centre, least)),
             exact=self.exact & ~jnp.isnan(least) & ~jnp.isnan(centre),
@@ -269,7 +269,7 @@ class Window:
         if not self.filtered:
             return whole(self._changed(self.row))
         outside = (~self.inside & self.valid & self.exact).astype(jnp.int32)
-        # One answer for all rows: only then is it a branch that is not taken, not a choice.
+        # One predicate for all rows: under vmap a predicate per row would run both branches.
         needed = lax.pmax(outside, ROWS) > 0
         return lax.cond(needed, lambda: whole(self._changed(self.again())), seen)
 

@@ -1,10 +1,11 @@
-"""Draws near a probability, and a memory that steers their average to it."""
+"""A preference for tokens of a given probability."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import Row, weighed
 
@@ -15,16 +16,17 @@ PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3
 class AdaptiveP(Transform):
     """Prefer tokens whose probability is near an aim: l' = 5 - 10 d^2 / (1 + d).
 
-    d = `|p - aim|` / 0.3, with p over the row as it comes in, and the aim is 2 * target - m, inside
-    [0, 1]: m is a running mean of the probabilities p of the tokens drawn, so that the mean is
-    pulled to `target`. m starts at `target`. Equal logits stay equal, and no token is dropped; what
-    the row was is gone, so this belongs last in a chain. Neutral: any negative target is off.
+    d = `|p - aim|` / 0.3, where p is the probability in the incoming row. The aim is
+    2 * target - m, clipped to [0, 1], where m is a running mean of the probabilities of the drawn
+    tokens. So the mean moves towards `target`, where it starts. Equal logits stay equal, and no
+    token is dropped. The result replaces the logits, so put this transform last in a chain.
+    Neutral: any negative target.
 
-    Its state is m.
+    The state is m.
 
     Attributes:
-        target: probability to aim at, in [0, 1], or -1; a leaf.
-        decay: share of m that stays after each token, in [0, 1]; a leaf that never trains.
+        target: probability to aim at, in [0, 1], or -1 for off; a leaf.
+        decay: share of m that stays after each token, in [0, 1]; a leaf that does not train.
 
     Raises:
         ValueError: if a Python number lies outside its range.
@@ -35,8 +37,8 @@ class AdaptiveP(Transform):
     [2.3333, 4.7619, 4.7619]
     """
 
-    target: float = field(low=-1.0, high=1.0)
-    decay: float = field(default=0.9, low=0.0, high=1.0, fixed=True)
+    target: FloatLeaf = field(low=-1.0, high=1.0)
+    decay: FloatLeaf = field(default=0.9, low=0.0, high=1.0, fixed=True)
 
     def init(self, key, prompt):
         del key, prompt

@@ -5,28 +5,29 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.temperatures._temperature import Temperature
 
 
 @transform(kind="order")
 class ClassTemperature(Transform):
-    """Divide by the temperature of the class of the token before (AdapT, generalised).
+    """Divide by the temperature of the class of the previous token (AdapT, generalised).
 
-    A new line of code, a digit, an opened quotation: what a token is says how open the next one
-    is. Before the first token that is the prompt's last; without a prompt it is a token of class 0.
-    A class outside 0 .. C - 1 counts as the nearest one inside. Neutral: all temperatures 1, up to
-    the shift by the maximum.
+    Classes may be, for example, line breaks in code, digits, and opening quotes, after which the
+    next token is more or less predictable. The first token follows the last token of the prompt;
+    without a prompt it follows a token of class 0. A class outside 0 .. C - 1 counts as the nearest
+    class inside. Neutral: all temperatures 1, up to the shift by the maximum.
 
-    Its state is the class of the token before.
+    The state is the class of the previous token.
 
     Attributes:
-        temperatures: `[C]`, >= 0, 0 being greedy; a leaf.
+        temperatures: `[C]`, >= 0; 0 is greedy; a leaf.
         classes: `[V]`, the class of each token; a leaf.
 
     Raises:
-        ValueError: if a listed temperature is negative, the temperatures are not one row, or not
-            every token has a class.
+        ValueError: if a listed temperature is negative, if the temperatures are not one row, or if
+            `classes` does not have one entry for each token.
 
     Reference: Zhu et al., 2023, https://arxiv.org/abs/2309.02772
 
@@ -38,13 +39,13 @@ class ClassTemperature(Transform):
     Array([-1.5,  0. , -1. ], dtype=float32)
     """
 
-    temperatures: float = field(low=0.0)
-    classes: int = field()
+    temperatures: FloatLeaf = field(low=0.0)
+    classes: IntLeaf = field()
 
     def __post_init__(self):
         if isinstance(self.temperatures, list | tuple):
             for t in self.temperatures:
-                Temperature(t)  # the same range, the same complaint
+                Temperature(t)  # checks the range
         super().__post_init__()
 
     def init(self, key, prompt):
@@ -56,8 +57,8 @@ class ClassTemperature(Transform):
         shapes = jnp.shape(self.temperatures), jnp.shape(self.classes)
         if len(shapes[0]) != 1 or not shapes[0][0] or shapes[1] != (row.size,):
             raise ValueError(
-                f"ClassTemperature needs temperatures [C] and classes [{row.size}], one for each "
-                f"token, got {list(shapes[0])} and {list(shapes[1])}; for a setting per row use "
+                f"ClassTemperature needs temperatures [C] and one class for each of {row.size} "
+                f"tokens, got {list(shapes[0])} and {list(shapes[1])}; for a setting per row use "
                 "jax.vmap over the sampler, or sampler_axes=0"
             )
         return row.divide(jnp.take(self.temperatures, self._state(state), mode="clip"))

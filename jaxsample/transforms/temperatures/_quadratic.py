@@ -1,4 +1,4 @@
-"""A curve through the logits that flattens the top and drops the tail."""
+"""A curve that flattens the largest logits and lowers the tail."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from jax import lax
 
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import Row
 
@@ -16,13 +17,13 @@ class Quadratic(Transform):
     """Bend the logits: l' = -k f d^2 + s f d^3 + max l, with d = l - max l ("smoothing").
 
     f is `factor`, k = (3 - curve) / 2 and s = (curve - 1) / 2. Up to a curve of 3 the order of
-    tokens stays; above it the likeliest lose their lead to those a little below. A token that
-    overflows float32 on the way is dropped. Neutral: factor 0 (and below) is off, although the
-    formula would make every logit equal there.
+    tokens does not change. Above 3, tokens slightly below the maximum may pass it. A token whose
+    result overflows float32 is dropped. Neutral: factor <= 0 turns the transform off, although
+    the formula would make every logit equal at 0.
 
     Attributes:
         factor: strength, >= 0; a leaf.
-        curve: 1 is a parabola, more bends the tail down faster; >= 1; a leaf.
+        curve: >= 1. 1 is a parabola, and larger values lower the tail faster; a leaf.
 
     Raises:
         ValueError: if a Python number lies outside its range.
@@ -33,8 +34,8 @@ class Quadratic(Transform):
     Array([-1.5,  3. ,  1. ], dtype=float32)
     """
 
-    factor: float = field(low=0.0, high=1e6)
-    curve: float = field(default=1.0, low=1.0, high=1e6)
+    factor: FloatLeaf = field(low=0.0, high=1e6)
+    curve: FloatLeaf = field(default=1.0, low=1.0, high=1e6)
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
@@ -46,7 +47,7 @@ class Quadratic(Transform):
             return factor * gap * gap * bend
 
         gap = -clamp_below(row.values, row.max)
-        # So far down there is no mass, but a cube that overflows, and slopes that are infinite.
+        # Tokens this far below have no mass, but the cube overflows and the slope is infinite.
         far = gap > 1e9
         falls = jnp.where(far, lax.stop_gradient(fall(gap)), fall(jnp.where(far, 0.0, gap)))
         return jnp.where(factor > 0, row.max - falls, row.values)

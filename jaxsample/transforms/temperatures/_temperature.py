@@ -1,24 +1,28 @@
-"""Transforms that flatten or sharpen the distribution."""
+"""A fixed temperature, and one that depends on the entropy of the row."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
 from jaxsample.transforms.contract._fields import field
+from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import entropy
+
+HOTTEST = 1e30  # a hotter temperature counts as this one: every kept token is equally likely
 
 
 @transform(kind="order")
 class Temperature(Transform):
     """Divide the logits by a temperature: (l - max l) / value.
 
-    Below 1 sharpens, above 1 flattens, 1 is neutral up to the shift by the maximum. 0 is greedy:
-    all but the maxima become -inf, and tied maxima are drawn among by key. The gradient is defined
-    for value > 0, and zero at 0.
+    A temperature below 1 sharpens the distribution and one above 1 flattens it. 1 is neutral, up to
+    the shift by the maximum. 0 is greedy: all tokens but the maxima become -inf, and the key
+    decides between tied maxima. Infinity makes the kept tokens equally likely. The gradient is
+    defined for value > 0 and is zero at 0.
 
     Attributes:
-        value: temperature, >= 0; a leaf.
+        value: the temperature, >= 0; a leaf.
 
     Raises:
         ValueError: if `value` is a negative Python number.
@@ -29,7 +33,7 @@ class Temperature(Transform):
     Array([-6.,  0., -4.], dtype=float32)
     """
 
-    value: float = field(low=0.0)
+    value: FloatLeaf = field(low=0.0)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
@@ -40,16 +44,17 @@ class Temperature(Transform):
 class EntropyTemperature(Transform):
     """Choose the temperature from the entropy of the row: T = t0 * base ** (theta / H) (EDT).
 
-    H is in nats, over the row as it comes in. With theta > 0 a sure row (H -> 0) becomes greedy and
-    an unsure one approaches t0; theta = 0 is Temperature(t0); theta < 0 turns the polarity round,
-    and there T is capped by `max_temperature`, also as H -> 0. Neutral: t0 = 1, theta = 0.
+    H is the entropy of the incoming row in nats. With theta > 0 a row with little entropy becomes
+    greedy, and a row with much entropy approaches t0. theta = 0 is Temperature(t0). With theta < 0
+    a row with little entropy becomes hot, and `max_temperature` limits T. Temperatures past 1e30,
+    infinity included, count as 1e30: every kept token is equally likely. Neutral: t0 = 1,
+    theta = 0.
 
     Attributes:
         t0: upper bound of the temperature for theta > 0, >= 0; a leaf.
         theta: strength of the dependence on entropy, in nats; a leaf.
-        base: in (0, 1]; a leaf that never trains.
-        max_temperature: the cap where the exponent raises the temperature; a leaf that never
-            trains.
+        base: in (0, 1]; a leaf that does not train.
+        max_temperature: limit of the temperature for theta < 0, >= 0; a leaf that does not train.
 
     Raises:
         ValueError: if a Python number lies outside its range.
@@ -60,14 +65,16 @@ class EntropyTemperature(Transform):
     [-2.714, 0.0]
     """
 
-    t0: float = field(low=0.0)
-    theta: float = field(low=-1e30, high=1e30)
-    base: float = field(default=0.8, low=1e-6, high=1.0, fixed=True)
-    max_temperature: float = field(default=10.0, low=0.0, fixed=True)
+    t0: FloatLeaf = field(low=0.0)
+    theta: FloatLeaf = field(low=-1e30, high=1e30)
+    base: FloatLeaf = field(default=0.8, low=1e-6, high=1.0, fixed=True)
+    max_temperature: FloatLeaf = field(default=10.0, low=0.0, fixed=True)
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        # Rows surer than 1e-9 nats count as that; the clip keeps exp, and its gradient, finite.
-        exponent = jnp.log(self.base) * self.theta / jnp.maximum(entropy(row), 1e-9)
-        t = self.t0 * jnp.exp(jnp.clip(exponent, -200.0, 80.0))
-        return row.divide(jnp.where(exponent > 0, jnp.minimum(t, self.max_temperature), t))
+        # The bounds keep every product and its derivative finite, and change no temperature.
+        theta, base = jnp.clip(self.theta, -1e25, 1e25), jnp.clip(self.base, 1e-6, 1e6)
+        t0, most = (jnp.clip(t, -HOTTEST, HOTTEST) for t in (self.t0, self.max_temperature))
+        exponent = jnp.log(base) * theta / jnp.maximum(entropy(row), 1e-9)
+        t = t0 * jnp.exp(jnp.clip(exponent, -200.0, 80.0))
+        return row.divide(jnp.where(exponent > 0, jnp.minimum(t, most), t))

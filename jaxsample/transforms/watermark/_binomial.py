@@ -8,22 +8,22 @@ from jax import lax
 
 
 def upper_tail(hits: jax.Array, trials: jax.Array, chance: jax.Array) -> jax.Array:
-    """Return P(X >= hits) for X ~ Binomial(trials, chance), scalars, within a part in a thousand.
+    """Return P(X >= hits) for X ~ Binomial(trials, chance), scalars, to one part in a thousand.
 
-    Loader's form of one probability times the sum of its successors' ratios. (The incomplete beta
-    function says the same, but its logarithms of factorials cancel: 5% wrong at 30,000 trials.)
+    The result is Loader's form of P(X = hits) times the sum of the ratios of the later terms to it.
+    The incomplete beta function loses digits to cancellation: at 30,000 trials it is wrong by 5%.
     """
     h, n = jnp.asarray(hits, jnp.float32), jnp.asarray(trials, jnp.float32)
     p = jnp.asarray(chance, jnp.float32)
     above = h > n * p
-    # From the side where the ratios shrink: P(X >= h) = 1 - P(n - X >= n - h + 1).
+    # Sum the side where the ratios decrease: P(X >= h) = 1 - P(n - X >= n - h + 1).
     start, p = jnp.where(above, h, n - h + 1.0), jnp.where(above, p, 1.0 - p)
     tail = jnp.clip(_tail(start, n, p), 0.0, 1.0)
     return jnp.where(h <= 0, 1.0, jnp.where(above, tail, 1.0 - tail))
 
 
 def _tail(h, n, p):
-    """Sum from h, which lies above the mean, up to n."""
+    """Return the sum of the probabilities from h, which is above the mean, to n."""
     odds = p / jnp.maximum(1.0 - p, 1e-30)
 
     def more(carry):
@@ -41,7 +41,7 @@ def _tail(h, n, p):
 
 
 def _log_probability(h, n, p):
-    """log P(X = h) for 0 < h <= n by the deviance (Loader, 2000): its terms are all small."""
+    """Return log P(X = h) for 0 < h <= n in the form of Loader (2000), whose terms are small."""
     q = 1.0 - p
     rest = jnp.maximum(n - h, 1.0)
     inside = (
@@ -56,7 +56,7 @@ def _log_probability(h, n, p):
 
 
 def _past_stirling(n):
-    """log n! less Stirling's n log n - n + log(2 pi n) / 2, for n >= 1."""
+    """Return log n! minus Stirling's n log n - n + log(2 pi n) / 2, for n >= 1."""
     r = 1.0 / (n * n)
     series = (1 / 12 - r * (1 / 360 - r / 1260)) / n
     m = jnp.clip(n, 1.0, 16.0)
@@ -65,6 +65,6 @@ def _past_stirling(n):
 
 
 def _deviance(x, mean):
-    """x log(x / mean) + mean - x, without its cancellation near the mean."""
+    """Return x log(x / mean) + mean - x, without cancellation near the mean."""
     off = (x - mean) / jnp.maximum(mean, 1e-30)
     return jnp.where(mean > 0, mean * ((1.0 + off) * jnp.log1p(off) - off), jnp.inf)

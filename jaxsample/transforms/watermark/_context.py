@@ -1,4 +1,4 @@
-"""What a watermark depends on: its secret, and the last tokens before the one it marks."""
+"""Secrets of watermarks, and the contexts that they are combined with."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.kernels._noise import as_key, fold_in
+from jaxsample.transforms.contract._leaves import Leaf
+
+
+class SecretLeaf(Leaf[int | np.integer | np.ndarray | jax.Array | list[int] | tuple[int, ...]]):
+    """Annotation of a leaf of uint32 words that `secret` makes."""
+
+
+class SecretsLeaf(Leaf[np.ndarray | jax.Array | list[int] | tuple[int, ...] | range]):
+    """Annotation of a leaf of uint32 words that `secrets` makes."""
 
 
 class Recent(NamedTuple):
     """The last tokens of one row.
 
     Attributes:
-        tokens: `[width]` int32, oldest first; 0 where there was none.
-        count: int32, how many there were, at most `width`.
+        tokens: `[width]` int32, oldest first, padded with 0 on the left.
+        count: int32, the number of tokens, at most `width`.
     """
 
     tokens: jax.Array
@@ -24,7 +33,7 @@ class Recent(NamedTuple):
 
     @classmethod
     def of(cls, prompt: Any, width: int) -> Recent:
-        """Return the end of a `Prompt`; nothing, if it is None."""
+        """Return the last tokens of a `Prompt`; none if the prompt is None."""
         if prompt is None:
             return cls(jnp.zeros(width, jnp.int32), jnp.int32(0))
         places = prompt.length - width + jnp.arange(width, dtype=jnp.int32)
@@ -33,18 +42,18 @@ class Recent(NamedTuple):
         return cls(tokens, jnp.minimum(prompt.length, width).astype(jnp.int32))
 
     def then(self, token: jax.Array) -> Recent:
-        """Return them after one more token."""
+        """Return the last tokens after one more token."""
         tokens = jnp.concatenate([self.tokens[1:], jnp.asarray(token, jnp.int32)[None]])
         return Recent(tokens, jnp.minimum(self.count + 1, tokens.shape[0]))
 
     @property
     def whole(self) -> jax.Array:
-        """Whether there were `width` of them."""
+        """Whether there are `width` tokens."""
         return self.count >= self.tokens.shape[0]
 
 
 def key_of(words: jax.Array, context: jax.Array) -> jax.Array:
-    """Return the threefry key of a context `[width]` under a secret `[2]`: a keyed hash of it."""
+    """Return the keyed hash of a context `[width]` under a secret `[2]`, as a threefry key."""
     key = jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
     for i in range(context.shape[0]):
         key = fold_in(key, context[i])
@@ -55,7 +64,7 @@ def secret(owner: str, key: Any) -> Any:
     """Return a secret key as its words, uint32 `[.., 2]`.
 
     Raises:
-        ValueError: if it is no int in [0, 2**64), no PRNG key and no words.
+        ValueError: if it is not an int in [0, 2**64), a PRNG key or words of one.
     """
     wrong = ValueError(
         f"{owner}: key must be an int in [0, 2**64), a PRNG key or uint32 words [.., 2], "
@@ -82,7 +91,7 @@ def secret(owner: str, key: Any) -> Any:
 
 
 def secrets(owner: str, keys: Any) -> Any:
-    """Return secret keys, one for each depth, as uint32 `[.., depth]`.
+    """Return secret keys, one for each round, as uint32 `[.., depth]`.
 
     Raises:
         ValueError: if they are not a row of ints in [0, 2**32).
@@ -90,13 +99,13 @@ def secrets(owner: str, keys: Any) -> Any:
     words = _integers(keys)
     if words is None or not words.ndim or not words.size or not _fit(words):
         raise ValueError(
-            f"{owner}: keys must be a row of ints in [0, 2**32), one for each depth, got {keys!r}"
+            f"{owner}: keys must be a row of ints in [0, 2**32), one for each round, got {keys!r}"
         )
     return words.astype(jnp.uint32)
 
 
 def _fit(words):
-    """Whether they are words of 32 bits; arrays on a device are not waited for."""
+    """Return whether all words fit in 32 bits; do not wait for arrays on a device."""
     if isinstance(words, jax.Array):
         return jnp.issubdtype(words.dtype, jnp.integer)
     return not words.size or (words.min() >= 0 and words.max() < 2**32)

@@ -1,4 +1,4 @@
-"""Is a text marked? The test that goes with each watermark, by its key alone."""
+"""Tests of whether a text has a watermark."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.transforms.contract._chain import Chain
+from jaxsample.transforms.contract._token_ids import token_row
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.watermark._binomial import upper_tail
 from jaxsample.transforms.watermark._greenlist import Watermark
@@ -17,14 +18,14 @@ from jaxsample.transforms.watermark._synthid import SynthID
 
 
 class Detection(NamedTuple):
-    """What a text says about a watermark's key.
+    """The result of a watermark test.
 
     Attributes:
-        score: how many standard deviations `green` lies above what an unmarked text would have.
-        p_value: chance that an unmarked text has as many; calling p_value <= a marked is wrong for
-            at most a share a of unmarked texts.
-        green: int32, scored coins that came up: green tokens, or g = 1 for `SynthID`.
-        scored: int32, coins scored: tokens, times the rounds that are on for `SynthID`.
+        score: the standard deviations by which `green` exceeds its mean for unmarked texts.
+        p_value: the chance that an unmarked text has at least as many green tokens. If texts with
+            p_value <= a are called marked, at most a share a of unmarked texts is.
+        green: int32, the number of green tokens, or of coins with g = 1 for `SynthID`.
+        scored: int32, the number of scored tokens, or of scored coins for `SynthID`.
 
     >>> found = detect(Watermark(key=7), [3, 1, 4, 1, 5])
     >>> int(found.scored), bool(found.green <= found.scored)
@@ -40,22 +41,24 @@ class Detection(NamedTuple):
 def detect(sampler: Transform, tokens: Any, prompt: Any = None, length: Any = None) -> Detection:
     """Test one text for the watermark of a sampler.
 
-    Needs the key, not the model. A token is scored where its whole context is known, so a text cut
-    anywhere is still found, less the first `width` tokens. What repeats is scored once, since its
-    coins are the same: for `Watermark` each pair of context and token, for `SynthID`, which marks
-    a context once, the first token behind each. Under the hypothesis that the text was written
-    without the key the coins are then independent, and their number binomial: p_value is exact, up
-    to one part in a thousand of rounding. Nothing to score gives score 0 and p_value 1.
+    The test needs the key but not the model. It scores every token whose whole context is known, so
+    it also works on a part of a text. Repetitions are scored once, because their coins are equal:
+    each pair of context and token for `Watermark`, and the first token after each context for
+    `SynthID`, which marks a context only once. For a text written without the key, the coins are
+    independent and their sum is binomial, so p_value is exact up to a rounding error of one part in
+    a thousand. Without a scored token, score is 0 and p_value is 1.
 
     Args:
-        sampler: a `Watermark`, a `SynthID`, or a chain with one of them. One row's, like `tokens`:
-            batches of texts, and of keys, by `jax.vmap`.
+        sampler: a `Watermark`, a `SynthID`, or a chain with one of them. Use `jax.vmap` for batches
+            of texts or of keys.
         tokens: `[N]` token ids.
-        prompt: `[P]` token ids right before `tokens`, context of the first ones and not scored.
-        length: how many of `tokens` are text, the rest padding; all by default; may be traced.
+        prompt: `[P]` token ids before `tokens`. They are context and are not scored.
+        length: the number of `tokens` that are text and not padding; all by default; may be traced.
 
     Raises:
-        ValueError: if the sampler has not one watermark, or the ids are not one row of integers.
+        ValueError: if the sampler does not have exactly one watermark, or the ids are not one row
+        of
+            integers within int32.
 
     Reference: Kirchenbauer et al., 2023, https://arxiv.org/abs/2301.10226, section 3;
         repeated n-grams: Fernandez et al., 2023, https://arxiv.org/abs/2308.00113
@@ -64,15 +67,15 @@ def detect(sampler: Transform, tokens: Any, prompt: Any = None, length: Any = No
     True
     """
     mark = _mark_of(sampler)
-    text = _ids("tokens", tokens)
-    before = _ids("prompt", () if prompt is None else prompt)[-mark.width :]
+    text = jnp.asarray(token_row("tokens", tokens))
+    before = jnp.asarray(token_row("prompt", () if prompt is None else prompt))[-mark.width :]
     length = jnp.asarray(text.shape[0] if length is None else length).astype(jnp.int32)
     return _detect(mark, jnp.concatenate([before, text]), before.shape[0] + length, before.shape[0])
 
 
 @functools.partial(jax.jit, static_argnums=3)
 def _detect(mark, text, end, skipped):
-    # As if `width` tokens stood before the text, so that every place has a context.
+    # Pad the text with `width` tokens, so that every place has a context.
     padded = jnp.pad(text, (mark.width, 0))
     places = jnp.arange(text.shape[0], dtype=jnp.int32)
     contexts = padded[places[:, None] + jnp.arange(mark.width, dtype=jnp.int32)]
@@ -94,9 +97,9 @@ def _detect(mark, text, end, skipped):
 
 
 def _first(known, keys, tokens):
-    """Return which places `[N]` that are known are the first of their key and token.
+    """Return which known places `[N]` hold the first occurrence of their key and token.
 
-    Contexts are the same if their keys, 64 bits, are.
+    Contexts are compared by their keys of 64 bits.
     """
     words = jax.random.key_data(keys)
     places = jnp.arange(tokens.shape[0], dtype=jnp.int32)
@@ -108,7 +111,7 @@ def _first(known, keys, tokens):
 
 
 def _mark_of(sampler) -> Any:
-    members = list(sampler) if isinstance(sampler, Chain) else [sampler]  # type: ignore[call-overload]
+    members = list(sampler) if isinstance(sampler, Chain) else [sampler]
     marks = [t for t in members if isinstance(t, Watermark | SynthID)]
     if len(marks) != 1:
         raise ValueError(
@@ -116,15 +119,5 @@ def _mark_of(sampler) -> Any:
         )
     secret = marks[0].keys if isinstance(marks[0], SynthID) else marks[0].key
     if jnp.ndim(secret) != 1:
-        raise ValueError(f"one row's Watermark or SynthID is needed, use jax.vmap: {marks[0]!r}")
+        raise ValueError(f"detect tests one row; use jax.vmap for a batch of keys: {marks[0]!r}")
     return marks[0]
-
-
-def _ids(name, ids):
-    ids = jnp.asarray(ids) if len(ids) else jnp.zeros(0, jnp.int32)
-    if ids.ndim != 1 or not jnp.issubdtype(ids.dtype, jnp.integer):
-        raise ValueError(
-            f"{name} must be one row of token ids, got {ids.dtype}{list(ids.shape)}; "
-            "use jax.vmap for a batch"
-        )
-    return ids.astype(jnp.int32)

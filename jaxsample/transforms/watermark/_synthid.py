@@ -1,8 +1,8 @@
-"""SynthID: a tournament between tokens, judged by keyed coins, that leaves the text's law alone."""
+"""The SynthID watermark, which does not distort the distribution of texts."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,10 @@ from jaxsample.kernels._tree import tree_sums
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.watermark._context import Recent, key_of, secrets
+from jaxsample.transforms.watermark._context import Recent, SecretsLeaf, key_of, secrets
 
-_BITS = 32  # coins in one hash
-_LEAST = 2.0**-80  # what a smaller share of the mass counts as: far below any float32 draw
+_BITS = 32  # the number of coins in one hash
+_LEAST = 2.0**-80  # the least share of mass in a tournament, far below what a draw can see
 
 
 class Marked(NamedTuple):
@@ -24,8 +24,8 @@ class Marked(NamedTuple):
 
     Attributes:
         recent: the last `width` tokens.
-        seen: `[SynthID.history]` uint32, hashes of the contexts met so far, in a ring.
-        n: int32, how many were met.
+        seen: `[SynthID.history]` uint32, a ring buffer with hashes of earlier contexts.
+        n: int32, the number of earlier contexts.
     """
 
     recent: Recent
@@ -37,31 +37,31 @@ class Marked(NamedTuple):
 class SynthID(Transform):
     """Redistribute probability by a tournament of keyed coins, one round for each key.
 
-    Each round tosses a coin g in {0, 1} for every token, a keyed hash of (the last `width` tokens,
-    the token, the round), and `p <- p (1 + g - sum g p)`: how the winner is distributed when two
-    tokens drawn from p meet, g = 1 wins and ties are broken evenly. Averaged over keys, p stays
-    what it was: no step distorts the text. Nor is a whole text distorted, as long as no context
-    marks it twice: so a step whose context came up before in this row is left alone, as is one with
-    fewer than `width` tokens before it. The last `SynthID.history` contexts are remembered (1024,
-    as in transformers), the prompt's not among them. `detect` finds the mark.
+    Each round assigns a coin g in {0, 1} to every token, a keyed hash of the last `width` tokens,
+    the token and the round. Then `p <- p (1 + g - sum g p)`: the distribution of the winner if two
+    tokens are drawn from p, a token with g = 1 wins, and ties are broken evenly. The mean over keys
+    is p, so no step distorts the text. A whole text is not distorted either if every context is
+    marked only once. So a step does not change if its context occurred before in the row, or if
+    there are fewer than `width` tokens before it. The last `SynthID.history` contexts of the output
+    are stored (1024, as in transformers). `detect` finds the mark.
 
-    A marked row comes back less its maximum; tokens dropped before stay dropped, no other is: where
-    g = 0 on less than 2**-80 of the mass, that counts as 2**-80. Put it last: the mark is in the
-    distribution it returns. All keys make one secret, whose hash gives the coins of 32 rounds at a
-    time; changing one changes every coin. A key of 0 turns its round off and keys of 0 alone are
-    the identity, so that rows with and without a mark, or of different depths, can mix.
+    A marked row returns minus its maximum. Only tokens that were dropped before are dropped: if
+    g = 0 for less than 2**-80 of the mass, that share counts as 2**-80. Put this transform last,
+    because later ones would change the mark. All keys together are one secret, so changing one key
+    changes every coin. A key of 0 turns its round off. Neutral: only keys of 0, so that rows
+    with and without a mark, or with different depths, can be mixed.
 
-    Against transformers' `SynthIDTextWatermarkLogitsProcessor`: the same tournament and rule for
-    repeated contexts (`ngram_len` is width + 1), other hashes. There a context starts as zeros and
-    sees the output only; here it is the last tokens, the prompt's too.
+    The tournament and the rule for repeated contexts are those of transformers'
+    `SynthIDTextWatermarkLogitsProcessor`, where `ngram_len` is width + 1. The hashes differ. There
+    a context begins with zeros and contains only output; here it also contains the prompt.
 
     Attributes:
-        keys: `[depth]` ints in [0, 2**32), kept as uint32; a leaf that never trains. 30 is the
-            paper's depth.
-        width: how many tokens decide about the next, >= 1; static.
+        keys: `[depth]` ints in [0, 2**32), kept as uint32; a leaf that does not train. The paper
+            uses a depth of 30.
+        width: the number of tokens in a context, >= 1; static.
 
     Raises:
-        ValueError: if `keys` is no row of such ints, or `width` is below 1.
+        ValueError: if `keys` is not a row of such ints, or `width` is below 1.
 
     Reference: Dathathri et al., 2024, https://doi.org/10.1038/s41586-024-08025-4
 
@@ -73,7 +73,7 @@ class SynthID(Transform):
 
     history = 1024
 
-    keys: Any = field(fixed=True)
+    keys: SecretsLeaf = field(fixed=True)
     width: int = field(default=4, static=True, low=1)
 
     def __post_init__(self):
@@ -101,7 +101,7 @@ class SynthID(Transform):
         return Marked(recent.then(token), met, n)
 
     def coins(self, context: jax.Array, tokens: jax.Array) -> jax.Array:
-        """Return g of `tokens` `[n]` in each round behind the context, bool `[n, depth]`."""
+        """Return g of `tokens` `[n]` in each round after the context, bool `[n, depth]`."""
         return self._coins(self._key(context), tokens)
 
     def _coins(self, key, tokens):
@@ -110,7 +110,7 @@ class SynthID(Transform):
         return _coin(words, jnp.broadcast_to(rounds % _BITS, words.shape))
 
     def _key(self, context):
-        """Hash the keys and the context into one key. A key of 0 has no part in it."""
+        """Return one key for the keys and the context, where keys of 0 do not count."""
         keys = jnp.asarray(self.keys)
         data = jnp.stack([keys, jnp.arange(keys.shape[0], dtype=jnp.uint32)], axis=1)
 
@@ -122,13 +122,13 @@ class SynthID(Transform):
         return key_of(lax.reduce(each, jnp.uint32(0), lax.bitwise_xor, (0,)), context)
 
     def _words(self, key, tokens):
-        """Return the coins of `tokens` `[n]`, 32 rounds to a word: uint32 `[depth / 32, n]`."""
+        """Return the coins of `tokens` `[n]` as words of 32 rounds, uint32 `[depth / 32, n]`."""
         streams = -(-jnp.shape(self.keys)[-1] // _BITS)
         return jnp.stack([bits(key, stream, tokens) for stream in range(streams)])
 
 
 def tournament(logits: jax.Array, words: jax.Array, on: jax.Array) -> jax.Array:
-    """Return logits `[V]` less their maximum, after the rounds that are `on` `[depth]`."""
+    """Return logits `[V]` minus their maximum after the rounds that are `on` `[depth]`."""
     below = clamp_below(logits, lax.stop_gradient(jnp.max(logits)))
     weights = jnp.where(logits > -jnp.inf, jnp.exp(below), 0.0)
     rounds = jnp.arange(on.shape[0], dtype=jnp.uint32)
@@ -137,10 +137,10 @@ def tournament(logits: jax.Array, words: jax.Array, on: jax.Array) -> jax.Array:
         p, change = carry
         i, on = this
         g = _coin(words[i // _BITS], i % _BITS)
-        # With lost, the share of g = 0, the factors are 1 + lost and lost: nothing cancels. As a
-        # share, because an error in the sum of p would double in each round. On the CPU a product
-        # is summed ten times as fast as a choice, and without the barrier XLA takes the logarithms
-        # once per token.
+        # If `lost` is the share of g = 0, the factors are 1 + lost and lost, without cancellation.
+        # Divide by the total, because an error in the sum of p would double in each round. The sum
+        # of a product is ten times faster on the CPU than that of a jnp.where. Without the barrier
+        # XLA computes the logarithms once for every token.
         heads = g.astype(jnp.float32)
         tails, total = tree_sums(p * (1.0 - heads), p)
         lost = jnp.clip(tails / total, _LEAST, 1.0)
@@ -157,5 +157,5 @@ def _coin(words, i):
 
 
 def _name(key):
-    """A context's key as the one word that is remembered of it."""
+    """Return the word that is stored of a context's key."""
     return jax.random.key_data(key)[..., 0]

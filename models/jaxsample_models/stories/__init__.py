@@ -6,6 +6,8 @@ from ._compiler import PAD as PAD
 from ._corpus import Corpus as Corpus
 from ._corpus import Stories as Stories
 from ._grammar import Grammar as Grammar
+from ._reading import Reading as Reading
+from ._reading import read as read
 from ._states import KINDS as KINDS
 from ._states import Distribution as Distribution
 from ._states import Parse as Parse

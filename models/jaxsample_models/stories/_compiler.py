@@ -1,4 +1,4 @@
-"""Templates to a machine: the text of `plots` becomes nodes that each read one token."""
+"""The compiler of story templates: it makes nodes that each read one token."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ._tables import BY_CHILD, OPEN, PICKS
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 PAD, BOS, EOS, UNK = range(4)
 SPACE = "\u2581"
-"""Stands for the space before a word, so that joining tokens gives the text back."""
+"""The mark of the space before a word; joining tokens restores the text."""
 
 TEXT = rf"{SPACE}?[A-Za-z]+|{SPACE}?[^A-Za-z{SPACE}]"
-"""What a token of running text is, with each space written as `SPACE`."""
+"""The pattern of a token of running text, with each space written as `SPACE`."""
 
 END = 0
 """The node after `</s>`."""
@@ -25,8 +25,8 @@ class Node(NamedTuple):
 
     Attributes:
         kind: "template", "fact", "branch" or "open".
-        name: the variable a fact repeats, the table a slot draws from, else "".
-        tokens: the ids a template or a branch of ways reads, `[n]`; () at facts and slots.
+        name: the variable that a fact repeats, the table that a slot draws from, or "".
+        tokens: the ids that a template or a branch of ways reads, `[n]`; () at facts and slots.
         weights: odds of `tokens`, `[n]`.
         next: the node after each of `tokens`, `[n]`; one node at facts and slots.
         binds: whether the token is remembered under `name`.
@@ -49,7 +49,7 @@ class Machine(NamedTuple):
         nodes: node 0 is the end.
         start: the node after `<s>`.
         vocabulary: the tokens, `[V]`, those of `SPECIAL` first.
-        variables: what stories remember.
+        variables: the names of the words that stories remember.
     """
 
     nodes: tuple[Node, ...]
@@ -61,11 +61,11 @@ class Machine(NamedTuple):
 def compile_story(text: str) -> Machine:
     """Compile a template into a machine with one node for each place in the story.
 
-    Ways of a branch that begin with the same words share them, so that a prefix of a story leads
-    to one node only.
+    Ways of a branch that begin with the same words share their nodes, so every prefix of a story
+    leads to one node.
 
     Raises:
-        ValueError: a name that no table has, or ways that cannot be told apart by their next word.
+        ValueError: a name is in no table, or the next word does not tell two ways apart.
     """
     compiler = _Compiler()
     end = compiler.add("template", tokens=(EOS,), after=(END,))
@@ -84,7 +84,7 @@ def _lex(text: str) -> list[str]:
 
 
 def _parse(items: list[str]) -> list:
-    """Nest the items: a branch is a list of `(weight, items)` ways inside the list of items."""
+    """Nest the items: a branch becomes a list of ways, each a pair `(weight, items)`."""
     stack: list[list] = [[(1, [])]]
     for item in items:
         if item == "(":
@@ -126,7 +126,7 @@ class _Compiler:
         name = item.strip("<>$")
         known = name in OPEN or name in PICKS or name in BY_CHILD or name == "name"
         if item[0] in "<$" and not known:
-            raise ValueError(f"no table is called {name!r}")
+            raise ValueError(f"no table is called {name!r}; add it to _tables")
         if item[0] == "<":
             return self.add("open" if name in OPEN else "branch", name, after=(after,), binds=True)
         if item[0] == "$":

@@ -31,14 +31,15 @@ class Stories(NamedTuple):
 
 
 class Corpus:
-    """Draw stories with their truth.
+    """Draw stories together with the exact distribution of each token.
 
-    Most states share their distribution with others, so that the truth is a small table.
+    Many states have the same distribution, so a small table holds all of them.
 
     Attributes:
-        truth: float32 `[U, V]`, the distributions; row t is the sure token t, row 0 is zeros.
+        truth: float32 `[U, V]`, the distributions. Row t < V gives token t probability 1; row 0 is
+            zeros.
         entropy: float32 `[U]`, in nats.
-        length: T, the most tokens a story has after `<s>`.
+        length: T, the largest number of tokens of a story after `<s>`.
 
     >>> corpus = Corpus(Grammar(), 127)
     >>> stories = corpus.draw(np.random.default_rng(0), 2)
@@ -61,7 +62,7 @@ class Corpus:
         self.entropy = np.asarray([0.0] * len(table) + entropies, np.float32)
 
     def _spread(self, first: State, found: dict) -> dict:
-        """Find each distribution that leaves a choice, with a state that has it."""
+        """Find the distributions over more than one token, each with a state that has it."""
         seen, waiting = set(), [first]
         while waiting:
             state = waiting.pop()

@@ -1,8 +1,8 @@
-"""Score a story model against the truth: exact divergences, and stories it tells."""
+"""Measures of a story model: exact divergences from the grammar, and the stories it tells."""
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,19 +19,19 @@ from ._totals import lengths
 
 BATCH = 64
 HELD_OUT = 2**32 - 1
-"""A seed that training never draws from."""
+"""A seed that training never uses."""
 
 
 class Score(NamedTuple):
     """Exact scores of a kind of slot, over held-out stories.
 
     Attributes:
-        share: of all tokens.
+        share: the share of all tokens.
         kl: mean KL(truth || model), nats per token.
-        error: standard error of `kl`, stories being the independent unit.
-        accuracy: how often the model's favourite is a favourite of the truth.
+        error: standard error of `kl`, with stories as independent samples.
+        accuracy: how often the model's likeliest token is among the likeliest of the truth.
         entropy: mean entropy of the truth, nats per token.
-        stray: mean probability the model gives to tokens the truth rules out.
+        stray: mean probability that the model gives to tokens of true probability 0.
     """
 
     share: float
@@ -43,14 +43,14 @@ class Score(NamedTuple):
 
 
 class Told(NamedTuple):
-    """How many of a model's own stories are stories.
+    """How many of a model's own stories the grammar accepts.
 
     Attributes:
-        share: accepted by the grammar.
-        error: standard error of `share`, one more success and one more failure assumed, so that it
-            is not 0 where all were accepted.
-        count: stories sampled.
-        failures: by kind of slot, how many stories first failed there.
+        share: the share of accepted stories.
+        error: standard error of `share`. It counts one more success and one more failure, so that
+            it is not 0 if all stories are accepted.
+        count: the number of stories.
+        failures: for each kind of slot, the number of stories that first fail there.
     """
 
     share: float
@@ -60,9 +60,9 @@ class Told(NamedTuple):
 
 
 def score(checkpoint: Checkpoint, count: int, seed: int = HELD_OUT) -> dict[str, Score]:
-    """Score the model on `count` fresh stories: "all", then each of `KINDS`.
+    """Score the model on `count` new stories: "all", then each of `KINDS`.
 
-    The divergence at each position is exact, so that only the choice of prefixes is sampled.
+    The divergence at each position is exact; only the prefixes are sampled.
     """
     grammar = Grammar()
     corpus = Corpus(grammar, lengths(grammar)[1] - 1)
@@ -93,8 +93,8 @@ def _compare(checkpoint: Checkpoint, corpus: Corpus, stories: Stories):
         logprobs = jax.nn.log_softmax(model.unembed(hidden))
         truth = table[rows]
         kl = jnp.sum(jax.scipy.special.xlogy(truth, truth) - truth * logprobs, axis=-1)
-        favourite = jnp.argmax(logprobs, axis=-1, keepdims=True)
-        right = jnp.take_along_axis(truth, favourite, axis=-1)[..., 0] == jnp.max(truth, axis=-1)
+        likeliest = jnp.argmax(logprobs, axis=-1, keepdims=True)
+        right = jnp.take_along_axis(truth, likeliest, axis=-1)[..., 0] == jnp.max(truth, axis=-1)
         stray = jnp.sum(jnp.where(truth > 0, 0.0, jnp.exp(logprobs)), axis=-1)
         return kl, right, stray
 
@@ -108,9 +108,9 @@ def _compare(checkpoint: Checkpoint, corpus: Corpus, stories: Stories):
 
 
 def tell(checkpoint: Checkpoint, key: jax.Array, count: int, temperature: float) -> list[list[int]]:
-    """Let the model tell `count` stories at a temperature: token ids from `<s>` to `</s>`."""
+    """Sample `count` stories from the model at a temperature: token ids from `<s>` to `</s>`."""
     limit = lengths(Grammar())[1] + 8
-    tell_batch = _teller(checkpoint, limit)
+    tell_batch = _teller(checkpoint.model, limit)
     batches = [
         np.asarray(tell_batch(checkpoint.params, jax.random.fold_in(key, i), temperature))
         for i in range(-(-count // BATCH))
@@ -122,9 +122,8 @@ def _until_end(row: list[int]) -> list[int]:
     return row[: row.index(EOS) + 1] if EOS in row else row
 
 
-def _teller(checkpoint: Checkpoint, limit: int):
-    model: Any = checkpoint.model
-
+@cache
+def _teller(model: Any, limit: int):
     @jax.jit
     def tell_batch(params, key, temperature):
         def step(carry, at):
@@ -142,7 +141,7 @@ def _teller(checkpoint: Checkpoint, limit: int):
 
 
 def judge(stories: list[list[int]]) -> Told:
-    """Parse stories, and count where those that fail do so first."""
+    """Parse stories and count the kinds of slot where they first fail."""
     grammar = Grammar()
     failures: dict[str, int] = dict.fromkeys(KINDS, 0)
     for story in stories:

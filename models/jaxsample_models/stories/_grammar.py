@@ -1,4 +1,4 @@
-"""The truth about stories: the exact distribution of the next token after any prefix."""
+"""The grammar of the stories, with the exact distribution of the next token after any prefix."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 
 from ._compiler import BOS, END, SPACE, Machine, Node, compile_story
-from ._plots import STORY
 from ._states import UNBOUND, Distribution, Parse, State
 from ._tables import BY_CHILD, OPEN, PICKS, TONES, UNTITLED
+from ._templates import STORY
 
 
 @cache
@@ -21,18 +21,18 @@ def machine() -> Machine:
 
 
 class Grammar:
-    """Say, read and score stories.
+    """A probabilistic grammar of stories.
 
-    A prefix has exactly one state, hence an exact next-token distribution. Tokens at open slots
-    follow Zipf's law, p ~ rank ** -(exponent * style), the exponent being the tone's. So the truth
-    in style s is the truth in style 1 tempered, at open slots only, by T = 1 / s.
+    Every prefix has exactly one state, and therefore an exact next-token distribution. Tokens at
+    open slots follow Zipf's law, p ~ rank ** -(exponent * style), with the exponent of the story's
+    tone. Style s therefore equals style 1 at temperature 1 / s, at open slots only.
 
     Attributes:
         style: factor on the exponents of all open slots, at least 0; nothing else depends on it.
         vocabulary: the tokens, `[V]`; a token that follows a space begins with `SPACE`.
 
     Raises:
-        ValueError: a negative style.
+        ValueError: `style` is negative.
 
     >>> grammar = Grammar()
     >>> story = grammar.sample(np.random.default_rng(0))
@@ -62,7 +62,7 @@ class Grammar:
         self._distributions: dict[tuple, Distribution] = {}
 
     def _forget(self) -> list[tuple[int, ...]]:
-        """List the variables that nothing reads any more from each node on."""
+        """List for each node the variables that neither it nor a later node reads."""
         dropped: list[set[int]] = [set() for _ in self._nodes]
         for node in self._nodes:
             held = node.live | ({node.name} & self._variables.keys() if node.binds else set())
@@ -87,15 +87,15 @@ class Grammar:
         return state.node == END
 
     def kind(self, state: State) -> str:
-        """Return which of `KINDS` the next token is."""
+        """Return the kind of the next token, one of `KINDS`."""
         return self._node(state).kind
 
     def slot(self, state: State) -> str:
-        """Return the table or variable the next token comes from, or "" where there is none."""
+        """Return the table or variable of the next token, or "" if it has none."""
         return self._node(state).name
 
     def distribution(self, state: State) -> Distribution:
-        """Return the distribution of the next token; states that share one share the object.
+        """Return the distribution of the next token; equal distributions are the same object.
 
         Raises:
             ValueError: the story has ended.
@@ -124,7 +124,7 @@ class Grammar:
         """Return the state after one more token.
 
         Raises:
-            ValueError: no story goes on with this token; says which ones do.
+            ValueError: no story continues with this token; the message lists those that do.
         """
         node = self._node(state)
         token = int(token)
@@ -141,7 +141,7 @@ class Grammar:
     def tell(
         self, rng: np.random.Generator, state: State | None = None
     ) -> Iterator[tuple[State, int]]:
-        """Draw a story, or its rest from a state on: yield states with the tokens drawn there."""
+        """Draw a story, or the rest of one after `state`: yield each state and the token drawn."""
         state = self.start() if state is None else state
         while not self.is_end(state):
             truth = self.distribution(state)
@@ -155,10 +155,10 @@ class Grammar:
         return [BOS, *(token for _, token in self.tell(rng))]
 
     def walk(self, tokens) -> Iterator[State]:
-        """Yield the state before each token of a story or prefix, without `<s>`, then the last one.
+        """Yield the state before each token after `<s>`, then the state after the last token.
 
         Raises:
-            ValueError: a token no story has there.
+            ValueError: no story begins with these tokens.
         """
         state = self.start()
         if not len(tokens) or tokens[0] != BOS:
@@ -169,12 +169,12 @@ class Grammar:
         yield state
 
     def parse(self, tokens) -> Parse:
-        """Accept a whole story, or say at which position and why it cannot be one."""
+        """Accept a whole story, or return the position and the reason of the first error."""
         position = 0
         try:
             for position, state in enumerate(self.walk(tokens), 1):
                 if self.is_end(state) and position < len(tokens):
-                    return Parse(False, position, "the story goes on after </s>")
+                    return Parse(False, position, "the story continues after </s>")
         except ValueError as error:
             return Parse(False, position, str(error))
         if not self.is_end(state):
@@ -182,10 +182,10 @@ class Grammar:
         return Parse(True, position, "")
 
     def outcomes(self, state: State) -> list[tuple[float, State]]:
-        """List next states with their probabilities, those alike but for a word merged into one.
+        """List the next states with their probabilities, merging those that differ in one word.
 
-        Words of a table lead to the same future up to renaming, but for tones and children. So a
-        dynamic program over `outcomes` from `start()` visits a few hundred states.
+        The words of a table lead to the same future up to renaming, except tones and children. A
+        dynamic program over `outcomes` from `start()` therefore visits a few hundred states.
         """
         truth = self.distribution(state)
         node = self._node(state)

@@ -1,4 +1,4 @@
-"""How far a text keeps to the grammar, read past its errors where the story goes on."""
+"""A reader that measures how closely a text follows the grammar."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from ._compiler import SPACE
 from ._grammar import Grammar
 
 TURNS = "", "tone", "child"
-"""Slots whose word decides how the story goes on: "" is a turn of the plot, or the template."""
+"""Slots whose word decides how the story continues; "" is the template or a turn of the plot."""
 
 
 class Reading(NamedTuple):
-    """What was found in one text.
+    """The result of reading one text.
 
     Attributes:
-        accepted: whether it is a story, from beginning to end.
-        read: the share of its tokens that could be read, up to where it stops being a story in a
-            way that cannot be read past; 1 for the beginning of a story.
-        facts: how many facts it repeats.
-        agreeing: how many of these as they were settled before.
-        likelihood: mean log-probability, nats per token, of the tokens the grammar allows; NaN
-            where there are none.
+        accepted: whether the text is a whole story.
+        read: the share of its tokens before the error that ends the reading; 1 without such an
+            error.
+        facts: the number of facts that it repeats.
+        agreeing: the number of those that repeat what the text said before.
+        likelihood: mean log-probability of the tokens that the grammar allows, nats per token; NaN
+            if there are none.
+
+    >>> from jaxsample_models.stories import BOS, Grammar, read
+    >>> read(Grammar(), [BOS, BOS])
+    Reading(accepted=False, read=0.5, facts=0, agreeing=0, likelihood=nan)
     """
 
     accepted: bool
@@ -37,12 +41,12 @@ class Reading(NamedTuple):
 def read(grammar: Grammar, tokens: Sequence[int]) -> Reading:
     """Read a text of token ids that begins with `<s>`.
 
-    A wrong word in a slot is read past: the story may go on as with any other word there, and a
-    fact that repeats the wrong word agrees. What is not a word, or stands where the template or a
-    turn of the plot is told by its word, ends the reading.
+    A wrong word in a slot does not end the reading: the story may continue as with any other word
+    there, and a fact that repeats the wrong word agrees. Two errors end the reading: a token that
+    is not a word, and a wrong word in the template or at a turn of the plot.
 
     Raises:
-        ValueError: if the text does not begin with `<s>`.
+        ValueError: the text does not begin with `<s>`.
 
     >>> grammar = Grammar()
     >>> story = grammar.sample(np.random.default_rng(0))
@@ -52,7 +56,7 @@ def read(grammar: Grammar, tokens: Sequence[int]) -> Reading:
     accepted = grammar.parse(tokens).accepted
     *_, state = grammar.walk(tokens[:1])
     facts, agreeing, position, logs = 0, 0, 1, []
-    misread: dict[str, int] = {}  # the wrong word each slot was last filled with
+    misread: dict[str, int] = {}  # the last wrong word of each slot
     for token in map(int, tokens[1:]):
         if grammar.is_end(state):
             break

@@ -1,4 +1,4 @@
-"""What the grammar answers with: states, distributions and verdicts."""
+"""The states, distributions and verdicts of the grammar."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 
 KINDS = ("template", "fact", "branch", "open")
-"""The kinds of slot: one sure token, a token bound earlier, a pick, a pick with a Zipf tail."""
+"""The kinds of slot: a fixed word, a word said before, a choice among few, a Zipf choice."""
 
 UNBOUND = -1
 
 
 class State(NamedTuple):
-    """What a prefix has settled: the place in the story and the words that still matter there.
+    """The state of a prefix: its place in the story, and the words that later tokens depend on.
 
-    Two prefixes with equal states have the same future, so that states are keys for dynamic
+    Prefixes with equal states have the same future, so states are keys for dynamic
     programs. `values` holds a token id, or `UNBOUND`, for each variable of the machine.
 
     >>> from jaxsample_models.stories import BOS, Grammar
@@ -29,7 +29,7 @@ class State(NamedTuple):
 
 
 class Distribution(NamedTuple):
-    """A sparse next-token distribution: the likeliest tokens first at open slots.
+    """A sparse next-token distribution; at open slots the likeliest tokens come first.
 
     Attributes:
         tokens: ids with positive probability, `[n]`.
@@ -51,7 +51,7 @@ class Distribution(NamedTuple):
 
 
 class Parse(NamedTuple):
-    """The verdict on a list of tokens: where and why it left the grammar, if it did.
+    """The verdict on a list of tokens: the position and the reason of the first error, if any.
 
     >>> from jaxsample_models.stories import BOS, Grammar
     >>> Grammar().parse([BOS])

@@ -1,12 +1,12 @@
-"""The words a story can pick from, in rank order: the first word of a table is its likeliest."""
+"""The words of the stories, in rank order: the first word of an open slot is the likeliest."""
 
 from __future__ import annotations
 
 TONES = {"quiet": 1.8, "funny": 1.1, "strange": 0.5}
-"""The Zipf exponent of every open slot, by the tone that the title announces."""
+"""The Zipf exponent of the open slots, for each tone that a title can set."""
 
 UNTITLED = 1.1
-"""The Zipf exponent in a story that starts without a title."""
+"""The Zipf exponent of the open slots in a story without a title."""
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -14,8 +14,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 OPEN = {
-    # Every word follows "a" or "loved", "some", "behind the", ...: consonant sounds where an
-    # article stands before the slot, plurals and mass nouns among the foods.
+    # Words must fit their templates: after "a" they begin with a consonant sound; foods are plurals
+    # or mass nouns.
     "trait": _words("""
         brave gentle clever curious sleepy cheerful shy loyal lazy proud merry silly quick lucky
         friendly fluffy hungry noisy polite patient bold playful careful dreamy graceful naughty
@@ -59,7 +59,7 @@ OPEN = {
         practice care teamwork curiosity wonder gratitude bravery loyalty mercy rest joy peace
         play family faith humor wisdom learning giving truth music"""),
 }
-"""Open slots: Zipf over 32 to 128 words; the exponent is the tone's, times the style."""
+"""Open slots: 32 to 128 words by Zipf's law, its exponent the tone's times the style."""
 
 PICKS = {
     "tone": tuple(TONES),
@@ -82,9 +82,9 @@ PICKS = {
         baker farmer sailor teacher doctor miller painter shepherd gardener wizard fisherman tailor
         carpenter postman knight librarian"""),
 }
-"""Branch slots: every word is as likely as the others, in every tone and style."""
+"""Branch slots: all words are equally likely, in every tone and style."""
 
 BY_CHILD = {
     "her": {"girl": "her", "boy": "him"},
 }
-"""Words that follow from an earlier pick, and so are facts."""
+"""Facts that an earlier choice determines."""

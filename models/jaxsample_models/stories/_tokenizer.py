@@ -1,4 +1,4 @@
-"""The story vocabulary as a Hugging Face tokenizer: one token a word."""
+"""The tokenizer of the stories: one token for each word."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ._grammar import Grammar
 def make_tokenizer(grammar: Grammar) -> Any:
     """Make the `tokenizers.Tokenizer` of the stories.
 
-    A word with the space before it is one token, so that decoding is joining. Encoding adds `<s>`
-    in front; a word no story has becomes `<unk>`.
+    A word and the space before it are one token, so decoding joins tokens. Encoding puts `<s>` in
+    front and turns words that are in no story into `<unk>`.
 
     Raises:
         ImportError: tokenizers is not installed.

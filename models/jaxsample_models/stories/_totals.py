@@ -27,10 +27,10 @@ def expected(grammar: Grammar, measure) -> float:
 
 
 def lengths(grammar: Grammar) -> tuple[int, int]:
-    """Return the fewest and the most tokens of a story, `<s>` and `</s>` among them.
+    """Return the smallest and the largest number of tokens of a story, with `<s>` and `</s>`.
 
     >>> fewest, most = lengths(Grammar())
-    >>> most <= 128  # the room the story model has
+    >>> most <= 128  # the context length of the story model
     True
     """
 

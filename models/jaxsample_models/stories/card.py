@@ -1,4 +1,4 @@
-"""Write the model card of a story model from fresh measurements."""
+"""The model card of a story model, written from new measurements."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TEMPERATURES = (1.0, 0.7)
 
 
 def card(folder: Path, stories: int, samples: int) -> str:
-    """Measure the model in `folder`, as it is stored, and return its card as Markdown.
+    """Measure the model in `folder` and return its card as Markdown.
 
     Args:
-        folder: a model folder with the training.json that training wrote.
-        stories: held-out stories the divergences are averaged over.
-        samples: stories the model tells at each temperature.
+        folder: a model folder with the training.json of its training.
+        stories: the number of held-out stories for the divergences.
+        samples: the number of stories to sample at each temperature.
     """
     checkpoint = load(folder)
     training = json.loads((folder / "training.json").read_text())
@@ -34,7 +34,7 @@ def card(folder: Path, stories: int, samples: int) -> str:
     told = {t: tell(checkpoint, key, samples, t) for t, key in zip(TEMPERATURES, keys, strict=True)}
     parts = (
         _front(checkpoint, folder),
-        _truth(),
+        _grammar(),
         _scores(scores, stories),
         _told({t: judge(some) for t, some in told.items()}),
         _examples(checkpoint, told),
@@ -57,8 +57,8 @@ language: en
 # Story model
 
 A language model of {count / 1e6:.2f}M parameters ({size / 1e6:.2f} MB of float16) that tells
-short stories from a known grammar, so that the exact next-token distribution of the truth is at
-hand for any prefix. It is meant for testing and studying decoding, not for prose.
+short stories. The stories come from a known grammar, which gives the exact next-token distribution
+after any prefix. The model serves to test and study decoding, not to write prose.
 
 ```python
 import jaxsample_models
@@ -66,13 +66,14 @@ import jaxsample_models
 model, params, tokenizer, config, generation_config = jaxsample_models.embedded()
 ```
 
-Llama layout: width {config.dim}, {config.layers} layers, {config.heads} heads ({config.kv_heads}
-for keys and values), gated MLP of {config.mlp_dim}, rotary positions, tied embeddings,
-{config.vocab_size} word tokens. It has only seen stories that start at `<s>`.
+It has the architecture of Llama: width {config.dim}, {config.layers} layers, {config.heads} heads
+({config.kv_heads} for keys and values), a gated MLP of width {config.mlp_dim}, rotary positions,
+tied embeddings and {config.vocab_size} tokens, one for each word. It was trained only on stories
+that begin with `<s>`.
 """
 
 
-def _truth() -> str:
+def _grammar() -> str:
     grammar = Grammar()
     rows = []
     for kind in KINDS:
@@ -88,15 +89,19 @@ def _truth() -> str:
     sizes = sorted(len(words) for words in OPEN.values())
     tones = ", ".join(f"{tone} {s}" for tone, s in TONES.items())
     table = "\n".join(rows)
-    return f"""## The truth
+    return f"""## The grammar
 
-A token comes from one of four kinds of slot: a **template** word, a **fact** settled earlier (the
-color of that fox), a **branch** (an even pick, or a turn of the plot), or an **open** slot, Zipf
-over {sizes[0]} to {sizes[-1]} words. The title sets the tone, and the tone the exponent:
-{tones}; {UNTITLED} without a title. Exact means over all stories, which have {low} to {high}
-tokens:
+A token comes from one of four kinds of slot:
 
-| slot | tokens a story | nats a story |
+- **template**: a fixed word.
+- **fact**: a word that repeats an earlier one, such as the color of the fox.
+- **branch**: a choice among a few words of equal probability, or a turn of the plot.
+- **open**: a choice among {sizes[0]} to {sizes[-1]} words by Zipf's law.
+
+The title sets the tone, and the tone sets the exponent of Zipf's law: {tones}, and {UNTITLED}
+without a title. A story has {low} to {high} tokens. The table gives exact means over all stories:
+
+| slot | tokens per story | nats per story |
 |---|---|---|
 {table}
 | all | {total:.2f} | {nats:.2f} |
@@ -113,9 +118,10 @@ def _scores(scores: dict[str, Score], stories: int) -> str:
     table = "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
     return f"""## How close the model is
 
-On {stories} held-out stories, with the stored weights; nats per token, the divergence exact at each
-position. Accuracy: the model's favourite is a favourite of the truth. Stray mass: probability given
-to tokens the truth rules out.
+These are the scores of the stored weights on {stories} held-out stories, in nats per token. The
+divergence at each position is exact. Accuracy is the share of positions where the model's likeliest
+token is among the likeliest of the grammar. Stray mass is the probability that the model gives to
+tokens that the grammar rules out.
 
 {table}
 """
@@ -129,8 +135,8 @@ def _told(told: dict[float, Told]) -> str:
         for t, x in told.items()
     ]
     table = "\n".join([head, "|---" * (4 + len(KINDS)) + "|", *rows])
-    return f"""Stories the model tells by itself, plain sampling: how many the grammar accepts, and
-in what kind of slot the others first fail.
+    return f"""The next table shows how many stories sampled from the model the grammar accepts, and
+the kind of slot where the others first fail.
 
 {table}
 """
@@ -140,7 +146,7 @@ def _examples(checkpoint: Checkpoint, told: dict[float, list[list[int]]]) -> str
     texts = [f"> {checkpoint.tokenizer.decode(stories[0])}" for stories in told.values()]
     quotes = "\n\n".join(texts)
     temperatures = " and ".join(map(str, told))
-    return f"""The first story at temperature {temperatures}:
+    return f"""The first stories at temperatures {temperatures}:
 
 {quotes}
 """
@@ -149,10 +155,11 @@ def _examples(checkpoint: Checkpoint, told: dict[float, list[list[int]]]) -> str
 def _training(training: dict) -> str:
     return f"""## Training
 
-{training["tokens"] / 1e6:.2f}M tokens ({training["stories"]} stories, {training["steps"]} steps
-of {training["stories"] // training["steps"]}), cross-entropy against the exact distributions;
-{training["cpu_seconds"] / 60:.0f} minutes of CPU time, {training["wall_seconds"] / 60:.0f} minutes
-by the clock on two cores that others shared. No stories are stored: they are drawn as needed.
+The model was trained on {training["tokens"] / 1e6:.2f}M tokens ({training["stories"]} stories in
+{training["steps"]} steps of {training["stories"] // training["steps"]}). The loss is the
+cross-entropy against the exact distributions. Training took {training["cpu_seconds"] / 60:.0f}
+minutes of CPU time, or {training["wall_seconds"] / 60:.0f} minutes on two shared cores. Stories
+are sampled during training, so no data set is stored.
 
 ```
 python -m jaxsample_models.stories.train --out DIR \\
@@ -163,11 +170,11 @@ python -m jaxsample_models.stories.card --folder DIR/weights
 
 
 def main():
-    """Measure a model folder and write its README.md."""
+    """Measure the model in a folder and write the README.md of the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
-    parser.add_argument("--stories", type=int, default=1024, help="held out, for the divergences")
-    parser.add_argument("--samples", type=int, default=1024, help="told at each temperature")
+    parser.add_argument("--stories", type=int, default=1024, help="held-out stories")
+    parser.add_argument("--samples", type=int, default=1024, help="sampled at each temperature")
     args = parser.parse_args()
     text = card(args.folder, args.stories, args.samples)
     (args.folder / "README.md").write_text(text)

@@ -1,7 +1,7 @@
-"""Train the story model on exact next-token distributions: `--out DIR` is all it needs.
+"""Training of the story model on exact next-token distributions; it needs only `--out DIR`.
 
-Run again with the same arguments, it goes on from the last checkpoint. Stories are drawn from the
-seed and the number of the chunk, so that a resumed run sees what an unbroken one would.
+A second run with the same arguments resumes from the last checkpoint. The seed and the number of
+the call determine the stories, so a resumed run sees the stories of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from ._tokenizer import make_tokenizer
 from ._totals import expected, lengths
 
 ROWS = 8
-"""Stories a step: small batches learn more from each token."""
+"""Stories per step; small batches learn more from each token."""
 STEPS = 32
-"""Steps a compiled call, between two reports."""
+"""Steps per compiled call."""
 RATE = 3e-3
 WARMUP = 100
 SAVE_EVERY = 20
-"""Calls between two checkpoints."""
+"""Calls from one checkpoint to the next."""
 
 
 class Run(NamedTuple):
-    """What a checkpoint holds.
+    """The contents of a checkpoint.
 
     Attributes:
-        params: of the transformer.
+        params: the parameters of the transformer.
         optimizer: the optax state.
         seconds: float32 `[2]`, wall time and CPU time of training.
-        tokens: int32, real tokens seen.
+        tokens: int32, the number of tokens seen, without padding.
     """
 
     params: Any
@@ -59,7 +59,7 @@ class Run(NamedTuple):
 
 
 def story_config(grammar: Grammar) -> TransformerConfig:
-    """Return the shape of the story model."""
+    """Return the configuration of the story model."""
     return TransformerConfig(
         vocab_size=grammar.vocab_size,
         dim=128,
@@ -73,10 +73,10 @@ def story_config(grammar: Grammar) -> TransformerConfig:
 
 
 def initial(config: TransformerConfig, key: jax.Array) -> Any:
-    """Draw parameters whose layers add nothing yet, so that the residual stream is the token.
+    """Draw initial parameters with layers that add nothing to the residual stream.
 
-    Repeating a word of the story needs its embedding to arrive unspoilt at the head; from a start
-    where random layers drown it, facts take several times as many tokens to learn.
+    To repeat a word, its embedding must reach the head unchanged. With random layers on top of it,
+    the model needs several times as many tokens to learn facts.
     """
     params = init(config, key)
     for layer in params["layers"].values():
@@ -87,7 +87,7 @@ def initial(config: TransformerConfig, key: jax.Array) -> Any:
 
 
 def optimizer(steps: int) -> optax.GradientTransformation:
-    """Return Adam at a rate that rises over `WARMUP` steps, stays, and falls from half way to 0."""
+    """Return Adam; its rate rises over `WARMUP` steps and falls to 0 in the second half."""
     hold = steps // 2
     rise = optax.linear_schedule(0.0, RATE, WARMUP)
     fall = optax.linear_schedule(RATE, 0.0, steps - hold)
@@ -98,9 +98,9 @@ def optimizer(steps: int) -> optax.GradientTransformation:
 def make_call(config: TransformerConfig, corpus: Corpus, steps: int, mesh: jax.sharding.Mesh):
     """Compile `STEPS` steps: `(params, state), (tokens, rows) -> (params, state), kl [STEPS]`.
 
-    Batches are `[STEPS, ROWS, ..]`, their rows split over the devices of `mesh`. The loss is
-    KL(truth || model) summed over tokens, which is the cross-entropy against the exact
-    distribution less its entropy.
+    Batches are `[STEPS, ROWS, ..]`, with rows split over the devices of `mesh`. The loss is
+    KL(truth || model) summed over tokens: the cross-entropy against the exact distribution minus
+    its entropy.
     """
     truth, entropy = jnp.asarray(corpus.truth), jnp.asarray(corpus.entropy)
     scale = ROWS * expected(corpus.grammar, lambda state: 1.0)
@@ -116,7 +116,7 @@ def make_call(config: TransformerConfig, corpus: Corpus, steps: int, mesh: jax.s
         params, state = carry
         local = jax.tree.map(lambda x: jax.lax.pcast(x, "rows", to="varying"), params)
         kl, grads = jax.value_and_grad(divergence)(local, *batch)
-        # One sum over devices a step, of everything at once: threads meet only there.
+        # One sum over devices per step, so that their threads synchronise only once.
         flat, unflatten = ravel_pytree((kl, grads))
         kl, grads = unflatten(jax.lax.psum(flat, "rows"))
         updates, state = adam.update(grads, state, params)
@@ -140,7 +140,7 @@ def train(out: Path, tokens: int, seed: int, devices: int) -> Any:
     """Train for about `tokens` tokens and return the parameters.
 
     Writes checkpoints, loss.csv (call, tokens, KL, wall and CPU seconds) and training.json to
-    `out`, and goes on from the last checkpoint found there.
+    `out`, and resumes from the last checkpoint there.
 
     Raises:
         ImportError: orbax or rich is not installed.
@@ -208,7 +208,7 @@ def train(out: Path, tokens: int, seed: int, devices: int) -> Any:
 
 
 def export(out: Path, params: Any) -> None:
-    """Write params as a model folder: float16 weights, tokenizer and generation config."""
+    """Write a model folder: float16 weights, tokenizer and generation config."""
     grammar = Grammar()
     ids = {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD}
     save(
@@ -222,15 +222,15 @@ def export(out: Path, params: Any) -> None:
 
 
 def main():
-    """Train, then write the model folder `DIR/weights`."""
+    """Train and write the model folder `DIR/weights`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for everything written")
+    parser.add_argument("--out", type=Path, required=True, help="folder for all files written")
     parser.add_argument("--tokens", type=float, default=3e6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", type=int, default=2 if (os.cpu_count() or 1) > 1 else 1)
     args = parser.parse_args()
     if os.environ.get("JAX_PLATFORMS", "cpu") == "cpu":
-        # Two single-threaded devices do twice the work of one that shares each small matmul.
+        # Two single-threaded devices do twice the work of one that splits each small matmul.
         jax.config.update("jax_num_cpu_devices", args.devices)
     args.out.mkdir(parents=True, exist_ok=True)
     params = train(args.out, int(args.tokens), args.seed, args.devices)

@@ -1,1 +1,1 @@
-"""Charts of a study as Vega-Lite specifications."""
+"""Charts of a study as Vega-Lite specifications that hold their data."""

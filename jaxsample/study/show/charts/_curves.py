@@ -1,4 +1,4 @@
-"""Curves: quality against diversity, and series of lines."""
+"""Charts of curves: quality against diversity, and lines over a number."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from jaxsample.study.show.charts._parts import (
     altair,
     axis,
     chart_of,
+    has,
     hue,
     legend_pick,
     spec_of,
@@ -20,11 +21,11 @@ from jaxsample.study.show.charts._parts import (
 def front_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     """Plot quality against diversity: a curve for each family of settings.
 
-    A click on the legend picks families; pointing at a setting shows its values.
+    A click on the legend selects families. Hovering over a setting shows its values.
 
     Args:
-        rows: `x`, `y`, `family`, `setting`, and perhaps the intervals `x_ci` and `y_ci`, each a
-            pair; a curve joins the settings of a family in the order given.
+        rows: `x`, `y`, `family`, `setting`, and optionally the intervals `x_ci` and `y_ci`, each
+            a pair. A curve joins the settings of a family in the order of the rows.
         x: title of the horizontal axis with its unit.
         y: title of the vertical axis with its unit.
 
@@ -56,20 +57,21 @@ def front_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     named = chart.encode(hue(alt.Color, "family"), shape).add_params(picked)
     words = ["setting:N", "family:N", alt.Tooltip("y_text:N", title=y)]
     words.append(alt.Tooltip("x_text:N", title=x))
-    chart = alt.layer(
-        bare.mark_line(strokeWidth=1.5).encode(across, up, order="place:Q"),
-        bare.mark_rule().encode(across, axis(alt.Y, "y_low", y), alt.Y2("y_high")),
-        bare.mark_rule().encode(axis(alt.X, "x_low", x), up, alt.X2("x_high")),
-        named.mark_point(filled=True, size=70).encode(across, up, tooltip=words),
-    )
-    return spec_of(alt, chart)
+    layers = [bare.mark_line(strokeWidth=1.5).encode(across, up, order="place:Q")]
+    rule = bare.mark_rule()
+    if has(data, "y_low"):
+        layers.append(rule.encode(across, axis(alt.Y, "y_low", y), alt.Y2("y_high")))
+    if has(data, "x_low"):
+        layers.append(rule.encode(axis(alt.X, "x_low", x), up, alt.X2("x_high")))
+    layers.append(named.mark_point(filled=True, size=70).encode(across, up, tooltip=words))
+    return spec_of(alt, alt.layer(*layers))
 
 
 def line_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     """Plot series as lines, with bands for their intervals.
 
     Args:
-        rows: `x`, `y`, `series`, and perhaps `low` and `high`.
+        rows: `x`, `y`, `series`, and optionally the ends `low` and `high` of an interval.
         x: title of the horizontal axis with its unit.
         y: title of the vertical axis with its unit.
 
@@ -82,7 +84,7 @@ def line_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     >>> from jaxsample.study.show.charts._curves import line_chart
     >>> spec = line_chart([{"x": 0, "y": 0.7, "series": "EDT"}], "token", "temperature")
     >>> [layer["mark"]["type"] for layer in spec["layer"]]
-    ['area', 'line', 'circle']
+    ['line', 'circle']
     """
     alt = altair()
     data = [
@@ -98,14 +100,12 @@ def line_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     named = chart.encode(hue(alt.Color, "series"), dash).add_params(picked)
     words = ["series:N", alt.Tooltip("x:Q", title=x, format=".4~g")]
     words.append(alt.Tooltip("text:N", title=y))
-    chart = alt.layer(
-        bare.mark_area().encode(
-            across,
-            axis(alt.Y, "low", y),
-            alt.Y2("high"),
-            opacity=alt.when(picked).then(alt.value(0.18)).otherwise(alt.value(0.03)),
-        ),
+    layers = [
         named.mark_line(strokeWidth=1.75).encode(across, up, opacity=fade),
         bare.mark_circle(size=20).encode(across, up, opacity=fade, tooltip=words),
-    )
-    return spec_of(alt, chart)
+    ]
+    if has(data, "low"):
+        faint = alt.when(picked).then(alt.value(0.18)).otherwise(alt.value(0.03))
+        ends = axis(alt.Y, "low", y), alt.Y2("high")
+        layers.insert(0, bare.mark_area().encode(across, *ends, opacity=faint))
+    return spec_of(alt, alt.layer(*layers))

@@ -1,4 +1,4 @@
-"""Marks that stand alone: cells of a grid, points of a plane, bars."""
+"""Charts of separate marks: heat maps, scatter charts and bar charts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jaxsample.study.show.charts._parts import (
     altair,
     axis,
     chart_of,
+    has,
     hue,
     is_number,
     legend_pick,
@@ -19,18 +20,18 @@ from jaxsample.study.show.charts._parts import (
     with_interval,
 )
 
-MOST_LABELS = 12  # of a heat map's columns, where numbers still fit their cells
+MOST_LABELS = 12  # columns of a heat map whose cells have room for numbers
 POINT = ("x", "y", "colour")
 
 
 def heat_map(rows: Iterable[Row], x: str, y: str, value: str) -> Spec:
-    """Plot a value over a grid as a heat map, its numbers in the cells where they fit.
+    """Plot a value over a grid as a heat map, with numbers in the cells if they fit.
 
     Args:
-        rows: `x`, `y` and `value`, one for each cell.
+        rows: `x`, `y` and `value` of each cell.
         x: title of the horizontal axis with its unit.
         y: title of the vertical axis with its unit.
-        value: title of the colours with their unit.
+        value: title of the colours with the unit.
 
     Returns:
         a Vega-Lite specification.
@@ -65,14 +66,14 @@ def heat_map(rows: Iterable[Row], x: str, y: str, value: str) -> Spec:
 
 
 def scatter_chart(points: Iterable[Row], x: str, y: str, colour: str) -> Spec:
-    """Plot points in the plane, as principal components are.
+    """Plot points in the plane, for example principal components.
 
     Args:
-        points: `x`, `y` and `colour`, a number or a name; whatever else a point holds is shown
-            when it is pointed at.
+        points: `x`, `y` and `colour`, a number or a name. Hovering over a point shows its other
+            fields.
         x: title of the horizontal axis with its unit.
         y: title of the vertical axis with its unit.
-        colour: title of the colours with their unit.
+        colour: title of the colours with the unit.
 
     Returns:
         a Vega-Lite specification.
@@ -109,11 +110,12 @@ def scatter_chart(points: Iterable[Row], x: str, y: str, colour: str) -> Spec:
 
 
 def bar_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
-    """Plot a value for each of some names as bars, with their intervals.
+    """Plot a value for each name as a bar, with intervals.
 
     Args:
-        rows: `name`, `value`, and perhaps `low` and `high`, in the order to show.
-        x: title of the values with their unit.
+        rows: `name`, `value`, and optionally the ends `low` and `high` of an interval, in the
+            order of the bars.
+        x: title of the values with the unit.
         y: title of the names.
 
     Returns:
@@ -136,8 +138,8 @@ def bar_chart(rows: Iterable[Row], x: str, y: str) -> Spec:
     base = chart_of(alt, data).encode(alt.Y("name:N", title=y, sort=None))
     words = [alt.Tooltip("name:N", title=y), alt.Tooltip("text:N", title=x)]
     bar = base.mark_bar(color=PALETTE[0], height={"band": 0.7})
-    chart = alt.layer(
-        bar.encode(alt.X("value:Q", title=x), tooltip=words),
-        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", title=x), alt.X2("high")),
-    )
-    return spec_of(alt, chart) | {"height": max(80, 28 * len(data))}
+    layers = [bar.encode(alt.X("value:Q", title=x), tooltip=words)]
+    if has(data, "low"):
+        interval = base.mark_rule(strokeWidth=2)
+        layers.append(interval.encode(alt.X("low:Q", title=x), alt.X2("high")))
+    return spec_of(alt, alt.layer(*layers)) | {"height": max(80, 28 * len(data))}

@@ -1,4 +1,4 @@
-"""Where a chart is shown: the colours around it, and a picture of it."""
+"""The style of charts, and charts as PNG files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxsample.study.show.charts._parts import Spec
 
 
 def vega_config(ink: str, line: str) -> dict[str, Any]:
-    """Return the Vega configuration of a place to show charts in.
+    """Return the Vega configuration that styles a chart for its background.
 
     Args:
         ink: the colour of text.
@@ -22,11 +22,12 @@ def vega_config(ink: str, line: str) -> dict[str, Any]:
     words = {"labelColor": ink, "titleColor": ink, "labelFontSize": 12, "titleFontSize": 12}
     words |= {"titleFontWeight": "normal"}
     axis = words | {"gridColor": line, "domainColor": line, "tickColor": line, "labelFlush": False}
-    place = {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 180}
-    place |= {"columns": {"expr": "max(1, floor(width / 120))"}}
+    axis |= {"labelOverlap": True, "labelSeparation": 6}
+    place = {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 300}
+    place |= {"columns": {"expr": "max(1, floor(width / 180))"}}
     return {
         "background": "transparent",
-        "padding": {"left": 5, "right": 15, "top": 5, "bottom": 5},  # half a label of the axis
+        "padding": {"left": 5, "right": 15, "top": 5, "bottom": 5},  # half of an axis label
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "axis": axis,
@@ -37,11 +38,13 @@ def vega_config(ink: str, line: str) -> dict[str, Any]:
 
 
 def write_png(spec: Spec, path: str | Path) -> None:
-    """Write a chart as a PNG on white, at twice its size; nothing is fetched.
+    """Write a chart as a PNG with a white background, at two pixels per unit.
+
+    The specification is drawn without network access.
 
     Args:
         spec: a Vega-Lite specification with its data inside.
-        path: the file.
+        path: the file to write.
 
     Raises:
         ValueError: if the specification cannot be drawn.

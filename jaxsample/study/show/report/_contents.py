@@ -1,4 +1,4 @@
-"""What a study left in its folder."""
+"""The files in the folder of a study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxsample.study.draw._files import check, read_json
 
 RESULTS = "results.json"
 ROWS = ("rows.jsonl", "rows.parquet")
-SMALL = 400_000  # bytes of rows a page carries with it; more are named only
+SMALL = 400_000  # bytes of the largest file of rows that a page includes
 
 # The fields that a page shows; see `check`.
 SHAPE = {
@@ -38,7 +38,7 @@ CELL = {"value": object, "ci?": object}
 
 
 class Rows(NamedTuple):
-    """The file of a study's rows: its name, its size in bytes, and its text where it is small."""
+    """The file of rows of a study: its name, its size in bytes, and its text if it is small."""
 
     name: str
     size: int
@@ -48,13 +48,17 @@ class Rows(NamedTuple):
 def read_results(folder: str | Path) -> dict[str, Any]:
     """Read the results.json of a study.
 
-    NaN becomes None, an infinity the text "inf" or "-inf".
-
     Args:
-        folder: where the study wrote.
+        folder: the folder that the study wrote, the `--out` of `jaxsample study`.
+
+    Returns:
+        the contents of results.json. "tables" holds the numbers, "charts" the Vega-Lite
+        specifications that `write_png` draws, and "texts" some samples. A NaN is None, and an
+        infinity is the text "inf" or "-inf".
 
     Raises:
-        ValueError: if there is no results.json, or it lacks a field; the message names it.
+        ValueError: if there is no results.json or a field is missing or wrong. The message names
+            the file and the field.
 
     >>> from jaxsample.study import read_results
     >>> read_results("nowhere")
@@ -80,7 +84,7 @@ def read_results(folder: str | Path) -> dict[str, Any]:
 
 
 def rows(folder: str | Path) -> Rows | None:
-    """Return the rows of a study, or None where its folder holds none."""
+    """Return the rows of a study, or None if its folder has none."""
     for name in ROWS:
         path = Path(folder) / name
         if path.is_file():
@@ -116,4 +120,5 @@ def _check_per_token(sample, where):
         if values is None:
             continue
         if not isinstance(values, list) or len(values) != tokens:
-            raise ValueError(f"{where}.{name} must be a list of {tokens}, as its pieces")
+            message = f"must be a list of {tokens} values, one for each piece"
+            raise ValueError(f"{where}.{name} {message}")

@@ -1,4 +1,4 @@
-"""One page of the results of studies: markup, style, script and data in one file."""
+"""The report: one HTML file with markup, style, scripts and data."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from jaxsample.study.show.report._tables import as_csv, read_columns
 
 
 def write_report(folders: Sequence[str | Path], path: str | Path) -> int:
-    """Write the page of some studies and return its size in bytes.
+    """Write a report of one or more studies.
+
+    The report is one HTML page that needs no network. Texts of models are shown as text: escaping
+    and a content security policy keep them from running as code.
 
     Args:
-        folders: where the studies wrote; each holds a results.json.
-        path: the page.
+        folders: the folders that the studies wrote. Each holds a results.json.
+        path: the HTML file to write.
+
+    Returns:
+        the size of the page in bytes.
 
     Raises:
         ValueError: if a folder holds no results, or the page cannot be written.
@@ -38,17 +44,7 @@ def write_report(folders: Sequence[str | Path], path: str | Path) -> int:
 
 
 def page(folders: Sequence[str | Path]) -> str:
-    """Return the page of some studies as HTML.
-
-    It needs no network and may use none: scripts, style and data are inside, and its own policy
-    forbids everything else. What results say is shown as text, never run or read as markup.
-
-    Args:
-        folders: where the studies wrote; each holds a results.json.
-
-    Raises:
-        ValueError: if a folder holds no results.
-        ImportError: if the libraries of the extra "study" are not installed.
+    """Return the report of some studies as HTML; the arguments and errors of `write_report`.
 
     >>> from jaxsample.study.show.report._page import page
     >>> page([])
@@ -77,7 +73,7 @@ def page(folders: Sequence[str | Path]) -> str:
         rows=[file and file.text for file in files],
         config=vega_config("var(--ink)", "var(--line)"),
         css=_file("page.css"),
-        script=_file("page.js"),
+        scripts=[_file("charts.js"), _file("page.js")],
         vega=vega,
     )
 
@@ -87,7 +83,7 @@ def _vega():
     import vl_convert
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return bundle.replace("</script", "<\\/script")  # which ends a script, in a string or not
+    return bundle.replace("</script", "<\\/script")  # it would end the element
 
 
 def _file(name):

@@ -1,4 +1,4 @@
-"""Tables of a study: how their numbers read, and as CSV."""
+"""Tables of a study, formatted for reading and as CSV."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_DECIMALS = 6
 
 
 class Cell(NamedTuple):
-    """A cell as it reads: its value, its interval, and what it is sorted by ("" sorts last)."""
+    """A formatted cell: its text, its interval, and its sort key ("" sorts last)."""
 
     text: str
     interval: str
@@ -22,22 +22,21 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column as it reads; its intervals stand in a column of their own beside the values."""
+    """A formatted column."""
 
     title: str
     unit: str
     numeric: bool
-    intervals: bool
     cells: list[Cell]
 
 
 def read_columns(table: Mapping[str, Any]) -> list[Column]:
-    """Return the columns of a table; the numbers of a column share their decimals."""
+    """Format the columns of a table. All numbers of a column have the same decimals."""
     return [_column(column, table["rows"]) for column in table["columns"]]
 
 
 def as_csv(table: Mapping[str, Any]) -> str:
-    """Write a table as CSV: the numbers as they are, an interval as two columns of its own.
+    """Return a table as CSV, with unrounded numbers and two more columns for an interval.
 
     Args:
         table: one of the `tables` of results.json.
@@ -80,15 +79,14 @@ def _column(column, rows):
             read.append(Cell("–", "", ""))
             continue
         ends = f"[{shown(interval[0])}, {shown(interval[1])}]" if interval else ""
-        key = repr(float(_number(value))) if numeric else str(value)  # type: ignore[arg-type]
+        number = _number(value)
+        key = repr(float(number)) if numeric and number is not None else str(value)
         read.append(Cell(shown(value), ends, key))
-    return Column(
-        column["title"], column.get("unit") or "", numeric, any(map(bool, intervals)), read
-    )
+    return Column(column["title"], column.get("unit") or "", numeric, read)
 
 
 def _format(values, intervals):
-    """Return how to write the numbers of a column: at three digits, or what intervals need."""
+    """Return a formatter of numbers: three digits, or more if their intervals need them."""
     if all(isinstance(value, int) for value in values) and not any(intervals):
         return lambda value: f"{value:,}"
     sizes = [abs(value) for value in map(_number, values) if value and math.isfinite(value)]

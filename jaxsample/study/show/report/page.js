@@ -10,7 +10,7 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// Theme: the reader's system decides until the button is pressed.
+// Theme: that of the reader's system until the button is pressed.
 
 const theme = document.getElementById("theme");
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
@@ -31,7 +31,7 @@ theme.addEventListener("click", () => {
 prefersDark.addEventListener("change", showTheme);
 showTheme();
 
-// Tables: a click on a header sorts by it, another reverses; empty cells stay last.
+// Tables: a click on a header sorts by its column, a second click reverses. Empty cells stay last.
 
 function compare(a, b, numeric) {
   if (a === "" || b === "") return a === b ? 0 : a === "" ? 1 : -1;
@@ -61,54 +61,7 @@ function sort(button) {
 for (const button of document.querySelectorAll("[data-sort]"))
   button.addEventListener("click", () => sort(button));
 
-// Charts: colours of text and lines come from the page's style, so a theme needs no new drawing.
-
-function shown(chart) {
-  const { $schema, ...spec } = chart.spec;
-  const composed = ["facet", "concat", "hconcat", "vconcat", "repeat"].some((key) => key in spec);
-  if (!composed && typeof spec.width === "number")
-    Object.assign(spec, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
-  return { description: chart.caption, ...spec, config: { ...config, ...spec.config } };
-}
-
-// What a click on the legend does, Enter and the space bar do as well.
-function openLegend(plot, view, spec) {
-  const picker = (spec.params ?? []).find((parameter) => parameter.bind === "legend");
-  if (!picker) return;
-  const labels = [...plot.querySelectorAll(".role-legend-label text")];
-  for (const label of labels) {
-    label.setAttribute("tabindex", "0");
-    label.setAttribute("role", "button");
-    label.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      const { x, y, width, height } = label.getBoundingClientRect();
-      const at = { clientX: x + width / 2, clientY: y + height / 2, bubbles: true, view: window };
-      label.dispatchEvent(new MouseEvent("click", at));
-    });
-  }
-  const store = `${picker.name}_store`;
-  const press = () => {
-    const picked = view.data(store).flatMap((entry) => entry.values.flat().map(String));
-    for (const label of labels) label.setAttribute("aria-pressed", picked.includes(label.textContent));
-  };
-  view.addDataListener(store, press);
-  press();
-}
-
-async function draw(plot, chart) {
-  const spec = shown(chart);
-  const tooltip = { theme: "custom" };
-  const options = { actions: false, renderer: "svg", mode: "vega-lite", tooltip };
-  try {
-    const { view } = await vegaEmbed(plot, spec, options);
-    openLegend(plot, view, spec);
-  } catch (error) {
-    plot.textContent = `This chart cannot be drawn: ${error.message}`;
-  }
-}
-
-// Texts: tokens shaded by their probability, ribbons of what else is known of each.
+// Texts: tokens shaded by their probability, and ribbons of their temperature and entropy.
 
 const EDGES = [0.9, 0.5, 0.1, 0.01];
 const LEVELS = [...EDGES.map((edge) => `≥ ${edge}`), `< ${EDGES.at(-1)}`];
@@ -176,7 +129,7 @@ function showSample(sample, most, heading) {
   });
   const text = element("div", { className: "text", tabIndex: 0 }, ...tokens);
   text.setAttribute("role", "group");
-  text.setAttribute("aria-label", `text of ${sample.setting}; arrow keys walk its tokens`);
+  text.setAttribute("aria-label", `text of ${sample.setting}; the arrow keys move through its tokens`);
   const readout = element("p", { className: "readout" });
   readout.setAttribute("aria-live", "polite");
   const ribbons = RIBBONS.map((kind, i) => ribbon(sample, kind, most[i])).filter(Boolean);
@@ -188,7 +141,7 @@ function showSample(sample, most, heading) {
     here = i;
     readout.textContent = describe(sample, i);
   };
-  // Not pointerover: a text that scrolls under a resting pointer would send the walk astray.
+  // A text that scrolls under a resting pointer sends pointerover, but no pointermove.
   box.addEventListener("pointermove", (event) => {
     const part = event.target.closest("[data-token]");
     if (part) point(Number(part.dataset.token));
@@ -211,11 +164,11 @@ function showItem(section, text) {
   section.querySelector(".item").replaceChildren(...parts);
   const samples = section.querySelector(".samples");
   const heading = `h${samples.dataset.level}`;
-  // One scale for all settings of an item, so that their ribbons can be compared.
+  // All settings of an item share one scale, so that their ribbons can be compared.
   const most = RIBBONS.map(([field]) =>
     Math.max(0, ...text.samples.flatMap((sample) => (sample[field] ?? []).filter(isNumber))),
   );
-  // As many a row as make the rows even: five are three and two, not four and one.
+  // Rows of even length: five samples are three and two, not four and one.
   const count = Math.max(1, text.samples.length);
   samples.style.setProperty("--columns", Math.ceil(count / Math.ceil(count / 4)));
   samples.replaceChildren(...text.samples.map((sample) => showSample(sample, most, heading)));
@@ -230,7 +183,7 @@ function showTexts(section, texts) {
   show();
 }
 
-// Downloads: what the page already holds, as files.
+// Downloads: the data of the page as files.
 
 function offer(link, text, type) {
   if (link) link.href = URL.createObjectURL(new Blob([text], { type }));
@@ -238,7 +191,7 @@ function offer(link, text, type) {
 
 studies.forEach((study, i) => {
   const article = document.querySelector(`article[data-study="${i}"]`);
-  for (const plot of article.querySelectorAll(".plot")) draw(plot, study.charts[plot.dataset.chart]);
+  for (const plot of article.querySelectorAll(".plot")) drawAtEveryWidth(plot, study.charts[plot.dataset.chart]);
   const texts = article.querySelector(".texts");
   if (texts) showTexts(texts, study.texts);
   const json = JSON.stringify(study, null, 1);

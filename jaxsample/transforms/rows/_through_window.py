@@ -1,4 +1,4 @@
-"""Which part of a sampler may look at a row through a window, and running it so."""
+"""Running the end of a sampler on a window of the row."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ def through_window(
     state: Any,
     hidden: jax.Array | None,
 ) -> tuple[Window, Any] | None:
-    """Do what `sampler.through` does, the last of its transforms on a window.
+    """Run `sampler.through`, with its last transforms on a window of the row.
 
-    These are the longest run at its end of the order kind or `windowed`. What stands before the run
-    sees the whole row. None, a fact about the sampler and the size of
-    the row alone, where a window is no use: no such run, no filter in it, or too small a row.
+    The transforms that run on the window are the longest run at the end of the chain whose kind is
+    "order" or that are `windowed`. Earlier transforms see the whole row.
+
+    Returns None if a window does not help: there is no such run, it has no filter, or the row is
+    too small. This depends on the sampler and the size of the row alone.
 
     Args:
         sampler, row, state, hidden: as for `Transform.through`.
-        again: see `Window.of`.
+        again: as for `Window.of`.
     """
     many = isinstance(sampler, Chain)
-    members: Any = tuple(sampler) if many else (sampler,)  # type: ignore[arg-type]
+    members: Any = tuple(sampler) if many else (sampler,)
     states = state if many else (state,)
     start = len(members)
     while start and _reads_a_row(members[start - 1]):

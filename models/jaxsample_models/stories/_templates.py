@@ -1,14 +1,14 @@
-"""What the stories say: plain text with slots.
+"""The templates of the stories: plain text with slots.
 
-`<food>` draws a word from a table and remembers it; `$food` says it again. `$name` and `$her`
-follow the child. `( one way | another way )` is a branch with equal odds, or with `9:` before a
-way whose weight is not 1. Ways may begin alike: the compiler factors the common words out.
+`<food>` draws a word from a table and remembers it; `$food` repeats it. `$name` and `$her` depend
+on the child. `( one way | another way )` is a branch with equal odds; `9:` before a way gives it
+weight 9. Two ways may begin with the same words: the compiler merges those.
 """
 
 from __future__ import annotations
 
-# A fact is first said again close by, at a fixed distance: from there a model learns to repeat it
-# anywhere. Without that some facts stay unlearned for millions of tokens.
+# Each fact is first repeated nearby, at a fixed distance. From that a model learns to repeat it
+# anywhere; without it, some facts are not learned within millions of tokens.
 OPENING = """
     ( 9: A <tone> story. Once | 1: Once ) upon a time there was a <child> named <name>. $name lived
     in a <home> by the <place>. By the $place lived a <trait> <color> <animal> named <pet>.

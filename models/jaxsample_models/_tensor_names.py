@@ -1,4 +1,4 @@
-"""Where each family keeps each parameter: tables, read in both directions."""
+"""The tensor that holds each parameter, for each family."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Third(NamedTuple):
-    """A parameter stored as one third of the last axis of a tensor: queries, keys, values."""
+    """A parameter stored as a third of the last axis of a tensor: queries, keys or values."""
 
     name: str
     index: int
@@ -74,12 +74,12 @@ GPT2: Names = {
 
 
 def key_of(path) -> str:
-    """Spell the tree path of a parameter as the tables do: "layers.0.mlp.up.kernel"."""
+    """Write the tree path of a parameter as the tables do: "layers.0.mlp.up.kernel"."""
     return ".".join(str(part.key) for part in path)
 
 
 def stored(names: Names, key: str) -> str | Third:
-    """Look up where a parameter is stored."""
+    """Return where a parameter is stored."""
     parts = key.split(".")
     if parts[0] != "layers":
         return names[key]

@@ -1,4 +1,4 @@
-"""Sums and thresholds of a whole row from the few blocks that hold its largest values."""
+"""Sums and thresholds of a row, from the blocks that contain its largest values."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from jax import lax
 from jaxsample.kernels._ranked import settled
 from jaxsample.kernels._tree import block_sums, pair_sums
 
-# More than two orders of adding terms >= 0 part what is compared here: a sum over the largest
-# values, and a share of the total. A sum is off by less than one 2**-24 for every term that is not
-# 0 or, along a tree, every level: WIDTH of them and some 30. Twice that is 1.2e-5.
+# SLACK exceeds the largest relative rounding difference between two summation orders of terms >= 0.
+# A sum over the largest values is wrong by less than 2**-24 for each of its WIDTH terms, a tree sum
+# by less than 2**-24 for each of some 30 levels. Twice their total is 1.2e-5.
 SLACK = 2e-5
 
 
 def window_sum(terms: jax.Array, ids: jax.Array, count: int) -> jax.Array:
-    """Sum terms `[K, BLOCK]` of blocks `ids` `[K]` out of `count` in the order of `tree_sum`.
+    """Sum the terms `[K, BLOCK]` of the blocks `ids` `[K]` in the order of `tree_sum`.
 
-    All other blocks count as exact zeros, so the sum has the bits of the row's own.
+    The other blocks, out of `count`, count as exact zeros, so the sum has the same bits as that of
+    the whole row.
     """
     return pair_sums(jnp.zeros(count, terms.dtype).at[ids].set(block_sums(terms)))
 
 
 def quick_sum(terms: jax.Array) -> jax.Array:
-    """Sum terms `[K, BLOCK]`, close to their `window_sum` but in an order of its own."""
+    """Sum terms `[K, BLOCK]` in a faster order; the result is close to `window_sum`."""
     return jnp.sum(block_sums(terms))
 
 
@@ -41,22 +42,22 @@ def value_at_window_mass(
     mass: jax.Array,
     exact_mass: Callable[[jax.Array], jax.Array],
 ) -> jax.Array:
-    """Return what `value_at_mass` says of the whole row, or NaN where the window does not know.
+    """Return the `value_at_mass` of the whole row, or NaN if the window cannot know it.
 
-    Sums over the largest values decide where no order of adding could decide otherwise; elsewhere
-    they are a guess, moved until the sums in the row's own order confirm it.
+    Sums over the largest values decide where no summation order could decide differently. Elsewhere
+    they are a first guess, which moves until sums in the order of `tree_sum` confirm it.
 
     Args:
-        values, weights: `[K, BLOCK]`, blocks `ids` out of `count`.
+        values, weights: `[K, BLOCK]`, the blocks `ids` out of `count`.
         ranked: the largest of the values, descending.
         ranked_weights: their weights.
-        edge: the largest value outside, -inf if nothing is kept there.
-        mass: as for `value_at_mass`, its sum in the row's order or that of `quick_sum`.
-        exact_mass: returns it, given `weights`, with its sum in the row's own order.
+        edge: the largest value outside the blocks; -inf if no token is kept there.
+        mass: as for `value_at_mass`, computed in the order of `tree_sum` or of `quick_sum`.
+        exact_mass: maps `weights` to the mass, computed in the order of `tree_sum`.
     """
 
     def hold(t, u):
-        # The barrier keeps XLA from taking what does not change out of a loop that seldom runs.
+        # The barrier keeps XLA from hoisting these sums out of a loop that seldom runs.
         t, u, weighed = lax.optimization_barrier((t, u, weights))
         over = jnp.where(values > t, weighed, 0.0), jnp.where(values > u, weighed, 0.0)
         sums, exact = window_sum(lax.complex(*over), ids, count), exact_mass(weighed)

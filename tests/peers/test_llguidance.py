@@ -1,4 +1,4 @@
-"""llguidance, another's grammar engine, judges every mask of random walks."""
+"""Masks of automata, compared with llguidance along random walks."""
 
 import json
 
@@ -8,12 +8,13 @@ import pytest
 from jaxsample.interop import from_json_schema, from_regex
 from tests.vocabularies import EOS, NESTED, VOCABULARY, Walker
 
-llguidance = pytest.importorskip("llguidance", reason="the judge, llguidance, is not installed")
+llguidance = pytest.importorskip("llguidance", reason="llguidance is not installed")
+pytestmark = pytest.mark.peers
 
 
 class Words:
     eos_token_id, bos_token_id = EOS, None
-    # It knows no token without bytes but the special ones.
+    # It allows only special tokens to have no bytes.
     special_token_ids = [i for i, word in enumerate(VOCABULARY) if not word]
     tokens = [word or b"<%d>" % i for i, word in enumerate(VOCABULARY)]
 
@@ -27,7 +28,7 @@ TOKENIZER = llguidance.LLTokenizer(
 
 
 def their_mask(matcher):
-    if matcher.compute_ff_bytes():  # where bytes are forced, its mask has but one way to cut them
+    if matcher.compute_ff_bytes():  # where bytes are forced, its mask has a single token for them
         valid = [matcher.validate_tokens([token]) == 1 for token in range(len(VOCABULARY))]
         return np.array(valid)
     bits = np.frombuffer(matcher.compute_bitmask(), np.uint8)
@@ -36,7 +37,7 @@ def their_mask(matcher):
 
 def judge(grammar, automaton, walks=12, steps=60):
     rng = np.random.default_rng(0)
-    # Longer tokens likelier, and now and then the end.
+    # Longer tokens are likelier, and the end comes now and then.
     weights = np.array([1.0 + len(word or b"") ** 2 for word in VOCABULARY])
     for _ in range(walks):
         matcher = llguidance.LLMatcher(TOKENIZER, grammar, log_level=0)
@@ -54,7 +55,7 @@ def judge(grammar, automaton, walks=12, steps=60):
             assert walker.take(token) and matcher.consume_token(token)
 
 
-# In llguidance \d, \w and \s are Unicode's, so the patterns write the sets out.
+# In llguidance \d, \w and \s are Unicode classes, so the patterns list the characters.
 PATTERNS = [
     "[0-9]{4}-[0-9]{2}-[0-9]{2}",
     "(a|bc)*d?",
@@ -101,7 +102,7 @@ SCHEMAS = {
 
 
 def closed(schema):
-    """The schema with no other properties in any object, as llguidance wants it said."""
+    """Return the schema without other properties in any object, which llguidance allows."""
     if isinstance(schema, list):
         return [closed(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,0 +1,1 @@
+"""Histories of tokens and finite arithmetic, for transforms that depend on token ids."""

@@ -1,0 +1,56 @@
+"""Training under the strict settings of JAX."""
+
+import contextlib
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from jaxsample import EntropyTemperature, RepetitionPenalty, Temperature, chain
+from jaxsample.learn import KernelScore, Learned, Policy, PolicyGradient, exact_match, fit
+from tests.learn import crossed
+
+
+def promotions():
+    stack = contextlib.ExitStack()
+    stack.enter_context(jax.numpy_dtype_promotion("strict"))
+    stack.enter_context(jax.numpy_rank_promotion("raise"))
+    return stack
+
+
+SWITCHES = {
+    "promotions": promotions,
+    "transfers": lambda: jax.transfer_guard("disallow"),
+    "NaN": lambda: jax.debug_nans(True),
+}
+POLICY = Learned(Policy("nucleus", features=(), hidden_size=4, width=4, rngs=nnx.Rngs(0)))
+OBJECTIVE = PolicyGradient(KernelScore(exact_match), 3, 2)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_fit_on_logits(switch, tmp_path):
+    data = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
+    sampler = chain(EntropyTemperature(1.0, 0.5), POLICY)
+    key = jax.random.key(0)
+    with SWITCHES[switch]():
+        found = fit(
+            sampler, None, None, data, key=key, steps=2, batch_size=8, every=1, microbatches=2,
+            held_out=data, folder=tmp_path,
+        )  # fmt: skip
+    assert np.isfinite(found.loss)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_fit_on_a_model_and_a_stream(switch):
+    def stream(key):
+        return crossed.draw(key, 4)._replace(logits=None, hidden=None)
+
+    sampler = chain(RepetitionPenalty(1.1), Temperature(1.0))
+    key = jax.random.key(0)
+    with SWITCHES[switch]():
+        found = fit(
+            sampler, crossed.MODEL, crossed.PARAMS, stream, key=key, steps=2, every=2,
+            objective=OBJECTIVE,
+        )  # fmt: skip
+    assert np.isfinite(found.loss)

@@ -1,0 +1,71 @@
+"""The models under JAX's own switches."""
+
+import contextlib
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample_models import embedded, load
+
+from . import families
+
+SWITCHES = {
+    "rank_promotion": lambda: jax.numpy_rank_promotion("raise"),
+    "dtype_promotion": lambda: jax.numpy_dtype_promotion("strict"),
+    "transfer_guard": lambda: jax.transfer_guard("disallow"),
+    "debug_nans": lambda: jax.debug_nans(True),
+    "x64": lambda: jax.enable_x64(True),
+}
+
+
+CASES = ["stories", *families.CASES]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(request, tmp_path_factory):
+    if request.param == "stories":
+        return embedded()
+    return load(families.write(request.param, tmp_path_factory.mktemp(request.param)))
+
+
+def decode(model, params, tokens, positions, later):
+    """Prefill a ragged batch and take one step: hidden states and logits of both."""
+    cache = model.init_cache(2, 8)
+    first = model.apply(params, tokens, positions, cache)
+    second = model.apply(params, tokens[:, :1], later, first.cache)
+    return first.hidden, second.hidden, model.unembed(params, second.hidden[:, 0])
+
+
+BATCH = (
+    np.array([[1, 5, 7], [1, 9, 0]], np.int32),
+    np.array([[0, 1, 2], [0, 1, -1]], np.int32),
+    np.array([[3], [2]], np.int32),
+)
+
+
+@pytest.mark.parametrize("checkpoint", CASES, indirect=True)
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_it_traces_under(switch, checkpoint):
+    run = functools.partial(decode, checkpoint.model)
+    with SWITCHES[switch]():
+        found = jax.eval_shape(run, checkpoint.params, *BATCH)
+    assert {leaf.dtype for leaf in found} == {jnp.dtype("float32")}
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    ["stories", *(pytest.param(case, marks=pytest.mark.slow) for case in families.CASES)],
+    indirect=True,
+)
+def test_it_runs_under_all(checkpoint):
+    batch = jax.device_put(BATCH)
+    run = jax.jit(decode, static_argnums=0)
+    with contextlib.ExitStack() as stack:
+        for switch in SWITCHES.values():
+            stack.enter_context(switch())
+        checkpoint.model.init_cache(2, 8)
+        found = run(checkpoint.model, checkpoint.params, *batch)
+    assert all(jnp.isfinite(leaf).all() for leaf in found)
