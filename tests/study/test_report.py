@@ -1,4 +1,4 @@
-"""A report, read back: by Python where it is made, by a browser where it is shown."""
+"""Reading results, formatting tables, and the HTML file of a report."""
 
 import csv
 import io
