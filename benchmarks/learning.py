@@ -5,8 +5,8 @@
 
 The logits are given, as `jaxsample.learn.remember` keeps them. Each arm is one step of
 `jaxsample.learn.fit`, forward and backward: features, a network of 2 x 64, cross-entropy, gradients
-and Adam. The floor is the softmax cross-entropy with its gradient with respect to the logits, in one
-call over the whole batch, as in the training of a model. There is no plot.
+and Adam. The floor is the softmax cross-entropy and its gradient with respect to the logits, in one
+call over the whole batch. There is no plot.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from harness.turns import take_turns, timed
 from jaxsample import EntropyTemperature, Temperature
 from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy
 from jaxsample.learn._batches import parts
-from jaxsample.learn._parameters import parameters
-from jaxsample.learn._training import Forms, Run, train_step
+from jaxsample.learn._training import Forms, start, train_step
 
 FLOOR = "cross-entropy and its gradient"
 ADAM = optax.adam(3e-3)
@@ -47,8 +46,7 @@ def floor(logits, tokens):
 
 def training(sampler, batch, microbatches):
     """Return the arm of a step that trains `sampler`."""
-    raw = parameters(sampler)
-    run = Run(raw, ADAM.init(raw), (raw, jnp.float32(jnp.inf)), jnp.int32(0))
+    run = start(ADAM, sampler)
     forms = Forms(None, cross_entropy, ADAM)
 
     def step(i):

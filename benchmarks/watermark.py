@@ -16,7 +16,6 @@ The second table checks a promise: at least 95 in 100 texts are found when they 
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import jax
@@ -24,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from harness.progress import progress
 from harness.report import environment, figures, heading, load, save, table
+from scipy import stats
 
 import jaxsample_models
 from jaxsample import Model, ModelOutput, SynthID, Watermark, chain, detect, generate, stack
@@ -154,10 +154,8 @@ def rate(hits):
     n, k = len(hits), int(np.sum(hits))
     if not n:
         return None
-    z, p = 1.96, k / n
-    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
-    return {"texts": n, "found": k, "rate": p, "low": max(0.0, low), "high": min(1.0, high)}
+    ends = stats.binomtest(k, n).proportion_ci(method="wilson")
+    return {"texts": n, "found": k, "rate": k / n, "low": ends.low, "high": ends.high}
 
 
 def pooled(rates):

@@ -1,4 +1,4 @@
-"""Rows of logits chosen to be awkward, and what most laws compute from them."""
+"""Rows of logits with edge cases, and the transformed rows that most laws read."""
 
 import functools
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-V = 131  # larger than any window, and not a multiple of any block
+V = 131  # more than one block, and not a multiple of a block
 D = 8
 
 
@@ -63,7 +63,7 @@ HIDDEN = np.random.default_rng(3).standard_normal(D).astype(np.float32)
 
 @jax.jit
 def forward(sampler, state, rows, hidden):
-    """Every row at once, and the same rows one after another."""
+    """Transform all rows at once, and the same rows one after another."""
 
     def one(row):
         return sampler(row, state, hidden)
@@ -72,7 +72,7 @@ def forward(sampler, state, rows, hidden):
 
 
 def apply(sampler, rows, state=None):
-    """`sampler` over rows `[R, V]`, filled up so that each structure of sampler compiles once."""
+    """Transform rows `[R, V]`, padded so that each structure of a sampler compiles once."""
     full = np.zeros((len(BANK), rows.shape[1]), np.float32)
     full[: len(rows)] = rows
     return np.asarray(forward(sampler, state, full, HIDDEN)[0])[: len(rows)]
@@ -80,11 +80,11 @@ def apply(sampler, rows, state=None):
 
 @functools.cache
 def outputs(case):
-    """The case over BANK, vmapped and looped: computed once, read by many laws."""
+    """The transformed BANK, under vmap and in a loop, computed once for all laws."""
     batched, looped = forward(case.sampler, case.state, BANK, HIDDEN)
     return np.asarray(batched), np.asarray(looped)
 
 
 def bits(array):
-    """float32 as its bits, so that -0.0 differs from 0.0 and NaN equals NaN."""
+    """The bits of float32 numbers, so that -0.0 differs from 0.0 and NaN equals NaN."""
     return np.asarray(array, np.float32).view(np.uint32)

@@ -1,4 +1,4 @@
-"""Transforms written the way a user would write them."""
+"""Transforms that a user might write."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class Nucleus(Transform):
 
 @transform(kind="order")
 class Probe(Transform):
-    """Leaves the row alone; its state is what the last row said about itself."""
+    """The identity, with the answers of the last row as its state."""
 
     def init(self, key, prompt):
         return {"max": jnp.float32(0), "count": jnp.float32(0), "size": jnp.float32(0),
@@ -68,7 +68,7 @@ class Learned(Transform):
 
 @transform(kind="token")
 class Counts(Transform):
-    """Lowers each token by `strength` for every time it was drawn; its state is the counts."""
+    """Lower each token by `strength` for every time it was drawn; the state is the counts."""
 
     strength: float = field()
 
@@ -86,7 +86,7 @@ class Counts(Transform):
 
 @transform(kind="token")
 class Witness(Transform):
-    """Leaves the row alone; its state is its init key and the last row and token it saw."""
+    """The identity, with its init key, the last row and the last token as its state."""
 
     width: int = field(static=True)
 
@@ -105,6 +105,6 @@ def halve(logits):
 
 
 def scale(factor, logits):
-    """Multiply; -inf stays out of the product, or its gradient would be 0 * inf."""
+    """Multiply finite logits only, because the gradient at -inf would be 0 * inf."""
     kept = logits > -jnp.inf
     return jnp.where(kept, jnp.where(kept, logits, 0.0) * factor, -jnp.inf)

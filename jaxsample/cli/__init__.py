@@ -1,1 +1,1 @@
-"""The command line; nothing here imports jax, a model or a plotting library until it is needed."""
+"""The command line. JAX, models and plotting libraries are imported only when needed."""

@@ -1,4 +1,4 @@
-"""Decode chunk by chunk into readable tokens, with the time it took."""
+"""Decode chunk by chunk into readable tokens, and measure the time."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from jaxsample import Transform
     from jaxsample.study import Source
 
-CHUNK = 4  # tokens between two looks at the text
-BUCKET = 64  # lengths are rounded up to this, so that prompts of many lengths compile once
+CHUNK = 4  # tokens of each text that are decoded before they are shown
+BUCKET = 64  # lengths are rounded up to multiples, so that prompts of many lengths share a program
 
 
 class Piece(NamedTuple):
-    """What one token adds to a text.
+    """A token, and the text that it adds.
 
     Attributes:
         sample: which text, counted from 0.
         token: its id.
         text: what it adds; empty for an incomplete character and for the end of the text.
-        ended: whether the model ended the text with it.
-        logprob: nats, under the distribution it was drawn from.
+        ended: whether the token ends the text.
+        logprob: nats, under the distribution that it was drawn from.
         model_logprob: nats, under the model alone (T = 1).
         entropy: nats, of the model.
     """
@@ -44,7 +44,7 @@ class Piece(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some tokens of every text that goes on, and the seconds they took."""
+    """The next tokens of every unfinished text, and the seconds that they took."""
 
     pieces: list[Piece]
     seconds: float
@@ -56,10 +56,10 @@ RECORD = "logprobs", "model_logprobs", "entropy"
 def decode(
     source: Source, prompt: list[int], sampler: Transform, seed: int, samples: int, room: int
 ) -> Iterator[Chunk]:
-    """Yield the texts as they are drawn; the same seed draws the same texts.
+    """Yield the texts while they are drawn; the same seed draws the same texts.
 
     Raises:
-        ValueError: if the model's logits hold a NaN.
+        ValueError: if the model or the sampler returns logits from which no token can be drawn.
     """
     tokens, length = padded(source, prompt, room)
     model, params = source.checkpoint.model, source.checkpoint.params
@@ -70,7 +70,7 @@ def decode(
         params,
         tokens,
         sampler,
-        max_new_tokens=-(-room // CHUNK) * CHUNK,  # a shorter last chunk would compile anew
+        max_new_tokens=-(-room // CHUNK) * CHUNK,  # a shorter last chunk would be compiled again
         max_length=length,
         lengths=jnp.asarray([len(prompt)]),
         budget=jnp.asarray([room]),
@@ -85,7 +85,15 @@ def decode(
         done = np.asarray(generation.decoding.done)
         seconds = time.perf_counter() - start
         if np.any(generation.invalid):
-            raise ValueError(f"the logits of {source.name} hold a NaN: nothing can be drawn")
+            if np.any(generation.invalid_logits):
+                raise ValueError(
+                    f"the logits of {source.name} hold a NaN or only -inf, so no token can be "
+                    "drawn; check its weights"
+                )
+            raise ValueError(
+                f"the sampler {sampler} returned a NaN or only -inf, so no token can be drawn; "
+                f"the logits of {source.name} are valid"
+            )
         pieces = []
         lengths = np.asarray(generation.lengths)[0]
         fields = [np.asarray(getattr(generation, name))[0] for name in ("tokens", *RECORD)]
@@ -106,7 +114,7 @@ def decode(
 
 
 def padded(source: Source, prompt: list[int], room: int) -> tuple[jax.Array, int]:
-    """Return a prompt as a padded batch of one, and the length to reserve for it and `room`."""
+    """Return a prompt as a padded batch of one, and the length of the prompt and `room` tokens."""
     length = min(_rounded(len(prompt) + room), source.context)
     tokens = np.zeros((1, min(_rounded(len(prompt)), length)), np.int32)
     tokens[0, : len(prompt)] = prompt

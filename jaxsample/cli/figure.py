@@ -1,4 +1,4 @@
-"""Stages of a sampler as a figure: one panel each, the distribution before it as a ghost."""
+"""The stages of a sampler as a figure: a panel for each, the distribution before it in grey."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def write(
     tokens: np.ndarray,
     names: Sequence[str],
 ) -> None:
-    """Draw some tokens' bars in a panel per stage, the model alone where there is none.
+    """Draw bars of some tokens in a panel for each stage, or for the model if there is no stage.
 
     Args:
         path: the file.
-        prompt: what the tokens come after.
+        prompt: the text before the tokens.
         raw: `[V]`, the model's probabilities.
-        stages: what the sampler did.
-        tokens: `[N]`, ids to show, likeliest first.
+        stages: the steps of the sampler.
+        tokens: `[N]`, the ids to show, most likely first.
         names: how they read.
 
     Raises:
@@ -112,7 +112,7 @@ def _clipped(text, longest):
 
 
 def _printable(text):
-    """Escape what the font lacks, and the $ that would begin mathematics."""
+    """Escape characters that the font lacks, and $, which begins mathematics in matplotlib."""
     known = get_font(findfont("DejaVu Sans")).get_charmap()
     shown = [c if ord(c) in known else c.encode("unicode_escape").decode() for c in text]
     return "".join(shown).replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""The prompts of a study: the user's file, or openings of stories for the embedded model."""
+"""The prompts of sweeps and studies: a file, or openings of stories for the embedded model."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="FILE",
-        help="Prompts: a .jsonl or .csv file, or a datasets folder; openings of stories by "
-        "default, for the embedded model.",
+        help="The prompts: a .jsonl or .csv file, or a folder of the datasets package. By default "
+        "openings of stories, for the embedded model.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
 ]
 PromptField = Annotated[
     str,
-    typer.Option("--prompt-field", metavar="NAME", help="Holds the prompt.", rich_help_panel=PANEL),
+    typer.Option(
+        "--prompt-field", metavar="NAME", help="The field of the prompt.", rich_help_panel=PANEL
+    ),
 ]
 ReferenceField = Annotated[
     str,
     typer.Option(
         "--reference-field",
         metavar="NAME",
-        help="Holds the reference, or a list of them.",
+        help="The field of the reference, a text or a list of texts.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -43,7 +45,7 @@ WithoutField = Annotated[
     typer.Option(
         "--without-field",
         metavar="NAME",
-        help="Holds the prompt without its source, for KL-guided temperature.",
+        help="The field of the prompt without its source, for KL-guided temperature.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -53,7 +55,7 @@ IdField = Annotated[
     typer.Option(
         "--id-field",
         metavar="NAME",
-        help="Holds a name of the prompt; its number by default.",
+        help="The field of an id. By default prompts are numbered.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -63,7 +65,7 @@ Split = Annotated[
     typer.Option(
         "--split",
         metavar="NAME",
-        help="Of a datasets folder that has several.",
+        help="The split of a datasets folder that has several.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -73,20 +75,20 @@ Limit = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Take the first N prompts.",
+        help="Use only the first N prompts.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
 ]
 SkipBad = Annotated[
     bool,
-    typer.Option("--skip-bad", help="Leave out lines that make no sense.", rich_help_panel=PANEL),
+    typer.Option("--skip-bad", help="Skip lines that cannot be read.", rich_help_panel=PANEL),
 ]
 
 
 @dataclasses.dataclass(frozen=True)
 class PromptFlags:
-    """What was given of the flags above."""
+    """The values of the flags above."""
 
     data: Path | None
     prompt: str
@@ -98,16 +100,17 @@ class PromptFlags:
     skip_bad: bool
 
     def items(self, source: Source, count: int) -> list[Item]:
-        """Read the prompts; `count` openings of stories where no file was given.
+        """Read the prompts, or make `count` openings of stories if no file was given.
 
         Raises:
-            ValueError: if the file makes no sense, or is missing for a model of the user's.
+            ValueError: if the file cannot be read, or no file was given for a model other than the
+                embedded one.
         """
         from jaxsample.cli.opening import EMBEDDED
 
         if self.data is None:
             if source.name != EMBEDDED:
-                raise ValueError(f"--data: {source.name} has no prompts of its own; give a file")
+                raise ValueError(f"--data: {source.name} has no default prompts; give a file")
             from jaxsample.cli.stories import openings
 
             return openings(self.limit or count)

@@ -20,7 +20,7 @@ class JsonLines:
     """Writes each text as soon as it ends.
 
     Args:
-        file: where to write.
+        file: the output.
         shared: the values of the keys that all texts share.
         samples: how many texts.
         room: how many tokens a text may have.
@@ -37,7 +37,7 @@ class JsonLines:
             self._write(piece.sample, "stop" if piece.ended else "length")
 
     def refresh(self) -> None:
-        """Let the reader see what is written."""
+        """Make the lines written so far visible."""
         self._file.flush()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""One text on the terminal, or in a file, as it grows."""
+"""One growing text, on the terminal or in a file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.text import Text
 class Page:
     """Writes one text piece by piece.
 
-    On a terminal lines break between words: a word is held back until its end is known. Elsewhere
-    the text is written as it is.
+    On a terminal lines break between words, so the last word is held back until it is complete. In
+    a file or a pipe the text is not changed.
 
     Args:
-        console: where to write.
+        console: the terminal or file.
     """
 
     def __init__(self, console: Console):
@@ -44,11 +44,11 @@ class Page:
                 self._gap += part
 
     def refresh(self) -> None:
-        """Let the reader see what is written."""
+        """Make the text written so far visible."""
         self._console.file.flush()
 
     def close(self) -> None:
-        """Write what is held back, and end the line."""
+        """Write the last word, and end the line."""
         self._end_word()
         if self._open:
             self._console.file.write("\n")

@@ -1,4 +1,4 @@
-"""Several texts at once: panels that grow on a terminal, one after the other elsewhere."""
+"""Several growing texts: side by side in panels on a terminal, one after the other in a file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rich.text import Text
 
 
 class Panels:
-    """Shows `samples` texts as they grow; `close` leaves them whole.
+    """Shows the end of every text while the texts grow, and all of them in full on `close`.
 
     Args:
-        console: where to write.
+        console: the terminal or file.
         samples: how many texts.
     """
 
@@ -26,7 +26,7 @@ class Panels:
         self._texts[sample].append(text, style)
 
     def refresh(self) -> None:
-        """Show the end of every text, as much as fits the screen."""
+        """Show as much of the end of every text as fits on the screen."""
         if not self._console.is_terminal:
             return
         self._live.start()
@@ -35,7 +35,7 @@ class Panels:
         for text in self._texts:
             lines = text.wrap(self._console, self._console.width - 4)
             tails.append(Text("\n").join(lines[-height:]))
-        # The empty line at the end is where a terminal echoes ^C without breaking a panel.
+        # A terminal echoes ^C on the empty line at the end, instead of in a panel.
         self._live.update(Group(self._group(tails), Text()), refresh=True)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Colours that tell how sure the model was of a token."""
+"""Colours that show how sure the model was of a token."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rich.text import Text
 
 from jaxsample.cli.decoding import Piece
 
-# From sure to unsure; the hues stay apart for most colour-blind readers and on either background.
+# From sure to unsure. Most colour-blind readers can tell the hues apart, on light and on dark.
 STYLES = "#3b82c4", "#2fa36b", "#c99700", "#e0701b bold", "#d7263d bold"
 EDGES = {"probability": (0.9, 0.5, 0.1, 0.01), "entropy": (0.1, 0.5, 1.0, 2.0)}
 
 
 def style_of(color: str | None, piece: Piece) -> str:
-    """Return the style of a token: plain if `color` is None, else by "probability" or "entropy"."""
+    """Return the style for the "probability" or "entropy" of a token; none if `color` is None."""
     if color is None:
         return ""
     if color == "entropy":
@@ -25,7 +25,7 @@ def style_of(color: str | None, piece: Piece) -> str:
 
 
 def legend(color: str) -> Text:
-    """Say in one line what the colours mean."""
+    """Return a line that explains the colours."""
     edges = EDGES[color]
     comparison = ">=" if color == "probability" else "<"
     labels = [f"{comparison} {edge:g}" for edge in edges]

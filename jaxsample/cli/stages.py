@@ -1,4 +1,4 @@
-"""What each transform of a sampler does to one distribution, as numbers."""
+"""The effect of each transform of a sampler on one distribution, in numbers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SHORT = {"EntropyTemperature": "EDT"}
 
 
 class Stage(NamedTuple):
-    """One transform and the row on either side of it.
+    """One transform, with the logits before and after it.
 
     Attributes:
-        transform: what was applied.
-        received: `[V]` float64, the logits it got.
-        returned: `[V]` float64, the logits it gave.
+        transform: the transform that was applied.
+        received: `[V]` float64, the logits before.
+        returned: `[V]` float64, the logits after.
     """
 
     transform: Transform
@@ -29,7 +29,7 @@ class Stage(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The transform's name and what it was given, as in "TopP 0.9"."""
+        """The transform's name and its values, such as "TopP 0.9"."""
         values = re.findall(r"=([^,()]+)", repr(self.transform))
         name = type(self.transform).__name__
         return f"{SHORT.get(name, name)} {', '.join(values)}".strip()
@@ -46,22 +46,22 @@ class Stage(NamedTuple):
 
     @property
     def cut(self) -> np.ndarray:
-        """Which tokens it dropped, `[V]` bool."""
+        """Whether the transform removed a token, `[V]` bool."""
         return np.isfinite(self.received) & ~np.isfinite(self.returned)
 
     @property
     def mass_cut(self) -> float:
-        """The probability, before, of the tokens it dropped."""
+        """The probability that the removed tokens had before."""
         return float(self.before[self.cut].sum())
 
     @property
     def kept(self) -> int:
-        """How many tokens it left."""
+        """How many tokens are left."""
         return int(np.isfinite(self.returned).sum())
 
     @property
     def temperature(self) -> float | None:
-        """What it divided the logits by: 1 if they are as they were, None if it dropped tokens."""
+        """The number that divided all logits, 1 if they did not change; None if there is none."""
         kept = np.isfinite(self.received)
         if self.cut.any() or not kept.any():
             return None
@@ -76,7 +76,7 @@ class Stage(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """What it did, in a few words."""
+        """The effect in a few words."""
         if self.cut.any():
             total = int(np.isfinite(self.received).sum())
             return f"keeps {self.kept} of {total}, cuts {self.mass_cut:.1%} of the mass"
@@ -96,16 +96,21 @@ def stages(logits: Any, members: Sequence[Transform]) -> list[Stage]:
         members: transforms that need no prompt.
 
     Raises:
-        ValueError: if the row is invalid, or a transform needs a prompt.
+        ValueError: if the row is invalid, a transform makes it so, or a transform needs a prompt.
     """
     received, found = np.asarray(logits, np.float64), []
-    if np.isnan(received).any() or not (received > -np.inf).any():
-        raise ValueError("the logits hold a NaN, or nothing above -inf")
+    _check(received, "the model")
     for transform in members:
         returned = np.asarray(transform(jnp.asarray(received, jnp.float32)), np.float64)
+        _check(returned, f"the sampler's {transform}")
         found.append(Stage(transform, received, returned))
         received = returned
     return found
+
+
+def _check(logits, origin):
+    if np.isnan(logits).any() or not -np.inf < logits.max() < np.inf:
+        raise ValueError(f"{origin} returned logits that hold a NaN, +inf or only -inf")
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Prompts of the embedded model's own: the openings of stories, with true endings beside them."""
+"""Default prompts of the embedded model: openings of stories, with true endings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from jaxsample.study import Item
 
-SENTENCES = 3  # of an opening: the title, the child, the home
+SENTENCES = 3  # of an opening: they give the title, the child and the home
 
 
 def openings(count: int, references: int = 4, seed: int = 0) -> list[Item]:
-    """Draw story openings from the grammar, each with endings drawn from it too.
+    """Draw openings of stories and endings for each from the grammar.
 
-    `without` is the opening without its title, which announces the tone that decides how words are
-    chosen: to a combiner the title is the source.
+    `without` is the opening without its title. The title announces the tone of the story, so it
+    serves a combiner as the source.
     """
     from jaxsample_models import embedded
     from jaxsample_models.stories import Grammar
@@ -42,11 +42,12 @@ def openings(count: int, references: int = 4, seed: int = 0) -> list[Item]:
 
 
 def judge(texts: list[list[int]]) -> dict[str, np.ndarray]:
-    """Read texts of the embedded model, token ids from `<s>` on, by the grammar of its stories.
+    """Rate texts of the embedded model, token ids from `<s>` on, by the grammar of its stories.
 
     Returns:
-        `[N]` each: "likelihood", "agreement", "grammatical" and "read"; NaN for the agreement of a
-        text that repeats no fact, and the likelihood of one with no token of a story.
+        `[N]` each: "likelihood", "agreement", "grammatical" and "read". The agreement of a text
+        that repeats no fact is NaN, and so is the likelihood of a text without any token of a
+        story.
     """
     from jaxsample_models.stories import Grammar, read
 

@@ -1,4 +1,4 @@
-"""What a run of decoding came to: speed, entropy, log-probability."""
+"""Statistics of a run: speed, entropy, log-probability."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from jaxsample.cli.decoding import Chunk
 
 
 class Tally:
-    """Counts over the chunks of a run.
+    """Sums over the chunks of a run.
 
-    The first chunk is left out of the speed: reading the prompt and compiling are part of it.
+    The speed leaves out the first chunk, whose time includes compiling and reading the prompt.
     """
 
     def __init__(self):
@@ -29,16 +29,16 @@ class Tally:
 
     @property
     def speed(self) -> float | None:
-        """Tokens per second over all texts; None if nothing followed the first chunk."""
+        """Tokens per second over all texts; None if there was only one chunk."""
         return self._timed_tokens / self._seconds if self._timed_tokens else None
 
     def lines(self) -> list[str]:
-        """Say it in three lines."""
+        """Return the statistics as three lines."""
         logprob, model_logprob, entropy = np.mean(self._records, axis=0)
-        speed = "too few to time" if self.speed is None else f"{self.speed:,.0f} tokens/s"
+        speed = "too few tokens to time" if self.speed is None else f"{self.speed:,.0f} tokens/s"
         return [
-            f"{'tokens':<16}{len(self._records)}, {speed} (without compiling and the prompt)",
-            f"{'entropy':<16}{entropy:.3f} nats a token on average, of the model",
-            f"{'log-probability':<16}{logprob:.3f} nats a token as sampled, "
+            f"{'tokens':<16}{len(self._records)}, {speed} (without compiling and prompt)",
+            f"{'entropy':<16}{entropy:.3f} nats per token on average, under the model",
+            f"{'log-probability':<16}{logprob:.3f} nats per token under the sampler, "
             f"{model_logprob:.3f} under the model",
         ]

@@ -10,6 +10,8 @@ import jax
 import numpy as np
 
 from jaxsample.kernels._noise import fold_in
+from jaxsample.learn._examples import Examples
+from jaxsample.learn._preferences import Pairs
 
 EPOCHS = 2**30  # folded into the key of the order of examples; a step's key gets smaller numbers
 
@@ -32,7 +34,7 @@ def batches(
     def picked(step):
         return parts(data, order(key, step, size, len(data.tokens)), microbatches)
 
-    return picked if isinstance(data, tuple) else drawn
+    return picked if isinstance(data, Examples | Pairs) else drawn
 
 
 def step_key(key: jax.Array, step: int) -> jax.Array:

@@ -18,7 +18,7 @@ KEPT = 2  # checkpoints
 
 
 class Journal:
-    """Keep the history of a run; with a folder, write it there beside the checkpoints.
+    """The history of a run; with a folder, also the files there.
 
     Attributes:
         history: the entries so far, including those of the run that is resumed.

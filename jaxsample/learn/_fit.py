@@ -124,6 +124,8 @@ def fit(
         data = data.checked()
         batch_size = min(batch_size, len(data.tokens))
         _check_model(data, model)
+    elif not callable(data):
+        raise ValueError(f"data must be Examples, Pairs or a function of a key, got {data!r}")
     if held_out is not None:
         held_out = held_out.checked()
         _check_model(held_out, model)
@@ -172,7 +174,9 @@ def fit(
                 journal.write(done, run, entry)
                 show(done, entry)
         history = journal.history
-    raw, loss = (run.raw, history[-1]["loss"]) if held_out is None else run.best
+    # The history is empty if the user deleted the metrics of a run that had ended.
+    latest = history[-1]["loss"] if history else np.nan
+    raw, loss = (run.raw, latest) if held_out is None else run.best
     return Fit(finish(sampler, raw, last), float(jax.device_get(loss)), history, done)
 
 

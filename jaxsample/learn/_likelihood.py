@@ -1,4 +1,4 @@
-"""How likely a sampler makes given texts."""
+"""The likelihood of given texts under a sampler."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from jaxsample.transforms.rows._row import Row
 
 
 class Seen(NamedTuple):
-    """What is seen of every token; 0 past the end of a text.
+    """Records of every token, 0 past the end of a text.
 
     Attributes:
-        logprobs: `[B, M]` nats, under the sampler; -inf for a token it cannot produce, NaN for an
-            invalid row.
-        temperature: `[B, M]`, by how much the sampler spread the two likeliest tokens: the
-            temperature, where that is all it does; NaN where there is no telling.
+        logprobs: `[B, M]` nats, under the sampler; -inf for a token that it cannot produce, NaN for
+            an invalid row.
+        temperature: `[B, M]`, the gap between the two likeliest tokens before the sampler, divided
+            by the gap after it. This is the temperature of a sampler that does nothing else. NaN if
+            the ratio is not defined; None if it was not asked for.
     """
 
     logprobs: jax.Array
@@ -40,7 +41,7 @@ def logprobs(
 
     Args:
         sampler: any transform.
-        batch: checked examples; the model is called only if they hold no answers of it.
+        batch: checked examples; the model is called only if they do not hold its answers.
         model, params: the frozen model.
 
     >>> texts = Examples(np.array([[0, 1]]), logits=np.float32([[[1.0, 1.0], [1.0, 0.0]]]))
@@ -53,7 +54,12 @@ def logprobs(
 def observe_examples(
     sampler: Transform, batch: Examples, model: Any, params: Any, temperature: bool = True
 ) -> Seen:
-    """Return what is seen of every token; the temperatures only if they are asked for."""
+    """Return the records of every token.
+
+    Args:
+        sampler, batch, model, params: see `logprobs`.
+        temperature: whether to record temperatures.
+    """
     logits, hidden = batch.logits, batch.hidden
     tokens = jnp.asarray(batch.tokens, jnp.int32)
     if not batch.cached:
@@ -63,7 +69,7 @@ def observe_examples(
     if logits is None:
         rebuild = functools.partial(unembedded, model, params)
     live = jnp.arange(tokens.shape[1])[None] < jnp.asarray(batch.token_lengths)[:, None]
-    if hidden is not None:  # what stands past the end of a text is nobody's business
+    if hidden is not None:  # it may be NaN past the end of a text
         hidden = jnp.where(live[..., None], hidden, 0)
     state = _states(sampler, batch, logits, hidden, model, params)
 
@@ -75,14 +81,15 @@ def observe_examples(
 
     def row(sampler, state, logits, hidden, token, live):
         raw = Row.of(logits)
-        given = Drawn(token, raw, *sampler.through(raw, state, hidden), None)
+        final, received = sampler.through(raw, state, hidden)
+        given = Drawn(token, raw, final, received, None)
         return settle_and_observe(observe, sampler, state, hidden, given, live)
 
     return over_columns(row, sampler, state, (logits, hidden, tokens, live), rebuild)
 
 
 def _states(sampler, batch, logits, hidden, model, params):
-    """Make each row's state: with its prompt where there is one, else as without."""
+    """Return the state of each row before its first token."""
     count, width = batch.tokens.shape
     if batch.prompts is None:
         state = sampler.init(None, None)
@@ -103,10 +110,10 @@ def _spread(raw, final):
 
 @jax.custom_jvp
 def _logprob(values, token):
-    """Return the log-probability of a token of a row `[V]`, with a derivative made for training.
+    """Return the log-probability of a token of a row `[V]`, with a cheap derivative.
 
-    The tangent is one sum over the row of what is computed on the way, so that nothing of its size
-    is kept for the way back, nor scattered into.
+    The tangent is one sum over the row, so the backward pass stores no other array `[V]` and needs
+    no scatter.
     """
     return values[token] - jax.nn.logsumexp(values)
 

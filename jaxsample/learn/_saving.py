@@ -117,7 +117,7 @@ def _leaves(learned):
 def _read_weights(path):
     read = _safetensors().load_file
     if not path.is_file():
-        raise ValueError(f"there is no file {path}")
+        raise ValueError(f"there is no {path.name} in {path.parent}")
     try:
         return read(path)
     except Exception as error:  # safetensors raises many types

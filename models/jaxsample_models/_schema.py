@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Kind(NamedTuple):
-    """What a field may hold.
+    """The values that a field may have.
 
     Attributes:
         expected: a description for error messages.

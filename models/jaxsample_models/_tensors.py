@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,8 +60,9 @@ class Tensors:
 
     @property
     def layers(self) -> int:
-        """The number of different layers in the names, such as the 1 in "model.layers.1.mlp"."""
-        return len({part for name in self._stored for part in name.split(".") if part.isdigit()})
+        """The number of layers: names such as "model.layers.1.mlp.up_proj.weight" count them."""
+        found = (re.search(r"\.(\d+)\.", name) for name in self._stored)
+        return len({match.group(1) for match in found if match})
 
     def check(self, name: str, shape: tuple[int, ...]) -> _Stored:
         """Find a tensor, which must have this shape and hold floats by the header of its file."""

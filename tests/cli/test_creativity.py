@@ -1,4 +1,4 @@
-"""The creativity study by its command, with nothing given but where to write."""
+"""The command study creativity with its default prompts."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`jaxsample explain`: the table and the figure."""
+"""The command explain: the tables and the figure."""
 
 import io
 import re

@@ -1,14 +1,19 @@
-"""`jaxsample generate`: what a person, and a file, get to see."""
+"""The command generate: its text, its remarks and its JSON."""
 
 import json
 import math
 import re
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 
+import jaxsample
 from jaxsample.cli import decoding
 from jaxsample.cli.json_lines import KEYS
+from jaxsample.cli.opening import open_model
 from jaxsample.learn import Policy, save
 
 TINY = "the cat", "--seed", "7", "--max-new-tokens", "11", "--temperature", "0.9"
@@ -94,14 +99,7 @@ def test_an_interruption_leaves_the_text_so_far(cli, tiny, monkeypatch, samples)
 
 
 def test_chunks_are_the_library_s_own_tokens(tiny):
-    """Padding, buckets and chunks change nothing: `generate` draws the same."""
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    import jaxsample
-    from jaxsample.cli.opening import open_model
-
+    """Padding, buckets and chunks do not change the tokens that `generate` draws."""
     source, sampler = open_model(tiny), jaxsample.chain(jaxsample.Temperature(0.9))
     ids = source.encode("the cat")
     chunks = list(decoding.decode(source, ids, sampler, 7, 2, 11))
@@ -124,12 +122,26 @@ def test_chunks_are_the_library_s_own_tokens(tiny):
         assert all(math.isfinite(p.model_logprob) for p in pieces)
 
 
+def test_an_invalid_row_is_blamed_on_the_model_or_on_the_sampler(tiny):
+    source = open_model(tiny)
+    ids = source.encode("the cat")
+    broken = jaxsample.chain(jaxsample.Function(lambda logits: logits.at[0].set(jnp.nan)))
+    with pytest.raises(ValueError, match="the sampler .* logits of tiny are valid"):
+        next(decoding.decode(source, ids, broken, 7, 1, 11))
+    params = jax.tree.map(lambda x: x * jnp.nan, source.checkpoint.params)
+    source = source._replace(checkpoint=source.checkpoint._replace(params=params))
+    with pytest.raises(ValueError, match="the logits of tiny hold a NaN.* check its weights"):
+        next(decoding.decode(source, ids, jaxsample.chain(), 7, 1, 11))
+
+
+@pytest.mark.slow
 def test_a_real_story(cli, stories):
     run = cli("generate", "--model", stories, "--temperature", "0", "--seed", "1")
     assert run.status == 0
     assert run.out.startswith("Once upon a time, there was a little girl named Lily.")
 
 
+@pytest.mark.slow
 def test_a_real_prompt_with_every_flag(cli, stories):
     flags = "--edt 1.2 0.5 --top-k 40 --top-p 0.95 --min-p 0.02 --seed 3 --max-new-tokens 30"
     run = cli("generate", "The dog saw", "--model", stories, *flags.split())
@@ -158,7 +170,8 @@ def test_a_learned_policy_runs_before_the_other_flags(cli, tiny, tmp_path):
     assert run.err.startswith("chain(Learned(Policy('temperature'")
     assert run.out == cli("generate", *TINY, "--model", tiny).out  # a fresh policy is neutral
     nothing = cli("generate", *TINY, "--model", tiny, "--policy", tmp_path)
-    assert nothing.status == 2 and "--policy: " in nothing.err and "no sampler.json" in nothing.err
+    assert nothing.status == 2 and "--policy: " in nothing.err
+    assert f"there is no file {tmp_path / 'sampler.json'}" in nothing.err
     save(Policy(hidden_size=3, rngs=nnx.Rngs(0)), tmp_path / "other")
     other = cli("generate", *TINY, "--model", tiny, "--policy", tmp_path / "other")
     assert other.status == 2 and "make a policy with hidden_size=" in other.err

@@ -1,4 +1,4 @@
-"""Nonsense in: one line on stderr, exit status 2, nothing on stdout."""
+"""Wrong arguments: one line on stderr, exit status 2, nothing on stdout."""
 
 import shutil
 

@@ -5,13 +5,17 @@ the command, and the words that the line must hold.
 """
 
 import errno
+import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 
 import pytest
+from flax import nnx
 
+from jaxsample.learn import Policy, save
 from tests.cli.test_main import ROOT
 from tests.cli.test_nonsense import refused
 
@@ -86,6 +90,70 @@ def no_policy(folder):
     return ["generate", "the cat", "--policy", folder], ["--policy", folder, "sampler.json"]
 
 
+def settings_with(content, *words, name="settings.toml"):
+    """Return a slip: a settings file with some content."""
+
+    def slip(folder):
+        return sweep(folder, content, name), [folder / name, *words]
+
+    return slip
+
+
+def earlier(*words, **files):
+    """Return a slip: a sweep into a folder that holds some files already."""
+
+    def slip(folder):
+        return sweep(folder, **files), [folder / "out" / next(iter(files)), *words]
+
+    return slip
+
+
+def a_table_in_utf_16(folder):
+    arguments = sweep(folder)
+    table = write(folder / "prompts.csv", "prompt\nthe cat\n".encode("utf-16"))
+    arguments[arguments.index(folder / "prompts.jsonl")] = table
+    return arguments, [table, "UTF-8"]
+
+
+def policy_with(description, *words, weights=None):
+    """Return a slip: a policy whose sampler.json or weights are damaged."""
+
+    def slip(folder):
+        save(Policy(width=4, rngs=nnx.Rngs(0)), folder / "policy")
+        path = folder / "policy" / "sampler.json"
+        if description is not None:
+            found = json.loads(path.read_text())
+            described = description(found)
+            path.write_text(described if isinstance(described, str) else json.dumps(described))
+        if weights is not None:
+            path = folder / "policy" / "sampler.safetensors"
+            path.write_bytes(weights(path.read_bytes()))
+        return ["generate", "the cat", "--policy", folder / "policy"], ["--policy", path, *words]
+
+    return slip
+
+
+def larger_policy(**size):
+    """Return a slip: a policy whose sampler.json claims more weights than there are."""
+    slip = policy_with(member(lambda one: one["policy"].update(size)))
+
+    def slip_of_size(folder):
+        return slip(folder)[0], ["--policy", folder / "policy" / "sampler.safetensors", "shape"]
+
+    return slip_of_size
+
+
+def member(change):
+    """Return a change of the member in sampler.json."""
+
+    def changed(found):
+        change(found["members"][0])
+        return found
+
+    return changed
+
+
+DEEP = "[" * 100_000
 SLIPS = [
     out_is_a_file,
     out_is_below_a_file,
@@ -98,10 +166,88 @@ SLIPS = [
     a_prompt_file_that_is_a_folder,
     a_prompt_that_is_not_utf_8,
     no_policy,
+    settings_with("settings = 5", "settings"),
+    settings_with("[[settings]]\nname = 5\nchain = []", "name"),
+    settings_with('[[settings]]\nname = "a"\nchain = 5', "chain"),
+    settings_with('[[settings]]\nname = "a"\ngrid = 5\nchain = []', "grid"),
+    settings_with('[[settings]]\nname = "a"\npolicy = 5', "policy"),
+    settings_with('[[settings]]\nname = "{q}"\nchain = []', "{q}"),
+    settings_with(SETTING.replace("plain", "é").encode("latin-1"), "UTF-8"),
+    settings_with("settings = 5", name="settings.py"),
+    settings_with("settings = [lambda x: x]", name="settings.py"),
+    settings_with("settings = {'a': 3}", name="settings.py"),
+    a_table_in_utf_16,
+    earlier(**{"sweep.json": ""}),
+    earlier(**{"sweep.json": "[]"}),
+    earlier(**{"sweep.json": DEEP}),
+    policy_with(lambda found: {}),
+    policy_with(lambda found: DEEP),
+    policy_with(lambda found: found | {"members": 5}),
+    policy_with(member(lambda one: one.pop("soft"))),
+    policy_with(member(lambda one: one.update(unknown=1)), "unknown"),
+    larger_policy(depth=10**9),
+    larger_policy(width=10**12),
+    policy_with(None, weights=lambda content: content[:-7]),
+    policy_with(None, weights=lambda content: b""),
+]
+NAMES = [f"{number}-{slip.__name__}" for number, slip in enumerate(SLIPS)]
+
+
+def model_with(name, change):
+    """Return a slip: a model with a damaged file."""
+
+    def slip(folder):
+        path = folder / name
+        content = path.read_bytes() if path.exists() else b"{}"
+        found = change(json.loads(content) if path.suffix == ".json" else content)
+        path.write_bytes(found if isinstance(found, bytes) else json.dumps(found).encode())
+        return path
+
+    return slip
+
+
+MODELS = [
+    model_with("config.json", lambda found: DEEP.encode()),
+    model_with("config.json", lambda found: found | {"rope_scaling": 5}),
+    model_with("config.json", lambda found: found | {"architectures": 5}),
+    model_with("config.json", lambda found: found | {"hidden_size": 64.5}),
+    model_with("config.json", lambda found: found | {"num_hidden_layers": 10**9}),
+    model_with("generation_config.json", lambda found: found | {"eos_token_id": 1.5}),
+    model_with("model.safetensors.index.json", lambda found: {"weight_map": 5}),
+    model_with("model.safetensors.index.json", lambda found: {"weight_map": None}),
+    model_with("model.safetensors", lambda found: found[:-7]),
+    model_with("tokenizer.json", lambda found: {}),
 ]
 
 
-@pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.__name__)
+@pytest.mark.parametrize("damage", MODELS)
+def test_a_damaged_model_is_one_line_that_names_the_file(cli, tiny, tmp_path, damage):
+    folder = shutil.copytree(tiny, tmp_path / "model")
+    if damage in MODELS[6:8]:
+        (folder / "model.safetensors").unlink()
+    path = damage(folder)
+    refused(cli("generate", "the cat", "--model", folder), str(path))
+
+
+RESULTS = [b"", b"{}", b"[]", b"\xff\xfe", DEEP.encode()]
+
+
+@pytest.mark.parametrize("content", RESULTS, ids=range(len(RESULTS)))
+def test_damaged_results_are_one_line_that_names_the_file(cli, tmp_path, content):
+    path = write(tmp_path / "results.json", content)
+    refused(cli("report", tmp_path, "-o", tmp_path / "page.html"), str(path))
+
+
+def test_a_replaced_row_is_one_line_that_names_the_file(cli, tiny, tmp_path):
+    arguments = [*sweep(tmp_path), "--model", tiny, "--max-new-tokens", "2"]
+    assert cli(*arguments).status == 0
+    path = tmp_path / "out" / "rows.jsonl"
+    for damage in (b'{"a": 1}\n', bytes(path.stat().st_size - 1) + b"\n"):
+        path.write_bytes(damage)
+        refused(cli(*arguments), str(path))
+
+
+@pytest.mark.parametrize("slip", SLIPS, ids=NAMES)
 def test_a_slip_is_one_line_that_names_the_file(cli, tiny, tmp_path, slip):
     arguments, words = slip(tmp_path)
     refused(cli(*arguments, "--model", tiny), *map(str, words))
@@ -114,8 +260,9 @@ def test_rows_on_a_full_disk(cli, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     run = cli(*sweep(tmp_path), "--model", tiny)
     assert run.status == 2 and "Traceback" not in run.err
-    line = f"jaxsample: {tmp_path / 'out'}: No space left on device; free some space"
-    assert run.err.splitlines()[-1].startswith(line)
+    line = run.err.splitlines()[-1]
+    assert line.startswith(f"jaxsample: {tmp_path / 'out' / 'rows.jsonl'} ")
+    assert "No space left on device" in line and "give another folder" in line
 
 
 def test_a_picture_on_a_full_disk(cli, tiny, tmp_path):

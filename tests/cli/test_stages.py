@@ -1,11 +1,11 @@
-"""What a stage says of a row, against numbers worked out by hand."""
+"""Stages of one row, compared with numbers computed by hand."""
 
 import math
 
 import numpy as np
 import pytest
 
-from jaxsample import EntropyTemperature, MinP, Temperature, TopK, TopP, chain
+from jaxsample import EntropyTemperature, Function, MinP, Temperature, TopK, TopP, chain
 from jaxsample.cli.stages import entropy, probabilities, stages
 
 PROBS = np.array([0.5, 0.25, 0.125, 0.125])
@@ -83,6 +83,10 @@ def test_rows_that_are_certain_or_flat():
     assert only(Temperature(0.5), np.zeros(3)).temperature == 1.0
 
 
-def test_an_invalid_row_is_refused():
-    with pytest.raises(ValueError, match="NaN"):
-        stages(np.array([0.0, np.nan]), chain(TopK(1)))
+@pytest.mark.parametrize("invalid", [np.nan, np.inf])
+def test_an_invalid_row_is_refused_and_its_origin_named(invalid):
+    with pytest.raises(ValueError, match="the model returned logits that hold a NaN"):
+        stages(np.array([0.0, invalid]), [TopK(1)])
+    broken = Function(lambda logits: logits.at[0].set(np.nan))
+    with pytest.raises(ValueError, match="the sampler's Function.* returned logits"):
+        stages(ROW, [TopK(1), broken])

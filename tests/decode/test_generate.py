@@ -39,7 +39,7 @@ def run(sampler, **changes):
     return generate(KEY, TABLE, TABLE_PARAMS, PROMPTS, sampler, **options)
 
 
-def go_on(decoding, sampler, count, **changes):
+def continued(decoding, sampler, count, **changes):
     options = dict(record=RECORD, **ends()) | changes
     return resume(TABLE, TABLE_PARAMS, decoding, sampler, max_new_tokens=count, **options)
 
@@ -109,7 +109,7 @@ def test_records_that_were_not_asked_for_are_none():
 def test_generate_equals_generate_then_resume():
     whole = run(STATEFUL, **ends(7))
     first = run(STATEFUL, max_new_tokens=8, **ends(7))
-    rest = go_on(first.decoding, STATEFUL, N - 8, **ends(7))
+    rest = continued(first.decoding, STATEFUL, N - 8, **ends(7))
     for field in ("tokens", "logprobs", "entropy", "kept"):
         both = np.concatenate([getattr(first, field), getattr(rest, field)], axis=1)
         np.testing.assert_array_equal(both, getattr(whole, field))
@@ -172,7 +172,7 @@ def test_samples_equal_calls_with_folded_row_keys():
 
 def test_resume_with_samples_only_shapes_its_output():
     first = run(STATEFUL, samples=3, max_new_tokens=10)
-    rest = go_on(first.decoding, STATEFUL, 6, samples=3)
+    rest = continued(first.decoding, STATEFUL, 6, samples=3)
     whole = run(STATEFUL, samples=3)
     np.testing.assert_array_equal(np.concatenate([first.tokens, rest.tokens], -1), whole.tokens)
 
@@ -209,7 +209,7 @@ def test_rows_can_be_gathered_and_replaced():
     first = run(STATEFUL, max_new_tokens=8)
     rows = np.array([3, 1, 1, 0])
     picked = jax.tree.map(lambda x: x[rows], first.decoding)
-    rest = go_on(picked, STATEFUL, N - 8)
+    rest = continued(picked, STATEFUL, N - 8)
     np.testing.assert_array_equal(rest.tokens, run(STATEFUL).tokens[rows, 8:])
 
 

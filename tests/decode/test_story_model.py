@@ -1,4 +1,4 @@
-"""Decoding with a real small language model, stories260K."""
+"""Decoding with a small published language model, stories260K."""
 
 import json
 
@@ -26,10 +26,11 @@ def test_greedy_equals_the_published_text(checkpoint, assets):
         Temperature(0),
         max_new_tokens=256,
     )
-    skip = len(expected) - 256  # the reference repeats the prompt where it is longer
+    skip = len(expected) - 256  # a longer reference begins with the prompt
     np.testing.assert_array_equal(got.tokens[0], expected[skip:])
 
 
+@pytest.mark.slow
 def test_ragged_rows_get_the_tokens_they_get_alone(checkpoint):
     texts = [
         "Once",
@@ -62,6 +63,7 @@ def test_ragged_rows_get_the_tokens_they_get_alone(checkpoint):
         np.testing.assert_array_equal(batch.tokens[b], alone.tokens[0])
 
 
+@pytest.mark.slow
 def test_it_writes_words(checkpoint, assets):
     sampler = chain(Temperature(0.8), TopP(0.9))
     got = generate(
@@ -76,5 +78,5 @@ def test_it_writes_words(checkpoint, assets):
     ids = [np.asarray(row[:n]).tolist() for row, n in zip(got.tokens, got.lengths, strict=True)]
     words = " ".join(checkpoint.tokenizer.decode_batch(ids)).lower().split()
     common = "the a to and was it he she in play with her his they day said little big".split()
-    # These are about a quarter of the words of a children's story; a broken model writes none.
+    # About a quarter of the words of a children's story; a broken model writes none of them.
     assert np.mean([w.strip('.,!?"') in common for w in words]) > 0.2

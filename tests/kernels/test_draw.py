@@ -1,4 +1,4 @@
-"""Drawing: the right law, the right edges, and a function of (key, row) alone."""
+"""Draws: their distribution, their edge cases, and that they depend on key and row alone."""
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,7 @@ def test_rows_of_numpy_may_be_constants_of_a_compiled_function():
 
 
 def test_blocks_and_the_tokens_in_them_are_independent():
-    """Both levels read noise of their own: the place inside a block says nothing of the block."""
+    """The two levels use different noise, so the place in a block is independent of the block."""
     tokens = draws(7, np.zeros(4 * BLOCK, np.float32), thousands=50)
     table = np.zeros((4, 8))
     np.add.at(table, (tokens // BLOCK, tokens % BLOCK // (BLOCK // 8)), 1)
@@ -62,7 +62,7 @@ def test_consecutive_keys_draw_independently():
 
 @pytest.mark.slow
 def test_a_tail_of_one_in_a_million_is_drawn_that_often():
-    """Coarse uniforms starve or flood such a tail; 10 million draws expect 10 of it."""
+    """Coarse uniform numbers draw such a tail too rarely or too often; 10 draws are expected."""
     _size, tail = 3 * BLOCK, np.arange(3 * BLOCK) % 16 == 3
     probs = np.where(tail, 1e-6 / tail.sum(), (1 - 1e-6) / (~tail).sum())
     logits = jnp.asarray(np.log(probs), jnp.float32)
@@ -74,21 +74,21 @@ def test_a_tail_of_one_in_a_million_is_drawn_that_often():
         return jnp.sum(jnp.asarray(tail)[tokens])
 
     seen = sum(int(count(i * 100_000)) for i in range(100))
-    # Poisson(10) lies in [1, 27] but for a chance of 5e-5.
+    # Poisson(10) is outside [1, 27] with a chance of 5e-5.
     assert 1 <= seen <= 27
 
 
 def test_uniform_bfloat16_rows_are_not_biased_to_low_tokens():
-    """Noise drawn in bfloat16 ties, and the first index wins: mean 122 of 1024 was measured."""
+    """Noise in bfloat16 has ties, and the first index wins them, with a mean of 122 of 1024."""
     tokens = draws(3, jnp.zeros(1024, jnp.bfloat16), thousands=4)
-    # Mean 511.5, standard deviation 295.6 / sqrt(4000) = 4.7: five of them, a chance of 6e-7.
+    # Mean 511.5, standard deviation 295.6 / sqrt(4000) = 4.7; the limit is five deviations.
     assert abs(tokens.mean() - 511.5) < 24
-    # 1024 (1 - e**-3.9) = 1003.4 distinct tokens are expected, with deviation 4.0: five again.
+    # 1024 (1 - e**-3.9) = 1003.4 distinct tokens are expected, with a deviation of 4.0.
     assert abs(len(np.unique(tokens)) - 1003.4) < 20
 
 
 def test_the_winner_is_that_of_two_level_gumbel_max_in_float64():
-    """Given the float32 noise, the token is the one a float64 reading of the definition picks."""
+    """The token is that of the definition in float64, given the same float32 noise."""
     rows = np.stack([normal(150, scale, seed) for seed in range(60) for scale in (0.5, 3.0)])
     rows = np.where(np.random.default_rng(1).random(rows.shape) < 0.3, -np.inf, rows)
     keys = jax.vmap(lambda i: jax.random.fold_in(KEY, i))(jnp.arange(len(rows)))
@@ -104,7 +104,7 @@ def test_the_winner_is_that_of_two_level_gumbel_max_in_float64():
     drawn = [np.asarray(x) for x in both(keys, np.float32(rows))]
     for row, token, inner, outer in zip(np.float32(rows), *drawn, strict=True):
         expected, gap = oracles.draw(row, inner.astype(float), outer.astype(float), BLOCK)
-        if gap > 1e-4:  # closer than that, float32 rounding may choose the other
+        if gap > 1e-4:  # below this, rounding may decide
             judged += 1
             assert token == expected
     assert judged > 100
@@ -150,7 +150,7 @@ def test_extreme_logits_are_drawn_without_nan():
 
 
 def test_a_shift_of_the_row_changes_no_token():
-    """log-weight is the shifted logit; eighths and a shift of 16 are exact in float32."""
+    """Logits in eighths and a shift of 16 are exact in float32."""
     row = jnp.round(normal(200, 2) * 8) / 8
     np.testing.assert_array_equal(draws(6, row, thousands=1), draws(6, row + 16, thousands=1))
 
@@ -172,7 +172,7 @@ def test_jit_vmap_and_a_loop_agree():
 
 
 def test_more_vocabulary_of_no_mass_changes_no_token():
-    """Padding a row with -inf leaves every token where it was."""
+    """Padding a row with -inf changes no draw."""
     row = np.asarray(normal(150, 2))
     padded = np.concatenate([row, np.full(333, -np.inf, np.float32)])
     np.testing.assert_array_equal(draws(9, row, thousands=1), draws(9, padded, thousands=1))

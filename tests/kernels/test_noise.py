@@ -1,4 +1,4 @@
-"""The noise: finite, Gumbel, and ours: no jax setting moves it."""
+"""The noise: finite, Gumbel, and independent of the settings of jax."""
 
 import jax
 import jax.numpy as jnp
@@ -28,10 +28,10 @@ def test_noise_is_finite_at_both_ends_of_its_bits():
 def test_noise_is_the_formula():
     bits = np.random.default_rng(0).integers(0, 2**32, 20_000, dtype=np.uint32)
     bits[:4] = 0, 1, 2**32 - 1, 2**32 - 200
-    # The uniform as the contract rounds it, in float32; the logarithms in float64.
+    # The uniform number is rounded to float32; the logarithms are in float64.
     v = np.minimum((bits.astype(np.float32) + np.float32(0.5)) * np.float32(2**-32), 1 - 2**-24)
     expected = -np.log(-np.log1p(-v.astype(np.float64)))
-    # Two float32 logarithms, each good to a few ulp of a result up to 23.
+    # Two float32 logarithms have errors of a few ulp each, for results up to 23.
     np.testing.assert_allclose(from_bits(jnp.asarray(bits)), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -55,7 +55,7 @@ def test_streams_keys_and_neighbours_are_uncorrelated():
     index = jnp.arange(20_000, dtype=jnp.uint32)
     a, b = gumbel(KEY, 0, index), gumbel(KEY, 1, index)
     c = gumbel(jax.random.key(2), 0, index)
-    # The rank correlation of independent pairs has deviation 1 / sqrt(20000) = .007: five of them.
+    # The rank correlation has a deviation of 1 / sqrt(20000) = .007; the limit is five of these.
     for x, y in ((a, b), (a, c), (a[:-1], a[1:])):
         assert abs(stats.spearmanr(np.asarray(x), np.asarray(y)).statistic) < 0.036
 

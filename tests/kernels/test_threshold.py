@@ -1,4 +1,4 @@
-"""Thresholds by interpolation are those that bisection over all floats finds with the same sums."""
+"""Interpolation finds the same thresholds as bisection over all floats."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import pytest
 from jaxsample.kernels._threshold import kth_value, smallest, smallest_value, value_at_mass
 from jaxsample.kernels._tree import tree_sum
 
-V = 5000  # more blocks than a window holds: below that bisection is all there is
+V = 5000  # more blocks than a window holds; shorter rows use bisection only
 
 
 def _rows():
@@ -66,7 +66,7 @@ def test_value_at_mass(name):
         *np.float32(np.cumsum(np.sort(top)[::-1])[[0, 4, 63, 64, 999]] / top.sum()),
     ]:
         found, bisected, holds = by_mass(row, share)
-        # Bisection may stop between two values of the row; what is kept is the same.
+        # Bisection may stop between two values of the row, but it keeps the same tokens.
         np.testing.assert_array_equal(row >= found, row >= bisected, err_msg=str(share))
         assert found in order
         assert holds or share == 0

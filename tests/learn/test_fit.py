@@ -23,8 +23,9 @@ from tests.learn import crossed
 ADAM = optax.adam(optax.cosine_decay_schedule(1e-2, 600))
 FAST = optax.adam(3e-2)
 
-# One structure and one batch size for most tests, so that they share compiled programs.
-POLICY = Learned(Policy(features=("entropy",), hidden_size=crossed.D, width=8, rngs=nnx.Rngs(0)))
+# One structure and one batch size for most tests, so that they share compiled programs. The right
+# temperature depends on the hidden state alone, and features are costly to compile.
+POLICY = Learned(Policy(features=(), hidden_size=crossed.D, width=16, rngs=nnx.Rngs(0)))
 DATA = crossed.draw(jax.random.key(3), 64)._replace(prompts=None)
 KEY = jax.random.key(0)
 
@@ -68,9 +69,7 @@ def test_a_fixed_temperature_is_that_of_newton():
     [
         chain(EntropyTemperature(1.0, 0.5), TopP(0.95)),
         Learned(Policy("edt", per="corpus", rngs=nnx.Rngs(0))),
-        Learned(
-            Policy("nucleus", per="instance", features=("entropy",), width=8, rngs=nnx.Rngs(0))
-        ),
+        Learned(Policy("nucleus", per="instance", features=(), hidden_size=4, rngs=nnx.Rngs(0))),
     ],
 )
 def test_rungs_of_the_ladder_and_any_chain_train(sampler):
@@ -102,7 +101,7 @@ def test_the_model_is_asked_once_or_every_time_with_one_result(tmp_path):
     kept = remember(RECURRENT, params, asked, tmp_path, batch_size=2)
     assert kept.logits is None and kept.hidden.shape == (5, 4, D)
     assert (tmp_path / "hidden.npy").exists()
-    sampler = chain(EntropyTemperature(1.0, 0.3))
+    sampler = Temperature(0.7)
     compiled = jax.jit(logprobs, static_argnums=2)
     expected, got = (compiled(sampler, batch, RECURRENT, params) for batch in (asked, kept))
     np.testing.assert_allclose(got, expected, atol=1e-5)
@@ -123,7 +122,7 @@ def test_nothing_is_traced_twice_over_epochs():
 def test_training_stops_early_and_keeps_the_best():
     data = crossed.draw(jax.random.key(3), 32)._replace(prompts=None)
     held_out = crossed.draw(jax.random.key(4), 64)._replace(prompts=None)
-    sampler = Learned(Policy(hidden_size=crossed.D, width=32, rngs=nnx.Rngs(0)))
+    sampler = Learned(Policy(features=(), hidden_size=crossed.D, width=32, rngs=nnx.Rngs(0)))
     got = fit(sampler, None, None, data, key=KEY, steps=400, batch_size=32, every=10,
               optimizer=FAST, held_out=held_out, patience=3)  # fmt: skip
     losses = [entry["held_out"] for entry in got.history]
@@ -172,6 +171,10 @@ def test_what_cannot_be_learned_from_is_named():
         run(chain(Temperature(1.0), TopK(1)))
     with pytest.raises(ValueError, match="a model is needed"):
         run(data=DATA._replace(logits=None))
+    with pytest.raises(
+        ValueError, match=r"data must be Examples, Pairs or a function .* got \[1\]"
+    ):
+        run(data=[1])
     with pytest.raises(ValueError, match="multiple of microbatches"):
         run(microbatches=3)
     with pytest.raises(ValueError, match="patience needs held_out"):

@@ -47,7 +47,8 @@ def test_the_shapes_of_weights_are_known_from_the_settings(head, per, depth):
 @pytest.mark.parametrize("head", HEADS)
 def test_a_fresh_policy_is_plain_sampling_bit_for_bit(head, per):
     row, hidden = jnp.asarray(VALID["mild"]), jnp.ones(4)
-    fresh = Learned(Policy(head, per=per, hidden_size=4, width=8, rngs=nnx.Rngs(0)))
+    names = "entropy", "top"
+    fresh = Learned(Policy(head, per=per, features=names, hidden_size=4, width=8, rngs=nnx.Rngs(0)))
     np.testing.assert_array_equal(
         bits(APPLIED(fresh, row, None, hidden)), bits(APPLIED(Temperature(1.0), row, None, None))
     )
@@ -67,11 +68,14 @@ def test_hyperparameters_stay_in_range_whatever_the_weights(head):
             assert 0.0 <= t.p <= 1.0
 
 
-def test_a_policy_reads_a_row_through_a_window():
+@pytest.mark.parametrize(
+    "names", [("entropy",), pytest.param(DISTRIBUTION, marks=pytest.mark.slow)], ids=len
+)
+def test_a_policy_reads_a_row_through_a_window(names):
     """A dense row and a window give the same tokens."""
     size = 5000
-    policy = wild(Learned(Policy(hidden_size=4, width=8, rngs=nnx.Rngs(0))))
-    sampler = chain(policy, TopP(0.9))
+    policy = Policy(features=names, hidden_size=4, width=8, rngs=nnx.Rngs(0))
+    sampler = chain(wild(Learned(policy)), TopP(0.9))
     noise = jax.random.normal(jax.random.key(0), (6, size))
     rows = noise * jnp.array([0.1, 1, 2, 4, 8, 16])[:, None]
     keys = jax.random.split(jax.random.key(1), 6)
@@ -86,13 +90,16 @@ def test_a_policy_reads_a_row_through_a_window():
     np.testing.assert_array_equal(*both(sampler))
 
 
-@pytest.mark.parametrize("per", ["instance", pytest.param("token", marks=pytest.mark.slow)])
-def test_score_equals_what_generate_recorded(per):
+@pytest.mark.parametrize(
+    ("per", "others"),
+    [("instance", ()), pytest.param("token", (TopP(0.95),), marks=pytest.mark.slow)],
+)
+def test_score_equals_what_generate_recorded(per, others):
     names = ("entropy", *HISTORY)
     policy = wild(
         Learned(Policy(per=per, features=names, hidden_size=D, width=8, rngs=nnx.Rngs(0)))
     )
-    sampler, params = chain(policy, TopP(0.95)), recurrent_params()
+    sampler, params = chain(policy, *others), recurrent_params()
     prompts = jnp.array([[3, 4, 5], [7, 0, 0]])
     lengths = jnp.array([3, 1])
     drawn = generate(
@@ -126,7 +133,8 @@ def test_an_instance_keeps_the_temperature_of_its_first_token():
 
 
 def test_a_policy_per_row():
-    makers = [Learned(Policy(width=4, rngs=nnx.Rngs(seed))) for seed in range(2)]
+    names = ("entropy",)
+    makers = [Learned(Policy(features=names, width=4, rngs=nnx.Rngs(i))) for i in range(2)]
     makers = [wild(m, 0.3 + i) for i, m in enumerate(makers)]
     rows = jnp.stack([VALID["mild"], VALID["flat"]])
     many = jax.jit(jax.vmap(lambda s, row: s(row)))(stack(makers), rows)

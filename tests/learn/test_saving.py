@@ -55,11 +55,11 @@ def test_both_files_have_the_mode_of_the_umask(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match="there is no file .*sampler.json"):
+    with pytest.raises(ValueError, match="there is no sampler.json in "):
         load(tmp_path)
     save(POLICY, tmp_path)
     (tmp_path / WEIGHTS).unlink()
-    with pytest.raises(ValueError, match="there is no file .*sampler.safetensors"):
+    with pytest.raises(ValueError, match="there is no sampler.safetensors in "):
         load(tmp_path)
 
 

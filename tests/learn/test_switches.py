@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxsample import EntropyTemperature, RepetitionPenalty, chain
+from jaxsample import EntropyTemperature, RepetitionPenalty, Temperature, chain
 from jaxsample.learn import KernelScore, Learned, Policy, PolicyGradient, exact_match, fit
 from tests.learn import crossed
 
@@ -24,7 +24,7 @@ SWITCHES = {
     "transfers": lambda: jax.transfer_guard("disallow"),
     "NaN": lambda: jax.debug_nans(True),
 }
-POLICY = Learned(Policy("nucleus", features=("entropy",), width=4, rngs=nnx.Rngs(0)))
+POLICY = Learned(Policy("nucleus", features=(), hidden_size=4, width=4, rngs=nnx.Rngs(0)))
 OBJECTIVE = PolicyGradient(KernelScore(exact_match), 3, 2)
 
 
@@ -46,7 +46,7 @@ def test_fit_on_a_model_and_a_stream(switch):
     def stream(key):
         return crossed.draw(key, 4)._replace(logits=None, hidden=None)
 
-    sampler = chain(RepetitionPenalty(1.1), EntropyTemperature(1.0, 0.5))
+    sampler = chain(RepetitionPenalty(1.1), Temperature(1.0))
     key = jax.random.key(0)
     with SWITCHES[switch]():
         found = fit(

@@ -1,1 +1,1 @@
-"""Slow, obvious float64 oracles, one file per family of transforms; `common` says how."""
+"""Slow and simple float64 oracles of transforms, one file for each family."""

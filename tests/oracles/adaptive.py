@@ -1,4 +1,4 @@
-"""What the temperatures and filters mean that look at the row, or at what was drawn before."""
+"""Oracles of temperatures and filters that depend on the row or on earlier tokens."""
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def mirostat_2(mu):
 
 
 def mirostat_1(mu):
-    """As the authors' code computes it, but for 100 ratios, the row's own size, and ties."""
+    """The threshold of the authors' code, with 100 ratios, the size of the row, and ties."""
     mu = single(mu)
 
     def oracle(row, nudge=0.0):
@@ -85,7 +85,7 @@ def mirostat_1(mu):
 
 
 def surprise(row, token):
-    """-log2 p over the whole row, as Mirostat's authors measure it."""
+    """The surprise -log2 p over the whole row, as in the paper on Mirostat."""
     return float(-np.log2(probabilities(row)[token]))
 
 

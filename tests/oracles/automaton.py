@@ -1,4 +1,4 @@
-"""What an automaton over tokens means."""
+"""The oracle of an automaton over tokens."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tests.oracles.common import settle
 
 
 def token_automaton(classes, table, distance, state=0, left=np.inf):
-    """Allow what leads on and leaves time to end; all that leads on, where there is no time."""
+    """Allow the tokens that leave enough budget to finish; all accepted tokens if none does."""
 
     def oracle(row, nudge=0.0):
         row = settle(row)

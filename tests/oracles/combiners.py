@@ -1,4 +1,4 @@
-"""What the combiners of two streams mean."""
+"""Oracles of the combiners."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ LEAST = np.log(2.0**-149)
 
 
 def logprobs(row):
-    """Log-probabilities; a token that is ruled out counts as the least positive float32."""
+    """Log-probabilities, where a dropped token counts as the least positive float32."""
     row = settle(row)
     total = np.log(np.exp(row - row.max()).sum())
     return np.where(row > -np.inf, row - row.max() - total, LEAST)
@@ -23,7 +23,7 @@ def guidance(scale):
 
 
 def divergence(c, u):
-    """KL of one row's distribution from another's, nats."""
+    """The KL divergence between the distributions of two rows in nats."""
     c, u = logprobs(c), logprobs(u)
     return max(float((np.exp(c) * (c - u)).sum()), 0.0)
 

@@ -9,12 +9,12 @@ import numpy as np
 
 
 def single(value):
-    """A hyperparameter as the library holds it: rounded to float32."""
+    """A hyperparameter rounded to float32, as the library stores it."""
     return float(np.float32(value))
 
 
 def settle(row):
-    """Invalid rows become all NaN; a maximum of +inf leaves only the +inf entries, at 0."""
+    """Make invalid rows NaN; with a maximum of +inf keep only the +inf entries, at 0."""
     row = np.asarray(row).astype(np.float64)
     if np.isnan(row).any() or row.max() == -np.inf:
         return np.full_like(row, np.nan)
@@ -24,7 +24,7 @@ def settle(row):
 
 
 def weights(row):
-    """Unnormalised probabilities, the largest 1."""
+    """Unnormalised probabilities with a maximum of 1."""
     return np.exp(row - row.max())
 
 
@@ -44,7 +44,7 @@ def identity(row, nudge=0.0):
 
 
 def divide(row, t):
-    """Rows at temperature `t`, shifted so that the maximum is 0; t = 0 keeps the maxima alone."""
+    """The row at temperature `t`, shifted to a maximum of 0; t = 0 keeps only the maxima."""
     if t == 0:
         return np.where(row == row.max(), 0.0, -np.inf)
     with np.errstate(over="ignore"):
@@ -56,7 +56,7 @@ def keep(row, mask):
 
 
 def compose(*oracles):
-    """The oracle of a chain: left to right."""
+    """The oracle of a chain, which runs from left to right."""
 
     def oracle(row, nudge=0.0):
         for one in oracles:

@@ -1,4 +1,4 @@
-"""What biases and constraints mean; `tokens` is the history, prompt and output."""
+"""Oracles of biases and constraints; `tokens` is the history of prompt and output."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tests.oracles.common import settle, single
 
 
 def _masked(drop):
-    """The oracle that drops the tokens of which `drop` is true."""
+    """The oracle that drops the tokens for which `drop` is true."""
 
     def oracle(row, nudge=0.0):
         row = settle(row)

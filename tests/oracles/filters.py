@@ -1,4 +1,4 @@
-"""What the filters by probability, deviation, entropy, typicality, bend and exclusion mean."""
+"""Oracles of the filters in tests/table/filters.py."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tests.oracles.common import entropy, keep, probabilities, settle, single
 
 
 def _filter(mask):
-    """An oracle from `mask(row, nudge)`; invalid rows pass, and the maxima always stay."""
+    """The oracle of a filter from `mask(row, nudge)`; the maxima always stay."""
 
     def oracle(row, nudge=0.0):
         row = settle(row)
@@ -16,7 +16,7 @@ def _filter(mask):
 
 
 def _at_least(threshold):
-    """Keep p >= threshold(p of the tokens above -inf, V); a nudge moves it by that share."""
+    """Keep p >= threshold(p of the tokens above -inf, V); a nudge is relative to the threshold."""
 
     def mask(row, nudge):
         p = probabilities(row)
@@ -26,7 +26,7 @@ def _at_least(threshold):
 
 
 def _before(keys, terms):
-    """For each token the sum of the terms of those with a smaller key."""
+    """For each token, the sum of the terms of tokens with a smaller key."""
     values, place = np.unique(keys, return_inverse=True)
     per_value = np.bincount(place, terms, len(values))
     return (np.cumsum(per_value) - per_value)[place]
@@ -109,7 +109,7 @@ def tail_free(z):
         alive = np.sort(row[row > -np.inf])[::-1]
         q = np.exp(alive - alive[0])
         bends = np.abs(np.diff(q, 2))
-        # A curve that is straight to within float32 has no tail to cut off.
+        # A curve that is straight in float32 has no tail.
         if z >= 1 or bends.sum() <= 1e-6 * (1 + nudge) * (q[0] - q[-1]):
             return row > -np.inf
         kept = (np.cumsum(bends) <= (z + nudge) * bends.sum()).sum()
@@ -119,7 +119,7 @@ def tail_free(z):
 
 
 def xtc(threshold, acts):
-    """`acts`: whether the draw of the state given decides to."""
+    """`acts` is whether the random number of the state selects the row."""
     threshold = single(threshold)
 
     def oracle(row, nudge=0.0):

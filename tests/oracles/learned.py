@@ -1,4 +1,4 @@
-"""The float64 meaning of policies and of soft filters."""
+"""Oracles of policies and soft filters."""
 
 import math
 
@@ -10,7 +10,7 @@ FAR = 50.0
 
 
 def features(names, row):
-    """What a policy sees of a row, in the order of `names`."""
+    """The features of a row, in the order of `names`."""
     row = settle(row)
     kept = row[row > -np.inf]
     p = np.sort(probabilities(kept))[::-1]
@@ -36,12 +36,12 @@ def features(names, row):
 
 
 def gelu(x):
-    """The tanh form, which jax.nn.gelu is by default."""
+    """The tanh form of gelu, the default of jax.nn.gelu."""
     return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
 def policy(params, names, hidden, t_min=0.1, t_max=3.0):
-    """The oracle of a temperature per token, from the weights of its network."""
+    """The oracle of a policy's temperature, from the weights of its network."""
     hidden = hidden.astype(np.float64)
     hidden = hidden / np.sqrt(np.mean(hidden**2) + 1e-12)
 

@@ -1,4 +1,4 @@
-"""What the penalties on earlier tokens mean; `tokens` is the list of those that count."""
+"""Oracles of penalties; `tokens` are the tokens that count."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def _moved(change):
 
 
 def _power(base, n):
-    """Powers past exp(60), about 1e26, count as that."""
+    """Powers, limited to exp(60), about 1e26."""
     return np.exp(min(n * np.log(single(base)), 60.0))
 
 
@@ -50,7 +50,7 @@ def no_repeat_ngram(n, tokens):
 
 
 def repeats(tokens, breakers=(), window=None):
-    """For each token that would go on with a repetition, the longest such, in tokens."""
+    """The longest repetition that each token would continue, in tokens."""
     tokens = list(tokens)[-window:] if window else list(tokens)
     limit = len(tokens)
     for head in reversed(range(len(tokens))):

@@ -1,4 +1,4 @@
-"""What the temperatures mean."""
+"""Oracles of temperatures."""
 
 import numpy as np
 

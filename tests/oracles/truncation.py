@@ -1,4 +1,4 @@
-"""What the thresholds on a value mean."""
+"""Oracles of top-k, top-p and min-p."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def top_k(k):
 
 
 def share(fn, goal, nudge=0.0):
-    """Keep a token while `fn(value - max)` strictly above its value sums to < goal * total."""
+    """Keep a token if `fn(value - max)` of larger values sums to less than goal * total."""
 
     def oracle(row, nudge=nudge):
         row = settle(row)

@@ -1,4 +1,4 @@
-"""What the watermarks do to a row, given the coins of their hash."""
+"""Oracles of watermarks, given the coins of their hash."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ THREEFRY = (13, 15, 26, 6), (17, 29, 16, 24)
 
 
 def threefry(key, block):
-    """Threefry-2x32 with 20 rounds, in Python's own integers."""
+    """Threefry-2x32 with 20 rounds, in Python integers."""
     full = 2**32 - 1
     keys = [*key, key[0] ^ key[1] ^ 0x1BD11BDA]
     x, y = (block[0] + keys[0]) & full, (block[1] + keys[1]) & full
@@ -54,7 +54,7 @@ def threefry(key, block):
 
 
 def context_key(words, context):
-    """Fold tokens into a key, the oldest first."""
+    """Fold tokens into a key, beginning with the oldest."""
     for token in context:
         words = threefry(words, (0, int(token)))
     return words

@@ -62,7 +62,7 @@ def test_samples_parse(grammar, told):
     assert all(grammar.parse(story).accepted for story in told)
 
 
-def test_a_wrong_fact_is_rejected_where_it_stands(grammar, told):
+def test_a_wrong_fact_is_rejected_at_its_position(grammar, told):
     story = list(told[0])
     states = list(grammar.walk(story))
     facts = [i for i, s in enumerate(states[:-1]) if grammar.kind(s) == "fact"]

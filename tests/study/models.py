@@ -1,4 +1,4 @@
-"""A model small enough to sweep in a test: a table of bigrams with a tokenizer of words."""
+"""A tiny model for sweeps: a table of bigrams with a tokenizer of words."""
 
 from types import SimpleNamespace
 
@@ -19,7 +19,7 @@ def _init_cache(batch, max_length):
 
 
 traced: list[tuple[int, ...]] = []
-"""The shape of the tokens of every call of the model that was traced."""
+"""The shape of the tokens in every traced call of the model."""
 
 
 def _apply(params, tokens, positions, cache):
@@ -31,7 +31,7 @@ MODEL = Model(_init_cache, _apply)
 
 
 def bigrams(seed=0):
-    """Return a source whose token 0 ends a text and is what a fresh text begins with."""
+    """Return a source whose token 0 is both eos and bos."""
     table = 2 * jax.random.normal(jax.random.key(seed), (len(WORDS), len(WORDS)))
     tokenizer = Tokenizer(WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<eos>"))
     tokenizer.pre_tokenizer = WhitespaceSplit()

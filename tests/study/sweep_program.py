@@ -1,4 +1,4 @@
-"""A sweep to kill: `python -m tests.study.sweep_program OUT FORMAT [SECONDS BETWEEN BATCHES]`."""
+"""A sweep as a process: `python -m tests.study.sweep_program OUT FORMAT [SECONDS]`."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ def run(out, format="jsonl", **arguments):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 3:  # time enough, between batches, to be killed
+    if len(sys.argv) > 3:  # wait before each batch, so that a test can kill the process
         quickly = Program.run
 
         def slowly(self, jobs):

@@ -1,4 +1,4 @@
-"""The study of temperature and stories, on a model of twenty words; its statistics by hand."""
+"""The creativity study of a model of twenty words, and its statistics worked by hand."""
 
 import csv
 import json
@@ -22,12 +22,12 @@ TOKENS = 12
 
 
 def counts(texts):
-    """Embed a text as how often each word is in it."""
+    """Embed a text as the counts of its words."""
     return [[text.split().count(word) for word in WORDS[1:]] for text in texts]
 
 
 def judge(texts):
-    """Find a text grammatical if no word comes twice in a row; count tokens, prompt and all."""
+    """Call a text grammatical if no word repeats the one before, and count all tokens."""
     return {
         "grammatical": [float(all(a != b for a, b in zip(t, t[1:], strict=False))) for t in texts],
         "all tokens": [len(t) for t in texts],
@@ -36,7 +36,7 @@ def judge(texts):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """Both prompts, and a setting beside the seven temperatures."""
+    """The study of both prompts, with one more setting than the seven temperatures."""
     out = tmp_path_factory.mktemp("creativity")
     warm = Setting("warm", chain(Temperature(0.7), TopK(50)))
     with pytest.MonkeyPatch.context() as patch:
@@ -63,7 +63,7 @@ def test_the_temperatures_are_the_papers():
     assert list(temperature_settings())[0] == "T 0.001" and len(temperature_settings()) == 7
 
 
-def test_what_is_written(found):
+def test_the_study_writes_rows_charts_and_tables(found):
     out, results = found
     rows = drawn(out)
     assert len(rows) == 8 * 2 * SAMPLES
@@ -115,7 +115,7 @@ def test_correlations_leave_out_the_exemplars_temperature_and_other_settings(fou
     assert np.nanmin(corrected) == pytest.approx(min(1.0, defined * smallest))
 
 
-def test_proxies_are_called_so(found):
+def test_proxies_are_called_proxies(found):
     _, results = found
     notes = " ".join(results["notes"])
     assert "proxies" in results["about"] and "No number here is a rating" in notes
@@ -123,7 +123,7 @@ def test_proxies_are_called_so(found):
     assert all("proxy" in titles[name] for name in ("words", "characters", "grammatical"))
 
 
-def test_bad_arguments(tmp_path):
+def test_wrong_arguments_are_refused(tmp_path):
     with pytest.raises(ValueError, match="2 or more samples"):
         creativity(bigrams(), ITEMS, tmp_path, samples=1)
     with pytest.raises(ValueError, match="no prompts"):
@@ -137,12 +137,12 @@ def row(text, item="a", logprobs=(-1.0, -3.0)):
     }  # fmt: skip
 
 
-def test_texts_beside_their_exemplars():
+def test_texts_are_compared_with_their_exemplars():
     rows = [row("a b c"), row("a x c d", logprobs=(0.0, 0.0)), row("q", "b"), row("", "b")]
     vectors = embedded(lambda texts: [[len(t), 1.0] for t in texts], [r["text"] for r in rows])
     assert np.isnan(vectors[3]).all() and vectors[0].tolist() == [5.0, 1.0]
     found = compare(bigrams(), rows, [Item("a", ""), Item("b", "")], {"a": 0, "b": 2}, vectors)
-    assert found["words"].tolist() == [0.0, 0.5, 0.0, 1.0]  # x for b, and d: 2 of 4
+    assert found["words"].tolist() == [0.0, 0.5, 0.0, 1.0]  # x for b, and d: 2 of 4 words
     assert found["characters"].tolist() == [0.0, 3 / 7, 0.0, 1.0]
     assert found["cosine"][0] == pytest.approx(1.0)
     assert found["cosine"][1] == pytest.approx(36 / math.sqrt(26 * 50)) and np.isnan(
@@ -154,7 +154,7 @@ def test_texts_beside_their_exemplars():
     assert found["entropy"].tolist() == [1.0] * 4 and found["length"].tolist() == [2.0] * 4
 
 
-def test_what_a_judge_must_not_do():
+def test_a_wrong_judge_is_refused():
     rows, items, vectors = [row("a")], [Item("a", "")], np.ones((1, 2))
     with pytest.raises(ValueError, match="'length' is the name"):
         compare(bigrams(), rows, items, {"a": 0}, vectors, lambda texts: {"length": [1.0]})
@@ -168,12 +168,12 @@ LEVELS = np.linspace(0.3, 2.0, 6)
 
 
 def sample(rng, draws):
-    """Measures that rise a little and tie often, with what is common to a draw."""
+    """Return measures that rise a little, tie often, and share noise within a draw."""
     y = 0.3 * LEVELS + rng.normal(size=(draws, 1)) + rng.normal(size=(draws, 6))
     return np.tile(LEVELS, draws), np.round(y.ravel(), 1), np.repeat(np.arange(draws), 6)
 
 
-def test_correlations_are_scipys_also_of_draws_taken_again():
+def test_correlations_equal_those_of_scipy_also_on_resampled_draws():
     rng = np.random.default_rng(0)
     x, y, draws = sample(rng, 12)
     taken = rng.multinomial(12, np.full(12, 1 / 12), 6)
@@ -202,7 +202,7 @@ def test_several_items_are_the_units():
     assert min(each) <= found.low <= found.value <= found.high <= max(each)
 
 
-def test_nothing_is_said_where_nothing_varies():
+def test_constant_measures_have_no_correlation():
     for y in ([1.0] * 12, [math.nan] * 12):
         found = trend([1, 2, 3] * 4, y, ["a"] * 12, np.repeat(range(4), 3))
         assert all(math.isnan(v) for one in found.values() for v in one[:4])
@@ -211,7 +211,7 @@ def test_nothing_is_said_where_nothing_varies():
 
 
 def test_texts_that_share_noise_raise_no_false_alarms(monkeypatch):
-    """Paths that wander with temperature, on average nowhere: five in a hundred are found."""
+    """A random walk over temperatures has no trend, so about 5% of the tests may reject."""
     monkeypatch.setattr(trends, "RESAMPLES", 300)
     x, draws, repeats = np.tile(LEVELS, 20), np.repeat(np.arange(20), 6), 120
     alarms, naive = 0, 0
@@ -223,10 +223,12 @@ def test_texts_that_share_noise_raise_no_false_alarms(monkeypatch):
     assert naive > alarms
 
 
-def test_what_can_be_detected():
-    """Of independent pairs with just that correlation, four in five are found."""
+def test_the_detectable_correlation_has_a_power_of_0_8():
+    """Four in five samples of independent pairs with that correlation are detected."""
     n, rng = 60, np.random.default_rng(2)
-    rho = 2 * math.sin(math.pi * detectable_by(n) / 6)  # Pearson's, of normal pairs with that rank
+    rho = 2 * math.sin(
+        math.pi * detectable_by(n) / 6
+    )  # Pearson's correlation of normal pairs with that rank correlation
     pairs = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], (400, n))
     power = np.mean([stats.spearmanr(p[:, 0], p[:, 1]).pvalue <= 0.05 for p in pairs])
     assert power == pytest.approx(0.8, abs=3 * math.sqrt(0.16 / 400))

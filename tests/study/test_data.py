@@ -1,4 +1,4 @@
-"""Items as people have them, and what is said of bad lines."""
+"""Reading prompts from JSON Lines, CSV and datasets folders, and errors of bad lines."""
 
 import json
 import shutil
@@ -41,8 +41,8 @@ def test_jsonl_with_all_fields(write):
     assert got.skipped == {}
 
 
-def test_jsonl_as_editors_leave_it(write):
-    """A byte order mark, CRLF, blank lines, no end of line, U+2028 within a text."""
+def test_jsonl_with_the_line_ends_of_any_editor(write):
+    """Read a byte order mark, CRLF, blank lines, no final newline and U+2028 in a text."""
     text = '\ufeff{"prompt": "a"}\r\n\r\n  \n{"prompt": "b\u2028c"}'
     assert read(write("some.JSONL", text)).items == [
         Item("1", "a", (), None),
@@ -68,7 +68,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_bad_line_is_named_and_skipped_on_request_alone(write, bad):
+def test_a_bad_line_is_named_and_skipped_only_on_request(write, bad):
     line, why = BAD[bad]
     line = line.encode() if isinstance(line, str) else line
     path = write("some.jsonl", b'{"prompt": "a"}\n\n' + line + b'\n{"prompt": "b"}\n')
@@ -98,7 +98,7 @@ def test_two_items_with_one_id_are_never_skipped(write, skip_bad):
         read(path, id="key", skip_bad=skip_bad)
 
 
-def test_the_limit_counts_items_and_nothing_after_it_is_looked_at(write):
+def test_the_limit_counts_items_and_lines_after_it_are_not_read(write):
     path = write("some.jsonl", '{"prompt": "a"}\nbad\n{"prompt": "b"}\nbad\n')
     got = read(path, limit=2, skip_bad=True)
     assert [item.prompt for item in got.items] == ["a", "b"] and list(got.skipped) == [2]
@@ -114,7 +114,7 @@ def test_a_file_without_an_item_is_an_error(write):
         read(write("other.jsonl", lines({"text": "a"})), skip_bad=True)
 
 
-def test_a_reference_that_was_asked_for_must_be_somewhere(write):
+def test_a_reference_field_that_no_line_has_is_an_error(write):
     path = write("some.jsonl", lines({"prompt": "a", "summary": "b"}, {"prompt": "c"}))
     assert read(path, reference="summary").items[1].references == ()
     assert read(path).items[0].references == ()
@@ -144,7 +144,7 @@ def test_bad_lines_of_a_csv(write):
     assert "empty" in got.skipped[7] and "not CSV" in got.skipped[9]
 
 
-def test_a_csv_with_a_header_it_cannot_have(write):
+def test_a_bad_header_of_a_csv_is_an_error(write):
     with pytest.raises(ValueError, match="two columns of the header have one name"):
         read(write("some.csv", "prompt,prompt\na,b\n"))
     with pytest.raises(ValueError, match="line 2: there is no field 'prompt' among 'text'"):
@@ -173,7 +173,7 @@ def test_a_line_that_is_nested_too_deep_is_named(write):
         read(write("some.jsonl", '{"prompt": "a"}\n' + "[" * 100_000))
 
 
-def test_what_is_no_data_is_refused(write, tmp_path):
+def test_other_files_are_refused(write, tmp_path):
     with pytest.raises(ValueError, match="there is no such file"):
         read(tmp_path / "absent.jsonl")
     with pytest.raises(ValueError, match="give a .jsonl file"):
@@ -184,7 +184,7 @@ def test_what_is_no_data_is_refused(write, tmp_path):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A saved dataset, and one with two splits."""
+    """A saved dataset, and a saved dataset with two splits."""
     datasets = pytest.importorskip("datasets")
     folder = tmp_path_factory.mktemp("saved")
     columns = {"prompt": ["a", "", "c"], "reference": [["x", "y"], [], []], "key": [5, 6, 7]}

@@ -1,4 +1,4 @@
-"""Metrics of one set of texts or of one text, on cases worked by hand."""
+"""Metrics of texts on cases worked by hand."""
 
 import math
 
@@ -38,8 +38,8 @@ def test_eda_is_the_distance_to_the_aim():
 
 
 @pytest.mark.parametrize("spread, hotter", [(10.0, True), (1.0, False)])
-def test_eda_is_no_proper_score(spread, hotter):
-    """One token of a calibrated model: the best temperature is 1, but that of the EDA is not."""
+def test_eda_is_not_a_proper_score(spread, hotter):
+    """The best temperature of a calibrated model is 1, but its EDA is lowest elsewhere."""
     logits = spread * np.random.default_rng(0).normal(size=64)
     truth = np.exp(logits) / np.exp(logits).sum()
 
@@ -63,13 +63,13 @@ def test_distinct_counts_over_all_texts_but_not_across_them():
             distinct(texts, n)
 
 
-def test_expectation_adjusted_distinct_divides_by_what_uniform_draws_would_give():
-    # Two draws of two tokens show 1.5 different ones on average.
+def test_expectation_adjusted_distinct_divides_by_the_expectation_of_uniform_draws():
+    # Two draws from two tokens have 1.5 different tokens on average.
     assert expectation_adjusted_distinct([[0, 1]], 2) == pytest.approx(2 / 1.5)
     assert expectation_adjusted_distinct([[0], [0]], 2) == pytest.approx(1 / 1.5)
     assert expectation_adjusted_distinct([[0, 0]], 1) == 1.0
     rng = np.random.default_rng(0)
-    for count in (50, 500, 5000):  # about 1 whatever the length
+    for count in (50, 500, 5000):  # about 1 for any length
         even = expectation_adjusted_distinct([rng.integers(200, size=count).tolist()], 200)
         assert even == pytest.approx(1.0, abs=0.05)
     assert math.isnan(expectation_adjusted_distinct([[]], 5))
@@ -86,13 +86,13 @@ def test_repetition_rate_is_the_share_seen_before():
 
 
 def test_mtld_of_texts_worked_by_hand():
-    # of the people by .8 .667 | for the people: one whole stretch, nothing left over, both ways.
+    # In both directions there is one whole stretch, and no word of the rest repeats.
     assert mtld("of the people by the people for the people".split()) == 9.0
-    # 4 of 5 different: (1 - .8) / (1 - .72) of a stretch in 5 words, both ways.
+    # 4 of 5 words differ: in both directions (1 - .8) / (1 - .72) of a stretch in 5 words.
     assert mtld("a b c d a".split()) == pytest.approx(7.0)
-    # a a | b c d has a stretch and no rest; d c b a .. the rest is (1 - .8) / .28 of one.
+    # Forward "a a" is a whole stretch; backward the text is (1 - .8) / .28 of a stretch.
     assert mtld("a a b c d".split()) == pytest.approx((5 + 7) / 2)
-    # At the threshold exactly a stretch ends: 3 of 4 different.
+    # A stretch ends exactly at the threshold: 3 of 4 words are different.
     assert mtld("a b c a".split(), 0.75) == 4.0
     assert mtld(["a"] * 10) == 2.0
     assert mtld("a b c".split()) == math.inf
@@ -101,7 +101,7 @@ def test_mtld_of_texts_worked_by_hand():
         mtld(["a"], 1.0)
 
 
-def test_vendi_counts_what_is_different():
+def test_vendi_counts_different_texts():
     assert vendi(np.eye(5)) == pytest.approx(5.0)
     assert vendi(np.ones((5, 5))) == pytest.approx(1.0)
     half = [[1, 0.5], [0.5, 1]]  # eigenvalues of K / 2: 3/4 and 1/4
@@ -118,7 +118,7 @@ def test_vendi_of_features_is_that_of_their_cosines(shape):
     assert vendi(features=x) == pytest.approx(vendi(unit @ unit.T))
 
 
-def test_vendi_refuses_what_is_no_similarity():
+def test_vendi_refuses_a_matrix_that_is_not_a_similarity():
     for kernel in ([[1, 2, 3]], [[1, 0], [1, 1]], [[2, 0], [0, 1]], np.zeros((0, 0))):
         with pytest.raises(ValueError, match="similarity must be"):
             vendi(kernel)

@@ -1,4 +1,4 @@
-"""The protocol of the EDT paper, run on a small model and checked against its rows."""
+"""The EDT study of a small model, checked against its rows."""
 
 import json
 
@@ -75,7 +75,7 @@ def test_plots_tables_and_costs_are_there(study):
     assert timed == ["T 0.4", "EDT 0.7, 0.2", "KL 1.0, 1.0"]
 
 
-def test_run_again_it_draws_nothing_anew(study):
+def test_a_second_run_draws_nothing(study):
     out, found = study
     before = (out / "rows.jsonl").stat().st_mtime_ns
     mine = [Setting("mine", chain(EntropyTemperature(1.0, 0.1)))]
@@ -87,10 +87,10 @@ def test_run_again_it_draws_nothing_anew(study):
 
 
 def test_choosing_by_prompt_is_judged_on_other_texts():
-    """A setting that is better for a prompt by luck alone gains nothing where it is judged."""
+    """A setting that is better only by luck gains nothing on the texts that judge it."""
     items = [Item("x", "w1", ("w1 w2 w3 w4",)), Item("y", "w2", ("w1 w2 w3 w4",))]
     good, bad = "w1 w2 w3 w4", "w9"
-    texts = {  # samples 0, 1, 2, 3; chosen on the odd ones
+    texts = {  # samples 0, 1, 2, 3; the odd ones choose
         ("A", "x"): [bad, good, bad, good],
         ("B", "x"): [bad, bad, bad, bad],
         ("A", "y"): [good, good, good, good],
@@ -112,6 +112,6 @@ def test_choosing_by_prompt_is_judged_on_other_texts():
         ({"samples": 1}, "2 or more samples of a prompt, got 1"),
     ],
 )
-def test_what_makes_no_sense_is_said(tmp_path, change, message):
+def test_wrong_arguments_are_refused(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         edt(bigrams(), **({"items": ITEMS, "out": tmp_path} | change))

@@ -1,4 +1,4 @@
-"""Embeddings of a model whose hidden states are known, and points in a plane."""
+"""Embeddings of a model with known hidden states, cosines and principal components."""
 
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ D = 3
 
 
 class Letters:
-    """A tokenizer: 1 for the bos, then a token a letter, a = 2."""
+    """A tokenizer with a bos, 1, and a token for each letter, from a = 2."""
 
     def __init__(self, bos):
         self.bos = bos
@@ -57,12 +57,12 @@ def test_without_a_bos_every_token_counts():
         embed(source_of(hidden_of, bos=()), ["ab", ""])
 
 
-def test_of_a_long_text_the_model_reads_what_fits():
+def test_a_long_text_is_truncated_to_the_context():
     got = embed(source_of(hidden_of, context=4), ["a" * 50], batch_size=1)
     np.testing.assert_allclose(got, [[2, 2, 10]])
 
 
-def test_a_model_that_shows_nothing_is_refused():
+def test_a_model_without_hidden_states_is_refused():
     def silent(params, tokens, positions, cache):
         return ModelOutput(jnp.zeros((*tokens.shape, 5)), None, cache)
 
@@ -80,8 +80,8 @@ def test_cosine_of_known_angles():
     assert cosine([1e-3, 7.1], [1e-3, 7.1]) <= 1.0
 
 
-def test_pca_finds_the_axes_of_a_cloud_it_was_turned_from():
-    """Points with variances 9, 4, 0.01 along known axes, not at the origin."""
+def test_pca_finds_the_axes_of_a_rotated_cloud():
+    """Return points with variances 9, 4, 0.01 along known axes, away from the origin."""
     rng = np.random.default_rng(0)
     axes = np.linalg.qr(rng.normal(size=(5, 3)))[0].T
     axes *= np.sign(axes[np.arange(3), np.argmax(np.abs(axes), axis=1)])[:, None]

@@ -1,4 +1,4 @@
-"""Files of users: what is wrong with a results.json is one line that names the file."""
+"""Errors of results.json name the file, and shapes are checked as they say."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""To import jaxsample.study needs nothing of the extra `study`, and what is missing is named."""
+"""Importing jaxsample.study needs no package of the extra, and a missing package is named."""
 
 import ast
 import sys

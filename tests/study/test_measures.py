@@ -1,4 +1,4 @@
-"""What a study says of texts and tokens: measures, temperatures, pieces, the folder it leaves."""
+"""Measures, temperatures, costs and the folder of a study."""
 
 import csv
 import json
@@ -65,7 +65,7 @@ def test_temperatures_are_those_of_the_formula(rows):
     edt = SETTINGS[2].sampler
     (found,) = temperatures(source, edt, [source.encode(row["prompt"])], [row["tokens"]])
     wanted = 1.2 * 0.8 ** (0.3 / np.asarray(row["entropy"]))
-    np.testing.assert_allclose(found, wanted, rtol=1e-4)  # a ratio of gaps of float32 logits
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)  # a ratio of differences of float32 logits
     (found,) = temperatures(source, chain(TopK(1), TopP(1.0)), [[1]], [[2, 3]])
     assert np.isnan(found).all()
     with pytest.raises(ValueError, match="41 tokens does not fit 32"):
@@ -85,7 +85,9 @@ def test_texts_are_shown_token_by_token(rows):
             assert "".join(sample["pieces"]) == row["text"]
             assert len(sample["pieces"]) == len(sample["temperature"]) == len(row["tokens"])
             raw = np.exp(row["model_logprobs"])
-            np.testing.assert_allclose(sample["probabilities"], raw, atol=1e-5)  # as written
+            np.testing.assert_allclose(
+                sample["probabilities"], raw, atol=1e-5
+            )  # rounded to five decimals
     assert shown[0]["samples"][0]["temperature"][0] == 0.5
 
 
@@ -96,7 +98,7 @@ def test_costs_are_measured_in_turns():
     assert found[0].ratio == 1 and all(one.low <= one.ratio <= one.high for one in found)
 
 
-def test_the_folder_has_what_json_and_csv_can_say(tmp_path):
+def test_the_folder_has_results_tables_and_charts(tmp_path):
     found = results(bigrams(), "demo", "A demo", "Two\n  lines.", command="demo", quick=True)
     assert found["about"] == "Two lines." and found["model"]["parameters"] == 400
     rows = [

@@ -1,4 +1,4 @@
-"""ROUGE-L and BLEU against the packages that define them."""
+"""ROUGE-L and BLEU compared with the packages that define them."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_a_missing_reference_is_named(metric):
         metric(["a", "b"], [["a"]])
 
 
-def test_no_text_at_all():
+def test_no_texts():
     assert rouge_l([], []).shape == (0,)
     with pytest.raises(ValueError, match="at least one text"):
         bleu([], [])

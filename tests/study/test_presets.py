@@ -1,4 +1,4 @@
-"""The presets side by side with plain sampling."""
+"""The study that compares the presets with plain sampling."""
 
 import json
 
@@ -74,6 +74,6 @@ def test_without_references_there_is_no_quality(tmp_path):
     assert any("not measured" in note for note in found["notes"])
 
 
-def test_one_sample_shows_no_diversity(tmp_path):
+def test_one_sample_is_refused(tmp_path):
     with pytest.raises(ValueError, match="2 or more samples"):
         presets(bigrams(), ITEMS, tmp_path, samples=1)

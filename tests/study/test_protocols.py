@@ -1,4 +1,4 @@
-"""What every study checks before it draws, and how the command line runs a study."""
+"""The checks of every study before it draws, and its command."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Self-BLEU against its definition, as sacrebleu computes it text by text."""
+"""Self-BLEU compared with its definition, computed text by text by sacrebleu."""
 
 import random
 import sys
@@ -24,7 +24,7 @@ def draw_texts(count, longest, seed=0, words=WORDS):
 
 
 def texts_200():
-    """Repeats of texts, ties of counts and of lengths, empty texts, one far longer than any."""
+    """Return texts with repeats, ties of counts and lengths, empty texts and a very long one."""
     texts = draw_texts(150, 12)
     texts += texts[:30] + ["", "   ", ""] + ["the the the", "the the the cat", "dog dog dog"]
     return texts + draw_texts(13, 3, seed=1) + [" ".join(WORDS * 9)]
@@ -39,7 +39,7 @@ def test_equals_the_definition(order):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_equals_the_definition_of_a_few_texts(seed):
-    """Few texts and few words, where leaving one out matters most."""
+    """With few texts and few words, leaving one out matters most."""
     count = 2 + seed % 6
     texts = draw_texts(count, 6, seed, words=["a", "b", "c"])
     assert self_bleu(texts) == pytest.approx(naive(texts), abs=1e-9)
@@ -58,7 +58,7 @@ def test_a_thousand_texts_equal_the_definition():
 
 
 def lines_run(texts):
-    """How many lines of the module run: what is done per n-gram is counted, not timed."""
+    """Return how many lines of the module run, because times are noisy."""
     count = 0
 
     def local(frame, event, _):

@@ -1,4 +1,4 @@
-"""Named settings: grids, TOML, Python, and what is wrong with a file."""
+"""Settings from grids, TOML and Python files, and errors of such files."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_a_grid_runs_through_every_combination():
     assert repr(made[3].sampler) == "chain(Temperature(value=2.0), TopP(p=0.9))"
 
 
-def test_toml_and_python_say_the_same(tmp_path):
+def test_toml_and_python_files_give_the_same_settings(tmp_path):
     path = tmp_path / "s.toml"
     path.write_text(TOML)
     wanted = [
@@ -119,7 +119,7 @@ def test_toml_and_python_say_the_same(tmp_path):
         ("s.json", "{}", ".toml and .py"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path, name, text, message):
+def test_a_wrong_file_is_named_with_its_fault(tmp_path, name, text, message):
     path = tmp_path / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ValueError) as error:
@@ -133,7 +133,7 @@ def test_a_missing_file_is_named(tmp_path, name):
         read_settings(tmp_path / name)
 
 
-def test_toml_leaves_out_what_has_a_default(tmp_path):
+def test_toml_may_leave_out_a_field_with_a_default(tmp_path):
     path = tmp_path / "s.toml"
     path.write_text(
         NAMED + "chain = [{transform = 'EntropyTemperature', t0 = 0.8, theta = 0.5}, "

@@ -1,4 +1,4 @@
-"""Intervals against scipy's, against known truth, and at the edges."""
+"""Intervals compared with scipy and with known truth, and at the edges."""
 
 import math
 
@@ -8,7 +8,7 @@ from scipy import stats
 
 from jaxsample.study import correlation, holm, mean, paired_difference
 
-# 4000 resamples against 100,000: the ends differ by a few thousandths of a standard deviation.
+# The ends of 4000 and 100,000 resamples differ by a few thousandths of a standard deviation.
 MONTE_CARLO = 0.02
 
 
@@ -22,18 +22,18 @@ def test_the_interval_of_a_mean_is_the_percentile_bootstrap_of_scipy():
 
 
 def test_items_are_the_units():
-    """Twenty copies of the same value of an item say no more than one."""
+    """Twenty copies of a value of an item do not make the interval narrower."""
     x = np.random.default_rng(1).normal(size=15)
     once = mean(x)
     assert mean(np.repeat(x, 20), items=np.repeat(np.arange(15), 20)) == pytest.approx(once)
     alone = mean(np.repeat(x, 20))
     assert alone.high - alone.low < (once.high - once.low) / 3
-    # Every item weighs the same, however many values it has.
+    # Every item has the same weight, however many values it has.
     assert mean([0.0, 0.0, 0.0, 4.0], items=["a", "a", "a", "b"]).value == 2.0
 
 
 def covers(rng, seeds, items, interval):
-    """Whether an interval of crossed effects of items and seeds covers the truth, 0."""
+    """Return whether an interval of crossed effects of items and seeds covers the true 0."""
     x = rng.normal(size=items)[None, :] + rng.normal(size=seeds)[:, None]
     x = x + 0.5 * rng.normal(size=(seeds, items))
     low, high = interval(x)
@@ -53,7 +53,7 @@ def test_the_interval_over_seeds_and_items_covers_the_truth_of_both():
 
     rng = np.random.default_rng(2)
     got = np.mean([covers(rng, seeds, items, crossed) for _ in range(repeats)])
-    # Of 95%, three standard errors of 100 repeats; items alone cover 70%, as 600 repeats show.
+    # Three standard errors of 100 repeats below 95%; resampling only items covers 70%.
     assert got >= 0.88
     assert np.mean([covers(rng, seeds, items, items_alone) for _ in range(repeats)]) < 0.85
 
@@ -153,13 +153,13 @@ def test_correlations_at_the_edges():
     assert correlation(x, y).value == pytest.approx(0.8) and correlation(x, y).n == 4
     assert math.isnan(correlation(x, y, method="pearson").value)
     with pytest.raises(ValueError, match="method"):
-        correlation([1, 2], [1, 2], method="tau")  # type: ignore[arg-type]
+        correlation([1, 2], [1, 2], method="tau")
     with pytest.raises(ValueError, match="x and y"):
         correlation([1, 2], [1, 2, 3])
 
 
 def test_holm_by_hand():
-    # Sorted .005 .01 .03 .04 times 4 3 2 1: .02 .03 .06 .04, never falling: .02 .03 .06 .06.
+    # Sorted .005 .01 .03 .04 times 4 3 2 1 is .02 .03 .06 .04; made monotone, .02 .03 .06 .06.
     np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
     np.testing.assert_allclose(holm([0.9, 0.8]), [1.0, 1.0])
     np.testing.assert_allclose(holm([math.nan, 0.02, 0.03]), [math.nan, 0.04, 0.04])

@@ -1,4 +1,4 @@
-"""Temperature against top-p: exact entropies, the curve of equal entropy, and the whole study."""
+"""Exact entropies, the curve of equal entropy, and the whole surface study."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ ITEMS = [Item("a", "w1 w2"), Item("b", "w3"), Item("c", "w4 w1", ("w2 w3",))]
 
 
 def tied():
-    """Return the bigrams with logits in halves, so that many are equal."""
+    """Return the bigrams with logits rounded to halves, so that many are equal."""
     source = bigrams()
     source.checkpoint.params["table"] = jnp.round(2 * source.checkpoint.params["table"]) / 2
     return source
@@ -104,7 +104,7 @@ def test_the_law_of_models_worked_by_hand():
     assert [row["model"] for row in power] == ["root", "line", "one a for all models"]
     np.testing.assert_allclose([row["a"]["value"] for row in power[:2]], [0.5, 1.0], rtol=1e-3)
     assert power[0]["residual"] < 1e-3 < power[2]["residual"]
-    # sqrt(T) - T is greatest at a quarter.
+    # sqrt(T) - T is largest at T = 0.25.
     assert gaps == [
         {
             "first": "root",
@@ -128,7 +128,7 @@ def rows_of(folder):
     return [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
 
 
-def test_models_of_one_name_are_told_apart(studied):
+def test_models_with_the_same_name_get_different_names(studied):
     found = read_results(studied)
     assert [row["model"] for row in found["tables"][-1]["rows"]] == ["bigrams", "bigrams (2)"]
     first, second = (rows_of(studied / name) for name in ("bigrams", "bigrams_2"))
@@ -187,7 +187,7 @@ def test_charts_are_drawn(studied):
     assert names == {path.stem for path in studied.glob("*.png")}
 
 
-def test_nonsense_is_refused(tmp_path):
+def test_wrong_arguments_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no model"):
         surface([], ITEMS, tmp_path)
     with pytest.raises(ValueError, match="2 or more samples"):

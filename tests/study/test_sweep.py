@@ -1,4 +1,4 @@
-"""A sweep: which rows it has, one program for all its settings, and going on after a kill."""
+"""The rows of a sweep, its compiled programs, and how it resumes."""
 
 import errno
 import json
@@ -59,7 +59,7 @@ def test_a_row_is_what_generate_draws_alone(whole):
         length = int(out.lengths[0])
         assert row["tokens"] == out.tokens[0, :length].tolist()
         for name in ("logprobs", "model_logprobs", "entropy", "kept"):
-            # Another batch is another program: a few roundings apart.
+            # A batch of another size is another program, which rounds differently.
             np.testing.assert_allclose(row[name], getattr(out, name)[0, :length], rtol=1e-5)
         assert row["text"].split() == [f"w{t}" for t in row["tokens"] if t]
         assert row["ended"] == (row["tokens"][-1] == 0)
@@ -72,7 +72,7 @@ def test_rows_do_not_depend_on_the_batches(whole):
 
 def test_settings_of_one_structure_compile_once():
     traced.clear()
-    run(None, batch_size=9)  # a shape of its own, eight batches of it
+    run(None, batch_size=9)  # eight batches of a new shape
     first = len(traced)
     assert first > 0
     run(None, batch_size=9, seeds=(7,))
@@ -109,7 +109,7 @@ def killed(process):
 
 
 @pytest.mark.parametrize("format", ["jsonl", pytest.param("parquet", marks=pytest.mark.slow)])
-def test_killed_twice_it_goes_on_row_for_row(tmp_path, whole, format):
+def test_a_sweep_that_was_killed_twice_has_the_same_rows(tmp_path, whole, format):
     path = tmp_path / ("rows.jsonl" if format == "jsonl" else "rows.parquet")
 
     def size():
@@ -124,7 +124,7 @@ def test_killed_twice_it_goes_on_row_for_row(tmp_path, whole, format):
         while size() <= before and process.poll() is None and time.monotonic() - start < 120:
             time.sleep(0.01)
         killed(process)
-    if format == "jsonl":  # a line the end came in the middle of
+    if format == "jsonl":  # an incomplete line
         with open(path, "a") as file:
             file.write('{"setting": "t0')
     assert run(tmp_path, format).rows == whole
@@ -132,20 +132,20 @@ def test_killed_twice_it_goes_on_row_for_row(tmp_path, whole, format):
 
 
 def test_a_second_process_is_kept_out_of_the_folder(tmp_path, whole):
-    """Without the lock both processes would write, and rows would come twice."""
+    """Without the lock both processes would write every row."""
     first = begun(tmp_path, "jsonl", 60)
     lock = tmp_path / "sweep.lock"
     while not (lock.exists() and lock.read_text()) and first.poll() is None:
         time.sleep(0.01)
     with pytest.raises(ValueError, match=f"{tmp_path} is in use by process {first.pid}, which"):
         run(tmp_path)
-    killed(first)  # and the folder is free
+    killed(first)  # the lock ends with the process
     assert run(tmp_path).rows == whole
 
 
 @pytest.fixture
 def swept(tmp_path, whole):
-    """A folder as a whole sweep leaves it."""
+    """The folder of a finished sweep."""
     run(tmp_path)
     return tmp_path
 
@@ -224,7 +224,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         run(file)
     with pytest.raises(ValueError, match=f"{file / 'inner'} cannot be written"):
         run(file / "inner")
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: False
+    )  # root can write everywhere, so its rights prove nothing
     with pytest.raises(ValueError, match=f"{tmp_path} cannot be written .Permission denied"):
         run(tmp_path)
 
@@ -256,7 +258,7 @@ def test_another_sweep_in_the_folder_is_an_error(tmp_path):
         ({"max_new_tokens": 31}, "item 'two': a prompt of 3 tokens leaves room for 29 of"),
     ],
 )
-def test_what_makes_no_sense_is_said(change, message):
+def test_wrong_arguments_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         run(None, **change)
 

@@ -1,4 +1,4 @@
-"""Text grows by what becomes readable, never by half a character."""
+"""A transcript grows by whole characters."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from jaxsample.study.draw._text import Transcript
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    """Bytes and two words, as in Llama's tokenizers."""
+    """A tokenizer of bytes and two words, like Llama's."""
     from tokenizers import Tokenizer, decoders, models
 
     vocab = {"<unk>": 0, "<s>": 1, "▁hello": 2, "▁you": 3}

@@ -1,10 +1,9 @@
-"""The table of transforms, a file per family: every row is held to every law in tests/transforms.
+"""The table of transforms that the laws in tests/transforms run over, one file for each family.
 
-`oracle` is the float64 meaning of `sampler` under the given `state` and `rows.HIDDEN`; `tolerance`
-is how far kept logits may lie from it, relative: 0 means that a kept logit is the incoming one, bit
-for bit. `neutral` is the same transform at its documented neutral value, the identity up to the
-shift by the maximum where `shifts`. `terms` is how many numbers a token transform adds to a logit,
-each of them rounded.
+`oracle` is the float64 meaning of `sampler` for the given `state` and `rows.HIDDEN`. `tolerance` is
+the relative error that a kept logit may have; 0 means that a kept logit does not change in any bit.
+`neutral` is the same transform at its neutral value: the identity, up to the shift by the maximum
+if `shifts`. `terms` is how many numbers a token transform adds to a logit, each with a rounding.
 """
 
 import jax

@@ -1,4 +1,4 @@
-"""Temperatures and filters that look at the row, or at what was drawn before."""
+"""Temperatures and filters that depend on the row or on earlier tokens."""
 
 import numpy as np
 
@@ -29,12 +29,11 @@ CASES = [
     *(Case(f"dynamic-{a}", DynamicTemperature(*a), dynamic_temperature(*a),
            neutral=DynamicTemperature(1.0, 1.0), **EDT)
       for a in ((0.5, 1.5), (0.0, 2.0, 0.7), (1.5, 0.2, 3.0), (1.0, 1.0))),
-    # A square and a cube of a difference, then a difference: a few roundings of numbers below 64
-    # where there is mass.
+    # A square, a cube and a difference: a few roundings of numbers below 64 for likely tokens.
     *(Case(f"quadratic-{a}", Quadratic(*a), quadratic(*a), kind="set",
            neutral=Quadratic(0.0), tolerance=2 * ULPS, near=2e-5)
       for a in ((0.3,), (0.0,), (1.5, 2.0), (0.2, 4.0))),
-    # A probability is off by 1e-6 of itself; the curve is at most 70 times as steep.
+    # The error of a probability is 1e-6 of itself, and the slope of the curve is at most 70.
     *(Case(f"adaptive_p-{t}-{mean}", AdaptiveP(t), adaptive_p(t, mean), kind="set",
            neutral=AdaptiveP(-1.0), tolerance=1e-5, near=7e-5, state=np.float32(mean))
       for t, mean in ((0.3, 0.3), (0.5, 0.9), (0.9, 0.1), (-1.0, 0.0))),

@@ -1,7 +1,7 @@
 """Automata over tokens.
 
-Some rows of the bank have one token left, 9 or 77, or none but 3 and 100. The cases allow one of
-them, for a token transform may empty a row and owes it nothing then.
+Some rows of the bank keep only token 9 or 77, or only 3 and 100. The cases allow one of these,
+because no law says anything about a row that a token transform empties.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from tests.oracles.automaton import token_automaton
 from tests.rows import V
 from tests.table.case import Case
 
-# Class 0 goes round by three states, class 1 waits, class 2 ends.
+# Class 0 moves through three states in a circle, class 1 waits, and class 2 ends.
 TABLE = [[1, 0, 3], [2, 1, -1], [0, -1, -1], [-1, -1, 3]]
 DISTANCE = [1, 3, 2, 0]
 CLASSES = np.where(np.isin(np.arange(V), (3, 9, 77)), 0, np.arange(V) * 7 % 3)

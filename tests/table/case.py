@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-# Two roundings of half an ulp each (the shift, the division); the contract allows four ulp.
+# The shift and the division round by half an ulp each; four ulp are allowed.
 ULPS = 4 * 2.0**-23
-# The contract's bound where an entropy enters: its rounding moves the temperature. A power, too.
+# The bound for results that depend on an entropy or a power, whose rounding moves the temperature.
 ENTROPY = 1e-5
-# What most rows of temperatures share.
+# Common arguments of temperatures.
 WARM = dict(tolerance=ULPS, shifts=True)
 EDT = dict(tolerance=ENTROPY, shifts=True)
 
@@ -25,16 +25,16 @@ class Case:
     neutral: Any = None
     shifts: bool = False
     state: Any = None
-    # Where the result is a difference that may cancel: how far a kept logit may lie off, in nats.
+    # The absolute error of a kept logit, for results that are differences and may cancel.
     near: float = 0.0
-    # How many numbers are added to a logit, each rounded.
+    # How many numbers are added to a logit, each with a rounding.
     terms: int = 1
 
     @property
     def filters(self):
-        """Whether it only ever drops tokens."""
+        """Whether the transform only drops tokens."""
         return self.tolerance == 0 and self.kind == "order"
 
     def empties(self, row):
-        """Whether it drops every token of the row, as only a token transform may."""
+        """Whether the transform drops every token of the row, which only token transforms may."""
         return self.kind == "token" and bool(np.all(self.oracle(row) == -np.inf))

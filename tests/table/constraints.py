@@ -13,7 +13,7 @@ BIAS = np.round(np.random.default_rng(4).standard_normal(V), 2).astype(np.float3
 FEW = np.where(np.arange(V) == 5, -np.inf, np.where(np.arange(V) % 2 == 0, 0.0, BIAS))
 SEQUENCES = [[64], [9, 10], [5, 9, 11], [5, 5, 12], [3, 9, 13], [11], [0, 500], [500, 0]]
 BIASES = [0.5, -0.25, 2.0, 4.0, 4.0, -1.0, 4.0, 4.0]
-# Most rows of few tokens keep some of them.
+# Rows with few tokens keep some of these.
 KEPT = [9, 77, 3, 100, 0, 1, 2, 64]
 DROPPED = [0, 5, 64, 130]
 MASK = dict(kind="token")

@@ -1,4 +1,4 @@
-"""Filters by probability, deviation, entropy, typicality, bend and exclusion."""
+"""Filters with thresholds on probability, deviation, entropy, typicality and bends, and XTC."""
 
 import jax
 import numpy as np

@@ -8,18 +8,18 @@ from tests.oracles.learned import policy, soft_min_p, soft_top_k, soft_top_p
 from tests.rows import HIDDEN, D
 from tests.table.case import Case
 
-# Five sums and a network of 2 x 8 in float32 move log T by some 1e-6; a row's spread, a difference
-# of squares beside the largest one, by 1e-4.
+# Five float32 sums and a network of 2 x 8 change log T by some 1e-6. The spread of a row, a small
+# difference of large squares, changes it by 1e-4.
 NETWORK = 1e-4
-# The sum of masses above a token is off by some ulp of 1, times the sharpness.
+# The error of the mass above a token is a few ulp of 1, times the sharpness.
 SUMS = 2e-5
 
-# Without "nucleus": a count, which one ulp of a mass changes.
+# Without "nucleus", which is a count that one ulp of a mass may change.
 NAMES = "entropy", "top", "collision", "varentropy", "spread"
 
 
 def _network():
-    """A policy with weights in every layer, unlike a fresh one."""
+    """A policy with random weights in every layer; a fresh one has zeros in the last."""
     fresh = Learned(
         Policy(features=NAMES, hidden_size=D, width=8, rngs=nnx.Rngs(1)),
     )

@@ -1,4 +1,4 @@
-"""Penalties, after a history that repeats itself."""
+"""Penalties after a history with repetitions."""
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ from tests.oracles import penalties as oracles
 from tests.rows import V
 from tests.table.case import ENTROPY, ULPS, Case
 
-# It ends by 3 5 9 77, which came twice before; behind the breaker 2 lie eight tokens.
+# It ends with 3 5 9 77, which occurs twice before; eight tokens follow the breaker 2.
 TOKENS = [3, 5, 9, 77, 100, 64, 4, 4, 3, 5, 9, 77, 2, 130, 5, 9, 0, 3, 5, 9, 77]
 PADDED = np.array(TOKENS + [7] * 6, np.int32)
 COUNTS = np.bincount(TOKENS, minlength=V).astype(np.int32)

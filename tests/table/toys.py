@@ -1,4 +1,4 @@
-"""Transforms as a user writes them."""
+"""Transforms that a user might write."""
 
 import numpy as np
 from jax.tree_util import Partial
@@ -19,7 +19,7 @@ def _counted(strength, counts):
 
 
 def _learned(sampler):
-    # float32 rounding of the network is inside ENTROPY's 1e-5.
+    # The rounding of the network is within ENTROPY.
     kernel, bias = (
         np.asarray(sampler.params[name][...], np.float64) for name in ("kernel", "bias")
     )

@@ -1,4 +1,4 @@
-"""Thresholds on a value."""
+"""Top-k, top-p and min-p."""
 
 from jaxsample import MinP, TopK, TopP
 from tests.oracles.truncation import min_p, top_k, top_p

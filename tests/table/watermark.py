@@ -28,7 +28,7 @@ def _green(mark, *context):
 
 
 def _coins(mark, *context):
-    """The rounds that are on."""
+    """The coins of the rounds that are on."""
     coins = np.asarray(mark.coins(jnp.asarray(context), TOKENS))
     return coins[:, np.asarray(mark.keys) != 0]
 

@@ -1,4 +1,4 @@
-"""A stateful transform after a history, part of it prompt and the rest drawn token by token."""
+"""Stateful transforms after a history, which is part prompt and part output."""
 
 import functools
 
@@ -15,7 +15,7 @@ ROW = np.float32(np.random.default_rng(1).standard_normal(V))
 
 @jax.jit
 def driven_traced(sampler, tokens, start, length, logits):
-    # What lies past the prompt is junk on purpose: the tokens that are to come.
+    # The padding holds the tokens of the output, which the transform must not read.
     prompt = Prompt(tokens, start, jnp.int32(ROOM) - start, V)
 
     def body(state, at):
@@ -30,7 +30,7 @@ def driven_traced(sampler, tokens, start, length, logits):
 
 
 def driven(sampler, tokens, start=None, logits=ROW):
-    """The row `sampler` makes of `logits` after `tokens`, of which the first `start` are prompt."""
+    """The row after `tokens`, of which the first `start` are the prompt."""
     start = len(tokens) if start is None else start
     padded = np.zeros(ROOM, np.int32)
     padded[: len(tokens)] = tokens

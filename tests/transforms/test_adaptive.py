@@ -1,4 +1,6 @@
-"""Temperatures and filters that look at the row or at what was drawn: by hand, and as laws."""
+"""Temperatures and filters that depend on the row or on earlier tokens."""
+
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +38,7 @@ def kept(row):
 
 
 def test_dynamic_temperature_gives_what_llama_cpp_gives():
-    """temp_ext at 1 +- .5 on [3, 2, 1, 0], which does not shift its result."""
+    """llama.cpp's temp_ext at 1 +- .5 on [3, 2, 1, 0]; it does not shift its result."""
     got = np.asarray(DynamicTemperature(0.5, 1.5)(jnp.array([3.0, 2.0, 1.0, 0.0])))
     np.testing.assert_allclose(got - got[3], [2.5348, 1.6899, 0.8449, 0], atol=1e-4)
 
@@ -45,7 +47,7 @@ def test_dynamic_temperature_counts_the_tokens_a_filter_left():
     row = jnp.array([1.0, 1.0, -1.0, -2.0])
     equal = chain(TopK(2), DynamicTemperature(0.1, 3.0))
     np.testing.assert_array_equal(equal(row), [0, 0, -np.inf, -np.inf])
-    # Two tokens of three: a backend that counts the dropped one too would be colder.
+    # The dropped token does not count; a system that counts it has a lower temperature.
     row = np.float32([1.0, 0.0, -np.inf])
     h = -(probabilities(row[:2]) * np.log(probabilities(row[:2]))).sum()
     expected = -1 / (0.1 + 2.9 * h / np.log(2))
@@ -65,7 +67,7 @@ def test_quadratic_by_hand():
     np.testing.assert_array_equal(Quadratic(0.5)(row), [4.0, 3.5, -4.0, -np.inf])
     # k = .5, s = .5: f (d^2 / 2 + |d|^3 / 2).
     np.testing.assert_array_equal(Quadratic(1.0, 2.0)(row), [4.0, 3.0, -36.0, -np.inf])
-    # k = -.5, s = 1.5: a token a little below the maximum overtakes it.
+    # k = -.5, s = 1.5: a token slightly below the maximum passes it.
     got = Quadratic(1.0, 4.0)(jnp.array([1.0, 0.75]))
     np.testing.assert_array_equal(got, [1.0, 1.0 + 0.5 / 16 - 1.5 / 64])
     np.testing.assert_array_equal(Quadratic(0.0, 9.0)(row), row)
@@ -77,7 +79,7 @@ def test_adaptive_p_gives_what_llama_cpp_gives():
 
 
 def test_adaptive_p_remembers_as_llama_cpps_two_sums_do():
-    """A weighted sum over a total weight, both begun where they would stand still."""
+    """llama.cpp stores a weighted sum and a total weight, both at their fixed points."""
     sampler, state = AdaptiveP(0.3, 0.8), AdaptiveP(0.3, 0.8).init(None, None)
     total, weight = 0.3 / (1 - 0.8), 1 / (1 - 0.8)
     for token in (0, 3, 1, 0):
@@ -90,7 +92,7 @@ def test_adaptive_p_remembers_as_llama_cpps_two_sums_do():
 
 
 def drawn(sampler, row, count):
-    """Draw from one row over and over."""
+    """Draw from the same row many times."""
 
     def body(state, n):
         token = sample(jax.random.fold_in(jax.random.key(7), n), row, sampler, state)
@@ -101,7 +103,7 @@ def drawn(sampler, row, count):
 
 
 def test_adaptive_p_steers_as_far_as_the_rule_does():
-    """The mean lags behind the target: the aim answers an error, it does not sum errors up."""
+    """The mean does not reach the target, because the aim does not accumulate errors."""
     row = np.float32(-0.25 * np.arange(40))
     p, rng = probabilities(row), np.random.default_rng(0)
     for target in (0.03, 0.15):
@@ -111,7 +113,7 @@ def test_adaptive_p_steers_as_far_as_the_rule_does():
             seen.append(rng.choice(p, p=probabilities(shaped)))
             mean = 0.9 * mean + 0.1 * seen[-1]
         got = p[drawn(AdaptiveP(target), row, 2000)]
-        # Means of 2000 draws that deviate by .07 each: .0016, and five of the difference of two.
+        # The mean of 2000 draws deviates by .0016; the limit is five for a difference of two.
         assert abs(got.mean() - np.mean(seen)) < 5 * 0.0016 * 2**0.5
 
 
@@ -131,14 +133,14 @@ def test_class_temperature_follows_the_token_before():
 def test_class_temperature_says_what_it_needs():
     row = jnp.zeros(4)
     for temperatures, classes in ((1.0, [0] * 4), ([1.0], 0), ([1.0], [0] * 3), ([], [0] * 4)):
-        with pytest.raises(ValueError, match=r"temperatures \[C\] and classes \[4\]"):
+        with pytest.raises(ValueError, match=r"temperatures \[C\] and one class for each of 4"):
             ClassTemperature(temperatures, classes)(row)
     with pytest.raises(ValueError, match="-1.0"):
         ClassTemperature([0.5, -1.0], [0, 1])
 
 
 def test_mirostat_measures_surprise_over_the_whole_row():
-    """Not over what it kept, as llama.cpp does: 1.737 bits for the second of [.4 .3 .2 .1]."""
+    """llama.cpp measures it over the kept tokens: 1.737 bits for the second of [.4 .3 .2 .1]."""
     sampler = Mirostat(1.0, 0.5)
     assert kept(sampler(TENTHS)) == [0, 1]
     np.testing.assert_allclose(sampler.update(None, TENTHS, 1), 2 - 0.5 * (1.737 - 1), atol=1e-3)
@@ -147,7 +149,7 @@ def test_mirostat_measures_surprise_over_the_whole_row():
 
 def test_mirostat_keeps_the_crossing_token_and_never_less_than_the_maxima():
     halves = jnp.log2(jnp.array([0.5, 0.25, 0.125, 0.125])) * jnp.log(2.0)
-    # 2 bits exactly, to the rounding of a logarithm.
+    # Exactly 2 bits, up to the rounding of a logarithm.
     assert kept(Mirostat(9.0, 0.0)(halves, jnp.float32(2.00001))) == [0, 1]
     assert kept(Mirostat(9.0, 0.0)(halves, jnp.float32(1.9999))) == [0]
     for version in (1, 2):
@@ -157,7 +159,7 @@ def test_mirostat_keeps_the_crossing_token_and_never_less_than_the_maxima():
 
 
 def authors_k(logits, mu):
-    """What the authors' code computes for a row of more than 101 distinct logits."""
+    """The k of the authors' code, for a row of more than 101 distinct logits."""
     p = np.sort(probabilities(logits))[::-1]
     i = np.arange(100)
     t, b = np.log((i + 2) / (i + 1)), np.log(p[:100] / p[1:101])
@@ -184,9 +186,9 @@ def test_mirostat_leaves_mu_alone_for_a_token_of_no_probability_and_when_off():
 def test_mirostat_steers_the_average_surprise(version):
     row = np.float32(-1.1 * np.log(np.arange(1, 401)))
     bits = -np.log2(probabilities(row))
-    assert (bits * probabilities(row)).sum() > 5  # what plain draws would have
+    assert (bits * probabilities(row)).sum() > 5  # the mean of draws without the filter
     tokens = drawn(Mirostat(3.0, 0.3, version), row, 400)
-    # mu stays bounded, so the mean of n surprises is within |mu| / (eta n) of tau: .1 here.
+    # mu is bounded, so the mean of n surprises is within |mu| / (eta n) = .1 of tau.
     assert abs(bits[tokens].mean() - 3.0) < 0.1
 
 
@@ -228,7 +230,7 @@ def test_an_infinite_temperature_makes_kept_tokens_equally_likely(name):
 
 
 def test_a_sure_row_is_greedy_even_at_an_infinite_t0():
-    """The factor of t0 is 0 there, and 0 times infinity was NaN."""
+    """The factor of t0 is 0 for such a row, and 0 times infinity is NaN."""
     out = RUN(EntropyTemperature(INFINITY, 0.5), np.float32([50, 0, 0, 0]), None)
     np.testing.assert_array_equal(out, [0, -np.inf, -np.inf, -np.inf])
 
@@ -268,6 +270,33 @@ SAMPLERS = {
     "mirostat1": Mirostat(3.0, 0.1, 1),
     "p_decay": TopPDecay(0.9, 0.9),
 }
+EXTREMES = [0.0, 1.0, -1.0, 1e30, 1e-45, np.inf, -np.inf]
+
+
+@jax.jit
+def usable(sampler, numbers, rows):
+    """Whether each row has a kept token and no NaN, for each choice of numbers."""
+
+    def one(numbers, row):
+        wild = iter(numbers)
+        fill = lambda x: jnp.full_like(x, next(wild)) if x.dtype == jnp.float32 else x  # noqa: E731
+        changed = jax.tree.map(fill, sampler)
+        out = changed(row, changed.init(None, None))
+        return ~jnp.any(jnp.isnan(out)) & jnp.any(out > -jnp.inf)
+
+    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(numbers, rows)
+
+
+@pytest.mark.parametrize("name", swept(SAMPLERS, ("edt", "dynamic", "adaptive_p", "mirostat")))
+def test_extreme_numbers_leave_a_usable_row(name):
+    rows = np.zeros((4, 13), np.float32)
+    rows[1, 0], rows[2], rows[3, 1:] = 50, np.arange(13), -np.inf
+    count = sum(np.asarray(x).dtype == np.float32 for x in jax.tree.leaves(SAMPLERS[name]))
+    numbers = np.array(list(itertools.product(EXTREMES, repeat=count)), np.float32)
+    fine = np.asarray(usable(SAMPLERS[name], numbers, rows))
+    assert fine.all(), numbers[~fine.all(axis=1)][:5]
+
+
 VALUES = st.one_of(st.floats(-30, 30, width=32), st.sampled_from([-np.inf, 3e38, -3e38]))
 NUMBERS = st.one_of(st.floats(-2, 4, width=32), st.sampled_from([np.inf, -np.inf, 1e30]))
 

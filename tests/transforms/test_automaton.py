@@ -1,4 +1,4 @@
-"""An automaton over tokens, by hand and by a slow walk."""
+"""Automata over tokens, checked by hand and by random walks."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from tests.oracles.automaton import token_automaton
 from tests.statistics import FALSE_ALARM, draws, p_value
 
 INF = jnp.inf
-# "(", then any number of "-", then ")", then the end; token 3 is the end, token 4 nothing.
+# "(", any number of "-", ")", and the end. Token 3 is the end, and token 4 is never allowed.
 CLASSES = [0, 1, 2, 3, 4]
 TABLE = [[1, -1, -1, -1, -1], [-1, 1, 2, -1, -1], [-1, -1, -1, 3, -1], [-1, -1, -1, 3, -1]]
 DISTANCE = [3, 2, 1, 0]
@@ -38,9 +38,9 @@ def test_it_allows_what_leads_on():
     "state, left, tokens",
     [
         (1, 100, [1, 2]),
-        (1, 3, [1, 2]),  # -, ), the end
-        (1, 2, [2]),  # the last moment to close
-        (1, 1, [1, 2]),  # too late: what can be begun
+        (1, 3, [1, 2]),  # there is time for "-", ")" and the end
+        (1, 2, [2]),  # just enough time for ")" and the end
+        (1, 1, [1, 2]),  # too late, so all accepted tokens
         (0, 3, [0]),
         (0, 2, [0]),
         (2, 1, [3]),
@@ -142,7 +142,7 @@ def test_nonsense_raises_value_error_naming_it(make, words):
 
 @st.composite
 def automata(draw):
-    """Trimmed automata of three to six states over 8 tokens: from each state a way to the last."""
+    """Automata of three to six states over 8 tokens; every state has a path to the last."""
     states = draw(st.integers(3, 6))
     table = np.array(draw(st.lists(st.lists(st.integers(-1, states - 1), min_size=4, max_size=4),
                                    min_size=states, max_size=states)))  # fmt: skip
@@ -154,7 +154,7 @@ def automata(draw):
         after = np.where(table < 0, states, distance[table])
         distance = np.minimum(distance, 1 + after.min(1))
     classes = draw(st.permutations([0, 1, 2, 3, 0, 1, 2, 2]))
-    # One shape for all, so that the walk below compiles once.
+    # All automata have one shape, so that the walk compiles once.
     table = np.pad(table, [(0, 6 - states), (0, 0)], constant_values=-1)
     return np.array(classes), table, np.pad(distance, (0, 6 - states))
 

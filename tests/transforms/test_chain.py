@@ -1,4 +1,4 @@
-"""Composition: the order written is the order run."""
+"""Chains run their members in the order they are written."""
 
 import jax
 import jax.numpy as jnp
@@ -27,17 +27,17 @@ def test_a_chain_equals_its_members_one_after_another(case):
 
 
 def test_the_order_written_is_the_order_run():
-    """Worked by hand: a temperature before the nucleus grows it, one after it does not."""
+    """A temperature before the nucleus makes it larger; one after it does not."""
     row = jnp.log(jnp.array([0.6, 0.3, 0.1]))
-    # At T = 4 the masses are .40, .34 and .26: above the second lies .40, above the third .74.
+    # At T = 4 the masses are .40, .34 and .26, so .74 is above the third token.
     assert np.isfinite(chain(TopP(0.5), Temperature(4.0))(row)).tolist() == [True, False, False]
     assert np.isfinite(chain(Temperature(4.0), TopP(0.5))(row)).tolist() == [True, True, False]
 
 
 def test_later_filters_see_only_what_is_kept():
-    """The nucleus of a chain renormalises over what the filter before it kept."""
+    """A nucleus is a share of the mass that earlier filters kept."""
     row = jnp.log(jnp.array([0.4, 0.3, 0.2, 0.1]))
-    # Alone, .7 lies above the third token, so p = .75 keeps three; of the two kept, .4/.7 = .57.
+    # Without top-k, .7 is above the third token, so p = .75 keeps three; of two, .4/.7 = .57.
     assert np.isfinite(TopP(0.75)(row)).tolist() == [True, True, True, False]
     assert np.isfinite(chain(TopK(2), TopP(0.55))(row)).tolist() == [True, False, False, False]
     assert np.isfinite(chain(TopK(2), TopP(0.6))(row)).tolist() == [True, True, False, False]
@@ -104,7 +104,7 @@ def test_states_keep_their_types_so_that_a_scan_can_carry_them():
         return sampler.update(state, jnp.array([0.0, 2.0, 1.0, -1.0]), token), token
 
     state, tokens = jax.jit(lambda s: jax.lax.scan(body, s, None, length=6))(state)
-    # The best token loses 1 each time it is drawn: 2, then ties at 1 (the lower id), then the next.
+    # The best token loses 1 at every draw: 2, then ties at 1, which go to the lower id.
     assert tokens.tolist() == [1, 1, 2, 0, 1, 2]
     np.testing.assert_array_equal(state[0], [1, 3, 2, 0])
     np.testing.assert_allclose(state[1], 0.9 * 0.5**6, rtol=1e-6)

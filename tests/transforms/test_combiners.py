@@ -1,4 +1,4 @@
-"""Combiners: two rows to one, held to float64 and to another library's."""
+"""Combiners, compared with float64 oracles and with transformers."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from tests.oracles import combiners as oracles
 from tests.rows import BANK, INVALID, NAMES, VALID, V, bits
 
 RNG = np.random.default_rng(4)
-# Each awkward row against another one, and against one with -inf where it has none.
+# Pairs of rows, also with -inf in the second row only.
 OTHERS = np.roll(BANK[: len(VALID)], 5, axis=0)
 ROWS = BANK[: len(VALID)]
 CASES = {
@@ -21,7 +21,7 @@ CASES = {
     "contrast": (Contrast, oracles.contrast, [(0.1,), (0.0,), (1.0,)]),
 }
 RUN = jax.jit(jax.vmap(lambda s, c, u: s(c, u), in_axes=(None, 0, 0)))
-# Rows of a size at which 1e-5 relative is the rounding of float32, not of what it was given.
+# Rows small enough for a relative error of 1e-5.
 TAME = [i for i, (c, u) in enumerate(zip(ROWS, OTHERS, strict=True))
         if all(np.abs(r[r > -np.inf]).max() < 600 for r in (c, u))]  # fmt: skip
 
@@ -38,7 +38,7 @@ def test_equals_the_float64_oracle(name):
             expected = oracle(*values)(ROWS[i], OTHERS[i])
             alive = expected > -1e5
             assert (got[i][~alive] < -5e4).all(), NAMES[i]
-            # Differences of numbers below 1000, and their divergence in the exponent of T.
+            # Differences of numbers below 1000, whose divergence is in the exponent of T.
             np.testing.assert_allclose(
                 got[i][alive], expected[alive], rtol=2e-4, atol=2e-4, err_msg=NAMES[i]
             )
@@ -58,7 +58,7 @@ def test_a_token_ruled_out_without_the_condition_is_preferred_and_finite():
     for combiner in (Guidance(2.0), Contrast(0.1)):
         out = np.asarray(combiner(c, u))
         assert np.argmax(out) == 2 and np.isfinite(out).all()
-    # A quarter of the mass against 2**-149: 25 nats.
+    # At least 25 nats above the others.
     cold = KLTemperature(1.0, 10.0)(c, u)
     np.testing.assert_allclose(cold[1], np.log(0.5) * 2 ** (oracles.divergence(c, u) / 10), 1e-5)
 
@@ -113,8 +113,8 @@ def test_laws_of_any_two_rows(c, u, x, hole):
         out = np.asarray(RUN(combiner, c, u))[0]
         assert out[hole] == -np.inf and np.isfinite(out).any()
         assert (out < np.inf).all()  # False for NaN too
-        # A shift of either row is none of its distribution. On a grid, where it rounds nothing:
-        # near T = 0 the last bit of a logit decides.
+        # A shift of a row does not change its distribution. Use a grid, where the shift is exact,
+        # because near T = 0 the last bit of a logit matters.
         even, other = np.round(c * 1024) / 1024, np.round(u * 1024) / 1024
         out = np.asarray(RUN(combiner, even, other))[0]
         moved = np.asarray(RUN(combiner, even + np.float32(8), other - np.float32(4)))[0]

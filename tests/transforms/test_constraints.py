@@ -1,4 +1,4 @@
-"""Biases and constraints worked by hand, after any history, and at their edges."""
+"""Biases and constraints: by hand, after random histories, and edge cases."""
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +39,7 @@ def test_suppress_and_allow_are_opposites():
 
 
 def test_ids_past_the_vocabulary_are_ignored():
-    """Where nothing but such an id is allowed nothing is left: it does not switch a limit off."""
+    """If only such an id is allowed, the row is empty: the id does not turn the constraint off."""
     everything = list(range(V))
     assert kept(Suppress([V, 500, 2**31 - 1]), [1]) == everything
     assert kept(Allow([V, 2, 500]), [1]) == [2]
@@ -51,7 +51,7 @@ def test_ids_past_the_vocabulary_are_ignored():
 
 
 def test_rows_of_a_batch_mix_lists_of_any_length():
-    """Negative ids in an array are padding; all padding is neutral."""
+    """Negative ids in an array are padding, and padding alone is neutral."""
     rows = np.array([[3, -1, -1], [5, 6, 7], [-1, -1, -1]])
     for make, sizes in [(Suppress, [V - 1, V - 3, V]), (Allow, [1, 3, V])]:
         got = jax.jit(jax.vmap(lambda s: s(jnp.asarray(ROW))))(make(rows))
@@ -69,7 +69,7 @@ def test_forced_tokens_come_in_their_places():
 
 
 def test_a_forced_token_that_was_dropped_ends_the_row():
-    """Nothing is revived: two constraints that contradict each other leave no token."""
+    """A dropped token stays dropped: two contradicting constraints leave no token."""
     row = driven(chain(Suppress([4]), ForceTokens([4])), [1])
     assert np.isnan(row).all()
     assert draw(jax.random.key(0), jnp.asarray(row)) == -1
@@ -114,7 +114,7 @@ def test_finite_biases_overflow_to_finite_logits():
 
 
 def test_biases_train_from_zero():
-    """Adding 0 changes no bit, but its derivative is there."""
+    """Adding a bias of 0 changes no bit, but it has a gradient."""
 
     def loss(sampler):
         return jax.nn.log_softmax(sampler(jnp.asarray(ROW)))[3]
@@ -149,7 +149,7 @@ HISTORIES = st.lists(st.integers(0, 3), min_size=1, max_size=ROOM)
 @settings(max_examples=30, deadline=None)
 @given(tokens=HISTORIES, share=st.floats(0, 1))
 def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, share):
-    """Wherever the prompt ends and the drawing begins."""
+    """The split of the history into prompt and output does not matter."""
     sampler, oracle = FAMILY[name]
     start = max(1, round(share * len(tokens)))
     expected = oracle(tokens[:start], tokens[start:])(ROW)

@@ -1,4 +1,4 @@
-"""What the decorator, the fields and the constructors promise."""
+"""The decorator, the fields and the constructors."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ from tests.rows import VALID, V
 from tests.table import ATOMS, CHAINS, TOYS, cases, structures
 
 NAN = float("nan")
-NONSENSE = [  # what, the words its message must hold
+NONSENSE = [  # the call, and words of its error message
     (lambda: TopP(1.3), ["1.3", "p", "0", "1]"]),
     (lambda: TopP(-0.1), ["-0.1", "p", "0", "1"]),
     (lambda: TopP(NAN), ["nan", "p"]),
@@ -77,7 +77,7 @@ def test_the_ends_of_a_range_are_inside(make):
 
 
 def test_arrays_are_not_validated():
-    """Reading an array's value would wait for the device; the edges are defined instead."""
+    """Checking the value of an array would wait for the device, so every value is defined."""
     row = jnp.asarray(VALID["mild"])
     np.testing.assert_array_equal(TopP(jnp.float32(1.3))(row), row)
 
@@ -89,7 +89,7 @@ def test_any_other_rank_says_vmap(case, shape):
         case.sampler(jnp.zeros(shape))
 
 
-# A leaf as large as the vocabulary is printed as its dtype and shape, and no policy's weights are.
+# Large leaves are printed as dtype and shape, and weights of policies are not printed.
 WRITTEN_OUT = [
     c
     for c in ATOMS
@@ -180,7 +180,7 @@ def test_static_fields_shape_the_trace_and_leaves_do_not(counted):
 
 
 def test_a_class_without_state_keeps_none():
-    """The defaults of `init` and `update`: no state, before and after a token."""
+    """The defaults of `init` and `update` return no state."""
     for sampler in (TopP(0.5), Function(toys.halve)):
         assert sampler.init(jax.random.key(0), None) == ()
         assert sampler.update((), jnp.zeros(4), jnp.int32(1)) == ()

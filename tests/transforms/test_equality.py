@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.tree_util import Partial
 
 from jaxsample import (
     Guidance,
@@ -51,6 +52,9 @@ def test_classes_static_fields_and_structures_are_told_apart():
     assert chain(toys.halve) == chain(toys.halve) != chain(jnp.negative)
     assert Guidance(1.5) == Guidance(1.5) != Guidance(1.0)
     assert Temperature(0.0) != Temperature(-0.0), "by bytes"
+    key = jax.random.key(3)
+    one, two = (chain(Partial(toys.scale, k)) for k in (key, jax.random.key(3)))
+    assert one == two != chain(Partial(toys.scale, jax.random.key_data(key)))
     assert len({TopP(0.5), TopP(0.5), TopP(0.6)}) == 2
 
 

@@ -1,4 +1,4 @@
-"""XTC: which tokens go, and the chance that decides it."""
+"""XTC: the dropped tokens, and the chance of dropping them."""
 
 import jax
 import jax.numpy as jnp
@@ -26,9 +26,9 @@ def kept(row, threshold, probability=1.0):
         ([0.4, 0.3, 0.2, 0.1], 0.15, [2, 3]),
         ([0.4, 0.3, 0.2, 0.1], 0.05, [3]),
         ([0.4, 0.3, 0.2, 0.1], 0.0, [3]),
-        ([0.4, 0.3, 0.2, 0.1], 0.35, [0, 1, 2, 3]),  # one choice is none
+        ([0.4, 0.3, 0.2, 0.1], 0.35, [0, 1, 2, 3]),  # a single choice is not dropped
         ([0.4, 0.3, 0.2, 0.1], 0.51, [0, 1, 2, 3]),
-        ([0.3, 0.3, 0.2, 0.2], 0.15, [2, 3]),  # the least likely is tied: both stay
+        ([0.3, 0.3, 0.2, 0.2], 0.15, [2, 3]),  # the least likely tokens are tied, and both stay
         ([0.3, 0.3, 0.2, 0.2], 0.25, [0, 1, 2, 3]),  # all choices are tied
         ([0.25, 0.25, 0.25, 0.25], 0.1, [0, 1, 2, 3]),
         ([1.0, 0.0, 0.0, 0.0], 0.1, [0]),
@@ -62,7 +62,7 @@ def test_no_number_leaves_a_row_empty():
 
 @jax.jit
 def acted(seeds, steps, probability):
-    """Whether the sampler acted, for each row and step."""
+    """Whether the sampler dropped tokens, for each row and step."""
 
     def one(seed, n):
         words, _ = XTC(0.15, 0.5).init(jax.random.key(seed), None)
@@ -83,7 +83,7 @@ def test_it_acts_as_often_as_it_is_told(probability):
 def test_rows_and_steps_draw_apart():
     hits = np.asarray(acted(jnp.arange(50), STEPS, jnp.float32(0.5))).astype(float)
     assert np.unique(hits, axis=0).shape == np.unique(hits, axis=1).shape == (50, 200)
-    # Agreement of neighbours in 9,950 and 9,800 pairs is half of them, deviation 50; five of them.
+    # Half of 9,950 and 9,800 pairs agree, with a deviation of 50; the limit is five deviations.
     assert abs((hits[:, 1:] == hits[:, :-1]).sum() - 4975) < 250
     assert abs((hits[1:] == hits[:-1]).sum() - 4900) < 250
 
@@ -98,7 +98,7 @@ def test_the_chance_does_not_depend_on_how_a_key_is_made():
 
 
 def test_generate_equals_a_loop_over_its_tokens():
-    """Rows that end early and late, each with the chances of its own key and step."""
+    """Rows of different lengths, each with the random numbers of its own key and step."""
     sampler = chain(Temperature(0.7), XTC(0.05, 0.5))
     prompts, eos = np.array([[3], [9], [17], [20]]), (1, 2, 5, 8)
     key = jax.random.key(6)

@@ -1,4 +1,4 @@
-"""Cases worked by hand, edges and properties of the filters in tests/table/filters.py."""
+"""Examples, edge cases and properties of the filters in tests/table/filters.py."""
 
 import jax
 import jax.numpy as jnp
@@ -34,15 +34,15 @@ WIDE = [10.0, 9.0, 5.0, 0.0, -3.0, -4.0]
 
 
 def kept(sampler, row, state=None):
-    """Which tokens stay; the row is filled up with -inf, so that a structure compiles once."""
+    """The kept tokens; the row is padded with -inf, so that each structure compiles once."""
     full = np.full(V, -INF, np.float32)
     full[: len(row)] = row
     return np.flatnonzero(apply(sampler, full[None], state)[0] > -INF).tolist()
 
 
-BY_HAND = [  # probabilities above, thresholds in the comments
+BY_HAND = [  # the probabilities are above, and the thresholds are in the comments
     (Epsilon(0.2), HALVES, [0, 1]),
-    (Epsilon(0.9), HALVES, [0]),  # none is that likely: the maximum
+    (Epsilon(0.9), HALVES, [0]),  # no token is that likely, so the maximum stays
     (Epsilon(0.9), [0.0, 0.0, -1.0], [0, 1]),
     (Epsilon(0.15), HALVES, [0, 1]),
     (Eta(0.15), HALVES, [0, 1, 2, 3]),  # H = 1.213: min(.15, .387 * .297) = .115
@@ -54,22 +54,22 @@ BY_HAND = [  # probabilities above, thresholds in the comments
     (PLess(), FOURTHS, [0, 1]),  # .16 + .09 + .04 + .01 = .3, the second is on the edge
     (PLess(), HALVES, [0]),  # .34
     (TopNSigma(1.0), WIDE, [0, 1, 2]),  # population sigma 5.52: 4.48
-    (TopNSigma(1.0), WIDE + [-INF] * 3, [0, 1, 2]),  # -inf taken as 0 would drop the third (D10)
+    (TopNSigma(1.0), WIDE + [-INF] * 3, [0, 1, 2]),  # -inf counted as 0 would drop the third
     (TopNSigma(1.0), [-INF, 3.0, -INF], [1]),
     (TopNSigma(5.0), [200.0] + [0.0] * 3 + [-1.0], [0, 1, 2, 3, 4]),
     (TopH(0.4), HALVES, [0]),  # terms .5 .5 .375 .375 of 1.75 bits: .7
     (TopH(0.6), HALVES, [0, 1]),  # 1.05
-    (TopH(0.8), HALVES, [0, 1]),  # 1.4 would let in one of the tie at 1.375
+    (TopH(0.8), HALVES, [0, 1]),  # 1.4 would split the tie at 1.375
     (TopH(0.99), [0.0, 0.0, 0.0], [0, 1, 2]),
     (TopH(0.0), HALVES, [0]),
     (TopH(0.9), [5.0], [0]),
-    (Typical(0.499), FOURTHS, [1, 2]),  # H = 1.28; from near to far: .3 .2 .4 .1 (D8)
+    (Typical(0.499), FOURTHS, [1, 2]),  # H = 1.28; by distance: .3 .2 .4 .1
     (Typical(0.501), FOURTHS, [0, 1, 2]),
     (Typical(0.25), [2.0, 1.5, 1.0, 0.5], [1]),
-    (Typical(0.25), [2.0, 1.5, 1.0, 0.5, -INF, -INF], [1]),  # D6: 0 log 0 must not be NaN
+    (Typical(0.25), [2.0, 1.5, 1.0, 0.5, -INF, -INF], [1]),  # 0 log 0 must not be NaN
     (Typical(0.0), [1.0, 1.0, -3.0], [0, 1]),
     (Typical(0.5), [0.0, 0.0, 0.0], [0, 1, 2]),
-    # Bends .02 .01 .02 0 .02 .01 .02: as many as sum to z, and one more.
+    # Bends .02 .01 .02 0 .02 .01 .02: as many tokens as sum to z, and one more.
     (TailFree(0.35), STEPS, [0, 1, 2]),
     (TailFree(0.55), STEPS, [0, 1, 2, 3, 4]),
     (TailFree(0.75), STEPS, [0, 1, 2, 3, 4, 5]),
@@ -89,14 +89,14 @@ def test_by_hand(sampler, row, expected):
 
 
 def test_top_n_sigma_then_typical():
-    """D6 through a chain: what the first one masks must not turn the second into top-p."""
+    """Tokens masked by the first filter must not turn the second one into top-p."""
     row = [10.0, 9.5, 9.0, 8.5, 5.0, 0.0, -3.0, -4.0]
     masked = apply(TopNSigma(1.0), np.float32([row + [-INF] * (V - len(row))]))
     assert kept(Typical(0.25), masked[0]) == [1]
 
 
 def test_p_less_norm_counts_masked_tokens():
-    """V is the whole vocabulary: (V * .375 - 1) / (V - 1) nears .375, below .5 and above .25."""
+    """For a large V the threshold (V * .375 - 1) / (V - 1) is near .375, between .25 and .5."""
     row = np.log([0.5, 0.25, 0.25])
     alone = jax.jit(lambda s, x: s(x))(PLessNorm(), np.float32(row))  # (3 * .375 - 1) / 2 = .0625
     assert (np.asarray(alone) > -INF).tolist() == [True, True, True]
@@ -104,7 +104,7 @@ def test_p_less_norm_counts_masked_tokens():
 
 
 def test_top_n_sigma_beside_one_outlier():
-    """Squares before differences leave no digit of a sigma of .56 beside a mean of 200."""
+    """The mean of squares minus the squared mean would lose all digits of sigma."""
     rng = np.random.default_rng(0)
     row = np.float32(np.append(0.01 * rng.standard_normal(V - 1), 2000.0))
     sigma = row.astype(np.float64).std()
@@ -114,7 +114,7 @@ def test_top_n_sigma_beside_one_outlier():
 
 
 def test_top_h_where_the_model_is_all_but_sure():
-    """Of an entropy far below the rounding of 1 the first token's term is the smaller part."""
+    """The entropy is far below the rounding of 1, and the first token adds little to it."""
     row = np.array([0.0, -20.0, -21.0])
     terms = -np.exp(row) * row  # 4.1e-8 and 1.6e-8 beside the first token's 2.8e-9
     assert terms[1] / terms.sum() > 0.65
@@ -132,7 +132,7 @@ def test_small_vocabularies():
 
 @cases([case for case in CASES if len(jax.tree.leaves(case.sampler)) == 1])
 def test_any_number_leaves_a_usable_row(case):
-    """Traced values are never validated; a setting that is no number makes every row invalid."""
+    """Traced values are not checked, and NaN makes every row invalid."""
     for value in (-1.0, -0.0, 1e-45, 1e-30, 1.5, 1e30, INF, -INF):
         sampler = jax.tree.map(lambda _, v=value: jnp.float32(v), case.sampler)
         got = apply(sampler, ROWS, case.state)
@@ -201,20 +201,20 @@ def test_the_kept_set_grows_with_the_setting(name, row, one, two):
 @given(row=a_row, setting=a_share, seed=st.integers(0, 100))
 @quickly
 def test_masked_tokens_are_no_part_of_the_row(name, row, setting, seed):
-    """The same tokens elsewhere, among other -inf entries, meet the same fate."""
+    """The same tokens at other places, between -inf entries, are kept or dropped alike."""
     some = np.random.default_rng(seed).permutation(V)[:40]
     packed, spread = np.full((2, V), -INF, np.float32)
     packed[:40] = spread[some] = row[some]
     sampler = PLess() if name == "PLess" else type(BY_NAME[name].sampler)(setting)
     a, b = apply(sampler, np.stack([packed, spread])) > -INF
-    # Sums in another order may part at an edge, by one token: there are no ties.
+    # Sums in another order may differ at an edge by one token, as there are no ties.
     assert (a[:40] != b[some]).sum() <= 1
 
 
 @given(row=a_row, n=st.floats(0.0, 4.0, width=32))
 @quickly
 def test_no_temperature_changes_what_top_n_sigma_keeps(row, n):
-    """Powers of two, which round nothing."""
+    """Powers of two are exact."""
     a, b, c = apply(TopNSigma(n), np.stack([row, 4 * row, row / 8]))
     np.testing.assert_array_equal(a > -INF, b > -INF)
     np.testing.assert_array_equal(a > -INF, c > -INF)
@@ -240,7 +240,7 @@ SHORT = np.float32(np.random.default_rng(1).standard_normal(32))
 
 @pytest.fixture(scope="module")
 def short():
-    """What each filter makes of one row of 32."""
+    """One row of 32 tokens after each filter."""
     run = jax.jit(lambda samplers, row: {n: s(row, DRAWN[n].state) for n, s in samplers.items()})
     return run({name: case.sampler for name, case in DRAWN.items()}, SHORT)
 

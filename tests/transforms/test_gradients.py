@@ -1,4 +1,4 @@
-"""Gradients: finite everywhere, and right where they are defined."""
+"""Gradients are finite everywhere, and equal to central differences."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ WEIGHTS = jnp.asarray(np.random.default_rng(11).standard_normal(V), jnp.float32)
 
 
 def loss(logits):
-    """Bounded, with a gradient through every token that has mass and through the best one."""
+    """A bounded loss with a gradient through every likely token and through the best one."""
     return (
         jnp.sum(jax.nn.softmax(logits) * WEIGHTS) + jax.nn.log_softmax(logits)[jnp.argmax(logits)]
     )
@@ -28,7 +28,7 @@ by_output = jax.jit(jax.vmap(jax.value_and_grad(loss)))
 
 @jax.jit
 def pulled(sampler, state, rows, hidden, by_output):
-    """Gradients of whatever has the gradients `by_output` in what the sampler makes of the rows."""
+    """Pull the gradients `by_output` of the transformed rows back to leaves and rows."""
     trainable, rest = partition(sampler)
 
     def one(row, cotangent):
@@ -72,7 +72,7 @@ def test_a_filter_passes_the_gradient_of_kept_logits_and_stops_the_rest(case):
 
 
 def test_greedy_temperature_has_zero_gradient():
-    """Gradients are defined for t > 0 and are zero at 0, for the temperature and for the logits."""
+    """At t = 0 the gradients of the temperature and of the logits are zero."""
     row = jnp.array([1.0, 3.0, 3.0, -jnp.inf, 2.0])
     by_s, by_row = BY_BOTH(Temperature(0.0), row, 1)
     assert by_s.value == 0
@@ -80,7 +80,7 @@ def test_greedy_temperature_has_zero_gradient():
 
 
 def central(function, x, h=1e-5):
-    """Central differences of a float64 function, exact to about h**2."""
+    """Central differences of a float64 function, with an error of about h**2."""
     x = np.asarray(x, np.float64)
     steps = np.eye(len(x)) * h
     return np.array([(function(x + s) - function(x - s)) / (2 * h) for s in steps])
@@ -91,8 +91,8 @@ def logprob(row, token):
     return row[token] - np.log(np.exp(row).sum())
 
 
-# float32 arithmetic against a float64 oracle over sums of a dozen terms: 1e-3 leaves two digits for
-# cancellation and still sees any wrong factor or sign.
+# Tolerance of float32 against float64 for sums of a dozen terms. It leaves two digits for
+# cancellation and still detects a wrong factor or sign.
 CLOSE = dict(rtol=1e-3, atol=1e-5)
 ROW = np.round(np.random.default_rng(2).standard_normal(12) * 2, 3)
 TOKENS = [int(np.argmax(ROW)), 3, 7]
@@ -101,7 +101,7 @@ BY_BOTH = jax.jit(jax.grad(lambda s, x, token: jax.nn.log_softmax(s(x))[token], 
 
 
 def exact(monkeypatch):
-    """The oracles without their rounding of parameters to float32, which would eat the step h."""
+    """Stop the oracles from rounding parameters to float32, which would hide the step h."""
     for family in ("temperature", "truncation"):
         monkeypatch.setattr(f"tests.oracles.{family}.single", float)
 
@@ -122,7 +122,7 @@ def test_temperature_by_central_differences(t, token, monkeypatch):
 @pytest.mark.parametrize("t0, theta", [(1.0, 0.5), (0.6, 0.0), (0.7, -0.4)])
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 def test_entropy_temperature_by_central_differences(t0, theta, masked, monkeypatch):
-    """Through t0, theta and, by way of the entropy, every logit; -inf entries stay out of it."""
+    """In t0, theta and, through the entropy, every logit; entries at -inf do not count."""
     exact(monkeypatch)
     token, mask = TOKENS[0], np.arange(12) % 4 == 1
     assert not mask[token]
@@ -140,7 +140,7 @@ def test_entropy_temperature_by_central_differences(t0, theta, masked, monkeypat
 
 
 def test_a_chain_by_central_differences(monkeypatch):
-    """A mask in front of a temperature must not make its gradient NaN, nor bend it."""
+    """A mask before a temperature must not change its gradient or make it NaN."""
     exact(monkeypatch)
     token = TOKENS[0]
 

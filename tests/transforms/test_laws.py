@@ -1,4 +1,4 @@
-"""What every transform of the table does to every row."""
+"""Laws of every transform of the table on every row."""
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,9 @@ from tests.rows import BANK, HIDDEN, INFINITE, INVALID, NAMES, VALID, V, apply, 
 from tests.table import ATOMS, CASES, ORDER, cases, structures, swept
 
 ROWS = np.stack(list(VALID.values()))
-# float32 cannot be judged on rows whose edge is closer than this share of the mass (DESIGN 8).
+# Rows whose edge is closer than this share of the mass are not compared, because of rounding.
 EDGE = 1e-5
-# Below this a token's probability is 0 in float32 and float64 alike: -inf and finite mean the same.
+# Below this a probability is 0 in float32 and float64, so -inf and finite values are equal.
 NOTHING = -1e5
 
 
@@ -20,7 +20,7 @@ RUN = jax.jit(lambda sampler, row: sampler(row))
 
 
 def in_range(rows):
-    """A difference past float32 is -inf or the lowest float32, as the library likes."""
+    """A difference that overflows float32 may be -inf or the lowest float32."""
     lowest = np.finfo(np.float32).min
     return np.where(rows <= lowest, lowest, rows)
 
@@ -30,7 +30,7 @@ def kept(rows):
 
 
 def clear(case, row):
-    """Whether the oracle's answer stands still while its edges move by EDGE either way."""
+    """Whether the oracle's answer does not change if its edges move by EDGE."""
     low, here, high = (case.oracle(row, nudge) for nudge in (-EDGE, 0.0, EDGE))
     same = (kept(low) == kept(here)).all() and (kept(high) == kept(here)).all()
     close = (
@@ -40,7 +40,7 @@ def clear(case, row):
 
 
 def rounding(case, row):
-    """What is added to a logit far from 0 is rounded to that logit's last digit, at every term."""
+    """The rounding of sums with a large logit, for every term."""
     return case.terms * 2.0**-23 * min(np.abs(row).max(initial=1.0), 1e6)
 
 
@@ -74,7 +74,7 @@ def test_probabilities_equal_the_oracle(case):
             expected = case.oracle(row)
             total = np.exp(expected - expected.max())
             mine = np.exp(got.astype(np.float64) - got.max())
-            # 1e-5 of a logit is up to 1e-3 of a probability at -100, where there is no mass left.
+            # A relative error of 1e-5 in a logit of -100 is 1e-3 in a probability, which is tiny.
             added = case.kind != "order"
             rtol = 2e-4 + (2 * rounding(case, row[kept(expected)]) if added else 0.0)
             np.testing.assert_allclose(
@@ -95,7 +95,7 @@ def test_vmap_equals_a_loop_of_rows(case):
     batched, looped = outputs(case)
     if case.tolerance < 1e-6:
         np.testing.assert_array_equal(batched, looped)
-    else:  # an entropy or a matrix product may be summed in another order
+    else:  # an entropy or a matrix product may use another order of summation
         np.testing.assert_allclose(batched, looped, rtol=case.tolerance, atol=case.near)
 
 
@@ -131,10 +131,10 @@ def test_a_filter_leaves_kept_logits_untouched(case):
 
 @cases(ORDER)
 def test_order_is_kept(case):
-    """Outgoing values fall where incoming ones do; equal logits live or die together."""
+    """The order of tokens is kept, and equal logits stay equal."""
     for name, row, got in zip(VALID, ROWS, outputs(case)[0], strict=False):
         for value in np.unique(row):
-            assert len(np.unique(got[row == value])) == 1, f"{name}: equal logits parted"
+            assert len(np.unique(got[row == value])) == 1, f"{name}: equal logits differ"
         largest_first = got[np.argsort(-row, kind="stable")]
         assert (largest_first[1:] <= largest_first[:-1]).all(), name
 
@@ -192,7 +192,7 @@ NONSENSE = {
 
 @pytest.mark.parametrize("name", NONSENSE)
 def test_no_value_raises_empties_a_row_or_makes_nan(name):
-    """Traced values are never validated, so every number must leave a usable row."""
+    """Traced values are not checked, so every number must leave a usable row."""
     sampler, values = NONSENSE[name]
     for value in values:
         cast = jax.tree.map(lambda leaf, v=value: jnp.asarray(v, jnp.asarray(leaf).dtype), sampler)
@@ -212,7 +212,7 @@ def test_float32_out_whatever_comes_in(case, dtype):
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
 def test_narrow_logits_mean_their_float32_values(dtype):
-    """bfloat16 sums reach 1.0078 and merge tokens; everything is computed in float32."""
+    """Sums in bfloat16 would be wrong, so everything is computed in float32."""
     sampler = chain(EntropyTemperature(1.0, 0.2), TopP(0.95))
     narrow = "float32" if dtype == "float64" else dtype  # no float64 in jax without x64
     row = np.asarray(jnp.asarray(VALID["mild"], narrow)).astype(dtype)

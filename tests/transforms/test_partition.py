@@ -1,4 +1,4 @@
-"""What trains, and how optax trains it."""
+"""Trainable leaves, and training them with optax."""
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,7 @@ def test_a_network_inside_a_transform_trains_whole():
 
 
 def test_optax_recovers_a_temperature_behind_a_filter():
-    """Rows drawn at T = 0.6: the fitted temperature must come back to it."""
+    """The target is drawn at T = 0.6, and the fitted temperature must be 0.6."""
     row = jnp.asarray(VALID["mild"])
     target = jax.nn.softmax(chain(TopK(20), Temperature(0.6))(row))
     trainable, rest = partition(chain(TopK(20), Temperature(1.3)))
@@ -56,7 +56,7 @@ def test_optax_recovers_a_temperature_behind_a_filter():
     run = jax.jit(lambda t: jax.lax.scan(body, (t, optimizer.init(t)), None, length=200)[0][0])
     with jax.numpy_dtype_promotion("standard"):  # optax counts its steps in integers
         fitted = combine(run(trainable), rest)
-    # 200 steps of adam at .05 settle to within its last step size.
+    # 200 steps of adam at .05 converge to within the last step size.
     np.testing.assert_allclose(fitted[1].value, 0.6, atol=0.02)
     assert fitted[0].k == 20
 

@@ -1,4 +1,4 @@
-"""Penalties worked by hand, against the oracle after any history, and at their edges."""
+"""Penalties: by hand, after random histories, and edge cases."""
 
 import functools
 
@@ -29,13 +29,13 @@ from tests.transforms.driven import ROOM, ROW, V, driven, driven_traced
 
 
 def after(sampler, tokens, row):
-    """The row after a prompt, in a vocabulary of which all other tokens are dropped."""
+    """The row after a prompt; all further tokens of the vocabulary are dropped."""
     full = np.pad(np.float32(row), (0, V - len(row)), constant_values=-np.inf)
     return driven(sampler, tokens, logits=full)[: len(row)]
 
 
 def test_penalties_of_llama_cpp_by_hand():
-    """penalty_last_n 64, repeat 1.3, frequency .2, presence .1, as its library computed them."""
+    """Values of llama.cpp: penalty_last_n 64, repeat 1.3, frequency .2, presence .1."""
     sampler = chain(
         RepetitionPenalty(1.3, window=64),
         FrequencyPenalty(0.2, window=64),
@@ -103,7 +103,7 @@ def test_no_traced_value_makes_nan_or_drops_a_token(name):
 
 def test_no_ngram_comes_twice():
     row = np.zeros(6)
-    # 1 2 3 came, 1 2 4 too: after 1 2 neither may come again.
+    # 1 2 3 and 1 2 4 occurred, so neither 3 nor 4 may follow 1 2.
     history = [1, 2, 3, 1, 2, 4, 1, 2]
     banned = lambda n, tokens: np.flatnonzero(after(NoRepeatNgram(n), tokens, row) < 0).tolist()  # noqa: E731
     assert banned(3, history) == [3, 4]
@@ -123,7 +123,7 @@ EXAMPLE = [A, B, C, C, B, C, Y, A, B, C]
 
 
 def test_dry_by_hand():
-    """After abc, going on with c repeats 3 tokens (abc c), with y 2 (bc y), with b 1 (c b)."""
+    """After abc, c repeats 3 tokens (abc c), y repeats 2 (bc y), and b repeats 1 (c b)."""
     got = after(DRY(0.5, 3.0, 1), EXAMPLE, np.zeros(5))
     np.testing.assert_allclose(got, [0, -0.5, -0.5 * 9, -0.5 * 3, 0], rtol=1e-6)
     got = after(DRY(0.5, 3.0, 3), EXAMPLE, np.zeros(5))
@@ -134,12 +134,12 @@ def test_dry_by_hand():
     "breakers, expected",
     [
         ([], {B: 1, C: 3, Y: 2}),
-        ([[Y]], {B: 1, C: 3}),  # three tokens lie behind it; it is not lowered itself
+        ([[Y]], {B: 1, C: 3}),  # three tokens follow it; it is not lowered itself
         ([[B]], {C: 1, Y: 1}),
         ([[C, Y]], {B: 1, C: 3, Y: 2}),
-        ([[B, C], [Y]], {B: 0, C: 0}),  # nothing lies behind the one that begins last
-        ([[Y, A, B], [A]], {B: 1, C: 2, Y: 2}),  # A begins last, though it ends first
-        ([[A, B], [A]], {B: 1, C: 1, Y: 1}),  # the longer of two that begin together
+        ([[B, C], [Y]], {B: 0, C: 0}),  # no token follows the breaker that begins last
+        ([[Y, A, B], [A]], {B: 1, C: 2, Y: 2}),  # A begins last, although it ends first
+        ([[A, B], [A]], {B: 1, C: 1, Y: 1}),  # the longer of two that begin at one place
         ([[C, C, C], [9, 9]], {B: 1, C: 3, Y: 2}),
     ],
 )
@@ -148,7 +148,7 @@ def test_breakers_bound_a_repetition(breakers, expected):
     for row, breaker in zip(table, breakers, strict=False):
         row[: len(breaker)] = breaker
     got = after(DRY(1.0, 2.0, 0, table), EXAMPLE, np.zeros(5))
-    # allowed_length 0 shows every m; a token after no match at all has m = 0 and loses 1.
+    # allowed_length 0 shows every m. A token without a match has m = 0 and loses 1.
     seen = {i: int(np.log2(-v)) for i, v in enumerate(got) if v and i != A}
     assert seen == expected
     assert oracles.repeats(EXAMPLE, breakers).items() >= expected.items()
@@ -170,12 +170,12 @@ def test_long_repetitions_do_not_overflow():
     for base in (1.0, 1.75, 1e6):
         got, grads = total(DRY(1.0, base))
         assert np.isfinite(got) and np.isfinite(grads.multiplier) and np.isfinite(grads.base)
-        # A repetition of 399 tokens: nothing is left of token 1 but a finite logit.
+        # After a repetition of 399 tokens, the logit of token 1 is still finite.
         assert got <= -1
 
 
 def test_gradients_go_through_histories():
-    """Back through a scan of integers, and the search for breakers in the prompt."""
+    """Through a scan over integers and the search for breakers in the prompt."""
     tokens = np.int32(EXAMPLE + [0] * (ROOM - len(EXAMPLE)))
     sampler = chain(RepetitionPenalty(1.2), DRY(1.0, 1.5, 0, [[9], [8, 9]]))
 
@@ -257,13 +257,13 @@ HISTORIES = st.lists(st.integers(0, 3), min_size=1, max_size=ROOM)
 @settings(max_examples=40, deadline=None)
 @given(tokens=HISTORIES, share=st.floats(0, 1))
 def test_any_history_drawn_or_given_means_what_the_oracle_says(name, tokens, share):
-    """Wherever the prompt ends and the drawing begins."""
+    """The split of the history into prompt and output does not matter."""
     sampler, oracle = FAMILY[name]
     start = max(1, round(share * len(tokens)))
     expected = oracle(tokens[:start], tokens[start:])(ROW)
     got = driven(sampler, tokens, start)
     np.testing.assert_array_equal(got > -np.inf, expected > -np.inf)
-    # float32 against float64, logits of size 3 lowered by up to .8 * 1.5 ** 20.
+    # float32 against float64; logits of size 3 are lowered by up to .8 * 1.5 ** 20.
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""What a row answers to an order transform, before and after a filter."""
+"""The answers of a row, before and after a filter."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ def check(said, kept, token, row=ROW):
     assert said["count"] == len(values) and said["size"] == V
     assert said["token"] == row[token]
     np.testing.assert_array_equal(said["largest"], values[:2])
-    # Sums of at most 131 float32 terms in a tree: 8 roundings.
+    # A tree sum of at most 131 float32 terms has 8 roundings.
     np.testing.assert_allclose(said["mass"], np.exp(below).sum(), rtol=1e-6)
     np.testing.assert_allclose(said["moment"], (below * np.exp(below)).sum(), rtol=1e-6)
 
@@ -50,5 +50,5 @@ def test_a_stateful_transform_moves_on_with_each_token():
     for _ in range(3):
         kept.append(int(np.isfinite(sampler(row, state)).sum()))
         state = sampler.update(state, row, jnp.int32(0))
-    # Above the four tokens lie 0, .4, .7 and .9: masses .85, .425 and .2125 keep 3, 2 and 1.
+    # The masses above the four tokens are 0, .4, .7 and .9, so .85 keeps 3, .425 2 and .2125 1.
     assert kept == [3, 2, 1]

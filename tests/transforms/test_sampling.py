@@ -1,4 +1,4 @@
-"""Drawing through a transform: the right law, and `sample` the same token as its meaning."""
+"""Draws through a transform: their distribution, and that `sample` equals its definition."""
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ DRAW = jax.jit(jax.vmap(draw))
 
 @jax.jit
 def both_ways(keys, rows, samplers, state, hidden):
-    """`sample` and its meaning, with a hyperparameter of its own for every row."""
+    """`sample` and its definition, with separate hyperparameters for every row."""
     fast = jax.vmap(lambda key, row, s: sample(key, row, s, state, hidden))
     slow = jax.vmap(lambda key, row, s: draw(key, s(row, state, hidden)))
     return fast(keys, rows, samplers), slow(keys, rows, samplers)
@@ -43,12 +43,12 @@ def both_ways(keys, rows, samplers, state, hidden):
 
 @structures(CASES)
 def test_sample_is_the_draw_of_the_transformed_row(case):
-    """Bit for bit, and a hyperparameter for each row changes nothing when they are all equal."""
+    """Tokens are equal, also with equal hyperparameters for every row."""
     many = jax.tree.map(lambda x: jnp.stack([jnp.asarray(x)] * len(BANK)), case.sampler)
     fast, slow = both_ways(KEYS, BANK, many, case.state, HIDDEN)
     np.testing.assert_array_equal(fast, slow)
     assert fast.dtype == jnp.int32
-    if case.tolerance == 0:  # elsewhere another compilation may round a logit differently
+    if case.tolerance == 0:  # otherwise compilations may round differently
         np.testing.assert_array_equal(fast, DRAW(KEYS, outputs(case)[0]))
 
 
@@ -62,7 +62,7 @@ def test_invalid_rows_draw_minus_one_through_any_transform(case):
 
 @pytest.mark.parametrize("vmapped", ["nothing", "p", "k", "all"])
 def test_equal_rows_are_independent_under_every_vmapped_parameter(vmapped):
-    """With a temperature for each row, all rows of a batch once drew with the same noise."""
+    """Rows with hyperparameters of their own must not share their noise."""
     rows = jnp.zeros((64, 40))
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(8), i))(jnp.arange(64))
     p, k = jnp.full(64, 0.9), jnp.full(64, 30)
@@ -71,7 +71,7 @@ def test_equal_rows_are_independent_under_every_vmapped_parameter(vmapped):
         lambda key, row, p, k: sample(key, row, chain(TopK(k), TopP(p))), in_axes=(0, 0, *axes)
     )
     tokens = jax.jit(run)(keys, rows, p if axes[0] == 0 else 0.9, k if axes[1] == 0 else 30)
-    # 64 uniform draws of 40 tokens: 32 distinct are expected, with deviation 2.4; five of them.
+    # 64 uniform draws of 40 tokens give 32 distinct ones, with a deviation of 2.4; five of these.
     assert len(np.unique(tokens)) >= 20
 
 
@@ -84,7 +84,7 @@ def test_a_greedy_row_draws_its_tied_maxima_by_key():
 
 
 def test_a_stateful_sampler_in_a_loop_forgets_nothing():
-    """Counts of what was drawn, kept by hand, equal the state that update carries."""
+    """The state of `update` equals the counts of the drawn tokens."""
     sampler = chain(toys.Counts(0.5), TopK(4))
     state = (jnp.zeros(8, jnp.int32), ())
     row = jnp.linspace(0, 2, 8)

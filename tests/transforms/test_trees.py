@@ -1,4 +1,4 @@
-"""A sampler is data: trees, traces and batches of samplers."""
+"""Trees, traces and batches of samplers."""
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ WHOLE = {name: to for name, to in NUMBERS.items() if "int" in name}
     ids="0 -1 obj None".split(),
 )
 def test_trees_of_anything(case, leaf):
-    """Gradient trees, in_axes trees and holes are samplers whose leaves are not numbers."""
+    """Leaves of gradient trees, in_axes trees and partitions are not numbers."""
     mapped = jax.tree.map(leaf, case.sampler)
     assert type(mapped) is type(case.sampler)
     repr(mapped)
@@ -93,7 +93,7 @@ def test_one_trace_for_every_k(make, counted):
 
 @structures(CASES)
 def test_leaves_are_strong_float32_or_int32(case):
-    """Or uint32, the words of a watermark's secret."""
+    """Leaves may also be uint32, the words of a watermark's secret."""
     leaves = jax.tree.leaves(jax.eval_shape(lambda s: s, case.sampler))
     assert {leaf.dtype.name for leaf in leaves} <= {"float32", "int32", "uint32"}
     assert not any(leaf.weak_type for leaf in leaves)

@@ -1,4 +1,4 @@
-"""The watermarks: their hash, what they do to a row, and what they promise over many keys."""
+"""Watermarks: their hash, their rows, and their distribution over many keys."""
 
 import itertools
 
@@ -41,7 +41,7 @@ def marks(mark, state):
 
 @pytest.mark.parametrize("key", [0, 7, 2**40 + 3, 2**64 - 1])
 def test_the_green_list_is_the_hash_in_plain_integers(key):
-    """Its bits must never change: a text marked today is looked for in years."""
+    """The bits must never change, because texts are tested years after they were marked."""
     mark = Watermark(key, 0.3, width=3)
     for context in ([5, 0, 49], [0, 5, 49], [49, 49, 2**31 - 1]):
         expected = [oracles.green(key, 0.3, context, token) for token in TOKENS]
@@ -85,13 +85,13 @@ def test_a_green_list_is_a_fair_and_independent_toss_of_each_token(over):
         tossed = np.asarray(greens(keys, contexts, fraction))
         assert stats.binomtest(int(tossed.sum()), tossed.size, fraction).pvalue > FALSE_ALARM
         deviation = np.sqrt(fraction * (1 - fraction))
-        # Counts per list and per token spread as independent tosses do.
+        # Counts in each list and for each token have the variance of independent tosses.
         for axis in (0, 1):
             n = tossed.shape[axis]
             z = (tossed.sum(axis) - n * fraction) / (deviation * np.sqrt(n))
             spread = float((z**2).sum())
             assert FALSE_ALARM < stats.chi2.sf(spread, len(z)) < 1 - FALSE_ALARM
-        # Neighbours, in either direction, do not know of each other.
+        # Neighbours are independent in both directions.
         for a, b in ((tossed[1:], tossed[:-1]), (tossed[:, 1:], tossed[:, :-1])):
             seen = np.bincount(2 * a.ravel() + b.ravel(), minlength=4).reshape(2, 2)
             assert stats.chi2_contingency(seen).pvalue > FALSE_ALARM
@@ -104,7 +104,7 @@ def test_the_rounds_are_independent_tosses():
     means = coins.mean(0)
     assert stats.chi2.sf(float((4 * 4000 * (means - 0.5) ** 2).sum()), 40) > FALSE_ALARM
     correlation = np.corrcoef(coins.T) - np.eye(40)
-    # 780 pairs, each with deviation 1 / sqrt(4000): the largest beyond five happens once in 2000.
+    # 780 pairs, each with a deviation of 1 / sqrt(4000); one above five has a chance of 1 in 2000.
     assert np.abs(correlation).max() < 5 / np.sqrt(4000)
     changed = np.asarray(toss(SynthID([*range(1, 40), 99])))
     assert np.abs((coins == changed).mean(0) - 0.5).max() < 5 * 0.5 / np.sqrt(4000)
@@ -136,7 +136,7 @@ def test_strength_trains_and_nothing_else_does():
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_tournament_of_pairs(depth):
-    """2 ** depth tokens are drawn, meet in pairs, and the last one standing is the token."""
+    """Draw 2 ** depth tokens, let them meet in pairs, and return the last winner."""
     p = np.array([0.45, 0.3, 0.15, 0.07, 0.03])
     g = np.array([[1, 0, 0, 1, 1], [0, 1, 0, 0, 1]])
     expected = np.zeros(5)
@@ -158,7 +158,7 @@ def test_a_tournament_of_pairs(depth):
             expected[token] += weight
     words = jnp.asarray(g[0] + 2 * g[1], jnp.uint32)[None]
     got = PLAY(jnp.log(jnp.asarray(p, jnp.float32)), words, np.ones(depth, bool))
-    # float32 logarithms of five numbers.
+    # The tolerance is that of float32 logarithms of five numbers.
     np.testing.assert_allclose(jax.nn.softmax(got), expected, rtol=1e-5)
     np.testing.assert_allclose(
         probabilities(oracles.tournament(g[:depth].T == 1)(np.log(p))), expected, rtol=1e-12
@@ -179,7 +179,7 @@ def test_any_tournament_equals_the_oracle(row, words):
     got = np.asarray(PLAY(row, words, np.ones(30, bool)))[row > -np.inf]
     expected = oracles.tournament(coins)(row)[row > -np.inf]
     assert np.isfinite(got).all()
-    # Thirty rounds of a few roundings each, 2**-24 of a probability.
+    # Thirty rounds have a few roundings each, of 2**-24 of a probability.
     np.testing.assert_allclose(
         jax.nn.softmax(jnp.asarray(got)), probabilities(expected), rtol=2e-5, atol=1e-12
     )
@@ -203,7 +203,7 @@ def test_over_keys_a_tournament_leaves_the_distribution_as_it_was():
 
 
 def test_a_mixture_of_keys_goes_with_a_mixture_of_depths():
-    """A key of 0 turns its round off, wherever it stands."""
+    """A key of 0 turns its round off, at any place."""
     longer, shorter = SynthID([5, 0, 0], width=2), SynthID([5], width=2)
     state = started(shorter, 1, 2)
     np.testing.assert_array_equal(APPLY(longer, ROW, state), APPLY(shorter, ROW, state))
@@ -218,7 +218,7 @@ def test_a_step_without_a_whole_context_is_left_alone(mark):
     state = started(mark, 6)
     assert not marks(mark, state)
     assert marks(mark, UPDATE(mark, state, 7))
-    # Only the last tokens count, be they the prompt's or drawn.
+    # Only the last tokens count, whether they are from the prompt or drawn.
     np.testing.assert_array_equal(
         APPLY(mark, ROW, UPDATE(mark, state, 7)), APPLY(mark, ROW, started(mark, 9, 5, 6, 7))
     )
@@ -228,7 +228,7 @@ def test_a_step_without_a_whole_context_is_left_alone(mark):
 def test_a_context_marks_once():
     mark = SynthID([1, 2, 3], width=2)
     state, marked = started(mark, 5, 6), []
-    for token in (7, 5, 6, 8, 5, 6):  # behind 5 6, 6 7, 7 5, 5 6 again, 6 8, 8 5
+    for token in (7, 5, 6, 8, 5, 6):  # after 5 6, 6 7, 7 5, 5 6 again, 6 8, 8 5
         marked.append(marks(mark, state))
         state = UPDATE(mark, state, token)
     assert marked == [True, True, True, False, True, True]
@@ -243,7 +243,7 @@ def test_the_memory_of_contexts_is_a_ring(monkeypatch):
     for token in (2, 3, 1):
         state = UPDATE(mark, state, token)
     assert not marks(mark, state), "1 is one of the last three"
-    for token in (4, 5, 2):  # after which 1, 4 and 5 are remembered
+    for token in (4, 5, 2):  # then 1, 4 and 5 are stored
         state = UPDATE(mark, state, token)
     assert marks(mark, state), "2 is forgotten"
 

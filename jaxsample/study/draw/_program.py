@@ -99,7 +99,7 @@ class Program:
         model, params = self.source.checkpoint.model, self.source.checkpoint.params
         prompts, lengths = self._padded(self._prompts, full)
         if settings[0].combiner is not None:
-            combiner = stack([s.combiner for s in settings])  # type: ignore[type-var]
+            combiner = stack([s.combiner for s in settings if s.combiner is not None])
             model, params = guided(model, combiner, axes=0), (params, combiner)
             others, their = self._padded(self._without, full)
             prompts, lengths = np.stack([prompts, others], 1), np.stack([lengths, their], 1)

@@ -86,13 +86,14 @@ def _value(leaf):
     """Return a leaf as something hashable; TypeError if its value cannot be read."""
     if not isinstance(leaf, np.ndarray | np.generic | jax.Array):
         return type(leaf), leaf
+    dtype = leaf.dtype
     if isinstance(leaf, jax.Array):
         if isinstance(leaf, Tracer) or leaf.is_deleted() or not leaf.is_fully_addressable:
             raise TypeError
-        if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        if jax.numpy.issubdtype(dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
-    array = np.asarray(leaf)
-    return array.dtype, array.shape, array.tobytes()
+    array = np.asarray(jax.device_get(leaf))
+    return dtype, array.shape, array.tobytes()
 
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))

@@ -74,7 +74,7 @@ class EntropyTemperature(Transform):
         del state, hidden
         # The bounds keep every product and its derivative finite, and change no temperature.
         theta, base = jnp.clip(self.theta, -1e25, 1e25), jnp.clip(self.base, 1e-6, 1e6)
-        t0, most = jnp.minimum(self.t0, HOTTEST), jnp.minimum(self.max_temperature, HOTTEST)
+        t0, most = (jnp.clip(t, -HOTTEST, HOTTEST) for t in (self.t0, self.max_temperature))
         exponent = jnp.log(base) * theta / jnp.maximum(entropy(row), 1e-9)
         t = t0 * jnp.exp(jnp.clip(exponent, -200.0, 80.0))
         return row.divide(jnp.where(exponent > 0, jnp.minimum(t, most), t))
