@@ -6,7 +6,7 @@ import enum
 from pathlib import Path
 from typing import Annotated
 
-import rich  # noqa: F401  # if it is missing, say so before JAX is imported
+import rich  # noqa: F401  # without it, fail before JAX is imported
 import typer
 
 import jaxsample
