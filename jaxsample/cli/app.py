@@ -6,11 +6,11 @@ import enum
 from pathlib import Path
 from typing import Annotated
 
-import rich  # noqa: F401  # if it is missing, say so before JAX is imported
+import rich  # noqa: F401  # without it, fail before JAX is imported
 import typer
 
 import jaxsample
-from jaxsample.cli import flags, studies
+from jaxsample.cli import flags, studies, sweeps
 from jaxsample.cli.prompt import Prompt, PromptFile, read_prompt
 
 app = typer.Typer(
@@ -18,9 +18,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-
-app.command()(studies.sweep)
-app.add_typer(studies.study, name="study")
 
 
 def _print_version(wanted: bool) -> None:
@@ -52,7 +49,7 @@ class Color(enum.StrEnum):
 def generate(
     prompt: Prompt = None,
     prompt_file: PromptFile = None,
-    model: studies.Model = None,
+    model: sweeps.Model = None,
     temperature: flags.Temperature = None,
     edt: flags.Edt = None,
     top_k: flags.TopK = None,
@@ -125,7 +122,7 @@ def generate(
 def explain(
     prompt: Prompt = None,
     prompt_file: PromptFile = None,
-    model: studies.Model = None,
+    model: sweeps.Model = None,
     temperature: flags.Temperature = None,
     edt: flags.Edt = None,
     top_k: flags.TopK = None,
@@ -146,6 +143,10 @@ def explain(
 
     given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset)
     explain(read_prompt(prompt, prompt_file), model, given, png)
+
+
+app.command()(sweeps.sweep)
+app.add_typer(studies.study, name="study")
 
 
 @app.command()

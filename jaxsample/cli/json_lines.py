@@ -58,7 +58,7 @@ class JsonLines:
             "model_logprobs": _rounded(piece.model_logprob for piece in pieces),
             "entropy": _rounded(piece.entropy for piece in pieces),
         }
-        self._file.write(json.dumps({key: found[key] for key in KEYS}, ensure_ascii=False) + "\n")
+        self._file.write(json.dumps({key: found[key] for key in KEYS}) + "\n")
 
 
 def _rounded(values):

@@ -13,8 +13,9 @@ import typer
 Prompt = Annotated[
     str | None,
     typer.Argument(
-        help="The text to continue. Give - to read it from standard input; a pipe is read by "
-        "itself. Without a prompt the model begins a new text.",
+        help="The text to continue. Without it the prompt is read from standard input if that is a "
+        "pipe or a file; - always reads standard input. Without any prompt the model begins a new "
+        "text.",
         show_default=False,
     ),
 ]

@@ -24,7 +24,7 @@ from jaxsample.cli.main import main
 sys.argv[1:] = {arguments!r}
 sys.exit(main())
 """
-STUCK = 60  # seconds: far more than the process is given
+LIMIT = 300  # seconds: a busy machine starts and compiles slowly
 
 
 def start(code, **environment):
@@ -38,14 +38,21 @@ def start(code, **environment):
     )
 
 
+def finish(process):
+    try:
+        return process.communicate(timeout=LIMIT)
+    finally:
+        process.kill()
+
+
 def run(code):
-    return start(code).communicate(timeout=STUCK)
+    return finish(start(code))
 
 
 def ended(code, **environment):
     """Run code that presses Ctrl-C, check how it ended, and return what it printed."""
     process = start(code, **environment)
-    out, err = process.communicate(timeout=STUCK)
+    out, err = finish(process)
     assert process.returncode == 130, err
     assert "Traceback" not in err and err.splitlines()[-1].startswith("jaxsample: interrupted")
     return out, err
@@ -54,16 +61,14 @@ def ended(code, **environment):
 @pytest.mark.parametrize(
     "busy",
     [
-        "time.sleep(60)",  # like a compilation: a call that does not return
+        "time.sleep(3600)",  # like a compilation: a call that does not return
         "while True: pass",
-        "import gc; gc.callbacks.append(lambda *_: time.sleep(60)); gc.collect()",
-        "[].__class__.sort([3, 2], key=lambda _: time.sleep(60))",
+        "import gc; gc.callbacks.append(lambda *_: time.sleep(3600)); gc.collect()",
+        "[].__class__.sort([3, 2], key=lambda _: time.sleep(3600))",
     ],
 )
 def test_whatever_the_main_thread_does(busy):
-    begun = time.monotonic()
     out, err = ended(f"interrupt.install()\nprint('kept')\n{PRESS}\n{busy}")
-    assert time.monotonic() - begun < STUCK / 2
     assert (out, err) == ("kept\n", "jaxsample: interrupted\n")
 
 
@@ -74,20 +79,20 @@ interrupt.advise("the same command resumes")
 with interrupt.closing(lambda: print("the end")):
     print("the beginning")
     {PRESS}
-    time.sleep(60)
+    time.sleep(3600)
 """
     out, err = ended(code)
     assert out == "the beginning\nthe end\n"
     assert err == "jaxsample: interrupted; the same command resumes\n"
 
 
-@pytest.mark.parametrize("stuck", ["time.sleep(60)", "1 / 0"])
+@pytest.mark.parametrize("stuck", ["time.sleep(3600)", "1 / 0"])
 def test_a_close_that_fails_or_never_returns_does_not_hold_it_up(stuck):
     code = f"""
 interrupt.install()
 with interrupt.closing(lambda: {stuck}):
     {PRESS}
-    time.sleep(60)
+    time.sleep(3600)
 """
     assert ended(code) == ("", "jaxsample: interrupted\n")
 
@@ -133,7 +138,7 @@ jax.monitoring.register_event_duration_secs_listener(press)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [1, 10, 15, 20])  # of about twenty; the last are the model's
+@pytest.mark.parametrize("number", [1, 6, 11])  # of thirteen
 def test_while_a_program_is_compiled(number):
     code = WHILE_COMPILING.format(number=number) + COMMAND.format(arguments=["generate"])
     ended(code, JAX_ENABLE_COMPILATION_CACHE="false")
@@ -146,7 +151,7 @@ def slowly(*arguments):
     for n, chunk in enumerate(decode(*arguments)):
         if n == 1:
             {PRESS}
-            time.sleep(60)
+            time.sleep(3600)
         yield chunk
 generate.decode = slowly
 """
@@ -190,7 +195,7 @@ def test_a_sweep_is_resumed_without_losing_or_repeating_a_row(cli, tiny, tmp_pat
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=STUCK)
+    _, err = finish(process)
     assert process.returncode == 130
     assert err.endswith("jaxsample: interrupted; the same command resumes where this one stopped\n")
     assert 0 < len(rows.read_text().splitlines()) < 2000
