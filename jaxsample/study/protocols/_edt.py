@@ -15,12 +15,11 @@ from jaxsample.study.draw._source import Source
 from jaxsample.study.measure._cost import Cost, costs
 from jaxsample.study.measure._measures import COLUMNS, measure
 from jaxsample.study.protocols._edt_instances import instances
+from jaxsample.study.protocols._edt_tables import FAMILIES, cost_table, front, sensitivity, trace
 from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
-from jaxsample.study.show._cells import quality_point, summary
-from jaxsample.study.show._folder import cell, chart, table
+from jaxsample.study.show._cells import summary
+from jaxsample.study.show._folder import table
 from jaxsample.study.show._texts import side_by_side
-from jaxsample.study.show.charts._curves import front_chart, line_chart
-from jaxsample.study.show.charts._marks import heat_map
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
 
@@ -30,9 +29,7 @@ THETA = 0.05, 0.2, 0.5, 1.0, 2.0
 HOTTEST = 0.7, 1.0, 1.3  # the temperatures of KLTemperature
 SIGMA = 0.5, 2.0
 QUICK = {"fixed": (0.4, 1.0, 1.4), "t0": (0.7, 1.3), "theta": (0.2, 1.0), "sigma": (1.0,)}
-FAMILIES = "fixed temperature", "EDT", "KL-guided", "yours"
 SHOWN = "rouge_l", "bleu", "self_bleu", "sampler_entropy", "perplexity", "kept"
-SENSITIVE = {"rouge_l": "ROUGE-L F1 (%)", "self_bleu": "Self-BLEU (%)", "eda": "EDA (%)"}
 TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
 Every setting writes several texts for every prompt. Quality is the overlap of a text with its
@@ -160,13 +157,13 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
                 best,
             ),
             *tables,
-            _cost(timed),
+            cost_table(timed),
         ],
         "charts": [
-            *_charts(rows),
-            *_sensitivity(rows, families[FAMILIES[1]]),
+            front(rows),
+            *sensitivity(rows, families[FAMILIES[1]]),
             *plots,
-            _trace(texts[0]),
+            trace(texts[0]),
         ],
         "texts": texts,
         "notes": [
@@ -175,72 +172,6 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
             "EDT uses the entropy of the raw model (T = 1), in nats, before any filter.",
         ],
     }
-
-
-def _charts(rows):
-    points = [quality_point(row) for row in rows]
-    points.sort(key=lambda point: (FAMILIES.index(point["family"]), point["x"]))
-    spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
-    caption = (
-        "Quality against self-similarity, with one point for each setting. Up and to the left is "
-        "better."
-    )
-    return [chart("front", "Quality and diversity", caption, spec)]
-
-
-def _sensitivity(rows, settings):
-    of = {row["setting"]: row for row in rows}
-    found = []
-    for name, title in SENSITIVE.items():
-        cells = [
-            {
-                "x": float(setting.sampler[0].t0),
-                "y": float(setting.sampler[0].theta),
-                "value": of[setting.name][name]["value"],
-            }
-            for setting in settings
-        ]
-        spec = heat_map([_rounded(c) for c in cells], "T0", "theta", title)
-        caption = f"{title} of EDT over T0 and theta."
-        found.append(chart(f"sensitivity_{name}", f"Sensitivity of EDT: {title}", caption, spec))
-    return found
-
-
-def _rounded(point):
-    return point | {name: round(point[name], 6) for name in ("x", "y")}
-
-
-def _cost(timed):
-    rows = [
-        {
-            "setting": one.setting,
-            "milliseconds": round(one.milliseconds, 4),
-            "ratio": cell(one.ratio, (one.low, one.high)),
-        }
-        for one in timed
-    ]
-    heads = {
-        "setting": ("setting", None),
-        "milliseconds": ("time per step", "ms"),
-        "ratio": ("ratio to the first", None),
-    }
-    caption = (
-        "Median time of a step with 8 rows. Ratios are taken within a round and shown with their "
-        "quartiles. KL-guided temperature calls the model for two streams."
-    )
-    return table("cost", "Cost per token", caption, heads, rows)
-
-
-def _trace(text):
-    points = [
-        {"x": at, "y": t, "series": sample["setting"]}
-        for sample in text["samples"]
-        for at, t in enumerate(sample["temperature"])
-        if t is not None
-    ]
-    caption = "The temperature at every token of the texts of the first prompt, where it is known."
-    spec = line_chart(points, "token", "temperature")
-    return chart("trace", "Temperature along a text", caption, spec)
 
 
 EDT = Protocol(
