@@ -3,10 +3,10 @@
     python benchmarks/learning.py [--quick] [--out DIR] [--batch 32] [--width 128] [--vocab 32000]
         [--microbatches 32] [--rounds 7]
 
-The logits are given, as `jaxsample.learn.remember` keeps them. Each arm is one step of
-`jaxsample.learn.fit`, forward and backward: features, a network of 2 x 64, cross-entropy, gradients
-and Adam. The floor is the softmax cross-entropy and its gradient with respect to the logits, in one
-call over the whole batch. There is no plot.
+The logits are given, as `jaxsample.learn.remember` keeps them. Each arm is a call of
+`jaxsample.learn.fit` for one step, forward and backward: features, a network of 2 x 64,
+cross-entropy, gradients and Adam. The floor is the softmax cross-entropy and its gradient with
+respect to the logits, in one call over the whole batch. There is no plot.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from harness.report import environment, figures, heading, load, ratio, recorded,
 from harness.turns import take_turns, timed
 
 from jaxsample import EntropyTemperature, Temperature
-from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy
-from jaxsample.learn._batches import parts
-from jaxsample.learn._training import Forms, start, train_step
+from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, fit
 
 FLOOR = "cross-entropy and its gradient"
 ADAM = optax.adam(3e-3)
@@ -46,14 +44,19 @@ def floor(logits, tokens):
 
 def training(sampler, batch, microbatches):
     """Return the arm of a step that trains `sampler`."""
-    run = start(ADAM, sampler)
-    forms = Forms(None, cross_entropy, ADAM)
 
     def step(i):
-        key = jax.random.key(i)
-        some = parts(batch, np.arange(len(batch.tokens)), microbatches)
-        moved = train_step(forms, sampler, run, some, None, key, np.float32(300))
-        return jax.block_until_ready(moved)
+        return fit(
+            sampler,
+            None,
+            None,
+            batch,
+            key=jax.random.key(i),
+            steps=1,
+            batch_size=len(batch.tokens),
+            optimizer=ADAM,
+            microbatches=microbatches,
+        )
 
     return timed(step)
 

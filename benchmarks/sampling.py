@@ -1,4 +1,4 @@
-r"""The time to draw a token for every row, beside the samplers of peers and lower bounds.
+r"""The time to draw a token for every row, compared with samplers of peers and lower bounds.
 
     python benchmarks/sampling.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
         [--shapes 1x32000,8x128256] [--inputs peaked] [--chains "T;k 50"] [--peers "gemma,tunix"]

@@ -1,4 +1,4 @@
-"""The cost of a sweep: tokens per second beside transformers.generate, compilations, and kills.
+"""The cost of a sweep: tokens per second, compilations, and kills that it survives.
 
     python benchmarks/sweep.py [--quick] [--out DIR] [--peer transformers=PYTHON]
         [--batches 8,32,128,512] [--prompts 32]

@@ -27,7 +27,7 @@ _OUTER = {
 
 
 def write_gguf(folder: str | Path) -> Path:
-    """Write `model.gguf` beside the safetensors of `folder`, if it is absent; return its path."""
+    """Write `model.gguf` into `folder`, if it is absent; return its path."""
     folder = Path(folder)
     path = folder / "model.gguf"
     if path.exists():

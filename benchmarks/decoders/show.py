@@ -24,7 +24,7 @@ def tables(results: dict) -> str:
     for model in results["models"]:
         parts += [_title(model), *_weights(model), _decoders(model, results)]
     parts.append(
-        "what is not the model: ms per token in a loop of the model's own steps and in generate,\n"
+        "time outside the model: ms per token in a loop of the model's own steps and in generate,\n"
         "and (generate - loop) / loop in %, median over rounds with its interval"
     )
     parts += [f"{_title(model)}\n{_overheads(model)}" for model in results["models"]]
@@ -112,7 +112,7 @@ def draw(results: dict, path):
                     lines.setdefault(name, []).append((line["batch"], *shares))
         panels.append(
             Panel(
-                f"{model['name']}: what is not the model",
+                f"{model['name']}: time outside the model",
                 "B",
                 "% of the model's step",
                 lines,

@@ -84,7 +84,7 @@ def draw(results: dict, path):
         lines[name] = list(enumerate(sums, 1))
     batch, vocabulary = results["shape"]
     title = f"T, k, p at [{batch}, {vocabulary}]"
-    panels = [Panel(title, "settings tried", "seconds, all in all", lines, bold=OURS)]
+    panels = [Panel(title, "settings tried", "seconds in total", lines, bold=OURS)]
     laps = results["first_token"]
     stages = [name for name in laps[0] if name != "again"]
     sums = [list(itertools.accumulate(lap[name]["seconds"] for name in stages)) for lap in laps]
@@ -102,4 +102,4 @@ def draw(results: dict, path):
             ticks=range(1, len(stages) + 1),
         )
     )
-    return picture(path, panels, "what compiling costs", columns=2)
+    return picture(path, panels, "the time of compilation", columns=2)

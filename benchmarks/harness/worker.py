@@ -1,4 +1,4 @@
-"""Peers in processes of their own, for those that need other versions of packages.
+"""Peers in separate processes, for those that need other versions of packages.
 
 `Worker` is the client. The server is a script that ends in `serve(prepare)` and runs under any
 Python 3.11 with numpy. The two talk over pipes, one line of JSON per message. Arrays are passed as

@@ -40,9 +40,9 @@ def stream(
     The `lengths` of a chunk count its own tokens. Once all of `decoding.done` is true, the
     remaining chunks hold only padding and need not be read.
 
+    The other arguments are those of `generate`.
+
     Args:
-        key, model, params, prompts, sampler, max_new_tokens, max_length, lengths, eos, stop, pad,
-            budget, samples, sampler_axes, record, early_stop: see `generate`.
         chunk: tokens per chunk; the last chunk may be shorter; static.
 
     Raises:

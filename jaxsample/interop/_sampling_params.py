@@ -33,7 +33,7 @@ OFF: dict[str, tuple] = {
 }
 
 # Fields that a chain ignores: length, ends, records, and the request itself.
-BESIDE = frozenset(
+IGNORED = frozenset(
     "max_tokens max_completion_tokens n seed stop stop_token_ids ignore_eos logprobs top_logprobs"
     " prompt_logprobs detokenize skip_special_tokens spaces_between_special_tokens"
     " include_stop_str_in_output truncate_prompt_tokens output_kind flat_logprobs model messages"
@@ -79,7 +79,7 @@ def from_sampling_params(params: Mapping[str, Any], eos: int | Sequence[int] = (
     for name, value in params.items():
         if name in ELSEWHERE and value not in (None, [], {}, False, 0):
             raise ValueError(f"sampling parameters: {name} is no transform; {ELSEWHERE[name]}")
-        if name not in {*OFF, *BESIDE, *ELSEWHERE}:
+        if name not in {*OFF, *IGNORED, *ELSEWHERE}:
             raise ValueError(f"sampling parameters: no field is named {name!r}")
     stops = [eos] if isinstance(eos, int) else [*eos]
     stops += [t for t in params.get("stop_token_ids") or () if t not in stops]

@@ -42,6 +42,7 @@ def texts(generation):
     return [spelled(row[:n]) for row, n in rows]
 
 
+@pytest.mark.full
 def test_1000_objects_of_a_nested_schema_are_valid():
     automaton = from_json_schema(NESTED, VOCABULARY, EOS)
     least = int(automaton.distance[0])

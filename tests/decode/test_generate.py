@@ -171,8 +171,8 @@ def test_samples_equal_calls_with_folded_row_keys():
 
 
 def test_resume_with_samples_only_shapes_its_output():
-    first = run(STATEFUL, samples=3, max_new_tokens=10)
-    rest = continued(first.decoding, STATEFUL, 6, samples=3)
+    first = run(STATEFUL, samples=3, max_new_tokens=8)
+    rest = continued(first.decoding, STATEFUL, N - 8, samples=3)
     whole = run(STATEFUL, samples=3)
     np.testing.assert_array_equal(np.concatenate([first.tokens, rest.tokens], -1), whole.tokens)
 
@@ -192,17 +192,20 @@ def test_a_row_does_not_depend_on_neighbours_slot_or_padding():
         **OPTIONS | dict(lengths=LENGTHS[order]),
     )
     np.testing.assert_array_equal(moved.tokens, whole.tokens[order])
-    for b in range(B):
-        alone = generate(
-            jax.random.fold_in(KEY, b)[None],
-            TABLE,
-            TABLE_PARAMS,
-            PROMPTS[b : b + 1, : LENGTHS[b]],
-            STATEFUL,
-            max_new_tokens=N,
-            **OPTIONS | dict(lengths=None, max_length=40 if b else None),
-        )
-        np.testing.assert_array_equal(alone.tokens[0], whole.tokens[b])
+
+
+@pytest.mark.parametrize("b", swept(range(B), [0]))
+def test_a_row_alone_gets_the_tokens_it_gets_in_a_batch(b):
+    alone = generate(
+        jax.random.fold_in(KEY, b)[None],
+        TABLE,
+        TABLE_PARAMS,
+        PROMPTS[b : b + 1, : LENGTHS[b]],
+        STATEFUL,
+        max_new_tokens=N,
+        **OPTIONS | dict(lengths=None, max_length=40 if b else None),
+    )
+    np.testing.assert_array_equal(alone.tokens[0], run(STATEFUL).tokens[b])
 
 
 def test_rows_can_be_gathered_and_replaced():

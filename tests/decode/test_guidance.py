@@ -259,6 +259,7 @@ def test_gradients_reach_the_combiner_and_both_streams():
     np.testing.assert_array_equal(np.flatnonzero(np.abs(by_table).sum(1)), [1, 3, 9])
 
 
+@pytest.mark.full
 def test_the_story_model_writes_under_guidance():
     """Decodes greedily, so that one pass over the text shows whether each token is the maximum."""
     checkpoint = jaxsample_models.embedded()

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -20,6 +22,7 @@ def run_on_devices(module):
     return subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=900)
 
 
+@pytest.mark.full
 def test_tokens_do_not_depend_on_the_devices():
     done = run_on_devices("tests.decode.mesh_program")
     assert "mesh ok" in done.stdout, done.stderr[-3000:]

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from jaxsample import EntropyTemperature, Temperature
-from jaxsample.learn import _fit, fit
+from jaxsample.learn import fit
 from tests.learn import crossed, fit_program
 
 DATA = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
 
 
-def run(folder=None, sampler=None, steps=4):
+def run(folder=None, sampler=None, data=DATA):
     sampler = Temperature(1.0) if sampler is None else sampler
     return fit(
-        sampler, None, None, DATA, key=jax.random.key(0), steps=steps, batch_size=4, every=1,
+        sampler, None, None, data, key=jax.random.key(0), steps=4, batch_size=4, every=1,
         held_out=DATA, folder=folder,
     )  # fmt: skip
 
@@ -41,24 +41,26 @@ def folder(finished, tmp_path):
     return shutil.copytree(finished[0], tmp_path / "run")
 
 
-def interrupt(monkeypatch, after):
-    """Raise KeyboardInterrupt in the step after so many steps."""
-    train_step, calls = _fit.train_step, []
+class Interrupted(np.ndarray):
+    """An array that raises KeyboardInterrupt once it was read so many times."""
 
-    def stopped(*args):
-        calls.append(1)
-        if len(calls) > after:
+    def __getitem__(self, index):
+        if not self.left:
             raise KeyboardInterrupt
-        return train_step(*args)
+        self.left -= 1
+        return np.asarray(self)[index]
 
-    monkeypatch.setattr(_fit, "train_step", stopped)
+
+def interrupted(after):
+    """Return the examples, with Ctrl-C in the step after so many steps."""
+    logits = np.asarray(DATA.logits).view(Interrupted)
+    logits.left = after
+    return DATA._replace(logits=logits)
 
 
-def test_an_interrupted_run_resumes_with_the_same_bits(finished, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        interrupt(patch, 2)
-        with pytest.raises(KeyboardInterrupt) as stopped:
-            run(tmp_path)
+def test_an_interrupted_run_resumes_with_the_same_bits(finished, tmp_path):
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        run(tmp_path, data=interrupted(2))
     (note,) = stopped.value.__notes__
     assert f"the checkpoint of step 2 is in {tmp_path}" in note
     assert "call fit again with the same arguments to resume" in note
@@ -74,16 +76,14 @@ def test_an_interrupted_run_resumes_with_the_same_bits(finished, tmp_path, monke
         (True, "before the first checkpoint"),
     ],
 )
-def test_an_interruption_says_that_nothing_was_kept(kept, message, tmp_path, monkeypatch):
-    interrupt(monkeypatch, 0)
+def test_an_interruption_says_that_nothing_was_kept(kept, message, tmp_path):
     with pytest.raises(KeyboardInterrupt) as stopped:
-        run(tmp_path if kept else None)
+        run(tmp_path if kept else None, data=interrupted(0))
     assert message in stopped.value.__notes__[0]
 
 
-def test_a_finished_run_is_not_run_again(finished, monkeypatch):
-    interrupt(monkeypatch, 0)
-    again = run(finished[0])
+def test_a_finished_run_is_not_run_again(finished):
+    again = run(finished[0], data=interrupted(0))
     assert again.history == finished[1].history and again.steps == 4
 
 

@@ -8,9 +8,6 @@ from flax import nnx
 
 from jaxsample import Temperature, TopP, chain, draw, generate, partition, sample, score, stack
 from jaxsample.learn import DISTRIBUTION, Learned, Policy
-from jaxsample.learn._features import HISTORY, extract, size_of
-from jaxsample.learn._settings import HEADS, PER, weight_shapes
-from jaxsample.transforms.rows._row import Row
 from tests.decode.models import RECURRENT, D, V, recurrent_params
 from tests.learn.policies import wild
 from tests.oracles.learned import features
@@ -19,28 +16,23 @@ from tests.rows import VALID, bits
 # float32 sums differ from float64 ones; most in the spread, which is a difference of squares.
 SEEN = 2e-4
 EVERY = *DISTRIBUTION, "nucleus"
+HISTORY = "position", "surprisal"
+HEADS = {"temperature": 1, "edt": 2, "nucleus": 3}  # how many numbers each chooses
+PER = "corpus", "instance", "token"
 SAMPLED = jax.jit(sample)
 APPLIED = jax.jit(lambda sampler, row, state, hidden: sampler(row, state, hidden))
 
 
 def test_features_equal_the_float64_oracle():
-    seen = jax.jit(jax.vmap(lambda row: extract(EVERY, Row.of(row), None)))
+    """A policy per instance keeps the features of the first token in its state."""
+    policy = Learned(Policy(per="instance", features=EVERY, width=4, rngs=nnx.Rngs(0)))
+    seen = jax.jit(jax.vmap(lambda row: policy.update(None, row, jnp.argmax(row)).first))
     rows = {n: r for n, r in VALID.items() if n not in ("huge", "huge and alone", "far below")}
     got = seen(np.stack(list(rows.values())))
     for name, row, mine in zip(rows, rows.values(), got, strict=True):
         expected = features(EVERY, row)
         np.testing.assert_allclose(mine, expected, atol=SEEN, rtol=SEEN, err_msg=name)
-    assert got.shape[1] == size_of(EVERY)
-
-
-@pytest.mark.parametrize("depth", [0, 2])
-@pytest.mark.parametrize("per", PER)
-@pytest.mark.parametrize("head", HEADS)
-def test_the_shapes_of_weights_are_known_from_the_settings(head, per, depth):
-    policy = Policy(head, per=per, depth=depth, width=3, hidden_size=2, rngs=nnx.Rngs(0))
-    leaves = jax.tree_util.tree_flatten_with_path(Learned(policy).params)[0]
-    shapes = {".".join(str(key.key) for key in path): leaf.shape for path, leaf in leaves}
-    assert dict(weight_shapes(policy.settings)) == shapes
+    assert got.shape[1] == policy.policy.inputs
 
 
 @pytest.mark.parametrize("per", PER)
@@ -69,13 +61,15 @@ def test_hyperparameters_stay_in_range_whatever_the_weights(head):
 
 
 @pytest.mark.parametrize(
-    "names", [("entropy",), pytest.param(DISTRIBUTION, marks=pytest.mark.slow)], ids=len
+    ("names", "others"),
+    [(("entropy",), ()), pytest.param(DISTRIBUTION, (TopP(0.9),), marks=pytest.mark.slow)],
+    ids=["one feature", "all features"],
 )
-def test_a_policy_reads_a_row_through_a_window(names):
+def test_a_policy_reads_a_row_through_a_window(names, others):
     """A dense row and a window give the same tokens."""
     size = 5000
     policy = Policy(features=names, hidden_size=4, width=8, rngs=nnx.Rngs(0))
-    sampler = chain(wild(Learned(policy)), TopP(0.9))
+    sampler = chain(wild(Learned(policy)), *others)
     noise = jax.random.normal(jax.random.key(0), (6, size))
     rows = noise * jnp.array([0.1, 1, 2, 4, 8, 16])[:, None]
     keys = jax.random.split(jax.random.key(1), 6)

@@ -32,6 +32,15 @@ def test_load_returns_what_was_saved(tmp_path, sampler):
     equal(load(tmp_path), sampler)
 
 
+@pytest.mark.parametrize("depth", [0, 2])
+@pytest.mark.parametrize("per", ["corpus", "instance", "token"])
+@pytest.mark.parametrize("head", ["temperature", "edt", "nucleus"])
+def test_every_kind_of_policy_is_saved(tmp_path, head, per, depth):
+    policy = Policy(head, per=per, depth=depth, width=3, hidden_size=2, rngs=nnx.Rngs(0))
+    save(policy, tmp_path)
+    equal(load(tmp_path), Learned(policy))
+
+
 def test_a_bare_policy_is_saved_as_learned(tmp_path):
     policy = Policy(width=4, rngs=nnx.Rngs(2))
     save(policy, tmp_path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxsample import EntropyTemperature, RepetitionPenalty, Temperature, chain
+from jaxsample import RepetitionPenalty, Temperature, chain
 from jaxsample.learn import KernelScore, Learned, Policy, PolicyGradient, exact_match, fit
 from tests.learn import crossed
 
@@ -31,14 +31,14 @@ OBJECTIVE = PolicyGradient(KernelScore(exact_match), 3, 2)
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_fit_on_logits(switch, tmp_path):
     data = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
-    sampler = chain(EntropyTemperature(1.0, 0.5), POLICY)
     key = jax.random.key(0)
     with SWITCHES[switch]():
         found = fit(
-            sampler, None, None, data, key=key, steps=2, batch_size=8, every=1, microbatches=2,
+            POLICY, None, None, data, key=key, steps=2, batch_size=8, every=1, microbatches=2,
             held_out=data, folder=tmp_path,
         )  # fmt: skip
     assert np.isfinite(found.loss)
+    assert jax.tree.structure(found.sampler) == jax.tree.structure(POLICY)
 
 
 @pytest.mark.parametrize("switch", SWITCHES)

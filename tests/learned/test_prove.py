@@ -2,6 +2,8 @@
 
 import copy
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from benchmarks.experiments.learned import protocol
 from benchmarks.experiments.learned.arms import measure
-from benchmarks.experiments.learned.predictions import above, below, every, gather
+from benchmarks.experiments.learned.predictions import above, below, every, gather, judge
 from benchmarks.experiments.learned.prove import kept, writable
 from benchmarks.experiments.learned.toys import toy
 from benchmarks.experiments.learned.trial import Trial
@@ -118,3 +120,19 @@ def test_verdicts():
     assert not every({"a": sure, "b": below(0.4, None, 0.3)})["met"]
     found = gather({"x": {"H": sure}, "y": {"H": likely, "G": sure}})
     assert found["H"]["parts"].keys() == {"x", "y"} and found["G"] is sure
+
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "learned-cpu" / "results.json"
+
+
+def test_committed_results_are_of_this_protocol_and_have_its_verdicts():
+    results = json.loads(RESULTS.read_text())
+    assert results["protocol_sha256"] == protocol.digest()
+    verdicts = {name: world["predictions"] for name, world in results["worlds"].items()}
+    assert gather(verdicts) == results["predictions"]
+    assert set(results["predictions"]) == set(results["protocol"]["predictions"])
+    for name, world in results["worlds"].items():
+        if name in ("crossed", "edt"):  # their verdicts need KL per unit
+            continue
+        trial = SimpleNamespace(protocol=results["protocol"], world=SimpleNamespace(name=name))
+        assert judge(world, trial) == verdicts[name]

@@ -32,7 +32,7 @@ def nested(fields):
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, marks=() if case in ("gpt2", "gemma2") else pytest.mark.slow)
+        pytest.param(case, marks=() if case in ("gpt2", "gemma2") else pytest.mark.full)
         for case in families.CASES
     ],
 )

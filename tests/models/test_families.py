@@ -32,7 +32,13 @@ def assert_right(checkpoint, case):
     np.testing.assert_allclose(logits(checkpoint), expected, atol=TOLERANCE, rtol=0)
 
 
-@pytest.mark.parametrize("case", families.CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.full if case == "mistral" else ())
+        for case in families.CASES
+    ],
+)
 def test_logits_are_those_of_transformers(case, tmp_path):
     assert_right(load(families.write(case, tmp_path)), case)
 

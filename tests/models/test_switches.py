@@ -57,7 +57,7 @@ def test_it_traces_under(switch, checkpoint):
 
 @pytest.mark.parametrize(
     "checkpoint",
-    ["stories", *(pytest.param(case, marks=pytest.mark.slow) for case in families.CASES)],
+    ["stories", *(pytest.param(case, marks=pytest.mark.full) for case in families.CASES)],
     indirect=True,
 )
 def test_it_runs_under_all(checkpoint):

@@ -1,4 +1,4 @@
-"""The results of a study that never ran, with everything a report shows."""
+"""Made-up results of a study, with everything that a report shows."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def write(folder, changes=None, rows=None):
 
 
 def write_pages(folder):
-    """Write reports of one study, of two, of a study with wide parts and of one with none."""
+    """Write four reports: one study, two studies, wide charts and tables, and an empty study."""
     one = write(folder / "edt", rows=ROWS)
     two = write(folder / "more", {"title": "A second study"}, rows="x" * (SMALL + 1))
     write_report([one], folder / "one.html")

@@ -1,4 +1,4 @@
-"""Charts: what they hold, and that Vega-Lite draws all of it."""
+"""Charts: their data, and that Vega-Lite draws all of it."""
 
 import math
 
@@ -59,7 +59,7 @@ MARKS = {  # how many of Vega's marks the data above must become
 
 
 def drawn(scene, kind):
-    """Count the visible items of a kind of mark, those of axes and legends left out."""
+    """Count the visible items of a kind of mark, without those of axes and legends."""
     found = 0
     if scene.get("role") == "mark" and scene.get("marktype") == kind:
         if kind in ("line", "area"):

@@ -226,9 +226,8 @@ def test_texts_that_share_noise_raise_no_false_alarms(monkeypatch):
 def test_the_detectable_correlation_has_a_power_of_0_8():
     """Four in five samples of independent pairs with that correlation are detected."""
     n, rng = 60, np.random.default_rng(2)
-    rho = 2 * math.sin(
-        math.pi * detectable_by(n) / 6
-    )  # Pearson's correlation of normal pairs with that rank correlation
+    # The Pearson correlation of normal pairs whose Spearman correlation is the detectable one.
+    rho = 2 * math.sin(math.pi * detectable_by(n) / 6)
     pairs = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], (400, n))
     power = np.mean([stats.spearmanr(p[:, 0], p[:, 1]).pvalue <= 0.05 for p in pairs])
     assert power == pytest.approx(0.8, abs=3 * math.sqrt(0.16 / 400))

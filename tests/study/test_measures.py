@@ -85,9 +85,7 @@ def test_texts_are_shown_token_by_token(rows):
             assert "".join(sample["pieces"]) == row["text"]
             assert len(sample["pieces"]) == len(sample["temperature"]) == len(row["tokens"])
             raw = np.exp(row["model_logprobs"])
-            np.testing.assert_allclose(
-                sample["probabilities"], raw, atol=1e-5
-            )  # rounded to five decimals
+            np.testing.assert_allclose(sample["probabilities"], raw, atol=1e-5)
     assert shown[0]["samples"][0]["temperature"][0] == 0.5
 
 

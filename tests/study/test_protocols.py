@@ -1,12 +1,15 @@
 """The checks of every study before it draws, and its command."""
 
+import errno
+import os
 import sys
 
 import pytest
 
 from jaxsample import TopP
 from jaxsample.cli import protocols as commands
-from jaxsample.study import PROTOCOLS, Item, Setting
+from jaxsample.cli import studies
+from jaxsample.study import PROTOCOLS, Item, Setting, Sweep
 from jaxsample.study.protocols import _protocol
 from tests.study.models import bigrams
 
@@ -89,6 +92,25 @@ def test_a_model_with_a_short_context_is_refused_before_another_draws(tmp_path):
     short.checkpoint.config.max_length = 6
     with pytest.raises(ValueError, match="leaves room for 4 of the 6 positions"):
         PROTOCOLS["surface"].run([bigrams(), short], ITEMS, tmp_path, max_new_tokens=8)
+
+
+def test_a_disk_that_is_full_at_the_end_is_named(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(_protocol, "sweep", lambda *arguments, **options: Sweep([], 0, 0.0))
+    monkeypatch.setattr(_protocol, "write", full)
+    empty = PROTOCOLS["presets"]._replace(
+        measures=lambda plan, drawn: None, shows=lambda plan, measured: {}
+    )
+    with pytest.raises(ValueError, match=f"{tmp_path} cannot be written .No space left"):
+        empty.run([bigrams()], ITEMS, tmp_path)
+
+
+@every_study
+def test_a_command_has_the_options_that_its_study_takes(study):
+    _, _, without = studies.STUDIES[study.name]
+    assert set(without) == {"settings", "weight"} - study.takes
 
 
 class Prompts:

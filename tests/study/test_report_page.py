@@ -1,4 +1,4 @@
-"""The page of a report in a browser: what it shows, and that all of it can be reached."""
+"""The page of a report in a real browser."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ def pages(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium, as the system has it."""
+    """The headless Chromium of the system."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)}")
@@ -37,7 +37,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def opened(browser, pages):
-    """Open a page without a network, once for all tests; keeps what it said and asked for."""
+    """Open each page once, offline, and collect its messages and requests."""
     shown, said = {}, []
 
     def asked(url):
@@ -63,7 +63,7 @@ def opened(browser, pages):
 
 @pytest.fixture
 def show(opened):
-    """Open a page; fails if it wants the network, or says anything in the console."""
+    """Open a page. Fail if it uses the network or writes to the console."""
     show, said = opened
     yield show
     assert said == []
@@ -225,6 +225,8 @@ def test_the_theme_is_the_readers_until_the_button_is_pressed(show, scheme):
     button = page.get_by_role("button", name="Dark theme")
     assert page.evaluate(COLOURS) == first
     assert button.get_attribute("aria-pressed") == str(scheme == "dark").lower()
+    mark = "getComputedStyle(document.querySelector('#theme'), '::before').content"
+    assert ("✓" in page.evaluate(mark)) == (scheme == "dark")
     button.click()
     assert page.evaluate(COLOURS) == second
     assert button.get_attribute("aria-pressed") == str(scheme == "light").lower()
@@ -292,7 +294,7 @@ def test_a_chart_is_drawn_again_when_the_width_changes(show):
 
 
 def test_the_columns_of_a_table_fit_a_wide_screen(show):
-    """On a narrow one a table scrolls in its place, and its first column stays in sight."""
+    """On a narrow screen the table scrolls, and its first column stays visible."""
     scroll = show("wide", width=1200).locator(".scroll")
     assert scroll.evaluate("e => e.scrollWidth <= e.clientWidth")
     scroll = show("wide", width=400).locator(".scroll")

@@ -224,9 +224,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         run(file)
     with pytest.raises(ValueError, match=f"{file / 'inner'} cannot be written"):
         run(file / "inner")
-    monkeypatch.setattr(
-        os, "access", lambda path, mode: False
-    )  # root can write everywhere, so its rights prove nothing
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root can write everywhere
     with pytest.raises(ValueError, match=f"{tmp_path} cannot be written .Permission denied"):
         run(tmp_path)
 
@@ -253,6 +251,7 @@ def test_another_sweep_in_the_folder_is_an_error(tmp_path):
         ({"format": "csv"}, "format must be one of jsonl, parquet"),
         ({"samples": 0}, "samples must be an int >= 1"),
         ({"seeds": ()}, "seeds must be different whole numbers in"),
+        ({"seeds": (1.5,)}, "seeds must be different whole numbers in"),
         ({"seeds": (1, 1)}, "seeds must be different whole numbers in"),
         ({"seeds": (2**32,)}, "seeds must be different whole numbers in"),
         ({"max_new_tokens": 31}, "item 'two': a prompt of 3 tokens leaves room for 29 of"),

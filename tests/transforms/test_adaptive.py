@@ -275,14 +275,19 @@ EXTREMES = [0.0, 1.0, -1.0, 1e30, 1e-45, np.inf, -np.inf]
 
 @jax.jit
 def usable(sampler, numbers, rows):
-    """Whether each row has a kept token and no NaN, for each choice of numbers."""
+    """Whether rows have a kept token, no NaN and finite gradients, for each choice of numbers."""
 
-    def one(numbers, row):
+    def run(numbers, row):
         wild = iter(numbers)
         fill = lambda x: jnp.full_like(x, next(wild)) if x.dtype == jnp.float32 else x  # noqa: E731
         changed = jax.tree.map(fill, sampler)
         out = changed(row, changed.init(None, None))
-        return ~jnp.any(jnp.isnan(out)) & jnp.any(out > -jnp.inf)
+        return jnp.sum(jax.nn.softmax(out) * jnp.linspace(0, 1, 13)), out
+
+    def one(numbers, row):
+        slopes, out = jax.grad(run, argnums=(0, 1), has_aux=True)(numbers, row)
+        finite = jnp.all(jnp.isfinite(slopes[0])) & jnp.all(jnp.isfinite(slopes[1]))
+        return finite & ~jnp.any(jnp.isnan(out)) & jnp.any(out > -jnp.inf)
 
     return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(numbers, rows)
 

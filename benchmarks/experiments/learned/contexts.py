@@ -14,7 +14,7 @@ from jaxsample import Transform
 from jaxsample.learn import Examples, remember
 
 ROWS = 2048
-"""Rows of logits that are processed at once. It bounds the memory beside the contexts."""
+"""Rows of logits that are processed at once. It bounds the memory in addition to the contexts."""
 
 SHARES = {"train": 1 / 2, "val": 1 / 6, "test": 1 / 3}
 """How the contexts of a world without stories are divided."""

@@ -29,18 +29,26 @@ def every(parts: dict[str, Verdict]) -> Verdict:
 
 def judge(world: dict[str, Any], trial: Trial) -> dict[str, Verdict]:
     """Return the verdicts on a world's part of results.json."""
-    judges = {
-        "crossed": _crossed,
-        "edt": _edt,
-        "null": _null,
-        "story": _control,
-        "smoothed": _smoothed,
-        "shift_0.4": _shift,
-        "shift_0.6": _shift,
-        "shift_2.5": _shift,
-    }
-    name = trial.world.name
-    return judges[name](world, trial) if name in judges else {}
+    margins, differences = trial.protocol["margins"], world["differences"]
+    thresholds, name = trial.protocol["thresholds"], trial.world.name
+    if name == "crossed":
+        return _crossed(world, trial, thresholds)
+    if name == "edt":
+        return {"H2": _difference(trial.contrast("learned", "edt_true"), thresholds["H2"])}
+    if name in ("null", "story"):
+        prediction = {"null": "H3", "story": "control"}[name]
+        return {prediction: _difference(differences["learned_minus_fixed"], margins[name])}
+    if name == "smoothed":
+        off = world["one_p"]["off"]
+        return {name: below(max(off), [min(off), max(off)], 0.0, p=world["one_p"]["p"])}
+    if name in ("shift_0.4", "shift_0.6", "shift_2.5"):
+        primary = trial.protocol["endpoints"]["primary"]
+        share = world["recovered"]["ideal"]
+        return {
+            "shifts": every({name: _gain(differences[name]) for name in primary}),
+            "reachable": above(share["value"], share["ci"], thresholds["reachable"]),
+        }
+    return {}
 
 
 def gather(by_world: dict[str, dict[str, Verdict]]) -> dict[str, Verdict]:
@@ -59,17 +67,28 @@ def _judged(met, certain):
     return {"met": bool(met), "certain": bool(certain)}
 
 
-def _crossed(world, trial):
-    limits = trial.protocol["thresholds"]
-    others = {
-        other: trial.contrast("learned", other, limits["H1"])
-        for other in ("fixed_oracle", "edt_oracle")
-    }
-    blind = world["rungs"]["temperature_distribution"]
-    gradient = {name: world[f"policy_gradient_{name}"] for name in ("biased", "right")}
+def _difference(found, limit):
+    return below(found["mean"], found["ci"], limit)
+
+
+def _gain(found):
+    """Judge a gain, which counts only if its whole interval is below 0."""
+    verdict = _difference(found, 0.0)
+    return verdict | {"met": verdict["certain"], "p_holm": found.get("p_holm")}
+
+
+def _kl(arm, judged, limit):
+    return judged(arm["kl"], arm["ci"], limit)
+
+
+def _crossed(world, trial, limits):
+    oracles = ("fixed_oracle", "edt_oracle")
+    shares = {other: trial.contrast("learned", other, limits["H1"]) for other in oracles}
+    gradients = {name: world[f"policy_gradient_{name}"] for name in ("biased", "right")}
+    others = {other: _kl(world[other], above, limits["crossed"]["others"]) for other in oracles}
     return {
-        "H1": every({k: below(v["mean"], v["ci"], 0.0) for k, v in others.items()}),
-        "H4": above(blind["kl"], blind["ci"], limits["H4"]),
+        "H1": every({name: _difference(found, 0.0) for name, found in shares.items()}),
+        "H4": _kl(world["rungs"]["temperature_distribution"], above, limits["H4"]),
         "H5": every(
             {
                 kind: below(found["off"], found["off_ci"], limits["H5"])
@@ -78,12 +97,8 @@ def _crossed(world, trial):
         ),
         "H6": every(
             {
-                "biased": above(
-                    gradient["biased"]["kl"], gradient["biased"]["ci"], limits["H6"]["biased"]
-                ),
-                "right": below(
-                    gradient["right"]["kl"], gradient["right"]["ci"], limits["H6"]["right"]
-                ),
+                "biased": _kl(gradients["biased"], above, limits["H6"]["biased"]),
+                "right": _kl(gradients["right"], below, limits["H6"]["right"]),
             }
         ),
         "H7": every(
@@ -99,50 +114,6 @@ def _crossed(world, trial):
             }
         ),
         "crossed": every(
-            {
-                "learned": _kl(world["learned"], below, limits["crossed"]["learned"]),
-                "fixed_oracle": _kl(world["fixed_oracle"], above, limits["crossed"]["others"]),
-                "edt_oracle": _kl(world["edt_oracle"], above, limits["crossed"]["others"]),
-            }
+            {"learned": _kl(world["learned"], below, limits["crossed"]["learned"])} | others
         ),
     }
-
-
-def _edt(world, trial):
-    found = trial.contrast("learned", "edt_true")
-    return {"H2": below(found["mean"], found["ci"], trial.protocol["thresholds"]["H2"])}
-
-
-def _null(world, trial):
-    found = world["differences"]["learned_minus_fixed"]
-    return {"H3": below(found["mean"], found["ci"], trial.protocol["margins"]["null"])}
-
-
-def _control(world, trial):
-    found = world["differences"]["learned_minus_fixed"]
-    return {"control": below(found["mean"], found["ci"], trial.protocol["margins"]["story"])}
-
-
-def _smoothed(world, trial):
-    off = world["one_p"]["off"]
-    return {"smoothed": below(max(off), [min(off), max(off)], 0.0, p=world["one_p"]["p"])}
-
-
-def _shift(world, trial):
-    share = world["recovered"]["ideal"]
-    primary = trial.protocol["endpoints"]["primary"]
-    found = {name: world["differences"][name] for name in primary}
-    return {
-        "shifts": every({k: _closer(v) for k, v in found.items()}),
-        "reachable": above(share["value"], share["ci"], trial.protocol["thresholds"]["reachable"]),
-    }
-
-
-def _closer(difference):
-    """Judge a gain, which counts only if its whole interval is below 0."""
-    verdict = below(difference["mean"], difference["ci"], 0.0)
-    return verdict | {"met": verdict["certain"], "p_holm": difference.get("p_holm")}
-
-
-def _kl(arm, judged, limit):
-    return judged(arm["kl"], arm["ci"], limit)

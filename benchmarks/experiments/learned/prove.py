@@ -93,9 +93,9 @@ def kept(path: Path, mark: dict[str, Any], make) -> dict[str, Any]:
             return found["found"]
     found = writable(make())
     # Renaming is atomic, so a run that is killed leaves no half-written file.
-    beside = path.with_suffix(".new")
-    save(path.parent, {"mark": mark, "found": found}, beside.name)
-    beside.replace(path)
+    new = path.with_suffix(".new")
+    save(path.parent, {"mark": mark, "found": found}, new.name)
+    new.replace(path)
     return found
 
 

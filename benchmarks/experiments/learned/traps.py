@@ -1,4 +1,4 @@
-"""Ways of training whose optimum is elsewhere, beside ways that are right.
+"""Ways of training with a wrong optimum, compared with ways that are right.
 
 In the crossed world:
 

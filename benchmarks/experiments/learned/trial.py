@@ -27,7 +27,7 @@ class Trial:
         tuning: train and val together.
         train, val, test: parts.
         arms: KL per unit `[K, U]` by name; K is 1 for an arm that is not trained.
-        notes: by name, what results.json says about an arm beside its KL.
+        notes: by name, the facts about an arm that results.json adds to its KL.
         samplers: the trained ones by rung, one for each seed.
     """
 

@@ -72,8 +72,8 @@ class _Nfa:
     def counted(self, number):
         if number >= self.max_states:
             raise ValueError(
-                f"more than max_states = {self.max_states} states; are there large bounded repeats "
-                "of parts that begin alike?"
+                f"more than max_states = {self.max_states} states; raise it, or shorten bounded "
+                "repeats of parts that begin alike"
             )
         return number
 

@@ -58,7 +58,7 @@ class _Compiler:
         keywords = schema.keys() - NOTES
         whole = sorted(keywords & WHOLE.keys())
         if whole:
-            self.check(keywords, {whole[0], *WHOLE[whole[0]]}, path, f" beside {whole[0]!r}")
+            self.check(keywords, {whole[0], *WHOLE[whole[0]]}, path, f" together with {whole[0]!r}")
             return self.whole(whole[0], schema, path, opened)
         types = types_of(schema, path)
         self.check(keywords, {"type"}.union(*(KEYWORDS[t] for t in types)), path)
@@ -145,7 +145,7 @@ class _Compiler:
         if "pattern" not in schema:
             return string(low, high)
         if "minLength" in schema or "maxLength" in schema:
-            raise ValueError(f"'pattern' at {path} is not supported beside a length")
+            raise ValueError(f"'pattern' at {path} is not supported together with a length")
         return quoted(escaped(parse(schema["pattern"], search=True)))
 
     def integer(self, schema, path, opened):

@@ -60,8 +60,8 @@ def _speller(decoder):
     for kind in kinds:
         if kind not in ("ByteLevel", "Metaspace", "Replace", "ByteFallback", "Fuse", "Strip"):
             raise ValueError(
-                f"tokens joined by a decoder {kind} have no bytes of their own; give the "
-                "vocabulary as a list of bytes, a token each"
+                f"the decoder {kind} joins tokens in a way that is not supported; give the "
+                "vocabulary as a list with the bytes of each token"
             )
     if "ByteLevel" in kinds:
         letters = {letter: byte for byte, letter in enumerate(_letters())}
@@ -88,7 +88,7 @@ def _speller(decoder):
 
 def _steps(decoder):
     if decoder is None:
-        raise ValueError("the tokenizer has no decoder, so how its tokens join is not known")
+        raise ValueError("the tokenizer has no decoder, so the bytes of its tokens are not known")
     if decoder["type"] != "Sequence":
         return [decoder]
     return [step for part in decoder["decoders"] for step in _steps(part)]

@@ -164,7 +164,10 @@ def _distinct(items: Sequence[Item]) -> list[Item]:
 
 
 def _seeds(seeds: Sequence[int]) -> list[int]:
-    found = [operator.index(seed) for seed in seeds]
+    try:
+        found = [operator.index(seed) for seed in seeds]
+    except TypeError:
+        found = []
     if not found or len(set(found)) < len(found) or not all(0 <= s < 2**32 for s in found):
         raise ValueError(f"seeds must be different whole numbers in [0, 2**32), got {seeds!r}")
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from jaxsample.study.draw._data import Item
-from jaxsample.study.draw._folder import writable
+from jaxsample.study.draw._folder import writable, writing
 from jaxsample.study.draw._program import Program
 from jaxsample.study.draw._settings import Setting, checked
 from jaxsample.study.draw._source import Source
@@ -188,7 +188,8 @@ class Protocol(NamedTuple):
         )
         for kind, some in self.shows(plan, measured).items():
             found[kind] += some
-        write(out, found)
+        with writing(Path(out)):
+            write(out, found)
         return found
 
     def _checked(self, sources: Sequence[Source], plan: Plan) -> list[Setting]:

@@ -118,8 +118,8 @@ def _fits(t, curves, fits):
         "largest": ("largest error of p", None),
     }
     caption = (
-        "Forms with one parameter, fitted to p(T) by least squares, with 95% intervals of a over "
-        "prompts. A form is a law only if one a fits all models with a small error."
+        "Formulas with one parameter, fitted to p(T) by least squares, with 95% intervals of a "
+        "over prompts. A formula is a law only if one a fits all models with a small error."
     )
     return table("law", "One-parameter formulas of p(T)", caption, heads, rows)
 
@@ -153,7 +153,7 @@ def _closest(model, fits):
     form = min(FORMS, key=lambda form: fits[model, form].residual[0])
     found = fits[model, form]
     return (
-        f"{model}: of the forms, {form} is closest, with a = {found.a[0]:.3f}. Its root mean "
+        f"{model}: of the formulas, {form} is closest, with a = {found.a[0]:.3f}. Its root mean "
         f"square error in p is {found.residual[0]:.3f} and its largest error is "
         f"{found.largest[0]:.3f}."
     )

@@ -255,6 +255,6 @@ def check_scalar(x: Number) -> None:
     """Raise ValueError unless a hyperparameter is one number."""
     if jnp.ndim(x):
         raise ValueError(
-            f"a row needs one number for each hyperparameter, got shape {list(jnp.shape(x))}; for "
-            "a setting per row use jax.vmap over the sampler, or sampler_axes=0"
+            f"a row takes one number per hyperparameter, got shape {list(jnp.shape(x))}; for a "
+            "setting per row use jax.vmap over the sampler, or sampler_axes=0"
         )

@@ -40,7 +40,7 @@ class Quadratic(Transform):
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
         row = Row.of(logits)
-        factor, curve = jnp.minimum(self.factor, 1e6), jnp.clip(self.curve, -1e6, 1e6)
+        factor, curve = (jnp.clip(x, -1e6, 1e6) for x in (self.factor, self.curve))
 
         def fall(gap):
             bend = (3.0 - curve) / 2.0 + (curve - 1.0) / 2.0 * gap
