@@ -171,7 +171,8 @@ def test_a_learned_policy_runs_before_the_other_flags(cli, tiny, tmp_path):
     assert run.out == cli("generate", *TINY, "--model", tiny).out  # a fresh policy is neutral
     nothing = cli("generate", *TINY, "--model", tiny, "--policy", tmp_path)
     assert nothing.status == 2 and "--policy: " in nothing.err
-    assert f"there is no file {tmp_path / 'sampler.json'}" in nothing.err
+    assert "there is no " in nothing.err and "sampler.json" in nothing.err
+    assert str(tmp_path) in nothing.err
     save(Policy(hidden_size=3, rngs=nnx.Rngs(0)), tmp_path / "other")
     other = cli("generate", *TINY, "--model", tiny, "--policy", tmp_path / "other")
     assert other.status == 2 and "make a policy with hidden_size=" in other.err

@@ -84,4 +84,4 @@ def test_a_model_without_bos_needs_a_prompt(cli, tiny, tmp_path):
     (bare / "config.json").write_text(
         (bare / "config.json").read_text().replace("bos_token_id", "unused")
     )
-    refused(cli("generate", "--model", bare), "PROMPT")
+    refused(cli("generate", "--model", bare), "bare", "give a prompt")
