@@ -22,7 +22,9 @@ from harness.report import environment, figures, heading, load, ratio, recorded,
 from harness.turns import take_turns, timed
 
 from jaxsample import EntropyTemperature, Temperature
-from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, fit
+from jaxsample.learn import DISTRIBUTION, Examples, Learned, Policy, cross_entropy
+from jaxsample.learn._batches import parts
+from jaxsample.learn._training import Forms, start, train_step
 
 FLOOR = "cross-entropy and its gradient"
 ADAM = optax.adam(3e-3)
@@ -44,19 +46,14 @@ def floor(logits, tokens):
 
 def training(sampler, batch, microbatches):
     """Return the arm of a step that trains `sampler`."""
+    run = start(ADAM, sampler)
+    forms = Forms(None, cross_entropy, ADAM)
 
     def step(i):
-        return fit(
-            sampler,
-            None,
-            None,
-            batch,
-            key=jax.random.key(i),
-            steps=1,
-            batch_size=len(batch.tokens),
-            optimizer=ADAM,
-            microbatches=microbatches,
-        )
+        key = jax.random.key(i)
+        some = parts(batch, np.arange(len(batch.tokens)), microbatches)
+        moved = train_step(forms, sampler, run, some, None, key, np.float32(300))
+        return jax.block_until_ready(moved)
 
     return timed(step)
 

@@ -190,7 +190,6 @@ TESTS_OF_PARTS = {
     "tests/decode/test_window.py",
     "tests/interop/test_automaton_regex.py",
     "tests/interop/test_automaton_tokens.py",
-    "tests/learn/test_policy.py",
     "tests/learned/test_exact.py",
     "tests/models/families.py",
     "tests/models/test_config_fields.py",
