@@ -75,8 +75,8 @@ def generate(
         typer.Option(
             min=1,
             metavar="N",
-            help="The most tokens of a text. By default 256, or fewer if the model's context is "
-            "short.",
+            help="The largest number of tokens of a text. By default 256, or fewer if the model's "
+            "context is short.",
             show_default=False,
         ),
     ] = None,

@@ -13,10 +13,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-PATIENCE = 0.6  # seconds for closing; a pipe that nobody reads would block it for ever
+PATIENCE = 0.6  # seconds for closing; a pipe that nobody reads would block it forever
 
 lock = threading.RLock()
-"""Hold it while you change what a function given to `closing` shows."""
+"""Hold this lock while you change the output of a function passed to `closing`."""
 
 _advice = ""
 _open: list[Callable[[], object]] = []
@@ -34,7 +34,7 @@ def install() -> None:
 
 
 def advise(advice: str) -> None:
-    """Set what an interrupted user is told about resuming."""
+    """Set the advice on resuming that is printed after an interruption."""
     global _advice
     _advice = advice
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-RECENT = 32  # how many of its last tokens a row stores to match stop sequences
+RECENT = 32  # the number of last tokens that a row stores to match stop sequences
 LARGEST = np.iinfo(np.int32).max
 
 
@@ -141,12 +141,12 @@ def per_row(
 
 
 def longest(lengths: jax.Array) -> jax.Array:
-    """Return `[B]`, the longest prompt of each row, from lengths `[B]` or `[B, streams]`."""
+    """Return the length `[B]` of each row's longest prompt, from `[B]` or `[B, streams]`."""
     return lengths if lengths.ndim == 1 else jnp.max(lengths, axis=1)
 
 
 def as_int(n: Any) -> int | None:
-    """Return an integer of any type as an int, and None for a bool and all else."""
+    """Return an integer of any type as an int; None for a bool or any other type."""
     try:
         return None if isinstance(n, bool | np.bool_) else operator.index(n)
     except TypeError:

@@ -58,7 +58,7 @@ class Journal:
             write_whole(path, (json.dumps(made_with) + "\n").encode())
         elif read_json(path) != made_with:
             raise ValueError(
-                f"the checkpoint of step {self.step} in {self._folder} is of another sampler, "
+                f"the checkpoint of step {self.step} in {self._folder} belongs to another sampler, "
                 "optimizer, key or batch size; use another folder, or the arguments it was made "
                 "with"
             )

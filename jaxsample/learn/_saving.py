@@ -71,8 +71,8 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
 def load(folder: str | Path, also: Mapping[str, Any] | None = None) -> Any:
     """Read a sampler that `save` wrote.
 
-    A sampler of one member comes back as that member, any other as a chain. Weights become
-    float32, whatever type they were stored as.
+    A sampler of one member comes back as that member, any other as a chain. Weights become float32
+    regardless of the stored type.
 
     Args:
         folder: as given to `save`.

@@ -22,7 +22,7 @@ HELD_OUT = 2**31 - 1  # folded into the key of an evaluation
 
 
 class Forms(NamedTuple):
-    """What a step is compiled for."""
+    """The static arguments of a step."""
 
     model: Model | None
     objective: Callable
@@ -69,7 +69,7 @@ def train_step(
     key: jax.Array,
     sharpness: jax.Array,
 ) -> tuple[Run, jax.Array]:
-    """Move the trainable leaves once, and return the loss per token from before the move.
+    """Update the trainable leaves once, and return the loss per token before the update.
 
     Args:
         forms: static.
@@ -131,7 +131,7 @@ def evaluate(
     sharpness: jax.Array,
     batch_size: int,
 ) -> tuple[Run, dict[str, float]]:
-    """Measure the objective on all held-out examples, and keep the leaves if it was never less.
+    """Measure the objective on all held-out examples, and keep the leaves with the least loss.
 
     Returns:
         The run, and a dict of the loss per token and the mean temperature.

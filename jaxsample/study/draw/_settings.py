@@ -101,7 +101,7 @@ def read_settings(path: str | Path) -> list[Setting]:
         path: a .toml or a .py file.
 
     Raises:
-        ValueError: if the file cannot be read, or a setting in it makes no sense. The message
+        ValueError: if the file cannot be read, or a setting in it is invalid. The message
             names the file and the setting.
 
     >>> path = getfixture("tmp_path") / "settings.toml"
