@@ -42,7 +42,7 @@ def folder(finished, tmp_path):
 
 
 class Interrupted(np.ndarray):
-    """An array that raises KeyboardInterrupt once it was read so many times."""
+    """An array that raises KeyboardInterrupt after it was read a number of times."""
 
     def __getitem__(self, index):
         if not self.left:
