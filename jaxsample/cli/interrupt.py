@@ -1,7 +1,8 @@
 """Ctrl-C ends the program within a second and keeps what was written.
 
 No `KeyboardInterrupt` is raised: in the middle of a compilation or of a callback of JAX it would be
-lost or crash the process. A thread waits for the signal, closes what is open and ends the process.
+lost or crash the process. A thread waits for the signal, runs the functions given to `closing`, and
+ends the process.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ LARGEST = np.iinfo(np.int32).max
 def on_device(tree: Any) -> Any:
     """Move the numpy and Python leaves of a tree to the device under a transfer guard.
 
-    A guard such as `jax.transfer_guard("disallow")` permits this explicit move of what the caller
-    passed, and refuses the implicit move by `jit`. Without a guard the tree is returned as it is:
-    `jit` moves its arguments faster.
+    A guard such as `jax.transfer_guard("disallow")` permits this explicit move of the caller's
+    arguments, and refuses the implicit move by `jit`. Without a guard the tree is returned as it
+    is: `jit` moves its arguments faster.
     """
     if jax.config.jax_transfer_guard_host_to_device in (None, "allow"):  # type: ignore[attr-defined]
         return tree

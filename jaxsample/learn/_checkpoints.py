@@ -113,7 +113,7 @@ class Journal:
 
     def _how_to_resume(self):
         if self._folder is None:
-            return "training was interrupted and nothing was kept; `folder` keeps checkpoints"
+            return "training was interrupted and nothing was kept; pass folder= to keep checkpoints"
         if not self.step:
             return f"training was interrupted before the first checkpoint in {self._folder}"
         return (

@@ -128,7 +128,7 @@ def _policy(member, i, tensors, path):
     """Make a policy of its settings and its weights."""
     given = {name: x for name, x in tensors.items() if name.startswith(f"{i}.")}
     found = {}
-    # Compared before anything is built: settings may ask for more than memory holds.
+    # Compare before building anything, because settings may need more memory than there is.
     for name, shape in weight_shapes(member["policy"]):
         value = given.pop(f"{i}.{name}", None)
         if value is None or value.shape != shape:

@@ -72,7 +72,7 @@ def test_an_interrupted_run_resumes_with_the_same_bits(finished, tmp_path):
 @pytest.mark.parametrize(
     ("kept", "message"),
     [
-        (False, "nothing was kept; `folder` keeps checkpoints"),
+        (False, "nothing was kept; pass folder= to keep checkpoints"),
         (True, "before the first checkpoint"),
     ],
 )

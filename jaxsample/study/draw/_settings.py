@@ -186,8 +186,8 @@ def _named(name: str, chosen: Mapping[str, Any]) -> str:
     except (LookupError, ValueError, AttributeError, TypeError):
         fields = ", ".join(f"{{{field}}}" for field in chosen) or "no fields"
         raise ValueError(
-            f"the name {name!r} cannot be filled in; the grid has {fields}, and a brace is "
-            "written twice"
+            f"the name {name!r} cannot be filled in; the grid has {fields}; write "
+            "a literal brace twice"
         ) from None
 
 

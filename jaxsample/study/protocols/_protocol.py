@@ -93,7 +93,7 @@ class Drawn(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """A study: what it draws, measures and shows.
+    """A study: its settings, its measures, and its tables and charts.
 
     Attributes:
         name: its name in commands and in results.json.
@@ -107,7 +107,7 @@ class Protocol(NamedTuple):
             needs no prompt but writes texts from their beginning.
         takes: which of "models" (several at once), "settings", "weight", "judge" and "embedder" the
             study takes.
-        reads: checks the prompts and returns what the study uses of them.
+        reads: checks the prompts and returns the parts that the study uses.
         longest: the largest number of tokens of a text by default; None for the default of `sweep`.
 
     >>> from jaxsample.study import PROTOCOLS

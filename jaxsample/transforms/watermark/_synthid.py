@@ -16,7 +16,7 @@ from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.watermark._context import Recent, SecretsLeaf, key_of, secrets
 
 _BITS = 32  # the number of coins in one hash
-_LEAST = 2.0**-80  # the least share of mass in a tournament, far below what a draw can see
+_LEAST = 2.0**-80  # the least share of mass in a tournament, far too small to affect a draw
 
 
 class Marked(NamedTuple):
