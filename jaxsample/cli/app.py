@@ -185,7 +185,7 @@ def run(arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
+        if isinstance(end.__context__, BrokenPipeError):  # Typer exits with 1 for it
             raise end.__context__ from None
         raise
     except Exception as error:

@@ -14,7 +14,7 @@ from jaxsample.learn._files import read_json, write_whole
 METRICS = "metrics.jsonl"
 ARGUMENTS = "arguments.json"
 CHECKPOINTS = "checkpoints"
-KEPT = 2  # checkpoints
+KEPT = 2  # the number of checkpoints to keep
 
 
 class Journal:

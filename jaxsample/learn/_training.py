@@ -81,7 +81,7 @@ def train_step(
         sharpness: of soft filters.
     """
     sums = _zeros(run.raw)
-    # Python calls instead of a scan: XLA on the CPU runs the body of a loop on one thread.
+    # Use Python calls, not a scan: XLA on the CPU runs the body of a loop on one thread.
     for i, part in enumerate(parts):
         seed = step_key(key, i)
         sums = _add(forms, sampler, run.raw, sums, part, params, seed, sharpness)
@@ -138,7 +138,7 @@ def evaluate(
     """
     sums = np.zeros(4)
     count = len(held_out.tokens)
-    # The same noise at every evaluation, so that their losses can be compared.
+    # Use the same noise at every evaluation, so that their losses can be compared.
     key = step_key(key, HELD_OUT)
     for first in range(0, count, batch_size):
         (part,) = parts(held_out, np.arange(first, min(first + batch_size, count)), 1)

@@ -94,7 +94,7 @@ class Source(NamedTuple):
         return [part for part in parts if part != mark]
 
     def room(self, prompt: list[int], wanted: int | None) -> int:
-        """Return how many tokens to draw after a prompt: the number wanted, or 256 if they fit.
+        """Return how many tokens to draw after a prompt: `wanted`, by default at most 256.
 
         Raises:
             ValueError: if `wanted` tokens do not fit, or none do.
