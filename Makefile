@@ -11,13 +11,16 @@ K ?=
 demo: $(VENV)/installed-cli
 	$(BIN)/jaxsample generate -n 2 --temperature 0.9 --stats
 
+# The tests of a file run in one process, where they share compiled programs.
+TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
+
 # What a change could break, in minutes; `make test K=top_h` runs the tests of one thing.
 test: $(VENV)/installed-$(EXTRAS)
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not (full or slow or peers)" -k "$(K)"
+	$(TESTS) -m "not (full or slow or peers)" -k "$(K)"
 
 # Everything: the laws over the whole table, statistics, trainings, other systems, notebooks.
 test-all: $(VENV)/installed-$(EXTRAS)
-	$(BIN)/python -m pytest -n auto --dist loadgroup -k "$(K)"
+	$(TESTS) -k "$(K)"
 
 check: $(VENV)/installed-$(EXTRAS)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright

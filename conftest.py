@@ -1,4 +1,4 @@
-"""A cache of compiled programs, names every doctest may use, and which tests share a process."""
+"""A cache of compiled programs, names every doctest may use, and which pages are slow."""
 
 import os
 from pathlib import Path
@@ -16,12 +16,11 @@ import pytest
 import jaxsample
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep a file's tests in one process under `--dist loadgroup`: they share compilations."""
+    """Mark the pages of the docs slow; README and guide stay in `make test`."""
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+        if item.path.suffix == ".md" and item.path.stem not in ("README", "guide", "index"):
+            item.add_marker(pytest.mark.slow)
 
 
 def _after_its_token(params, tokens, positions, cache):

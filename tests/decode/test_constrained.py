@@ -82,6 +82,7 @@ def test_rows_with_their_own_automata_end_in_every_budget_that_suffices():
 CHAIN = chain(from_regex(MAIL, VOCABULARY, EOS), Temperature(1.2), TopP(0.9))
 
 
+@pytest.mark.slow
 def test_resume_stream_and_score_agree_with_generate():
     prompts = np.arange(6, dtype=np.int32)[:, None]
     whole = run(CHAIN, 6, 24, record=("logprobs",))

@@ -170,6 +170,7 @@ def test_samples_equal_calls_with_folded_row_keys():
         np.testing.assert_array_equal(many.decoding.n[g::3], one.decoding.n)
 
 
+@pytest.mark.slow
 def test_resume_with_samples_only_shapes_its_output():
     first = run(STATEFUL, samples=3, max_new_tokens=8)
     rest = continued(first.decoding, STATEFUL, N - 8, samples=3)

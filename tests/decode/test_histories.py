@@ -110,7 +110,8 @@ def test_the_state_of_a_done_row_stands_still(name):
     assert any(change[~done].all() for change in jax.tree.leaves(changes))
 
 
-@pytest.mark.parametrize("name", swept(SETTINGS, ["words"]))
+@pytest.mark.full
+@pytest.mark.parametrize("name", SETTINGS)
 def test_score_equals_what_generate_recorded(name):
     got = halves(name)[0]
     again = score(

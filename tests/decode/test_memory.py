@@ -71,6 +71,7 @@ SAMPLERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", swept(SAMPLERS, ["plain", "state of size V"]))
 def test_the_gradient_of_score(name):
     sampler, share = SAMPLERS[name]

@@ -79,6 +79,7 @@ def test_every_row_and_setting(size):
     assert set(np.flatnonzero(dense == -1)) == {i for i, n in enumerate(names) if n == "nan"}
 
 
+@pytest.mark.slow
 def test_a_learned_chain_reads_its_rows_through_windows():
     size, width, batch = 50257, 16, 4
     policy = toys.Learned.of(width)

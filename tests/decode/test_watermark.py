@@ -98,6 +98,7 @@ def test_generate_equals_a_python_loop():
     assert got.lengths[2] <= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_marked_texts_are_found(kind):
     """At p <= 0.01, at least 95% of texts with 80 tokens above 1 nat are found."""

@@ -106,9 +106,7 @@ def both(keys, rows, sampler):
 QUICK = (
     "top-k, top-p",
     "edt, top-p",
-    "a function first",
-    "mirostat, dynamic temperature, decay",
-    "k, typical, t, p, typical, min-p",
+    "typical",
 )
 
 
@@ -244,7 +242,7 @@ GENERATED = {
 }
 
 
-@pytest.mark.parametrize("name", swept(GENERATED, ["stateful token", "mirostat"]))
+@pytest.mark.parametrize("name", swept(GENERATED, ["stateful token"]))
 def test_generate_through_windows_equals_generate_through_rows(name, monkeypatch, counted):
     sampler = GENERATED[name]
 
@@ -267,6 +265,7 @@ def test_generate_through_windows_equals_generate_through_rows(name, monkeypatch
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), fast, dense)
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_the_whole_row():
     def loss(t, p):
         got = generate(

@@ -69,7 +69,10 @@ def test_a_fixed_temperature_is_that_of_newton():
     [
         chain(EntropyTemperature(1.0, 0.5), TopP(0.95)),
         Learned(Policy("edt", per="corpus", rngs=nnx.Rngs(0))),
-        Learned(Policy("edt", per="instance", features=(), hidden_size=4, rngs=nnx.Rngs(0))),
+        pytest.param(
+            Learned(Policy("edt", per="instance", features=(), hidden_size=4, rngs=nnx.Rngs(0))),
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_rungs_of_the_ladder_and_any_chain_train(sampler):

@@ -10,6 +10,7 @@ from flax import nnx
 from jaxsample import RepetitionPenalty, Temperature, chain
 from jaxsample.learn import KernelScore, Learned, Policy, PolicyGradient, exact_match, fit
 from tests.learn import crossed
+from tests.table import swept
 
 
 def promotions():
@@ -28,7 +29,7 @@ POLICY = Learned(Policy("nucleus", features=(), hidden_size=4, width=4, rngs=nnx
 OBJECTIVE = PolicyGradient(KernelScore(exact_match), 3, 2)
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("switch", swept(SWITCHES, ["promotions"]))
 def test_fit_on_logits(switch, tmp_path):
     data = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
     key = jax.random.key(0)
@@ -41,7 +42,7 @@ def test_fit_on_logits(switch, tmp_path):
     assert jax.tree.structure(found.sampler) == jax.tree.structure(POLICY)
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("switch", swept(SWITCHES, ["transfers"]))
 def test_fit_on_a_model_and_a_stream(switch):
     def stream(key):
         return crossed.draw(key, 4)._replace(logits=None, hidden=None)

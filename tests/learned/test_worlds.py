@@ -27,6 +27,7 @@ def mean(kl, contexts):
     return float(per_unit(kl, contexts.live)[1])
 
 
+@pytest.mark.slow
 def test_parts_of_a_story_world_share_no_story():
     world = story("shift_0.4", SMALL)
     seen = set()

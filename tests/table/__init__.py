@@ -58,15 +58,10 @@ assert set(QUICK.values()) <= {case.id for case in CASES}
 
 
 def cases(rows):
-    """Parametrize a test over rows of the table; rows outside `QUICK` are marked `full`.
-
-    The rows of one transform run in one process under `--dist loadgroup`: they share compilations.
-    """
+    """Parametrize a test over rows of the table; rows outside `QUICK` are marked `full`."""
     params = []
     for case in rows:
-        marks = [pytest.mark.xdist_group(case.id.split("-")[0])]
-        if case.id not in QUICK.values():
-            marks.append(pytest.mark.full)
+        marks = [] if case.id in QUICK.values() else [pytest.mark.full]
         params.append(pytest.param(case, id=case.id, marks=marks))
     return pytest.mark.parametrize("case", params)
 
