@@ -41,6 +41,13 @@ def test_a_policy_comes_near_the_temperature_of_each_context():
     assert crossed.divergence(found) < plain / 4
 
 
+def test_the_bar_goes_to_standard_error(capsys):
+    fit(POLICY, None, None, streamed, key=KEY, steps=1, every=1, optimizer=FAST, progress=True)
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert "loss" in shown.err
+
+
 @pytest.mark.slow
 def test_a_policy_finds_the_temperature_of_each_context():
     sampler = Learned(Policy(hidden_size=crossed.D, width=16, rngs=nnx.Rngs(0)))
