@@ -66,8 +66,8 @@ BAD = {
     "use jax.vmap over the sampler, or sampler_axes=0": dict(
         sampler=stack([Temperature(0.5), Temperature(1.0)])
     ),
-    "number for each hyperparameter, got shape [2]": dict(sampler=stack([TopK(1), TopK(2)])),
-    "a row needs one number for each hyperparameter": dict(sampler=stack([TopP(0.1), TopP(0.2)])),
+    "number per hyperparameter, got shape [2]": dict(sampler=stack([TopK(1), TopK(2)])),
+    "a row takes one number per hyperparameter": dict(sampler=stack([TopP(0.1), TopP(0.2)])),
     "Learned needs hidden": dict(sampler=toys.Learned.of(D)),
     "prompts must fit into int32, got 4294967299": dict(prompts=PROMPTS.astype(int) + 2**32),
     "prompts must fit into int32, got 1180591620717411303424": dict(prompts=[[2**70], [1]]),
