@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from jaxsample.learn._files import read_json
+from jaxsample.interop._files import read_json
 from jaxsample.learn._settings import check_settings
 
 FORMAT = "jaxsample sampler 1"
@@ -25,8 +25,8 @@ def read_members(path: Path) -> list[dict[str, Any]]:
     Raises:
         ValueError: if the file does not follow the schema; the message names the file.
     """
-    data = read_json(path)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    data = read_json(path, {}, "a saved sampler")
+    if data.get("format") != FORMAT:
         raise ValueError(
             f"{path} is not of the format {FORMAT!r}; write it with jaxsample.learn.save"
         )

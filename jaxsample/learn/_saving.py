@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jaxsample.interop._files import write_whole
 from jaxsample.interop._serial import from_dict, to_dict
 from jaxsample.learn._description import FORMAT, read_members
-from jaxsample.learn._files import write_whole
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
 from jaxsample.learn._settings import weight_shapes
@@ -117,7 +117,7 @@ def _leaves(learned):
 def _read_weights(path):
     read = _safetensors().load_file
     if not path.is_file():
-        raise ValueError(f"there is no {path.name} in {path.parent}")
+        raise ValueError(f"{path}: there is no such file")
     try:
         return read(path)
     except Exception as error:  # safetensors raises many types

@@ -64,11 +64,11 @@ def test_both_files_have_the_mode_of_the_umask(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match="there is no sampler.json in "):
+    with pytest.raises(ValueError, match="sampler.json: there is no such file"):
         load(tmp_path)
     save(POLICY, tmp_path)
     (tmp_path / WEIGHTS).unlink()
-    with pytest.raises(ValueError, match="there is no sampler.safetensors in "):
+    with pytest.raises(ValueError, match="sampler.safetensors: there is no such file"):
         load(tmp_path)
 
 
@@ -78,8 +78,8 @@ def test_a_missing_file_is_named(tmp_path):
         (b"", "is not JSON"),
         (b"{", "is not JSON"),
         (b"\xff\xfe{", "is not UTF-8"),
-        (b"[" * 100_000, "is nested too deeply"),
-        (b"[]", "is not of the format"),
+        (b"[" * 100_000, "is not JSON: it is nested too deep"),
+        (b"[]", r"is not a saved sampler: the file must be an object, got \[\]"),
         (b"{}", "is not of the format"),
     ],
 )

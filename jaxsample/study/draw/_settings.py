@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsample.decode._combiners import Combiner
+from jaxsample.interop._files import read_toml
 from jaxsample.interop._serial import from_dict
-from jaxsample.study.draw._files import read_toml
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.contract._transform import Transform
 
