@@ -129,7 +129,7 @@ def read_settings(path: str | Path) -> list[Setting]:
 def _of_python(path: Path) -> list[Setting]:
     try:
         found = runpy.run_path(str(path)).get("settings")
-    except Exception as error:  # the code in the file may raise anything
+    except (Exception, SystemExit) as error:  # the code in the file may raise anything
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
                  if frame.filename == str(path)]  # fmt: skip
         at = f", line {lines[-1]}" if lines else ""
