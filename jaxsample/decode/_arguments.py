@@ -183,8 +183,11 @@ def stop_table(stop: Sequence[Sequence[int]]) -> Any:
     """Pack stop sequences right-aligned into `[S, RECENT]` int32, -1 where any token matches.
 
     Raises:
-        ValueError: if a sequence is empty, too long or not of token ids.
+        ValueError: if it is no collection of sequences, or one is empty, too long or not of token
+            ids.
     """
+    if not hasattr(stop, "__len__"):
+        raise ValueError(f"stop must be a list of sequences of token ids, got {stop!r}")
     table = np.full((len(stop), RECENT), -1, np.int32)
     for row, sequence in zip(table, stop, strict=True):
         ids = np.asarray(sequence)
