@@ -29,7 +29,7 @@ def _after_its_token(params, tokens, positions, cache):
     return jaxsample.ModelOutput(params[tokens], None, cache)
 
 
-# The model of four tokens that the docstring of `Model` makes; numpy, so that no test pays for it.
+# The model of four tokens in the docstring of `Model`, in numpy, so that importing it is quick.
 BIGRAM = jaxsample.Model(lambda batch, max_length: (), _after_its_token)
 TABLE = np.log(0.1 + 0.6 * np.roll(np.eye(4, dtype=np.float32), 1, axis=1))
 

@@ -21,12 +21,12 @@ def strict_numerics(request):
 
 
 PROGRAMS = Path("/proc/self/maps")
-CROWDED = 30_000  # half of what Linux lets a process map by default; a compiled program is a few
+CROWDED = 30_000  # half of the memory maps of a process on Linux; a program takes a few
 
 
 @pytest.fixture(autouse=True, scope="module")
 def room_for_programs():
-    """Forget compiled programs before there are more than a process may hold."""
+    """Clear JAX's caches before compiled programs use up the memory maps of the process."""
     yield
     if PROGRAMS.exists() and len(PROGRAMS.read_text().splitlines()) > CROWDED:
         jax.clear_caches()
@@ -50,8 +50,8 @@ def counted():
 
 @pytest.fixture(scope="session")
 def assets():
-    """The folder of checkpoints and texts beside the checkout; skips where it is absent."""
+    """The folder of checkpoints and texts next to the checkout; skips if it is absent."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "assets"
     if not folder.is_dir():
-        pytest.skip("no assets beside this checkout")
+        pytest.skip("no assets next to this checkout")
     return folder

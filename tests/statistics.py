@@ -1,7 +1,7 @@
 """Chi-square of drawn tokens against exact probabilities.
 
-The keys are fixed, so a test built on this passes or fails for good; FALSE_ALARM is the chance that
-a correct sampler would have failed when its key was first written down.
+The keys are fixed, so a test built on this always passes or always fails. FALSE_ALARM is the chance
+that a correct sampler fails under a random key.
 """
 
 import jax
@@ -29,7 +29,7 @@ def draws(seed, logits, thousands=100):
 def p_value(tokens, probs):
     """Chi-square of tokens against probabilities, pooled to expected counts of at least 20.
 
-    Tokens are pooled from the least likely up, so that what is rare is judged as a group. A token
+    Tokens are pooled from the least likely up, so that rare tokens are judged as a group. A token
     of probability 0 has p-value 0.
     """
     probs = np.asarray(probs, np.float64)

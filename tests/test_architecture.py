@@ -1,4 +1,4 @@
-"""The rules of the house: floors, doors, and where heavy libraries may be imported."""
+"""The rules of the packages: layers, public modules, and where heavy libraries may be imported."""
 
 import ast
 import inspect
@@ -18,7 +18,7 @@ FLOORS = {
     "study": 4,
     "cli": 5,
 }
-# What users import from. Everything else in the two packages is private.
+# The modules that users import from. Everything else in the two packages is private.
 DOORS = {
     "jaxsample",
     "jaxsample.interop",
@@ -87,7 +87,7 @@ def test_nothing_imports_upward():
             if module.split(".")[0] != "jaxsample" or not inside:
                 continue  # the top level gathers the names of every floor
             there = floor(module)
-            # The top level stands on `decode` and `interop`: higher floors may read its names.
+            # The top level imports `decode` and `interop`, so higher layers may import it.
             height = FLOORS["decode"] if there is None else FLOORS[there]
             if there != room(path) and height >= FLOORS[room(path)]:
                 wrong.append((name(path), module))
@@ -165,7 +165,7 @@ def opened(path):
 
 
 def test_users_import_from_doors_alone():
-    """README, docs, benchmarks and the command line show how: they open no other module."""
+    """README, docs, benchmarks and the command line import public modules only."""
     wrong = []
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for module in re.findall(r"(?m)^\W*(?:from|import) (jaxsample[\w.]*)", page.read_text()):
@@ -178,7 +178,7 @@ def test_users_import_from_doors_alone():
     assert not wrong
 
 
-# Tests of parts that lie behind a door. All others test what a user meets.
+# Tests of private parts. All other tests import public modules only.
 TESTS_OF_PARTS = {
     "tests/kernels",
     "tests/table",
@@ -230,7 +230,7 @@ def test_every_public_name_has_a_docstring():
     wrong = []
     for public, thing in PUBLIC.items():
         written = thing.__doc__ or ""
-        # dataclass and NamedTuple write one of their own: the signature, no explanation.
+        # dataclass and NamedTuple generate a docstring that holds only the signature.
         if not written.strip() or written.startswith(f"{public.rpartition('.')[2]}("):
             wrong.append(public)
         elif not inspect.getdoc(thing).splitlines()[0].rstrip().endswith((".", ":")):

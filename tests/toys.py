@@ -28,7 +28,7 @@ class Nucleus(Transform):
 
 @transform(kind="order")
 class Probe(Transform):
-    """The identity, with the answers of the last row as its state."""
+    """The identity, with values that it read from the last row as its state."""
 
     def init(self, key, prompt):
         return {"max": jnp.float32(0), "count": jnp.float32(0), "size": jnp.float32(0),

@@ -1,4 +1,4 @@
-"""A small vocabulary with everything awkward in it, and walks over automata."""
+"""A small vocabulary with all sorts of awkward tokens, and walks over automata."""
 
 import numpy as np
 

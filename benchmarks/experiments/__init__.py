@@ -1,1 +1,1 @@
-"""Experiments: questions about decoding that a script answers with numbers."""
+"""Experiments that measure more than time."""

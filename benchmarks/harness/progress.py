@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Yield `step(words)`, which finishes the current step and names the one that begins."""
+    """Yield `step(words)`, which ends the current step and begins one with this description."""
     try:
         from rich.console import Console
         from rich.progress import Progress

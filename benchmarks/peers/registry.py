@@ -16,7 +16,7 @@ class Peer:
         arms: the arguments of the worker for each label; the fastest arm counts.
         packages: packages whose versions are reported; empty for peers that are written here.
         environment: the name of its interpreter in `--peer`; None runs in this process.
-        wider: settings, as in `peers.chains`, for which this peer keeps more tokens.
+        wider: settings, as in `peers.chains`, under which this peer keeps more tokens than ours.
         filters: the values of `filter` that it has.
     """
 

@@ -75,8 +75,8 @@ def generate(
         typer.Option(
             min=1,
             metavar="N",
-            help="The most tokens of a text. By default 256, or fewer if the model's context is "
-            "short.",
+            help="The largest number of tokens of a text. By default 256, or fewer if the model's "
+            "context is short.",
             show_default=False,
         ),
     ] = None,
@@ -185,7 +185,7 @@ def run(arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
+        if isinstance(end.__context__, BrokenPipeError):  # Typer exits with 1 for it
             raise end.__context__ from None
         raise
     except Exception as error:

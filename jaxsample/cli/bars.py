@@ -34,7 +34,7 @@ def show(
         raw: `[V]`, the model's probabilities.
         stages: the steps of the sampler.
         tokens: `[N]`, the ids to show, most likely first.
-        names: how they read.
+        names: their texts.
     """
     columns: list[Stage | None] = [None, *stages]
     most = max(1, (console.width - LABEL) // (NARROWEST + PERCENT + 2))
@@ -124,7 +124,7 @@ def _table(raw, stages):
 
 
 def _lines(raw, stages):
-    """Say the same in one sentence for each step, which a narrow terminal can wrap."""
+    """Yield the same numbers as one sentence per step, which a narrow terminal can wrap."""
     yield _line("the model", f"entropy {entropy(raw):.3f} nats, {int((raw > 0).sum())} tokens")
     for stage in stages:
         nats, kept, mass, heat = _numbers(stage)

@@ -14,7 +14,7 @@ LARGEST = 512 * 2**20  # bytes; one program has 20 kB to 20 MB
 def keep_compiled() -> None:
     """Point JAX's compilation cache at the user's cache folder, unless JAX has a cache already.
 
-    `JAX_COMPILATION_CACHE_DIR` names another folder, which is left alone.
+    `JAX_COMPILATION_CACHE_DIR` names another folder, which is not bounded.
     `JAX_ENABLE_COMPILATION_CACHE=false` turns the cache off.
     """
     if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]
@@ -31,7 +31,7 @@ def keep_compiled() -> None:
 
 
 def prune(folder: Path, largest: int) -> None:
-    """Delete the files that were not used for longest, until the rest has `largest` bytes at most.
+    """Delete the least recently used files until the others have at most `largest` bytes.
 
     JAX can bound its cache itself, but needs filelock for it and fails on entries that were written
     without a bound.

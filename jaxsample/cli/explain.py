@@ -67,7 +67,7 @@ def last_logits(source: Source, ids: list[int]) -> np.ndarray:
         lengths=jnp.asarray([len(ids)]),
     )
     logits = decoding.logits
-    if logits is None:  # the model keeps hidden states, and makes logits of them when needed
+    if logits is None:  # the model returns hidden states only
         assert model.unembed is not None
         logits = model.unembed(params, decoding.hidden)
     return np.asarray(logits[0], np.float64)

@@ -48,7 +48,7 @@ def write(
         raw: `[V]`, the model's probabilities.
         stages: the steps of the sampler.
         tokens: `[N]`, the ids to show, most likely first.
-        names: how they read.
+        names: their texts.
 
     Raises:
         OSError: if the file cannot be written.
@@ -70,7 +70,7 @@ def write(
         marks = [
             Patch(color=GHOST, label="before the step"),
             Patch(color=BLUE, label="after it"),
-            Line2D([], [], color=RED, marker="x", linestyle="", label="cut by it"),
+            Line2D([], [], color=RED, marker="x", linestyle="", label="cut by the step"),
         ]
         figure.legend(handles=marks, loc="outside lower right", ncols=3, frameon=False)
     with naming(path):

@@ -1,7 +1,8 @@
 """Ctrl-C ends the program within a second and keeps what was written.
 
 No `KeyboardInterrupt` is raised: in the middle of a compilation or of a callback of JAX it would be
-lost or crash the process. A thread waits for the signal, closes what is open and ends the process.
+lost or crash the process. A thread waits for the signal, runs the functions given to `closing`, and
+ends the process.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-PATIENCE = 0.6  # seconds for closing; a pipe that nobody reads would block it for ever
+PATIENCE = 0.6  # seconds for closing; a pipe that nobody reads would block it forever
 
 lock = threading.RLock()
-"""Hold it while you change what a function given to `closing` shows."""
+"""Hold this lock while you change the output of a function passed to `closing`."""
 
 _advice = ""
 _open: list[Callable[[], object]] = []
@@ -34,7 +35,7 @@ def install() -> None:
 
 
 def advise(advice: str) -> None:
-    """Set what an interrupted user is told about resuming."""
+    """Set the advice on resuming that is printed after an interruption."""
     global _advice
     _advice = advice
 

@@ -1,4 +1,4 @@
-"""The entry point: every slip of the user becomes one line on stderr and an exit status."""
+"""The entry point, which turns every user error into one line on stderr and an exit status."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ REMEDIES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 is success, 2 a mistake in the arguments or in a file, 130 an interruption by Ctrl-C. An error
-    that is not the user's propagates, so that Python prints its traceback and exits with 1.
+    0 is success, 2 a mistake in the arguments or in a file, 130 an interruption by Ctrl-C. Any
+    other error propagates, so that Python prints its traceback and exits with 1.
 
     Args:
         argv: the arguments, without the program's name. By default those of the process, which
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say(interrupt.message())
         return 130
-    except BrokenPipeError:  # the reader, `head` perhaps, has read enough
+    except BrokenPipeError:  # the reader, such as `head`, closed the pipe
         _drop(sys.stdout)
         return 0
     except ImportError as error:
@@ -112,7 +112,7 @@ def _say(line: str) -> None:
 
 
 def _drop(stream) -> None:
-    """Let what is still to be written vanish, or Python would complain of it when it exits."""
+    """Discard unwritten output, because Python would otherwise report it at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

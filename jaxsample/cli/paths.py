@@ -35,7 +35,7 @@ def check_folder(flag: str, path: Path) -> None:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Give an error of writing, which may not say where it happened, this path as its file."""
+    """Add this path to an error of writing that names no file."""
     try:
         yield
     except OSError as error:

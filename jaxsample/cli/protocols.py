@@ -1,4 +1,4 @@
-"""Run the study of a name, with the prompts and the judge that suit it by default."""
+"""Run a study by its name, with its default prompts and judge."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def run(
     quick: bool,
     **options: Any,
 ) -> None:
-    """Run a study on the prompts given, or on prompts that suit the study.
+    """Run a study on the given prompts, or on its default prompts.
 
     Raises:
-        ValueError: if the study does not take an option, or the prompts make no sense.
+        ValueError: if the study does not take an option, or the prompts are invalid.
     """
     from jaxsample.cli.opening import EMBEDDED
     from jaxsample.study import PROTOCOLS, Item

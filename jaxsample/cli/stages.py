@@ -61,7 +61,7 @@ class Stage(NamedTuple):
 
     @property
     def temperature(self) -> float | None:
-        """The number that divided all logits, 1 if they did not change; None if there is none."""
+        """The number that divided all logits, 1 if they did not change; None if no number did."""
         kept = np.isfinite(self.received)
         if self.cut.any() or not kept.any():
             return None

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxsample.study import Item
 
-SENTENCES = 3  # of an opening: they give the title, the child and the home
+SENTENCES = 3  # the sentences of an opening, which give the title, the child and the home
 
 
 def openings(count: int, references: int = 4, seed: int = 0) -> list[Item]:

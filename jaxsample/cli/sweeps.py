@@ -34,7 +34,8 @@ MaxNewTokens = Annotated[
         "--max-new-tokens",
         min=1,
         metavar="N",
-        help="The most tokens of a text. By default 128, or fewer if the model's context is short.",
+        help="The largest number of tokens of a text. By default 128, or fewer if the model's "
+        "context is short.",
         show_default=False,
     ),
 ]

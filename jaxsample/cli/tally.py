@@ -10,7 +10,7 @@ from jaxsample.cli.decoding import Chunk
 class Tally:
     """Sums over the chunks of a run.
 
-    The speed leaves out the first chunk, whose time includes compiling and reading the prompt.
+    The speed excludes the first chunk, whose time includes compiling and reading the prompt.
     """
 
     def __init__(self):

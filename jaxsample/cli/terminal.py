@@ -1,4 +1,4 @@
-"""Where the commands print: results on stdout, remarks on stderr."""
+"""The consoles of the commands: results go to stdout and remarks to stderr."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rich.console import Console
 
 
 class Terminal(Console):
-    """A console that leaves a reader that went away, `head` perhaps, to `main`."""
+    """A console that lets `main` handle a pipe that its reader, such as `head`, closed."""
 
     def on_broken_pipe(self) -> None:
         """Raise the error that Rich is handling."""

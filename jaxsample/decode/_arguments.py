@@ -11,16 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-RECENT = 32  # how many of its last tokens a row stores to match stop sequences
+RECENT = 32  # the number of last tokens that a row stores to match stop sequences
 LARGEST = np.iinfo(np.int32).max
 
 
 def on_device(tree: Any) -> Any:
     """Move the numpy and Python leaves of a tree to the device under a transfer guard.
 
-    A guard such as `jax.transfer_guard("disallow")` permits this explicit move of what the caller
-    passed, and refuses the implicit move by `jit`. Without a guard the tree is returned as it is:
-    `jit` moves its arguments faster.
+    A guard such as `jax.transfer_guard("disallow")` permits this explicit move of the caller's
+    arguments, and refuses the implicit move by `jit`. Without a guard the tree is returned as it
+    is: `jit` moves its arguments faster.
     """
     if jax.config.jax_transfer_guard_host_to_device in (None, "allow"):  # type: ignore[attr-defined]
         return tree
@@ -141,12 +141,12 @@ def per_row(
 
 
 def longest(lengths: jax.Array) -> jax.Array:
-    """Return `[B]`, the longest prompt of each row, from lengths `[B]` or `[B, streams]`."""
+    """Return the length `[B]` of each row's longest prompt, from `[B]` or `[B, streams]`."""
     return lengths if lengths.ndim == 1 else jnp.max(lengths, axis=1)
 
 
 def as_int(n: Any) -> int | None:
-    """Return an integer of any type as an int, and None for a bool and all else."""
+    """Return an integer of any type as an int; None for a bool or any other type."""
     try:
         return None if isinstance(n, bool | np.bool_) else operator.index(n)
     except TypeError:

@@ -19,7 +19,7 @@ from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
 from jaxsample.decode._step import Decoding, Ending, advance
 from jaxsample.transforms.contract._transform import Transform
 
-CHUNK = 16  # most steps between two checks whether all rows are done
+CHUNK = 16  # the largest number of steps between two checks for whether all rows are done
 
 
 class Generation(NamedTuple):

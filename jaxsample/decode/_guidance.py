@@ -102,8 +102,8 @@ def _guided(model, structure, axes):
             if jax.tree.structure(params[1]) == structure:
                 return params
         raise ValueError(
-            "a guided model takes params (params, combiner), the combiner as guided() got it: "
-            f"{structure}"
+            "a guided model takes params (params, combiner), with the same structure of the "
+            f"combiner as guided() got: {structure}"
         )
 
     def combine(combiner, logits):

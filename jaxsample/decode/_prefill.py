@@ -128,7 +128,7 @@ def start_states(
         tokens: `[B, P]` int32, right-padded; each row is padded further to `max_length`.
         lengths: `[B]` int32, how many of the tokens are the prompt.
         budgets: `[B]` int32, how many tokens may follow.
-        max_length: tokens of prompt and output together a row has room for.
+        max_length: the largest number of tokens of prompt and output together.
         size: the size of the vocabulary, V.
     """
     tokens = jnp.pad(tokens, ((0, 0), (0, max(max_length - tokens.shape[1], 0))))

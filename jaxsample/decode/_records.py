@@ -82,7 +82,7 @@ def settle_and_observe(
     drawn: Drawn,
     live: jax.Array,
 ) -> tuple[Any, Any]:
-    """Move one row's state on by its token, and observe the token.
+    """Update one row's state with its token, and record the token.
 
     The state does not change if the row is not live or is invalid, or if the token is not in the
     vocabulary.

@@ -215,7 +215,7 @@ def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
     look = functools.partial(observe, record)
     state, seen = settle_and_observe(look, sampler, state, hidden, drawn, live)
     exact = drawn.exact
-    if exact is not None:  # a window answers NaN if it does not know, also to `settle`
+    if exact is not None:  # a window gives NaN for what it cannot compute, also to `settle`
         exact &= ~_any_nan(state) | ~drawn.final.valid
     return (drawn.token, drawn.raw.valid, state, seen), exact
 

@@ -96,7 +96,7 @@ def _take_row(args, axes, i):
     def take(x):
         if x.ndim > 1 or not jnp.issubdtype(x.dtype, jnp.number):
             return x[i]
-        # Not a slice: XLA on the CPU would repeat it for every token that reads the number.
+        # XLA on the CPU would repeat a slice for every token that reads the number.
         mine = jnp.where(jnp.arange(x.shape[0]) == i, x, jnp.zeros((), x.dtype))
         return jnp.sum(mine, dtype=x.dtype)
 

@@ -58,10 +58,10 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "forced_bos_token_id": ((None,), "use ForceTokens([id])"),
     "forced_eos_token_id": ((None,), "a row that uses up its budget ends without an eos"),
     "remove_invalid_values": ((None, False), "an invalid row draws -1 and ends"),
-    "watermarking_config": ((None,), "its hash is its own; use Watermark or SynthID"),
+    "watermarking_config": ((None,), "its hash differs from ours; use Watermark or SynthID"),
     "token_healing": ((None, False), "there is no token healing"),
-    "stop_strings": ((None,), "give generate their tokens as stop"),
-    "max_time": ((None,), "give generate a budget"),
+    "stop_strings": ((None,), "pass their tokens to generate as stop"),
+    "max_time": ((None,), "pass a budget to generate"),
     "num_beams": ((None, 1), "there is no beam search"),
     "num_beam_groups": ((None, 1), "there is no beam search"),
     "diversity_penalty": ((None, 0, 0.0), "there is no beam search"),
@@ -82,16 +82,16 @@ def from_generation_config(config: Config) -> Chain:
 
     The order is that of transformers 5: penalties and constraints, then, if `do_sample`, the
     temperature and the filters. As in transformers, `top_k` is 50 if absent, and a config without
-    `do_sample` is greedy. Two things differ: among tied maxima this library draws, and transformers
-    takes the first; `top_h` reads the whole row, and transformers the 100 likeliest tokens.
-    `generate_arguments` returns the fields that are arguments of `generate`.
+    `do_sample` is greedy. Two things differ. Greedy decoding draws one of tied maxima, while
+    transformers takes the first. `top_h` reads the whole row, while transformers reads the 100
+    likeliest tokens. `generate_arguments` returns the fields that are arguments of `generate`.
 
     Args:
         config: the fields, or the path of a generation_config.json or of its folder.
 
     Raises:
-        ValueError: if a field is unknown, out of range, or asks for something that a chain cannot
-            do, or if the file is malformed. The message names the file, if any, and the field.
+        ValueError: if a field is unknown, out of range, or needs something that a chain cannot do,
+            or if the file is malformed. The message names the file, if any, and the field.
         FileNotFoundError: if there is no file at the path.
 
     >>> from_generation_config({"do_sample": True, "temperature": 0.6, "top_p": 0.95})
@@ -150,11 +150,11 @@ def _checked(config: Any) -> dict[str, Any]:
     known = {*_BEFORE, *_WARPERS, *DEFAULTS, *ARGUMENTS, *SILENT, *ELSEWHERE}
     for name, value in config.items():
         if name not in known:
-            raise ValueError(f"no field is named {name!r}")
+            raise ValueError(f"there is no field {name!r}")
         if name in ELSEWHERE:
             off, remedy = ELSEWHERE[name]
             if value not in off:
-                raise ValueError(f"{name}={value!r} is no transform; {remedy}")
+                raise ValueError(f"{name}={value!r} cannot be in a chain: {remedy}")
         listed = value if name == "eos_token_id" and isinstance(value, list) else [value]
         if name in WHOLE and value is not None and not all(type(x) is int for x in listed):
             raise ValueError(f"{name} must be a whole number, got {value!r}")

@@ -52,7 +52,7 @@ ELSEWHERE = {
     "use_beam_search": "there is no beam search",
     "length_penalty": "there is no beam search",
     "repetition_detection": "there is no such rule for ending",
-    "extra_args": "nothing here reads it",
+    "extra_args": "it is not supported",
 }
 
 
@@ -61,26 +61,26 @@ def from_sampling_params(params: Mapping[str, Any], eos: int | Sequence[int] = (
 
     The order is vLLM's: allowed tokens, bad words, minimum length, bias; repetition, frequency and
     presence penalty; temperature, min-p, top-k, top-p. The repetition penalty counts prompt and
-    output, the other two count the output alone. An absent field is off. Temperature 0 is greedy;
-    among tied maxima this library draws. Fields for `generate` (`max_tokens`, `n`, `seed`, `stop`,
-    ..) are ignored.
+    output, the other two count the output alone. An absent field is off. Temperature 0 is greedy
+    and draws one of tied maxima. Fields for `generate` (`max_tokens`, `n`, `seed`, `stop`, ..) are
+    ignored.
 
     Args:
         params: the fields; OpenAI's token ids may be strings.
         eos: token ids that `min_tokens` suppresses, besides `stop_token_ids`.
 
     Raises:
-        ValueError: if a field is unknown, out of range, or asks for something that a chain cannot
-            do. The message names the field.
+        ValueError: if a field is unknown, out of range, or needs something that a chain cannot do.
+            The message names the field.
 
     >>> from_sampling_params({"temperature": 0.8, "top_p": 0.9, "top_k": -1, "max_tokens": 16})
     chain(Temperature(value=0.8), TopP(p=0.9))
     """
     for name, value in params.items():
         if name in ELSEWHERE and value not in (None, [], {}, False, 0):
-            raise ValueError(f"sampling parameters: {name} is no transform; {ELSEWHERE[name]}")
+            raise ValueError(f"sampling parameters: {name} cannot be in a chain: {ELSEWHERE[name]}")
         if name not in {*OFF, *IGNORED, *ELSEWHERE}:
-            raise ValueError(f"sampling parameters: no field is named {name!r}")
+            raise ValueError(f"sampling parameters: there is no field {name!r}")
     stops = [eos] if isinstance(eos, int) else [*eos]
     stops += [t for t in params.get("stop_token_ids") or () if t not in stops]
     if params.get("min_tokens") and not stops:

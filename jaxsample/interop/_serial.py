@@ -20,11 +20,11 @@ NAME = "transform"  # the key of the class; no field has this name
 
 
 def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
-    """Describe a transform or combiner by dicts, lists, numbers and strings alone.
+    """Describe a transform or combiner as dicts, lists, numbers and strings.
 
     Each float32 is written with the fewest digits that identify it, so `from_dict` restores every
-    leaf bit for bit, also after `json.dumps` and `json.loads`. Leaves may be arrays, as those of
-    a batch of settings are.
+    leaf bit for bit, also after `json.dumps` and `json.loads`. Leaves may be arrays, such as those
+    of a batch of settings.
 
     Args:
         sampler: any transform, chain or combiner; a `Function` is described by its function's name.
@@ -104,7 +104,7 @@ def _subclasses(cls: type) -> Iterator[type]:
 
 def _known(name, names, what):
     if name not in names:
-        raise ValueError(f"no {what} is named {name!r}; give your own by also={{{name!r}: ..}}")
+        raise ValueError(f"no {what} is named {name!r}; pass your own as also={{{name!r}: ..}}")
     return names[name]
 
 

@@ -1,1 +1,1 @@
-"""Array kernels, which know nothing of transforms."""
+"""Array kernels, independent of transforms."""

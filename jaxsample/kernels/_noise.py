@@ -10,8 +10,8 @@ def as_key(key: jax.Array) -> jax.Array:
     """Convert any PRNG key, or batch of keys, to typed threefry keys of the same shape.
 
     Accepts typed keys of every implementation, and legacy uint32 keys `[.., 2]` or `[.., 4]`. The
-    further words of a longer key are folded in, so a draw uses every word of the key and threefry
-    alone, whatever the default implementation is.
+    extra words of a longer key are folded in, so every word affects the draw. The noise always
+    comes from threefry, independent of JAX's default implementation.
 
     Raises:
         ValueError: if `key` is not a PRNG key.

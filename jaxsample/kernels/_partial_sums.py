@@ -42,10 +42,10 @@ def value_at_window_mass(
     mass: jax.Array,
     exact_mass: Callable[[jax.Array], jax.Array],
 ) -> jax.Array:
-    """Return the `value_at_mass` of the whole row, or NaN if the window cannot know it.
+    """Return the `value_at_mass` of the whole row, or NaN if the window does not determine it.
 
-    Sums over the largest values decide where no summation order could decide differently. Elsewhere
-    they are a first guess, which moves until sums in the order of `tree_sum` confirm it.
+    Sums over the largest values decide if no summation order could give another result. Otherwise
+    they give a first guess, which moves until sums in the order of `tree_sum` confirm it.
 
     Args:
         values, weights: `[K, BLOCK]`, the blocks `ids` out of `count`.
@@ -57,7 +57,7 @@ def value_at_window_mass(
     """
 
     def hold(t, u):
-        # The barrier keeps XLA from hoisting these sums out of a loop that seldom runs.
+        # The barrier keeps XLA from hoisting these sums out of a loop that rarely runs.
         t, u, weighed = lax.optimization_barrier((t, u, weights))
         over = jnp.where(values > t, weighed, 0.0), jnp.where(values > u, weighed, 0.0)
         sums, exact = window_sum(lax.complex(*over), ids, count), exact_mass(weighed)

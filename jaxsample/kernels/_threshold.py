@@ -12,9 +12,9 @@ from jax import lax
 from jaxsample.kernels._ranked import WIDTH, largest_values, settled
 from jaxsample.kernels._tree import BLOCK, tree_sum, tree_sums
 
-PROBES = 16  # at most; if many values tie, no number of probes leaves few candidates
-BISECT = 8  # every eighth probe bisects, which no distribution can slow down
-CORNER = 1e-3  # the least share of the mass that a bound is taken to have on either side
+PROBES = 16  # the largest number of probes; more do not help if many values are equal
+BISECT = 8  # every eighth probe bisects, so that no distribution can slow the search down
+CORNER = 1e-3  # smaller shares of the mass count as this, so that log-odds are finite
 
 
 class Bracket(NamedTuple):

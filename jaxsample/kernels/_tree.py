@@ -1,4 +1,4 @@
-"""Sums in a fixed order, so that the same terms always have the same bits."""
+"""Sums in a fixed order, so that the same terms always give the same bits."""
 
 import functools
 

@@ -14,7 +14,7 @@ from jaxsample.interop._files import read_json, write_whole
 METRICS = "metrics.jsonl"
 ARGUMENTS = "arguments.json"
 CHECKPOINTS = "checkpoints"
-KEPT = 2  # checkpoints
+KEPT = 2  # the number of checkpoints to keep
 
 
 class Journal:
@@ -58,7 +58,7 @@ class Journal:
             write_whole(path, (json.dumps(made_with) + "\n").encode())
         elif read_json(path, {}, "the arguments of a training run") != made_with:
             raise ValueError(
-                f"the checkpoint of step {self.step} in {self._folder} is of another sampler, "
+                f"the checkpoint of step {self.step} in {self._folder} belongs to another sampler, "
                 "optimizer, key or batch size; use another folder, or the arguments it was made "
                 "with"
             )
@@ -113,7 +113,7 @@ class Journal:
 
     def _how_to_resume(self):
         if self._folder is None:
-            return "training was interrupted and nothing was kept; `folder` keeps checkpoints"
+            return "training was interrupted and nothing was kept; pass folder= to keep checkpoints"
         if not self.step:
             return f"training was interrupted before the first checkpoint in {self._folder}"
         return (

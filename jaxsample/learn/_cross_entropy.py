@@ -26,7 +26,7 @@ def cross_entropy(
         sampler: any transform.
         batch: checked examples.
         key: not used.
-        model, params: the frozen model; None if the examples hold its answers.
+        model, params: the frozen model; None if the examples hold its outputs.
 
     Reference: the log score of Good, 1952.
 

@@ -1,4 +1,4 @@
-"""Texts to learn from, with the answers of the model."""
+"""Texts to learn from, with the outputs of the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jaxsample.decode._model_output import answers
 class Examples(NamedTuple):
     """Texts and their prompts, right-padded.
 
-    If the examples hold `logits` or `hidden`, the answers of the model before each token, the model
+    If the examples hold `logits` or `hidden`, the outputs of the model before each token, the model
     is not called for the likelihood of the tokens. If they hold `hidden` alone, the model's
     `unembed` gives the logits.
 
@@ -44,7 +44,7 @@ class Examples(NamedTuple):
 
     @property
     def cached(self) -> bool:
-        """Whether the examples hold the answers of the model."""
+        """Whether the examples hold the outputs of the model."""
         return self.logits is not None or self.hidden is not None
 
     @property
@@ -101,18 +101,18 @@ def remember(
     batch_size: int = 32,
     dtype: Any = "float32",
 ) -> Examples:
-    """Call the model once for all examples, and return them with its answers.
+    """Call the model once for all examples, and return them with its outputs.
 
-    The answers are the hidden states if the model has `unembed`; else the logits, and the hidden
+    The outputs are the hidden states if the model has `unembed`; else the logits, and the hidden
     states if the model returns them.
 
     Args:
         model, params: the frozen model.
         examples: with prompts.
-        folder: where to keep the answers as .npy files, which are then read piece by piece; None
+        folder: where to keep the outputs as .npy files, which are then read piece by piece; None
             keeps them in memory.
         batch_size: examples per call of the model.
-        dtype: the type in which the answers are kept.
+        dtype: the type in which the outputs are kept.
 
     Raises:
         ValueError: if there is no example, if the examples have no prompts, or if the model has two

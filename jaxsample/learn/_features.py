@@ -74,8 +74,8 @@ def extract(names: Sequence[str], row, memory: Memory | None) -> jax.Array:
 
 
 def _of_distribution(row, nucleus):
-    # exp(d / 2) instead of a second use of exp(d): if two loops share an exponential, XLA on the
-    # CPU writes it to memory, which costs more than computing it in both.
+    # Use exp(d / 2) here, not exp(d) twice: if two loops share an exponential, XLA on the CPU
+    # writes it to memory, which costs more than computing it in both.
     mass, moment, second, squares, total, wide = row.sum(
         jnp.exp,
         lambda d: jnp.exp(d) * d,

@@ -85,7 +85,7 @@ def fit(
 
     Args:
         sampler: a `Policy`, which stands for `Learned(policy)`, or any transform or chain.
-        model, params: the frozen model; None if the examples hold its answers.
+        model, params: the frozen model; None if the examples hold its outputs.
         data: examples, visited in epochs in an order that depends on `key`; or `key -> Examples`, a
             jittable function that draws a fresh batch.
         key: a PRNG key.

@@ -41,7 +41,7 @@ def logprobs(
 
     Args:
         sampler: any transform.
-        batch: checked examples; the model is called only if they do not hold its answers.
+        batch: checked examples; the model is called only if they do not hold its outputs.
         model, params: the frozen model.
 
     >>> texts = Examples(np.array([[0, 1]]), logits=np.float32([[[1.0, 1.0], [1.0, 0.0]]]))

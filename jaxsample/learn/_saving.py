@@ -73,8 +73,8 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
 def load(folder: str | Path, also: Mapping[str, Any] | None = None) -> Any:
     """Read a sampler that `save` wrote.
 
-    A sampler of one member comes back as that member, any other as a chain. Weights become
-    float32, whatever type they were stored as.
+    A sampler of one member comes back as that member, any other as a chain. Weights become float32
+    regardless of the stored type.
 
     Args:
         folder: as given to `save`.
@@ -130,7 +130,7 @@ def _policy(member, i, tensors, path):
     """Make a policy of its settings and its weights."""
     given = {name: x for name, x in tensors.items() if name.startswith(f"{i}.")}
     found = {}
-    # Compared before anything is built: settings may ask for more than memory holds.
+    # Compare before building anything, because settings may need more memory than there is.
     for name, shape in weight_shapes(member["policy"]):
         value = given.pop(f"{i}.{name}", None)
         if value is None or value.shape != shape:

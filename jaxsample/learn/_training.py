@@ -26,7 +26,7 @@ HELD_OUT = 2**31 - 1  # folded into the key of an evaluation
 
 
 class Forms(NamedTuple):
-    """What a step is compiled for."""
+    """The static arguments of a step."""
 
     model: Model | None
     objective: Callable
@@ -73,7 +73,7 @@ def train_step(
     key: jax.Array,
     sharpness: jax.Array,
 ) -> tuple[Run, jax.Array]:
-    """Move the trainable leaves once, and return the loss per token from before the move.
+    """Update the trainable leaves once, and return the loss per token before the update.
 
     Args:
         forms: static.
@@ -85,7 +85,7 @@ def train_step(
         sharpness: of soft filters.
     """
     sums = _zeros(run.raw)
-    # Python calls instead of a scan: XLA on the CPU runs the body of a loop on one thread.
+    # Use Python calls, not a scan: XLA on the CPU runs the body of a loop on one thread.
     for i, part in enumerate(parts):
         seed = step_key(key, i)
         sums = _add(forms, sampler, run.raw, sums, part, params, seed, sharpness)
@@ -135,14 +135,14 @@ def evaluate(
     sharpness: jax.Array,
     batch_size: int,
 ) -> tuple[Run, dict[str, float]]:
-    """Measure the objective on all held-out examples, and keep the leaves if it was never less.
+    """Measure the objective on all held-out examples, and keep the leaves with the least loss.
 
     Returns:
         The run, and a dict of the loss per token and the mean temperature.
     """
     sums = np.zeros(4)
     count = len(held_out.tokens)
-    # The same noise at every evaluation, so that their losses can be compared.
+    # Use the same noise at every evaluation, so that their losses can be compared.
     key = step_key(key, HELD_OUT)
     for first in range(0, count, batch_size):
         (part,) = parts(held_out, np.arange(first, min(first + batch_size, count)), 1)

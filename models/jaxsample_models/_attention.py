@@ -18,7 +18,7 @@ from ._config import TransformerConfig
 from ._layers import Linear, Norm, softcap
 from ._rotary import rotate
 
-# Finite: padding attends to nothing, and -inf would make its outputs and gradients NaN.
+# Finite, because padding attends to nothing and -inf would make its outputs and gradients NaN.
 _MASKED = -1e30
 
 
@@ -29,7 +29,7 @@ class LayerCache(NamedTuple):
     values: jax.Array
 
 
-# Compiled: an eager `jnp.zeros` moves its 0 from host to device, which transfer_guard refuses.
+# With jit, because an eager `jnp.zeros` moves its 0 to the device, which transfer_guard refuses.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def init_cache(config: TransformerConfig, batch: int, max_length: int) -> tuple[LayerCache, ...]:
     """Make an empty cache for `batch` rows of at most `max_length` positions, a pair per layer."""

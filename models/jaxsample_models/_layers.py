@@ -58,7 +58,7 @@ class Norm(nnx.Module):
 
 
 class Mlp(nnx.Module):
-    """The MLP of a block, gated if the config says so."""
+    """The MLP of a block, gated if `config.gated` is true."""
 
     def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
         width, inner, bias = config.dim, config.mlp_dim, config.mlp_bias

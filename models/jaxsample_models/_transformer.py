@@ -166,7 +166,7 @@ def init(config: TransformerConfig, key: jax.Array) -> Params:
     ...     jnp.shape, shapes(config))
     True
     """
-    # Not under jit: the random draw of each shape then compiles once for all layers.
+    # Without jit, the random draw of each shape compiles once for all layers.
     return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key))))
 
 

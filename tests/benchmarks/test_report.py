@@ -19,7 +19,7 @@ from benchmarks.harness.report import (
 
 @pytest.mark.parametrize("n", [6, 9, 20, 40, 101])
 def test_the_interval_covers_the_median_as_often_as_it_says(n):
-    """The order statistics k and n - k + 1 cover with a binomial probability, for every law."""
+    """The coverage of the order statistics k and n - k + 1 is binomial for any distribution."""
     values = list(range(n))
     low, high = median_interval(values)
     skipped = low

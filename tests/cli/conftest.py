@@ -95,5 +95,5 @@ def stories(assets):
     """A model of 260 thousand parameters, trained on children's stories."""
     folder = assets / "stories260K"
     if not folder.is_dir():
-        pytest.skip("stories260K is not beside this checkout")
+        pytest.skip("stories260K is not next to this checkout")
     return folder

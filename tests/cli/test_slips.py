@@ -1,4 +1,4 @@
-"""Slips of a user: each ends in one line on stderr that names the file, and exit status 2.
+"""User errors ("slips"): each gives one line on stderr that names the file, and exit status 2.
 
 To add a row, write a function that makes the faulty file in a folder and returns the arguments of
 the command, and the words that the line must hold.

@@ -163,7 +163,7 @@ def test_the_hidden_state_is_the_conditional_streams():
 
 @transform(kind="token")
 class Told(Transform):
-    """Its state is the prompt it was given."""
+    """A transform whose state is the prompt that `init` received."""
 
     def init(self, key, prompt):
         return prompt.tokens, prompt.length, prompt.budget
@@ -313,7 +313,7 @@ BAD = {
     "lengths must be in 1..4": lambda: run(Guidance(1.0), lengths=[[4, 0], [1, 1]]),
     "params (params, combiner)": lambda: generate(
         KEY, guided(TABLE, Guidance(1.0)), TABLE_PARAMS, PROMPTS, chain(), max_new_tokens=2),
-    "as guided() got it": lambda: generate(
+    "as guided() got": lambda: generate(
         KEY, guided(TABLE, Guidance(1.0)), (TABLE_PARAMS, Contrast(0.1)), PROMPTS, chain(),
         max_new_tokens=2),
     "guided already": lambda: guided(guided(TABLE, Guidance(1.0)), Guidance(1.0)),

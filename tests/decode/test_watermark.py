@@ -113,7 +113,7 @@ def test_marked_texts_are_found(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_without_the_mark_are_not_found(kind):
-    """Texts without a mark, or with another key, have as many p-values <= a as chance allows."""
+    """Texts without a mark, or with another key, have at most a share a of p-values <= a."""
     marks, tokens, _, unmarked = texts(kind)
     other = jax.tree.map(lambda leaf: np.roll(leaf, 1, axis=0), marks)
     plain = found(marks, unmarked, FULL).p_value

@@ -1,4 +1,4 @@
-"""A window gives the tokens, answers and records of the whole row, bit for bit."""
+"""A window gives the tokens, values and records of the whole row, bit for bit."""
 
 import functools
 
@@ -175,7 +175,7 @@ def test_a_set_transform_sees_a_window_if_it_says_so(windowed):
 
 @jax.jit
 def answers(values, share, k, floor):
-    """Return the answers of the row and of its window, before and after a filter."""
+    """Return the values of the row's methods and of its window's, before and after a filter."""
 
     def ask(row):
         yield row.max, row.kth(k), row.value_at(jnp.exp, share), row.sum(jnp.exp), row.count
@@ -220,7 +220,7 @@ def test_a_window_answers_exactly_or_with_nan(name):
                 # If comparisons flush subnormals, bisection may stop at a subnormal next to 0.
                 mine, theirs = (np.where(np.abs(x) < 2e-38, 0, x) for x in (mine, theirs))
                 np.testing.assert_array_equal(mine[knows], theirs[knows])
-    assert known > 300  # the window knows most answers
+    assert known > 300  # the window computes most values
 
 
 def _apply(params, tokens, positions, cache):

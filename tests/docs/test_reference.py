@@ -23,7 +23,7 @@ MODULES = (
 
 
 def public(module):
-    """`__all__`; else the functions and classes a module defines and what it imports as itself."""
+    """Return `__all__`, or else the functions and classes that a module defines or re-exports."""
     if hasattr(module, "__all__"):
         return list(module.__all__)
     names = []
@@ -59,6 +59,6 @@ def test_every_public_name_has_a_docstring_and_an_example(module, name):
     if inspect.isclass(thing) or inspect.isroutine(thing):
         text = thing.__doc__ or ""
         assert text and not text.startswith(f"{name}("), "Python's own docstring at best"
-    else:  # what is neither has no docstring of its own: its example is on the page
+    else:  # a constant has no docstring of its own; its example is on the page
         text = dict(listed())[f"{module}.{name}"]
     assert doctest.DocTestParser().get_examples(text)

@@ -1,4 +1,4 @@
-"""Errors of results.json name the file, and shapes are checked as they say."""
+"""Errors of results.json name the file, and `check` enforces shapes."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Each field of a generation config is in the chain, left to generate, or named in an error."""
+"""Each field of a generation config enters the chain, is passed to generate, or raises an error."""
 
 import json
 

@@ -42,7 +42,7 @@ MODEL, PARAMS = Model(_cache, _apply), (LOGITS, HIDDEN)
 
 @functools.partial(jax.jit, static_argnums=1)
 def draw(key, count=64):
-    """Return contexts with a token of the truth and the model's answers there."""
+    """Return contexts, each with a token drawn from the truth and the model's outputs."""
     which, what = jax.random.split(key)
     context = jax.random.randint(which, (count,), 0, S)
     tokens = jax.random.categorical(what, jnp.log(TRUTH[context]))

@@ -42,7 +42,7 @@ def folder(finished, tmp_path):
 
 
 class Interrupted(np.ndarray):
-    """An array that raises KeyboardInterrupt once it was read so many times."""
+    """An array that raises KeyboardInterrupt after it was read a number of times."""
 
     def __getitem__(self, index):
         if not self.left:
@@ -72,7 +72,7 @@ def test_an_interrupted_run_resumes_with_the_same_bits(finished, tmp_path):
 @pytest.mark.parametrize(
     ("kept", "message"),
     [
-        (False, "nothing was kept; `folder` keeps checkpoints"),
+        (False, "nothing was kept; pass folder= to keep checkpoints"),
         (True, "before the first checkpoint"),
     ],
 )

@@ -49,7 +49,7 @@ def test_a_prefix_has_one_state(grammar, told):
 
 
 def test_equal_states_have_equal_futures(grammar, told):
-    """Stories that share a state accept each other's endings."""
+    """Stories that share a state may exchange their endings."""
     seen = {}
     for story in told[:100]:
         for i, state in enumerate(grammar.walk(story[:-1])):

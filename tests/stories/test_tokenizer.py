@@ -52,7 +52,7 @@ def test_a_prompt_may_spell_the_unknown_token():
     assert source.encode("<unk>") == [BOS, 3]
     assert source.encode("<unk> <unk>") == [BOS, 3, 3]
     assert source.unknown("A <unk> purplish story") == ["purplish"]
-    with pytest.raises(ValueError, match="knows no token of the prompt 'purplish'"):
+    with pytest.raises(ValueError, match="has no token of the prompt 'purplish'"):
         source.encode("purplish")
 
 

@@ -145,7 +145,7 @@ def test_bad_lines_of_a_csv(write):
 
 
 def test_a_bad_header_of_a_csv_is_an_error(write):
-    with pytest.raises(ValueError, match="two columns of the header have one name"):
+    with pytest.raises(ValueError, match="two columns of the header have the same name"):
         read(write("some.csv", "prompt,prompt\na,b\n"))
     with pytest.raises(ValueError, match="line 2: there is no field 'prompt' among 'text'"):
         read(write("some.csv", "text\na\n"))

@@ -19,7 +19,7 @@ every_study = pytest.mark.parametrize("study", PROTOCOLS.values(), ids=PROTOCOLS
 
 
 class Drew(Exception):
-    """The study got as far as its first draw."""
+    """Raised at the first draw of a study."""
 
 
 @pytest.fixture(autouse=True)

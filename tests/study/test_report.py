@@ -18,7 +18,7 @@ from jaxsample.study import PROTOCOLS, read_results  # noqa: E402
 from jaxsample.study.show.report._tables import as_csv, read_columns  # noqa: E402
 from tests.study import example  # noqa: E402
 
-# What is read
+# Reading results.json
 
 
 def without(path):
@@ -83,7 +83,7 @@ def test_numbers_json_lacks_are_read_as_the_format_writes_them(tmp_path):
     assert read_results(tmp_path)["more"] == [None, "inf", "-inf"]
 
 
-# How tables read
+# Formatting tables
 
 
 def texts_of(*values, unit=None):
@@ -119,7 +119,7 @@ def test_csv_holds_the_numbers_unrounded():
     assert [row["texts"] for row in read].count("") == 1
 
 
-# The page as a file
+# The HTML file of a report
 
 
 @pytest.fixture(scope="module")

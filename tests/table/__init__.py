@@ -40,7 +40,7 @@ CASES = [*ATOMS, *CHAINS, *TOYS]
 ORDER = [case for case in CASES if case.kind == "order"]
 
 
-QUICK = {  # one case for each mechanism: the default run of the tests checks the laws on these
+QUICK = {  # one case for each mechanism; `make test` checks the laws on these only
     "kth": "top_k-5",
     "mass": "top_p-0.9",
     "sum": "top_n_sigma-1.0",

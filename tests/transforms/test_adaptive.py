@@ -38,7 +38,7 @@ def kept(row):
 
 
 def test_dynamic_temperature_gives_what_llama_cpp_gives():
-    """llama.cpp's temp_ext at 1 +- .5 on [3, 2, 1, 0]; it does not shift its result."""
+    """Values of llama.cpp's temp_ext at 1 +- .5 on [3, 2, 1, 0], which are not shifted."""
     got = np.asarray(DynamicTemperature(0.5, 1.5)(jnp.array([3.0, 2.0, 1.0, 0.0])))
     np.testing.assert_allclose(got - got[3], [2.5348, 1.6899, 0.8449, 0], atol=1e-4)
 

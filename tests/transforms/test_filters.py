@@ -89,7 +89,7 @@ def test_by_hand(sampler, row, expected):
 
 
 def test_top_n_sigma_then_typical():
-    """Tokens masked by the first filter must not turn the second one into top-p."""
+    """Tokens masked by the first filter must not make the second one act like top-p."""
     row = [10.0, 9.5, 9.0, 8.5, 5.0, 0.0, -3.0, -4.0]
     masked = apply(TopNSigma(1.0), np.float32([row + [-INF] * (V - len(row))]))
     assert kept(Typical(0.25), masked[0]) == [1]

@@ -101,7 +101,7 @@ def test_top_p_keeps_the_token_that_crosses():
 def test_top_p_adds_no_token_where_the_mass_is_reached_exactly():
     """A shifted `cumulative <= p` keeps one token too many if the mass equals p exactly."""
     row = np.log2([0.5, 0.25, 0.125, 0.125]) * np.float64(np.log(2))
-    # The masses are dyadic and only exp rounds, so also test slightly beside the edge.
+    # The masses are dyadic and only exp rounds, so also test slightly off the edge.
     assert kept(TopP(0.5), np.array([0.0, -np.inf, 0.0])) == [0, 2]
     assert kept(TopP(0.499), row) == [0]
     assert kept(TopP(0.501), row) == [0, 1]

@@ -1,4 +1,4 @@
-"""The answers of a row, before and after a filter."""
+"""The values that a row's methods return, before and after a filter."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Every transform that takes token ids takes them alike, and wraps none."""
+"""Every transform that takes token ids takes the same types, and no id wraps around."""
 
 import jax
 import jax.numpy as jnp

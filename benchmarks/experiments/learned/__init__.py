@@ -1,1 +1,1 @@
-"""Learned samplers against tuned ones, in worlds whose right answer is known exactly."""
+"""Learned samplers compared with tuned ones, in worlds whose best sampler is known exactly."""

@@ -42,9 +42,9 @@ def measure(
         world: the world.
         protocol: the whole protocol.
         quick: fewer seeds, configurations, rungs and steps.
-        step: is called with words for the work that begins.
-        oracle: whether there is a best temperature per position. There is none where the truth is
-            only the token that came.
+        step: a function that is called with a description of each piece of work.
+        oracle: whether there is a best temperature per position. There is none if the truth is only
+            the observed token.
     """
     begun = time.perf_counter()
     trial = Trial(world, protocol, quick)
@@ -159,7 +159,7 @@ def _rung(trial, name, configuration):
 
 
 def _report(trial, curves):
-    """Put a world's numbers together, as results.json has them."""
+    """Collect a world's numbers for results.json."""
     primary = trial.protocol["endpoints"]["against"]
     differences = {name: trial.contrast("learned", other) for name, other in primary.items()}
     tested = [name for name in differences if differences[name]["p"] is not None]

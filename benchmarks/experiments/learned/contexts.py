@@ -44,7 +44,7 @@ class Contexts(NamedTuple):
 
 
 class World(NamedTuple):
-    """A model, a truth, and what is known about the best way from one to the other.
+    """A model, a truth, and the best sampler from one to the other, as far as it is known.
 
     Attributes:
         name: its name in results.json.
@@ -73,11 +73,11 @@ def single(logits: Any, hidden: Any, truth: Any, tokens: Any, kinds: Any) -> Con
 
 
 def said(checkpoint: Any, tokens: np.ndarray, begin: int) -> tuple[jax.Array, jax.Array]:
-    """Return what a checkpoint says before each token of texts `[S, T]`: logits and hidden.
+    """Return a checkpoint's outputs before each token of texts `[S, T]`: logits and hidden.
 
     Args:
         checkpoint: of `jaxsample_models`, with `unembed`.
-        tokens: right-padded; whatever it says about padding is to be ignored.
+        tokens: right-padded; ignore the outputs at padding.
         begin: the token before each text.
     """
     texts = Examples(np.asarray(tokens), prompts=np.full((len(tokens), 1), begin, np.int32))
@@ -102,7 +102,7 @@ def divided(contexts: Any) -> dict[str, Any]:
 
 
 def examples(contexts: Contexts) -> Examples:
-    """Return the units as texts to learn from, with what the model says before each token."""
+    """Return the units as texts to learn from, with the model's outputs before each token."""
     lengths = contexts.live.sum(axis=1, dtype=jnp.int32)
     return Examples(contexts.tokens, lengths, logits=contexts.logits, hidden=contexts.hidden)
 
@@ -110,7 +110,7 @@ def examples(contexts: Contexts) -> Examples:
 def streamed(contexts: Contexts, size: int) -> Callable[[jax.Array], Examples]:
     """Return a function of a key: `examples` of `size` random units with new labels.
 
-    The labels are drawn from the truth at each call, so a network cannot learn them by heart.
+    The labels are drawn from the truth at each call, so a network cannot memorise them.
     """
 
     def draw(key):

@@ -1,7 +1,7 @@
 """Quality against diversity, both exact: stories of one style, from a leaky model of another.
 
 The model is the grammar of style 1 with a little mass on tokens that cannot follow. The truth is
-another style. A sampler then depends on the state of the grammar alone, so the share of
+another style. A sampler depends on the state of the grammar alone, so the share of
 grammatical stories, the entropy and the kernel score are exact sums. They are finite for filters
 too, whose KL is infinite. A policy sees the distribution and the kind of slot it is at.
 """

@@ -2,7 +2,7 @@
 
 All seeds of a rung train at once. Their parameters are stacked, each sees its own labels, and the
 loss is the sum of their losses. Adam moves every weight by that weight's own gradients, so this
-equals as many separate runs as there are seeds.
+equals one separate run for each seed.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def keeps_the_truth(sampler: Learned, contexts: Contexts) -> jax.Array:
 
 
 def weights(sampler: Learned) -> int:
-    """Return how many numbers a policy learned."""
+    """Return the number of a policy's weights."""
     return int(sum(np.size(leaf) for leaf in jax.tree.leaves(sampler.params)))
 
 

@@ -1,4 +1,4 @@
-"""Does a learned sampler beat well-tuned fixed ones? All numbers and pictures of the answer.
+"""A test of whether learned samplers beat well-tuned fixed ones: all numbers and pictures.
 
     python benchmarks/experiments/learned/prove.py --out DIR [--quick] [--worlds null,crossed]
         [--assets DIR]
@@ -7,7 +7,7 @@ The plan is fixed in protocol.toml. DIR/results.json has, under worlds.NAME, the
 KL(truth || sampler) of every arm with its interval, the differences of the learned arm from the
 best fixed temperature and the best EDT, both tuned on the test set, and the verdicts on the
 predictions. Finished parts are kept in DIR/parts, and a run that was cut off resumes from there. A
-part of another protocol, or of a run with another --quick, is measured again.
+part that was measured under another protocol or another --quick is measured again.
 """
 
 from __future__ import annotations

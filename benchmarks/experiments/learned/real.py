@@ -1,6 +1,6 @@
-"""A real model on real text, where the truth is not known but the next token is.
+"""A real model on real text, where only the next token is known and not its distribution.
 
-The token that came stands for the truth, so KL is the surprise of that token. Tuning, training,
+The observed token stands for the truth, so KL is the surprise of that token. Tuning, training,
 units (passages of the text) and intervals are as in the other worlds. There is no oracle.
 """
 

@@ -1,4 +1,4 @@
-"""The rival of a policy: the model itself, fine-tuned on the same stories."""
+"""An alternative to a policy: the model itself, fine-tuned on the same stories."""
 
 from __future__ import annotations
 

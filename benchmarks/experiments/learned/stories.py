@@ -3,7 +3,7 @@
 In style s the truth at open slots is the model's own truth tempered by 1 / s, and elsewhere it is
 the same. So the ideal temperature is 1 / s at open slots and 1 at the others, up to the model's own
 errors. One temperature for all comes close, because it changes nothing at slots where one token is
-sure or all are equally likely. It loses only at the remaining slots.
+certain or all are equally likely. It loses only at the remaining slots.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The languages of JSON values: all texts that may write a value."""
+"""The languages of JSON values: all texts that represent a value."""
 
 from __future__ import annotations
 

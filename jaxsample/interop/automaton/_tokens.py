@@ -67,7 +67,7 @@ def over_tokens(
 def _moves(automaton, vocabulary):
     """Return the moves of every class of tokens, and the class of each token.
 
-    To read another byte is to compose two maps of states. There are far fewer maps than texts, so
+    Reading another byte composes two maps of states. There are far fewer maps than texts, so
     each composition is computed once and cached.
     """
     table, letters = np.unique(automaton.table, axis=1, return_inverse=True)

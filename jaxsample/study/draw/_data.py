@@ -73,7 +73,7 @@ def read(
         id: the field that holds an id, a text or a whole number. By default the id is the number of
             the line, from 1, or of the row of a datasets folder, from 0.
         split: the split to read of a datasets folder that has several.
-        limit: the most items to read; the lines after them are not read.
+        limit: the largest number of items to read; the lines after them are not read.
         skip_bad: skip bad lines and report them in `Read.skipped`, instead of raising an error.
 
     Raises:

@@ -21,7 +21,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn an error of the disk into a ValueError that names the file or folder.
 
     Raises:
-        ValueError: if what happens inside raises OSError.
+        ValueError: if the body of the `with` block raises OSError.
     """
     try:
         yield

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any] | str
-"""Fields by name, or what is wrong with the line."""
+"""Fields by name, or a text that describes the error in the line."""
 
 LINES = ".jsonl", ".ndjson", ".json"
 MARK = codecs.BOM_UTF8
@@ -89,7 +89,7 @@ def _of_table(path: Path) -> Iterator[tuple[int, Record]]:
             if _escaped(header):
                 raise ValueError(f"{path}, line {number}: the header is not UTF-8")
             if len(set(header)) < len(header):
-                raise ValueError(f"{path}: two columns of the header have one name: {header}")
+                raise ValueError(f"{path}: two columns of the header have the same name: {header}")
         elif _escaped(row):
             yield number, "it is not UTF-8"
         elif row and len(row) != len(header):
@@ -111,7 +111,7 @@ def _of_folder(path: Path, split: str | None) -> Iterator[tuple[int, Record]]:
         found = datasets.load_from_disk(str(path))
     except FileNotFoundError:
         raise ValueError(f"{path}: it is not a folder that save_to_disk wrote") from None
-    except Exception as error:  # what a damaged folder raises depends on the version of datasets
+    except Exception as error:  # the error depends on the version of datasets
         raise ValueError(f"{path} cannot be read by datasets: {error}") from error
     if isinstance(found, datasets.DatasetDict):
         names = [str(name) for name in found]

@@ -48,7 +48,7 @@ class Program:
     Attributes:
         digest: the sha256 of the model's weights.
         chains: the sampler of each setting as data.
-        new: the most tokens of a text.
+        new: the largest number of tokens of a text.
 
     Raises:
         ValueError: if a prompt leaves no room for `max_new_tokens`, or lacks its `without`.

@@ -101,7 +101,7 @@ def read_settings(path: str | Path) -> list[Setting]:
         path: a .toml or a .py file.
 
     Raises:
-        ValueError: if the file cannot be read, or a setting in it makes no sense. The message
+        ValueError: if the file cannot be read, or a setting in it is invalid. The message
             names the file and the setting.
 
     >>> path = getfixture("tmp_path") / "settings.toml"
@@ -186,8 +186,8 @@ def _named(name: str, chosen: Mapping[str, Any]) -> str:
     except (LookupError, ValueError, AttributeError, TypeError):
         fields = ", ".join(f"{{{field}}}" for field in chosen) or "no fields"
         raise ValueError(
-            f"the name {name!r} cannot be filled in; the grid has {fields}, and a brace is "
-            "written twice"
+            f"the name {name!r} cannot be filled in; the grid has {fields}; write "
+            "a literal brace twice"
         ) from None
 
 

@@ -74,7 +74,7 @@ class Source(NamedTuple):
         if not ids:
             raise ValueError(f"{self.name} has no token to begin a text with; give a prompt")
         if prompt and "".join(self.unknown(prompt)) == "".join(prompt.split()):
-            raise ValueError(f"{self.name} knows no token of the prompt {prompt!r}")
+            raise ValueError(f"{self.name} has no token of the prompt {prompt!r}")
         if len(ids) > self.context:
             raise ValueError(
                 f"the prompt has {len(ids)} tokens, more than the {self.context} positions "
@@ -94,7 +94,7 @@ class Source(NamedTuple):
         return [part for part in parts if part != mark]
 
     def room(self, prompt: list[int], wanted: int | None) -> int:
-        """Return how many tokens to draw after a prompt: the number wanted, or 256 if they fit.
+        """Return how many tokens to draw after a prompt: `wanted`, by default at most 256.
 
         Raises:
             ValueError: if `wanted` tokens do not fit, or none do.

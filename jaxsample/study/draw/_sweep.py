@@ -83,8 +83,8 @@ def sweep(
         items: the prompts; a setting with a combiner needs their `without`.
         seeds: whole numbers in [0, 2**32).
         samples: the number of texts per setting, item and seed.
-        max_new_tokens: the most tokens of a text; by default 128, or fewer if the model's context
-            is shorter.
+        max_new_tokens: the largest number of tokens of a text; by default 128, or fewer if the
+            model's context is shorter.
         batch_size: the number of texts decoded at once.
         out: a folder; each batch of rows is written there when it is drawn. A sweep that was
             interrupted resumes from that folder and neither repeats nor loses a row. One sweep at a
@@ -93,7 +93,7 @@ def sweep(
         progress: show a bar with the time left.
 
     Raises:
-        ValueError: if an argument makes no sense, `out` cannot be written, another process uses it,
+        ValueError: if an argument is invalid, `out` cannot be written, another process uses it,
             it holds another sweep, or a file in it is damaged.
 
     >>> import jaxsample_models

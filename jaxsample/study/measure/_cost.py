@@ -46,8 +46,8 @@ def costs(
 ) -> list[Cost]:
     """Time decoding under each setting, all settings in each round, in alternating order.
 
-    Every row draws `tokens` tokens after a prompt of one token, and no text ends early. Other work
-    on the machine spoils single times much more than ratios within a round.
+    Every row draws `tokens` tokens after a prompt of one token, and no text ends early. Other load
+    on the machine changes single times much more than ratios within a round.
 
     Args:
         source: the model with its tokenizer.

@@ -17,7 +17,7 @@ from jaxsample.learn._progress import bar
 from jaxsample.study.draw._source import Source
 from jaxsample.transforms.rows._row import Row
 
-NUMBERS = 2**22  # the most logits held at once, over all temperatures
+NUMBERS = 2**22  # the largest number of logits in memory at once, over all temperatures
 
 
 def entropies(

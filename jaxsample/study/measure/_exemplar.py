@@ -31,7 +31,7 @@ JUDGED: dict[str, tuple[str, str | None]] = {
     "grammatical": ("coherence proxy: grammatical", "share"),
     "read": ("readable by the grammar", "share"),
 }
-"""The titles and units of measures that a judge of stories returns; others show their names."""
+"""The titles and units of the measures of `judge` functions; other names are their own titles."""
 
 
 def compare(

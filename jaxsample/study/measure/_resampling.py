@@ -8,7 +8,7 @@ import numpy as np
 
 LEVEL = 0.95
 RESAMPLES = 4000
-PORTION = 2_000_000  # the most numbers held at once
+PORTION = 2_000_000  # the largest number of numbers in memory at once
 
 
 def portions(size: int) -> Iterator[int]:

@@ -67,7 +67,7 @@ def creativity(
         The content of results.json.
 
     Raises:
-        ValueError: if an argument makes no sense.
+        ValueError: if an argument is invalid.
 
     Reference: Peeperkorn et al., 2024, https://arxiv.org/abs/2405.00492
 

@@ -78,7 +78,7 @@ def edt(
         The content of results.json.
 
     Raises:
-        ValueError: if an item has no reference, or an argument makes no sense.
+        ValueError: if an item has no reference, or an argument is invalid.
 
     Reference: Zhang et al., 2024, https://arxiv.org/abs/2403.14541
 

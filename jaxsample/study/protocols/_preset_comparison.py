@@ -65,7 +65,7 @@ def presets(
         The content of results.json.
 
     Raises:
-        ValueError: if an argument makes no sense.
+        ValueError: if an argument is invalid.
 
     >>> [setting.sampler for setting in presets_settings()][:2]
     [chain(Temperature(value=1.0), TopP(p=1.0)), chain(Temperature(value=0.2), TopP(p=0.1))]

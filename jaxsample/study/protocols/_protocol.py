@@ -1,4 +1,4 @@
-"""A study as data: what it draws, measures and shows, and the one way to run it."""
+"""A study as data: the functions that draw, measure and show, and the code that runs them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Options(TypedDict, total=False):
         settings: more settings to compare with those of the study.
         samples: the number of texts per prompt and setting, 2 or more; each study has a default.
         seed: the seed of the texts, a whole number in [0, 2**32); 0 by default.
-        max_new_tokens: the most tokens of a text; see `sweep`.
+        max_new_tokens: the largest number of tokens of a text; see `sweep`.
         weight: the weight of quality in EDA, 1 by default; see `eda`.
         batch_size: the number of texts decoded at once, 128 by default.
         quick: run fewer settings and draw fewer texts.
-        judge: takes the place of people who rate texts: a function from lists of token ids, prompt
-            and text, to arrays by name. The names "likelihood", "agreement", "grammatical" and
-            "read" have titles.
+        judge: a function that rates texts in place of people, from lists of token ids, prompt and
+            text, to arrays by name. The names "likelihood", "agreement", "grammatical" and "read"
+            have titles.
         embedder: a function from N texts to `[N, D]`; by default the model's own hidden states, see
             `embed`.
         command: the command that results.json names.
@@ -93,7 +93,7 @@ class Drawn(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """A study: what it draws, measures and shows.
+    """A study: its settings, its measures, and its tables and charts.
 
     Attributes:
         name: its name in commands and in results.json.
@@ -107,8 +107,8 @@ class Protocol(NamedTuple):
             needs no prompt but writes texts from their beginning.
         takes: which of "models" (several at once), "settings", "weight", "judge" and "embedder" the
             study takes.
-        reads: checks the prompts and returns what the study uses of them.
-        longest: the most tokens of a text by default; None for the default of `sweep`.
+        reads: checks the prompts and returns the parts that the study uses.
+        longest: the largest number of tokens of a text by default; None for the default of `sweep`.
 
     >>> from jaxsample.study import PROTOCOLS
     >>> sorted(PROTOCOLS)
@@ -151,7 +151,7 @@ class Protocol(NamedTuple):
             The content of results.json.
 
         Raises:
-            ValueError: if an argument makes no sense, or the folder cannot be used.
+            ValueError: if an argument is invalid, or the folder cannot be used.
             ImportError: if a package of the extra "study" is missing.
         """
         if options.get("samples") is None:

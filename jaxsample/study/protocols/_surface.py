@@ -58,7 +58,7 @@ def surface(
         The content of results.json.
 
     Raises:
-        ValueError: if there is no model, or an argument makes no sense.
+        ValueError: if there is no model, or an argument is invalid.
 
     >>> len(TEMPERATURES), TEMPERATURES[-1], len(SHARES), SHARES[-1]
     (15, 1.5, 10, 1.0)

@@ -36,13 +36,13 @@ class TokenAutomaton(Transform):
     the nearest final state is in reach after it: 1 + distance[next] <= the tokens left in the
     prompt's budget. So a row whose budget is at least distance[0] always finishes. If no final
     state is in reach, the budget is ignored, and the output is a prefix of an accepted sequence.
-    Without a prompt the budget has no limit. A forbidden token, which only `score` can contain,
+    Without a prompt the budget has no limit. A forbidden token, which can occur only in `score`,
     does not change the state.
 
-    `jaxsample.interop.automaton` builds automata from regular expressions and JSON schemas. Their
-    outputs finish with an end-of-sequence token, which counts in the budget, and every state allows
-    a token. So a row is empty only if an earlier transform dropped all allowed tokens. Put the
-    automaton before truncation. Automata of different rows may differ in size; `stack` pads them.
+    `from_regex` and `from_json_schema` in `jaxsample.interop` build automata. Their outputs finish
+    with an end-of-sequence token, which counts in the budget, and every state allows a token. So a
+    row is empty only if an earlier transform dropped all allowed tokens. Put the automaton before
+    truncation. Automata of different rows may differ in size; `stack` pads them.
 
     Neutral: `TokenAutomaton.free(V)`.
 

@@ -67,7 +67,7 @@ def field(
 
 
 def spec_of(f: dataclasses.Field) -> Spec:
-    """Return what was declared about a dataclass field."""
+    """Return the declaration of a dataclass field."""
     return f.metadata.get("spec", Spec())
 
 

@@ -28,7 +28,7 @@ class Mirostat(Transform):
     Version 2 keeps the tokens with -log2 p <= mu. Version 1 fits Zipf's exponent s to the first
     100 ratios of neighbouring probabilities and keeps round(k) + 1 tokens, where
     k = ((s - 1) 2^mu / (1 - V^(1 - s)))^(1 / s). Tied tokens are kept or dropped together, and the
-    maxima always stay, whatever mu is. Neutral: tau = inf.
+    maxima stay for every mu. Neutral: tau = inf.
 
     The state is mu.
 

@@ -13,7 +13,7 @@ from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._row import check_scalar
 
-STRAIGHT = 1e-6  # a smaller share of bends in the total fall is the rounding of a straight line
+STRAIGHT = 1e-6  # if the bends are a smaller share of the total fall, the curve is straight
 
 
 @transform(kind="set")
@@ -53,7 +53,7 @@ class TailFree(Transform):
         ranked = from_ordered(~jnp.sort(~to_ordered(lax.stop_gradient(row.values))))
         kept = ranked > -jnp.inf
         weights = jnp.where(kept, jnp.exp(clamp_below(ranked, top)), 0.0)
-        # expm1 of the gaps: for a long row, differences of rounded weights would be noise.
+        # Use expm1 of the gaps: for a long row, differences of rounded weights would be noise.
         gaps = jnp.where(kept[1:], clamp_below(ranked[1:], ranked[:-1]), 0.0)
         falls = -weights[:-1] * jnp.expm1(gaps)
         bends = jnp.where(kept[2:], jnp.abs(falls[:-1] - falls[1:]), 0.0)

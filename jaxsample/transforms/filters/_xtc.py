@@ -18,11 +18,11 @@ from jaxsample.transforms.rows._row import check_scalar
 class XTC(Transform):
     """Drop, with some probability, all tokens above a threshold except the least likely of them.
 
-    The tokens with p >= threshold are the top choices. At every step, one random number decides
-    with chance `probability` whether all of them are dropped except the least likely one. Tokens
-    tied with the least likely one stay. A row with fewer than two choices does not change, as is
-    always the case for a threshold above 0.5. At least one token stays. Neutral: probability = 0.
-    The gradients with respect to both fields are zero.
+    The tokens with p >= threshold are the top choices. At every step, all of them except the least
+    likely one are dropped with chance `probability`. Tokens tied with the least likely one stay. A
+    row with fewer than two choices does not change, so a threshold above 0.5 has no effect. At
+    least one token stays. Neutral: probability = 0. The gradients with respect to both fields are
+    zero.
 
     The state is a key, as words `[2]` uint32, and the number of tokens drawn so far. The random
     numbers of a row depend on its own key and step alone.

@@ -38,17 +38,17 @@ class Repeats(NamedTuple):
 
 @transform(kind="token")
 class DRY(Transform):
-    """Lower the tokens that would continue a repetition, more for a longer repetition.
+    """Lower the logits of tokens that would continue a repetition; longer ones are lowered more.
 
     For each earlier position, let m be the number of tokens before it that equal the last tokens of
     the history. The token t at that position gets l - multiplier * base ** (m - allowed_length) if
     m >= allowed_length. If t occurs at several positions, the largest m counts. Powers are limited
     to 1e26, so that nothing overflows.
 
-    A repetition ends at a sequence breaker: m is at most the number of tokens after the last
-    breaker, which is the one that begins last, and the longest one of those. A breaker of one token
-    is not lowered itself. As in llama.cpp, breakers are sequences of tokens, so a breaker string
-    becomes all its tokenisations.
+    A sequence breaker ends a repetition: m is at most the number of tokens after the last breaker.
+    The last breaker is the one that begins last; if several begin there, the longest counts. A
+    breaker of one token is not lowered itself. As in llama.cpp, breakers are sequences of tokens,
+    so list every tokenisation of a string.
 
     Neutral: multiplier = 0. The state is the history and its matches, which are 8 max_length bytes
     for each row. A step costs O(max_length + S L^2) for S breakers of at most L tokens.

@@ -13,7 +13,7 @@ from jaxsample.transforms.tokens._finite import bounded, power, unless_steep
 
 @transform(kind="token")
 class ExponentialLengthDecay(Transform):
-    """Raise the end-of-sequence tokens more with every token after `start`.
+    """Raise the logits of end-of-sequence tokens more with every token after `start`.
 
     Let n be the number of output tokens. For n > start, the logit becomes
     `l + |l| * (factor ** (n - start) - 1)`. A factor below 1 lowers it, and a logit of 0 stays 0.

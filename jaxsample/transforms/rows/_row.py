@@ -116,7 +116,7 @@ class Row:
         """The n largest values in descending order, padded with -inf."""
         if n >= self.tops.shape[0]:
             return self.ranked(n)[0]
-        # They lie in the n blocks with the largest maxima.
+        # The n largest values lie in the n blocks with the largest maxima.
         within = lax.top_k(self.tops, n)[1]
         return lax.top_k(blocks(self.values, -jnp.inf)[within].reshape(-1), n)[0]
 

@@ -36,9 +36,9 @@ class Window:
     """A view of a `Row` that reads only the blocks with the largest values.
 
     A window has the methods of `Row` and returns the same bits. A method returns NaN if the window
-    cannot know the answer. A change that uses NaN makes the window inexact, and the caller must
-    run the whole `Row` instead. Sums are always known: if kept tokens of any row along the axis
-    `ROWS` lie outside the blocks, a sum reads the whole rows.
+    cannot compute the value exactly. A change that uses NaN makes the window inexact, and the
+    caller must run the whole `Row` instead. Sums are always exact: if kept tokens of any row along
+    the axis `ROWS` lie outside the blocks, a sum reads the whole rows.
 
     Attributes:
         values: `[K, BLOCK]` float32; a dropped token is -inf.
@@ -104,7 +104,7 @@ class Window:
 
     @property
     def ties(self) -> jax.Array:
-        """As `Row.ties`; known if no tie can lie outside the blocks."""
+        """As `Row.ties`; NaN if a tie may lie outside the blocks."""
         tops = jnp.sum(self._weights(is_top, self.values))
         return jnp.where(self.inside | (self.edge < self.max), tops, jnp.nan)
 
@@ -169,7 +169,7 @@ class Window:
         )
 
     def largest(self, n: int) -> jax.Array:
-        """As `Row.largest`; known for values that are not below the edge."""
+        """As `Row.largest`; NaN for values below the edge."""
         if n > WIDTH:
             return self.ranked(n)[0]
         best = self.best[:n]
@@ -217,7 +217,7 @@ class Window:
         )
 
     def keep_nearest(self, centre: jax.Array, share: Number, mass: jax.Array) -> Window:
-        """As `Row.keep_nearest`; known if the kept tokens are among the largest values."""
+        """As `Row.keep_nearest`; inexact unless all kept tokens are among the largest values."""
         check_scalar(share)
         values, best, edge, top, centre, share, mass = lax.stop_gradient(
             (self.values, self.best, self.edge, self.max, centre, share, mass)

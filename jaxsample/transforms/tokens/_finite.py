@@ -1,4 +1,4 @@
-"""Arithmetic on logits that stays finite, and so do its gradients."""
+"""Arithmetic on logits with finite results and finite gradients."""
 
 from __future__ import annotations
 

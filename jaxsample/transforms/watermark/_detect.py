@@ -56,9 +56,8 @@ def detect(sampler: Transform, tokens: Any, prompt: Any = None, length: Any = No
         length: the number of `tokens` that are text and not padding; all by default; may be traced.
 
     Raises:
-        ValueError: if the sampler does not have exactly one watermark, or the ids are not one row
-        of
-            integers within int32.
+        ValueError: if the sampler does not have exactly one watermark, or the ids are not one
+            row of integers within int32.
 
     Reference: Kirchenbauer et al., 2023, https://arxiv.org/abs/2301.10226, section 3;
         repeated n-grams: Fernandez et al., 2023, https://arxiv.org/abs/2308.00113

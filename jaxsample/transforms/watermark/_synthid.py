@@ -16,7 +16,7 @@ from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.watermark._context import Recent, SecretsLeaf, key_of, secrets
 
 _BITS = 32  # the number of coins in one hash
-_LEAST = 2.0**-80  # the least share of mass in a tournament, far below what a draw can see
+_LEAST = 2.0**-80  # the least share of mass in a tournament, far too small to affect a draw
 
 
 class Marked(NamedTuple):
@@ -37,19 +37,19 @@ class Marked(NamedTuple):
 class SynthID(Transform):
     """Redistribute probability by a tournament of keyed coins, one round for each key.
 
-    Each round assigns a coin g in {0, 1} to every token, a keyed hash of the last `width` tokens,
-    the token and the round. Then `p <- p (1 + g - sum g p)`: the distribution of the winner if two
-    tokens are drawn from p, a token with g = 1 wins, and ties are broken evenly. The mean over keys
-    is p, so no step distorts the text. A whole text is not distorted either if every context is
-    marked only once. So a step does not change if its context occurred before in the row, or if
-    there are fewer than `width` tokens before it. The last `SynthID.history` contexts of the output
-    are stored (1024, as in transformers). `detect` finds the mark.
+    In each round every token has a coin g in {0, 1}, which is a keyed hash of the last `width`
+    tokens, the token and the round. Then `p <- p (1 + g - sum g p)`: the distribution of the winner
+    if two tokens are drawn from p, a token with g = 1 wins, and ties are broken evenly. The mean
+    over keys is p, so no step distorts the text. A whole text is not distorted either if every
+    context is marked only once. So a step does not change if its context occurred before in the
+    row, or if there are fewer than `width` tokens before it. The last `SynthID.history` contexts of
+    the output are stored (1024, as in transformers). `detect` finds the mark.
 
-    A marked row returns minus its maximum. Only tokens that were dropped before are dropped: if
-    g = 0 for less than 2**-80 of the mass, that share counts as 2**-80. Put this transform last,
-    because later ones would change the mark. All keys together are one secret, so changing one key
-    changes every coin. A key of 0 turns its round off. Neutral: only keys of 0, so that rows
-    with and without a mark, or with different depths, can be mixed.
+    The maximum of a marked row is subtracted from it. Only tokens that were dropped before are
+    dropped: if g = 0 for less than 2**-80 of the mass, that share counts as 2**-80. Put this
+    transform last, because later ones would change the mark. All keys together are one secret, so
+    changing one key changes every coin. A key of 0 turns its round off. Neutral: only keys of 0, so
+    that rows with and without a mark, or with different depths, can be mixed.
 
     The tournament and the rule for repeated contexts are those of transformers'
     `SynthIDTextWatermarkLogitsProcessor`, where `ngram_len` is width + 1. The hashes differ. There

@@ -65,7 +65,7 @@ def compile_story(text: str) -> Machine:
     leads to one node.
 
     Raises:
-        ValueError: a name is in no table, or the next word does not tell two ways apart.
+        ValueError: a name is in no table, or two ways of a branch begin with the same word.
     """
     compiler = _Compiler()
     end = compiler.add("template", tokens=(EOS,), after=(END,))

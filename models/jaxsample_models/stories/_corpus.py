@@ -62,7 +62,7 @@ class Corpus:
         self.entropy = np.asarray([0.0] * len(table) + entropies, np.float32)
 
     def _spread(self, first: State, found: dict) -> dict:
-        """Find the distributions over more than one token, each with a state that has it."""
+        """Find all distributions over more than one token, and a state for each."""
         seen, waiting = set(), [first]
         while waiting:
             state = waiting.pop()

@@ -1,4 +1,4 @@
-"""Measures of a story model: exact divergences from the grammar, and the stories it tells."""
+"""Measures of a story model: exact divergences from the grammar, and the share of valid stories."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Reading(NamedTuple):
         read: the share of its tokens before the error that ends the reading; 1 without such an
             error.
         facts: the number of facts that it repeats.
-        agreeing: the number of those that repeat what the text said before.
+        agreeing: the number of those that agree with their first mention.
         likelihood: mean log-probability of the tokens that the grammar allows, nats per token; NaN
             if there are none.
 

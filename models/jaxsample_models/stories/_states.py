@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 KINDS = ("template", "fact", "branch", "open")
-"""The kinds of slot: a fixed word, a word said before, a choice among few, a Zipf choice."""
+"""The kinds of slot: a fixed word, a repeated word, a choice among few, a Zipf choice."""
 
 UNBOUND = -1
 

@@ -41,7 +41,7 @@ def axis(channel, field, title):
 
 
 def hue(channel, field, title=None, **more):
-    """Return a channel of colour. Layers share one legend if only one of them asks for it."""
+    """Return a channel of colour. Layers share one legend if only one of them has it."""
     return channel(f"{field}:N", title=title, sort=None, **more).scale(range=PALETTE)
 
 

@@ -27,7 +27,7 @@ def vega_config(ink: str, line: str) -> dict[str, Any]:
     place |= {"columns": {"expr": "max(1, floor(width / 180))"}}
     return {
         "background": "transparent",
-        "padding": {"left": 5, "right": 15, "top": 5, "bottom": 5},  # half of an axis label
+        "padding": {"left": 5, "right": 15, "top": 5, "bottom": 5},  # room for half a label
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "axis": axis,

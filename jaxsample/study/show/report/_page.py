@@ -83,7 +83,7 @@ def _vega():
     import vl_convert
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return bundle.replace("</script", "<\\/script")  # it would end the element
+    return bundle.replace("</script", "<\\/script")  # it would end the script element
 
 
 def _file(name):
