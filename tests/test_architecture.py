@@ -200,7 +200,7 @@ TESTS_OF_PARTS = {
     "tests/study/test_charts.py",
     "tests/study/test_creativity.py",
     "tests/study/test_edt.py",
-    "tests/study/test_files.py",
+    "tests/interop/test_files.py",
     "tests/study/test_measures.py",
     "tests/study/test_presets.py",
     "tests/study/test_protocols.py",

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxsample import (
     FloatLeaf, Model, ModelOutput, Temperature, TopK, TopP, Transform, chain, combine, field,
-    generate, partition, transform,
+    generate, partition, sample, score, stream, transform,
 )
 
 @transform(kind="order")
@@ -47,6 +47,12 @@ sampler = chain(Within(0.5), Shift(by=2.0), TopP(0.9), jnp.negative)
 out = generate(
     jax.random.key(0), model, jnp.zeros((4, 4)), jnp.array([[0]]), sampler, max_new_tokens=3
 )
+ids, lengths = np.array([[0, 1]]), np.array([2])
+key, table = jax.random.key(0), np.zeros((4, 4))
+generate(key, model, table, ids, sampler, max_new_tokens=3, lengths=lengths, budget=np.int64(2))
+list(stream(key, model, table, ids, sampler, max_new_tokens=3, lengths=lengths, budget=lengths))
+score(model, table, ids, ids, sampler, lengths=lengths, token_lengths=lengths, budget=lengths)
+sample(key, table[0], sampler)
 trainable, rest = partition(sampler)
 reveal_type(TopP(0.9))  # TopP
 reveal_type(TopP(0.9).p)  # Array

@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w"))
         elif isinstance(stream, io.TextIOWrapper):  # print `?` for what a terminal cannot show
             stream.reconfigure(errors="replace")
+    if os.environ.get("COLUMNS") == "0":  # the width is unknown; Rich would print nothing
+        del os.environ["COLUMNS"]
     try:
         from jaxsample.cli.app import run
 

@@ -43,6 +43,13 @@ def read_prompt(argument: str | None, file: Path | None) -> str | None:
         return _text(file.read_bytes(), str(file))
     if argument == "-" or argument is None and _piped():
         return _text(sys.stdin.buffer.read(), "standard input")
+    if argument is not None:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:  # Python keeps bytes that are not UTF-8 as surrogates
+            raise ValueError(
+                f"PROMPT: not UTF-8 at character {error.start + 1}; convert the prompt to UTF-8"
+            ) from None
     return argument
 
 

@@ -69,7 +69,7 @@ def as_int32(name: str, array: Any) -> Any:
     return known.astype(np.int32)
 
 
-def check_prompts(prompts: Any, streams: int) -> Any:
+def check_prompts(prompts: Any, streams: int) -> jax.Array:
     """Return prompts as int32, `[B, P]` or `[B, streams, P]`.
 
     Raises:
@@ -91,7 +91,7 @@ def check_prompts(prompts: Any, streams: int) -> Any:
     return as_int32("prompts", prompts)
 
 
-def check_tokens(tokens: Any, batch: int) -> Any:
+def check_tokens(tokens: Any, batch: int) -> jax.Array:
     """Return the tokens to score as int32 `[B, N]`; ValueError if they are anything else."""
     tokens = as_array(tokens)
     if tokens.ndim != 2 or tokens.shape[0] != batch or not is_integer(tokens):
@@ -120,7 +120,7 @@ def check_support(support: Any, shape: tuple[int, ...]) -> Any:
 
 def per_row(
     name: str, x: Any, default: int, shape: tuple[int, ...], low: int, high: int = LARGEST
-) -> Any:
+) -> jax.Array:
     """Return integers of a shape such as `[B]`, int32, from a scalar, an array of them or None.
 
     The range of an array on a device is not checked, which avoids waiting for it.
@@ -136,7 +136,7 @@ def per_row(
     if not isinstance(array, jax.Array) and ((array < low) | (array > high)).any():
         raise ValueError(f"{name} must be in {low}..{high}, got {array.tolist()}")
     array = as_int32(name, array)
-    broadcast = jnp.broadcast_to if isinstance(array, jax.Array) else np.broadcast_to
+    broadcast: Any = jnp.broadcast_to if isinstance(array, jax.Array) else np.broadcast_to
     return broadcast(array, shape)
 
 
@@ -183,8 +183,11 @@ def stop_table(stop: Sequence[Sequence[int]]) -> Any:
     """Pack stop sequences right-aligned into `[S, RECENT]` int32, -1 where any token matches.
 
     Raises:
-        ValueError: if a sequence is empty, too long or not of token ids.
+        ValueError: if it is no collection of sequences, or one is empty, too long or not of token
+            ids.
     """
+    if not hasattr(stop, "__len__"):
+        raise ValueError(f"stop must be a list of sequences of token ids, got {stop!r}")
     table = np.full((len(stop), RECENT), -1, np.int32)
     for row, sequence in zip(table, stop, strict=True):
         ids = np.asarray(sequence)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import check_prompts, on_device, positive_int
 from jaxsample.decode._model import Model
@@ -68,16 +69,16 @@ def generate(
     key: jax.Array,
     model: Model,
     params: Any,
-    prompts: jax.Array,
+    prompts: ArrayLike,
     sampler: Transform,
     *,
     max_new_tokens: int,
     max_length: int | None = None,
-    lengths: jax.Array | None = None,
+    lengths: ArrayLike | None = None,
     eos: int | Sequence[int] = (),
     stop: Sequence[Sequence[int]] = (),
     pad: int = 0,
-    budget: jax.Array | None = None,
+    budget: ArrayLike | None = None,
     samples: int | None = None,
     sampler_axes: Any = None,
     record: Sequence[Any] = ("logprobs",),

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import (
     RECENT,
@@ -30,12 +31,12 @@ def prefill(
     key: jax.Array,
     model: Model,
     params: Any,
-    prompts: jax.Array,
+    prompts: ArrayLike,
     sampler: Transform,
     *,
     max_length: int,
-    lengths: jax.Array | None = None,
-    budget: jax.Array | None = None,
+    lengths: ArrayLike | None = None,
+    budget: ArrayLike | None = None,
     samples: int | None = None,
     sampler_axes: Any = None,
 ) -> Decoding:

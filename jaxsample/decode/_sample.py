@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
+from jax.typing import ArrayLike
 
 from jaxsample.decode._tiers import by_tiers, draw_through
 from jaxsample.kernels._noise import one_key
@@ -17,10 +18,10 @@ from jaxsample.transforms.contract._transform import Transform
 
 def sample(
     key: jax.Array,
-    logits: jax.Array,
+    logits: ArrayLike,
     sampler: Transform,
     state: Any = None,
-    hidden: jax.Array | None = None,
+    hidden: ArrayLike | None = None,
 ) -> jax.Array:
     """Draw a token from one row of logits through a sampler.
 

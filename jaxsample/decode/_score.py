@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import (
     check_prompts,
@@ -54,15 +55,15 @@ class Score(NamedTuple):
 def score(
     model: Model,
     params: Any,
-    prompts: jax.Array,
-    tokens: jax.Array,
+    prompts: ArrayLike,
+    tokens: ArrayLike,
     sampler: Transform,
     *,
-    lengths: jax.Array | None = None,
-    token_lengths: jax.Array | None = None,
+    lengths: ArrayLike | None = None,
+    token_lengths: ArrayLike | None = None,
     key: jax.Array | None = None,
     max_length: int | None = None,
-    budget: jax.Array | None = None,
+    budget: ArrayLike | None = None,
     sampler_axes: Any = None,
     support: Support | None = None,
     record: Sequence[Any] = ("logprobs", "model_logprobs"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import positive_int
 from jaxsample.decode._generate import Generation, resume, start
@@ -19,16 +20,16 @@ def stream(
     key: jax.Array,
     model: Model,
     params: Any,
-    prompts: jax.Array,
+    prompts: ArrayLike,
     sampler: Transform,
     *,
     max_new_tokens: int,
     max_length: int | None = None,
-    lengths: jax.Array | None = None,
+    lengths: ArrayLike | None = None,
     eos: int | Sequence[int] = (),
     stop: Sequence[Sequence[int]] = (),
     pad: int = 0,
-    budget: jax.Array | None = None,
+    budget: ArrayLike | None = None,
     samples: int | None = None,
     sampler_axes: Any = None,
     record: Sequence[Any] = ("logprobs",),

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxsample.learn._files import read_json, write_whole
+from jaxsample.interop._files import read_json, write_whole
 
 METRICS = "metrics.jsonl"
 ARGUMENTS = "arguments.json"
@@ -56,7 +56,7 @@ class Journal:
         path = self._folder / ARGUMENTS
         if not self.step:
             write_whole(path, (json.dumps(made_with) + "\n").encode())
-        elif read_json(path) != made_with:
+        elif read_json(path, {}, "the arguments of a training run") != made_with:
             raise ValueError(
                 f"the checkpoint of step {self.step} in {self._folder} belongs to another sampler, "
                 "optimizer, key or batch size; use another folder, or the arguments it was made "

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from jaxsample.learn._files import read_json
+from jaxsample.interop._files import read_json
 from jaxsample.learn._settings import check_settings
 
 FORMAT = "jaxsample sampler 1"
@@ -25,8 +25,8 @@ def read_members(path: Path) -> list[dict[str, Any]]:
     Raises:
         ValueError: if the file does not follow the schema; the message names the file.
     """
-    data = read_json(path)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    data = read_json(path, {}, "a saved sampler")
+    if data.get("format") != FORMAT:
         raise ValueError(
             f"{path} is not of the format {FORMAT!r}; write it with jaxsample.learn.save"
         )
@@ -38,13 +38,14 @@ def read_members(path: Path) -> list[dict[str, Any]]:
             if not isinstance(member, dict):
                 raise ValueError(f"member {i} must be an object, got {member!r}")
             if "policy" in member:
-                _check_policy(member, f"member {i}")
+                check_policy(member, f"member {i}")
     except ValueError as error:
         raise ValueError(f"{path}: {error}; write it with jaxsample.learn.save") from None
     return data["members"]
 
 
-def _check_policy(member, where):
+def check_policy(member: dict[str, Any], where: str) -> None:
+    """Check the fields of a member with a policy; ValueError if one is missing or wrong."""
     _check_fields(member, MEMBER, where)
     settings = member["policy"]
     _check_fields(settings, SETTINGS, f"the policy of {where}")
@@ -52,7 +53,7 @@ def _check_policy(member, where):
         raise ValueError(f"soft of {where} must be true or false, got {member['soft']!r}")
     sharpness = member["sharpness"]
     if type(sharpness) not in (int, float) or not 0 <= sharpness < math.inf:
-        raise ValueError(f"sharpness of {where} must be a number >= 0, got {sharpness!r}")
+        raise ValueError(f"sharpness of {where} must be a finite number >= 0, got {sharpness!r}")
     features = settings["features"]
     if not isinstance(features, list) or not all(isinstance(name, str) for name in features):
         raise ValueError(f"features of {where} must be a list of names, got {features!r}")

@@ -23,7 +23,7 @@ from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
 from jaxsample.learn._preferences import Pairs
 from jaxsample.learn._progress import bar
-from jaxsample.learn._training import Forms, evaluate, finish, start, train_step
+from jaxsample.learn._training import CAUSES, Forms, evaluate, finish, start, train_step
 from jaxsample.transforms.contract._transform import Transform
 
 SOFT = 30.0, 300.0
@@ -195,8 +195,8 @@ def _finite(losses, step):
     if not np.isfinite(mean):
         first = step - len(losses) + 1 + int(np.argmin(np.isfinite(losses)))
         raise FloatingPointError(
-            f"the loss at step {first} is {mean}: lower the learning rate, or look for texts that "
-            "the sampler cannot produce; the last checkpoint is from an earlier step"
+            f"the loss at step {first} is {mean}: lower the learning rate, or {CAUSES}; the last "
+            "checkpoint is from an earlier step"
         )
     return mean
 

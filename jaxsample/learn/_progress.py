@@ -22,11 +22,12 @@ def bar(wanted: bool, total: int, first: int) -> Iterator[Callable[[int, dict], 
         yield lambda step, entry: None
         return
     try:
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
     except ImportError as error:
         raise ImportError("a progress bar needs: pip install rich") from error
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("compiling", total=total, completed=first)
 
         def show(step: int, entry: dict) -> None:

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jaxsample.interop._files import write_whole
 from jaxsample.interop._serial import from_dict, to_dict
-from jaxsample.learn._description import FORMAT, read_members
-from jaxsample.learn._files import write_whole
+from jaxsample.learn._description import FORMAT, check_policy, read_members
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
 from jaxsample.learn._settings import weight_shapes
@@ -35,7 +35,8 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
         folder: made if it does not exist.
 
     Raises:
-        ValueError: if a member holds something that JSON cannot hold; see `to_dict`.
+        ValueError: if a member holds something that JSON cannot hold, see `to_dict`; if a weight is
+            NaN or infinite, or the sharpness infinite.
         ImportError: if safetensors is not installed.
 
     >>> import tempfile
@@ -59,8 +60,9 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
             raise ValueError(f"only a Policy can be saved, not a {type(policy).__name__}")
         sharpness = float(np.asarray(member.sharpness))
         described.append({"policy": policy.settings, "soft": member.soft, "sharpness": sharpness})
+        check_policy(described[-1], f"member {i}")
         for name, leaf in _leaves(member):
-            tensors[f"{i}.{name}"] = np.ascontiguousarray(np.asarray(leaf))
+            tensors[f"{i}.{name}"] = _finite(np.ascontiguousarray(np.asarray(leaf)), name, i)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, "members": described}, indent=2) + "\n"
@@ -117,7 +119,7 @@ def _leaves(learned):
 def _read_weights(path):
     read = _safetensors().load_file
     if not path.is_file():
-        raise ValueError(f"there is no {path.name} in {path.parent}")
+        raise ValueError(f"{path}: there is no such file")
     try:
         return read(path)
     except Exception as error:  # safetensors raises many types
@@ -137,12 +139,10 @@ def _policy(member, i, tensors, path):
                 f"{path}: the weights {name!r} of member {i} must have shape {list(shape)}, "
                 f"found {got}; {TOGETHER}"
             )
-        found[name] = value.astype(np.float32)
-        if not np.isfinite(found[name]).all():
-            raise ValueError(
-                f"{path}: the weights {name!r} of member {i} hold a NaN or an infinity; "
-                "train the policy again"
-            )
+        try:
+            found[name] = _finite(value.astype(np.float32), name, i)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
     if given:
         raise ValueError(
             f"{path} holds weights {min(given)!r} that the policy has no place for; {TOGETHER}"
@@ -152,6 +152,14 @@ def _policy(member, i, tensors, path):
     leaves = [jnp.asarray(found[name]) for name, _ in _leaves(fresh)]
     params, rest = jax.tree.structure((fresh.params, fresh.rest)).unflatten(leaves)
     return fresh.replace(params=params, rest=rest)
+
+
+def _finite(value, name, i):
+    if not np.isfinite(value).all():
+        raise ValueError(
+            f"the weights {name!r} of member {i} hold a NaN or an infinity; train the policy again"
+        )
+    return value
 
 
 def _safetensors():

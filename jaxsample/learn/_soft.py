@@ -22,6 +22,7 @@ from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 SHARPNESS = 300.0
+SHARPEST = 1e30  # of float32, with room for a factor: infinity times 0 would be NaN
 
 
 @transform(kind="set")
@@ -55,8 +56,9 @@ class SoftTopP(Transform):
         weights = _ratios(logits)[order]
         above = (jnp.cumsum(weights) - weights) / jnp.sum(weights)
         above = _unsorted(above[first], order)
-        at = self.sharpness * (self.p - above)
-        off = self.sharpness * (1.0 - above)
+        sharpness = _finite(self.sharpness)
+        at = sharpness * (self.p - above)
+        off = sharpness * (1.0 - above)
         return logits - (jax.nn.log_sigmoid(off) - jax.nn.log_sigmoid(at))
 
 
@@ -85,8 +87,9 @@ class SoftMinP(Transform):
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
-        ratio = self.sharpness * _ratios(logits)
-        edge = self.sharpness * self.p
+        sharpness = _finite(self.sharpness)
+        ratio = sharpness * _ratios(logits)
+        edge = sharpness * self.p
         return logits - (jax.nn.log_sigmoid(ratio) - jax.nn.log_sigmoid(ratio - edge))
 
 
@@ -121,7 +124,11 @@ class SoftTopK(Transform):
         order, first = _ranking(logits)
         rank = _unsorted(first.astype(jnp.float32), order)
         within = jnp.log(jnp.maximum(self.k, 0.5)) - jnp.log(rank + 0.5)
-        return logits + jax.nn.log_sigmoid(self.sharpness * within)
+        return logits + jax.nn.log_sigmoid(_finite(self.sharpness) * within)
+
+
+def _finite(sharpness):
+    return jnp.minimum(sharpness, SHARPEST)
 
 
 def _ratios(logits):

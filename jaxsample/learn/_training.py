@@ -18,6 +18,10 @@ from jaxsample.learn._likelihood import observe_examples
 from jaxsample.learn._parameters import parameters, with_parameters
 from jaxsample.learn._soften import harden
 
+CAUSES = (
+    "look for a NaN in the examples, the model or the sampler, or for texts that the sampler "
+    "cannot produce"
+)
 HELD_OUT = 2**31 - 1  # folded into the key of an evaluation
 
 
@@ -147,10 +151,7 @@ def evaluate(
         sums += [float(x) for x in jax.device_get(seen)]
     loss = float(sums[0] / max(sums[1], 1.0))
     if not np.isfinite(loss):
-        raise FloatingPointError(
-            f"the held-out loss is {loss}: look for a NaN in the examples or the model, or for "
-            "texts that the sampler cannot produce"
-        )
+        raise FloatingPointError(f"the held-out loss is {loss}: {CAUSES}")
     run = _kept(run, jax.device_put(np.float32(loss)))
     temperature = float(sums[2] / sums[3]) if sums[3] else float("nan")
     return run, {"held_out": loss, "temperature": temperature}

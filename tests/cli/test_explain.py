@@ -77,6 +77,11 @@ def test_the_table(cli, tiny):
     assert re.search(r"TopK 2 +[\d.]+ → [\d.]+ +13 → 2 +[\d.]+%", run.out)
 
 
+def test_a_terminal_that_gives_no_width_has_the_usual_one(cli, tiny, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "next token" in cli("explain", "the cat", "--model", tiny, "--top-p", "0.9").out
+
+
 def test_without_a_prompt_it_explains_how_a_text_begins(cli, tiny):
     run = cli("explain", "--model", tiny)
     assert run.status == 0

@@ -66,6 +66,8 @@ def test_a_prompt_given_twice_or_not_in_utf_8_is_refused(piped, tmp_path):
         read_prompt("a cat", path)
     with pytest.raises(ValueError, match=r"prompt\.txt: not UTF-8 at byte 1; convert"):
         read_prompt(None, path)
+    with pytest.raises(ValueError, match="PROMPT: not UTF-8 at character 3; convert"):
+        read_prompt("a \udcff cat", None)
     piped(b"\xff")
     with pytest.raises(ValueError, match="standard input: not UTF-8"):
         read_prompt(None, None)

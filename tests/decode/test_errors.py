@@ -47,6 +47,7 @@ BAD = {
     "eos must be a token id": dict(eos=1.5),
     "stop takes sequences of 1 to 32 token ids, got []": dict(stop=[[]]),
     "belongs in eos": dict(stop=[3]),
+    "stop must be a list of sequences of token ids, got None": dict(stop=None),
     "stop takes sequences of 1 to 32": dict(stop=[list(range(33))]),
     "record takes 'logprobs'": dict(record=("logprob",)),
     "got ('support', 0)": dict(record=(("support", 0),)),

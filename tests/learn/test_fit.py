@@ -41,6 +41,13 @@ def test_a_policy_comes_near_the_temperature_of_each_context():
     assert crossed.divergence(found) < plain / 4
 
 
+def test_the_bar_goes_to_standard_error(capsys):
+    fit(POLICY, None, None, streamed, key=KEY, steps=1, every=1, optimizer=FAST, progress=True)
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert "loss" in shown.err
+
+
 @pytest.mark.slow
 def test_a_policy_finds_the_temperature_of_each_context():
     sampler = Learned(Policy(hidden_size=crossed.D, width=16, rngs=nnx.Rngs(0)))
@@ -166,9 +173,9 @@ def test_what_cannot_be_learned_from_is_named():
         run(data=Examples(jnp.zeros((0, 4), jnp.int32), logits=jnp.zeros((0, 4, 8))))
     with pytest.raises(ValueError, match="nothing in .*TopK.* can be trained"):
         run(TopK(5))
-    with pytest.raises(FloatingPointError, match="loss at step 1 is nan"):
+    with pytest.raises(FloatingPointError, match="loss at step 1 is nan.* a NaN in the examples"):
         run(data=broken)
-    with pytest.raises(FloatingPointError, match="held-out loss is nan"):
+    with pytest.raises(FloatingPointError, match="held-out loss is nan.* a NaN in the examples"):
         run(held_out=broken)
     with pytest.raises(FloatingPointError, match="loss at step 1 is inf"):
         run(chain(Temperature(1.0), TopK(1)))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 from flax import nnx
 
 from jaxsample import Temperature, TopP, chain
@@ -64,11 +65,11 @@ def test_both_files_have_the_mode_of_the_umask(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match="there is no sampler.json in "):
+    with pytest.raises(ValueError, match="sampler.json: there is no such file"):
         load(tmp_path)
     save(POLICY, tmp_path)
     (tmp_path / WEIGHTS).unlink()
-    with pytest.raises(ValueError, match="there is no sampler.safetensors in "):
+    with pytest.raises(ValueError, match="sampler.safetensors: there is no such file"):
         load(tmp_path)
 
 
@@ -78,8 +79,8 @@ def test_a_missing_file_is_named(tmp_path):
         (b"", "is not JSON"),
         (b"{", "is not JSON"),
         (b"\xff\xfe{", "is not UTF-8"),
-        (b"[" * 100_000, "is nested too deeply"),
-        (b"[]", "is not of the format"),
+        (b"[" * 100_000, "is not JSON: it is nested too deep"),
+        (b"[]", r"is not a saved sampler: the file must be an object, got \[\]"),
         (b"{}", "is not of the format"),
     ],
 )
@@ -111,7 +112,7 @@ def having(**more):
         ("member", having(mood=1), "must have the fields"),
         ("member", having(soft=1), "soft of member 0 must be true or false"),
         ("member", having(policy=5), "the policy of member 0 must be an object"),
-        ("member", having(sharpness="high"), "sharpness of member 0 must be a number"),
+        ("member", having(sharpness="high"), "sharpness of member 0 must be a finite number"),
         ("policy", without("width"), "must have the fields"),
         ("policy", having(mood=1), "must have the fields"),
         ("policy", having(head=["edt"]), "head must be one of"),
@@ -165,8 +166,22 @@ def test_damaged_weights_are_refused(tmp_path):
             load(tmp_path)
 
 
-def test_weights_that_are_not_finite_are_refused(tmp_path):
+def test_what_load_would_refuse_is_not_saved(tmp_path):
     params = jax.tree.map(lambda x: x.at[...].set(jnp.nan), POLICY.params)
-    save(POLICY.replace(params=params), tmp_path)
+    with pytest.raises(ValueError, match="the weights .* of member 0 hold a NaN or an infinity"):
+        save(POLICY.replace(params=params), tmp_path)
+    with pytest.raises(ValueError, match="sharpness of member 1 must be a finite number"):
+        save(chain(TopP(0.9), POLICY.replace(sharpness=jnp.inf)), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    save(POLICY, tmp_path)
+    path = tmp_path / WEIGHTS
+    path.write_bytes(
+        safetensors.numpy.save(
+            {name: np.full_like(x, np.nan) for name, x in safetensors.numpy.load_file(path).items()}
+        )
+    )
     with pytest.raises(ValueError, match=f"{WEIGHTS}: the weights .* hold a NaN or an infinity"):
         load(tmp_path)

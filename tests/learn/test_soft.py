@@ -52,6 +52,25 @@ def test_their_edge_has_a_slope_and_the_hard_one_has_none(soft, hard):
     assert jnp.isfinite(jax.grad(at)(here)) and jax.grad(at)(here) != 0
 
 
+@pytest.mark.parametrize(("soft", "hard"), PAIRS, ids="p min-p k".split())
+def test_an_infinite_sharpness_is_the_hard_filter(soft, hard):
+    row = ROW.at[6].set(-jnp.inf)
+    probs = jax.nn.softmax(soft(jnp.inf)(row))
+    np.testing.assert_allclose(probs, jax.nn.softmax(hard(row)), atol=1e-6)
+    slopes = jax.tree.leaves(jax.grad(lambda s: logprob(s, row, 1))(soft(jnp.inf)))
+    assert all(jnp.isfinite(slope) for slope in slopes)
+
+
+@pytest.mark.parametrize(
+    "soft", [SoftTopP(0.5), SoftMinP(0.5), SoftTopK(0.5)], ids="p min-p k".split()
+)
+def test_an_infinite_sharpness_keeps_a_token_on_the_edge(soft):
+    """0.5 is the mass above the second token, its ratio to the first, and half of a rank."""
+    row = jnp.log(jnp.array([0.5, 0.25, 0.25]))
+    assert jnp.isfinite(soft.replace(sharpness=jnp.inf)(row)[0])
+    assert not jnp.isnan(soft.replace(sharpness=jnp.inf)(row)).any()
+
+
 def test_a_filter_that_is_off_can_learn_to_bite():
     assert jax.grad(lambda p: logprob(SoftTopP(p, 30.0), ROW, 1))(1.0) < 0
     assert jax.grad(lambda p: logprob(SoftMinP(p, 30.0), ROW, 1))(0.0) > 0

@@ -116,6 +116,7 @@ def test_toml_and_python_files_give_the_same_settings(tmp_path):
         ("s.py", "settings = {5: 5}", "s.py: a setting is Setting(name, sampler), got"),
         ("s.py", "\nsettings = x", "s.py, line 2: NameError: name 'x' is not defined"),
         ("s.py", "settings = (", "SyntaxError: "),
+        ("s.py", "raise SystemExit(3)", "s.py, line 1: SystemExit: 3"),
         ("s.json", "{}", ".toml and .py"),
     ],
 )

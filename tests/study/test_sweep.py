@@ -262,6 +262,18 @@ def test_wrong_arguments_are_refused(change, message):
         run(None, **change)
 
 
+def test_a_setting_that_the_model_cannot_run_is_named():
+    wide = Setting("wide", chain(TopP(jnp.array([0.1, 0.2]))))
+    with pytest.raises(ValueError, match="setting 'wide': a row takes one number"):
+        sweep(bigrams(), [wide], ITEMS, max_new_tokens=2, batch_size=2)
+
+
+def test_a_prompt_that_the_model_does_not_know_is_named():
+    items = [*ITEMS, Item("odd", "\N{SNOWMAN}")]
+    with pytest.raises(ValueError, match="item 'odd': bigrams has no token of the prompt"):
+        sweep(bigrams(), SETTINGS, items, max_new_tokens=2)
+
+
 def test_prompts_need_ids_of_their_own():
     with pytest.raises(ValueError, match="two prompts have the id 'a'"):
         sweep(bigrams(), SETTINGS, [Item("a", "w1"), Item("a", "w2")])

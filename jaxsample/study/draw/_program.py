@@ -66,7 +66,7 @@ class Program:
         self.digest, self.chains = source.digest, [described(s) for s in settings]
         self._size = batch_size
         self._versions = versions()
-        self._prompts = [source.encode(item.prompt) for item in items]
+        self._prompts = [_encoded(source, item, item.prompt) for item in items]
         self._without = None
         if any(s.combiner is not None for s in settings):
             self._without = [_without(source, item) for item in items]
@@ -106,20 +106,23 @@ class Program:
         keys = jax.vmap(jax.random.key)(jnp.asarray([job.seed for job in full], jnp.uint32))
         for number in ([job.item for job in full], [job.sample for job in full]):
             keys = fold_in(keys, jnp.asarray(number))
-        out = generate(
-            keys,
-            model,
-            params,
-            jnp.asarray(prompts),
-            stack([s.sampler for s in settings]),
-            max_new_tokens=self.new,
-            max_length=self._width + self.new,
-            lengths=jnp.asarray(lengths),
-            budget=budget,
-            eos=self.source.eos,
-            sampler_axes=0,
-            record=RECORD,
-        )
+        try:
+            out = generate(
+                keys,
+                model,
+                params,
+                jnp.asarray(prompts),
+                stack([s.sampler for s in settings]),
+                max_new_tokens=self.new,
+                max_length=self._width + self.new,
+                lengths=jnp.asarray(lengths),
+                budget=budget,
+                eos=self.source.eos,
+                sampler_axes=0,
+                record=RECORD,
+            )
+        except ValueError as error:
+            raise ValueError(f"setting {settings[0].name!r}: {error}") from error
         found = jax.device_get(
             {n: getattr(out, n) for n in ("tokens", "lengths", "invalid", *RECORD)}
         )
@@ -169,9 +172,16 @@ def _data(sampler: Transform | Any) -> dict[str, Any]:
         return {"repr": repr(sampler)}
 
 
+def _encoded(source: Source, item: Item, prompt: str | None) -> list[int]:
+    try:
+        return source.encode(prompt)
+    except ValueError as error:
+        raise ValueError(f"item {item.id!r}: {error}") from None
+
+
 def _without(source: Source, item: Item) -> list[int]:
     if item.without is None:
         raise ValueError(
             f"item {item.id!r} has no prompt without its source, which a combiner needs"
         )
-    return source.encode(item.without or None)
+    return _encoded(source, item, item.without or None)

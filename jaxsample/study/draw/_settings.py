@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsample.decode._combiners import Combiner
+from jaxsample.interop._files import read_toml
 from jaxsample.interop._serial import from_dict
-from jaxsample.study.draw._files import read_toml
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.contract._transform import Transform
 
@@ -129,7 +129,7 @@ def read_settings(path: str | Path) -> list[Setting]:
 def _of_python(path: Path) -> list[Setting]:
     try:
         found = runpy.run_path(str(path)).get("settings")
-    except Exception as error:  # the code in the file may raise anything
+    except (Exception, SystemExit) as error:  # the code in the file may raise anything
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
                  if frame.filename == str(path)]  # fmt: skip
         at = f", line {lines[-1]}" if lines else ""

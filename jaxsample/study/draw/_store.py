@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from jaxsample.study.draw._files import check
+from jaxsample.interop._files import check
 from jaxsample.study.draw._folder import writing
 
 Row = dict[str, Any]

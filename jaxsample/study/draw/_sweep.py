@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import operator
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsample.decode._arguments import positive_int
+from jaxsample.interop._files import read_json, write_whole
 from jaxsample.learn._progress import bar
 from jaxsample.study.draw._data import Item
-from jaxsample.study.draw._files import read_json
 from jaxsample.study.draw._folder import locked, writable, writing
 from jaxsample.study.draw._program import Job, Program
 from jaxsample.study.draw._settings import Setting, checked
@@ -192,8 +191,6 @@ def _open(folder: Path, kind: type, arguments: dict[str, Any]) -> Store:
                 f"{folder} holds {name} but no {ARGUMENTS}, which says how the rows were drawn; "
                 "restore that file, or give another folder"
             )
-    beside = path.with_suffix(".new")
     with writing(path):
-        beside.write_text(json.dumps(arguments, indent=1) + "\n", "utf-8")
-        os.replace(beside, path)
+        write_whole(path, (json.dumps(arguments, indent=1) + "\n").encode())
     return kind(folder)

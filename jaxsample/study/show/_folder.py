@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxsample.interop._files import write_whole
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._versions import versions
 from jaxsample.study.show.charts._picture import write_png
@@ -84,10 +84,8 @@ def write(folder: str | Path, found: Mapping[str, Any]) -> Path:
     for one in found["charts"]:
         write_png(one["spec"], folder / f"{one['name']}.png")
     path = folder / RESULTS
-    beside = path.with_suffix(".new")
     compact = json.dumps(said, allow_nan=False, separators=(",", ":"))
-    beside.write_text(compact + "\n", "utf-8")
-    os.replace(beside, path)
+    write_whole(path, (compact + "\n").encode())
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxsample.study.draw._files import check, read_json
+from jaxsample.interop._files import check, read_json
 
 RESULTS = "results.json"
 ROWS = ("rows.jsonl", "rows.parquet")

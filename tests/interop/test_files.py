@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from jaxsample.interop._files import check
 from jaxsample.study import read_results
-from jaxsample.study.draw._files import check
 from tests.study import example
 
 

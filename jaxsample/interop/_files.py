@@ -1,8 +1,9 @@
-"""Text files of users: read, parsed and checked against a shape."""
+"""Files of users: reading text, checking JSON and TOML against a shape, and writing at once."""
 
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,13 @@ def read_text(path: Path) -> str:
         raise ValueError(f"{path} is not UTF-8 at byte {at}; save it as UTF-8") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file at once: a reader sees the old content or the new one, never a part."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(content)
+    os.replace(new, path)
 
 
 def _read(path: Path, parse: Callable[[str], Any], format: str, shape: Any, what: str) -> Any:
