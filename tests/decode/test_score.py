@@ -42,7 +42,13 @@ RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", V))
 
 
 QUICK = [("table", "stateful")]
-PAIRS = [("recurrent", "learned"), ("table", "chain"), ("recurrent", "chain"), ("linen", "learned"), ("linen", "stateful")]
+PAIRS = [
+    ("recurrent", "learned"),
+    ("table", "chain"),
+    ("recurrent", "chain"),
+    ("linen", "learned"),
+    ("linen", "stateful"),
+]
 
 
 @pytest.mark.parametrize("model, sampler", swept([*QUICK, *PAIRS], QUICK))
