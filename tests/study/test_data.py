@@ -53,7 +53,7 @@ def test_jsonl_with_the_line_ends_of_any_editor(write):
 BAD = {
     "not json": ('{"prompt": ', "not JSON"),
     "half of two": ('{"prompt": "a"} {"prompt": "b"}', "not JSON"),
-    "a list": ('["a"]', "holds a list, not an object"),
+    "a list": ('["a"]', "its type is list, not an object"),
     "no field": ('{"text": "a", "n": 1}', "no field 'prompt' among 'text', 'n'"),
     "no fields": ("{}", "no field 'prompt' among none"),
     "a number": ('{"prompt": 3}', "'prompt' must be a text, got int"),

@@ -64,7 +64,7 @@ def _parsed(line: bytes) -> Record:
     except (ValueError, RecursionError) as error:
         return f"it is not JSON ({error}); a line holds one whole object"
     if not isinstance(record, dict):
-        return f"it holds a {type(record).__name__}, not an object with fields"
+        return f"its type is {type(record).__name__}, not an object with fields"
     return record
 
 

@@ -147,6 +147,7 @@ def train(out: Path, tokens: int, seed: int, devices: int) -> Any:
     """
     try:
         import orbax.checkpoint as ocp
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
     except ImportError as error:
         raise ImportError("training needs: pip install 'jaxsample[train]'") from error
@@ -169,7 +170,7 @@ def train(out: Path, tokens: int, seed: int, devices: int) -> Any:
     with (
         ocp.CheckpointManager(out.absolute() / "checkpoints", options=options) as manager,
         ThreadPoolExecutor(1) as pool,
-        Progress(*columns) as progress,
+        Progress(*columns, console=Console(stderr=True)) as progress,
         open(out / "loss.csv", "a") as log,
     ):
         first = manager.latest_step() or 0
