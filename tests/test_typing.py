@@ -83,7 +83,7 @@ CLASSES = [
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """What pyright says of each line of the script and of the constructor of every transform."""
+    """Return the messages of pyright about the script and the constructor of every transform."""
     pytest.importorskip("pyright", reason="needs pyright, of the extra dev")
     folder = tmp_path_factory.mktemp("user")
     constructors = [f"reveal_type(jaxsample.{name}.__init__)" for name in CLASSES]

@@ -39,7 +39,7 @@ def _main(
 
 
 class Color(enum.StrEnum):
-    """What the colour of a token shows."""
+    """The quantity that the colour of a token shows."""
 
     probability = "probability"
     entropy = "entropy"

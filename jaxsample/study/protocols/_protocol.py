@@ -77,7 +77,7 @@ class Plan(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """What a study drew from one model.
+    """The rows that a study drew from one model.
 
     Attributes:
         source: the model with its tokenizer.
