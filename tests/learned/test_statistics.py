@@ -28,7 +28,8 @@ def test_units_of_one_size_have_the_interval_of_a_mean():
     values = rng(4).normal(size=(1, 400))
     low, high = interval(values, np.ones(400))
     half = 1.96 * values.std() / 20
-    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.02)
+    # The end of an interval over 4,000 resamples has a standard deviation of 0.002.
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.008)
 
 
 def test_a_long_unit_counts_by_its_tokens():
