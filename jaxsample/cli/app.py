@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import rich  # noqa: F401  # without it, fail before JAX is imported
 import typer
@@ -192,5 +192,6 @@ def run(arguments: list[str]) -> int:
         # Older versions of Typer raise Click's usage errors, newer ones their own.
         if not hasattr(error, "format_message"):
             raise
-        raise ValueError(error.format_message()) from None  # type: ignore[attr-defined]
+        message: Any = error  # types know only the class of the installed version
+        raise ValueError(message.format_message()) from None
     return status if isinstance(status, int) else 0

@@ -17,6 +17,7 @@ def keep_compiled() -> None:
     `JAX_COMPILATION_CACHE_DIR` names another folder, which is not bounded.
     `JAX_ENABLE_COMPILATION_CACHE=false` turns the cache off.
     """
+    # JAX defines its options at run time, where type checkers do not see them.
     if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]
         return
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxsample"

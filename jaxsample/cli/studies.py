@@ -105,7 +105,7 @@ def _named(protocol: str, without: Collection[str] = ()) -> Callable[..., None]:
 
     signature = inspect.signature(_study, eval_str=True)
     kept = [p for name, p in signature.parameters.items() if name not in {"protocol", *without}]
-    command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    command.__signature__ = signature.replace(parameters=kept)
     command.__annotations__ = {p.name: p.annotation for p in kept}
     return command
 

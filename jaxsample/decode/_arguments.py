@@ -22,6 +22,7 @@ def on_device(tree: Any) -> Any:
     arguments, and refuses the implicit move by `jit`. Without a guard the tree is returned as it
     is: `jit` moves its arguments faster.
     """
+    # JAX defines its options at run time, where type checkers do not see them.
     if jax.config.jax_transfer_guard_host_to_device in (None, "allow"):  # type: ignore[attr-defined]
         return tree
     return jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jax.device_put(x), tree)

@@ -222,6 +222,7 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
     outputs = steps.tokens, lengths, *steps[4:], *invalid
     if samples is not None:
         outputs = jax.tree.map(lambda x: x.reshape(-1, samples, *x.shape[1:]), outputs)
+    # Type checkers do not know the length of the tuple.
     return Generation(*outputs, decoding)  # type: ignore[arg-type]
 
 

@@ -41,7 +41,10 @@ def rebuilds(model: Model, output: Any) -> bool:
 
 def next_logits(model: Model, params: Any, logits: Any, hidden: Any) -> jax.Array:
     """Return logits `[B, V]`; if they are None, compute them by `unembed`."""
-    return model.unembed(params, hidden) if logits is None else logits  # type: ignore[misc]
+    if logits is not None:
+        return logits
+    assert model.unembed is not None  # `rebuilds` has checked it
+    return model.unembed(params, hidden)
 
 
 def unembedded(model: Model, params: Any, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:

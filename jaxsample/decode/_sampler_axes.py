@@ -21,7 +21,7 @@ def check_axes(sampler: Transform, axes: Any, batch: int) -> None:
     if not isinstance(sampler, Transform):
         raise ValueError(f"the sampler must be a Transform, such as chain(...), got {sampler!r}")
     whole = not isinstance(axes, tuple)
-    members = [sampler] if whole or not isinstance(sampler, Chain) else list(sampler)  # type: ignore[call-overload]
+    members = [sampler] if whole or not isinstance(sampler, Chain) else list(sampler)
     if not whole and not (isinstance(sampler, Chain) and len(axes) == len(members)):
         raise ValueError(f"sampler_axes {axes!r} needs a chain of {len(axes)} members: {sampler!r}")
     for member, axis in zip(members, [axes] if whole else axes, strict=True):

@@ -39,9 +39,9 @@ def to_dict(sampler: Hyperparameters) -> dict[str, Any]:
     name = type(sampler).__name__
     described: dict[str, Any] = {NAME: name}
     if isinstance(sampler, Function):
-        fn = sampler.fn  # type: ignore[attr-defined]  # pyright does not narrow by it
+        fn = sampler.fn
         return described | _describe_function(fn)
-    for f in dataclasses.fields(sampler):  # type: ignore[arg-type]  # all subclasses are dataclasses
+    for f in dataclasses.fields(sampler):
         described[f.name] = _describe(getattr(sampler, f.name), f"{name}.{f.name}")
     return described
 

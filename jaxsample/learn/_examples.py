@@ -87,7 +87,7 @@ class Examples(NamedTuple):
         return self._replace(token_lengths=token_lengths, lengths=lengths)
 
     # An index selects rows of every array, where a plain tuple would select a field.
-    def __getitem__(self, index: Any) -> Examples:  # type: ignore[override]
+    def __getitem__(self, index: Any) -> Examples:
         """Select examples by an array of indices or a slice."""
         return Examples(*(None if x is None else x[index] for x in self))
 

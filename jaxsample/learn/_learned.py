@@ -65,7 +65,7 @@ class Learned(Transform):
 
     # `kind` is a class attribute elsewhere, and depends on a field here.
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         """The kind "order", or "set" if the filters are soft."""
         return "set" if self.soft else "order"
 

@@ -38,7 +38,7 @@ class Pairs(NamedTuple):
         return self.chosen
 
     # An index selects rows of every array, where a plain tuple would select a field.
-    def __getitem__(self, index: Any) -> Pairs:  # type: ignore[override]
+    def __getitem__(self, index: Any) -> Pairs:
         return Pairs(*(examples[index] for examples in self._asdict().values()))
 
     def checked(self) -> Pairs:
