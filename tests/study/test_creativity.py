@@ -10,9 +10,9 @@ from scipy import stats
 
 from jaxsample import Temperature, TopK, chain
 from jaxsample.study import Item, Setting, creativity
-from jaxsample.study.measure import _trend as trends
-from jaxsample.study.measure._exemplar import compare, embedded
-from jaxsample.study.measure._trend import detectable, detectable_by, trend
+from jaxsample.study.measures import _trend as trends
+from jaxsample.study.measures._exemplar import compare, embedded
+from jaxsample.study.measures._trend import detectable, detectable_by, trend
 from jaxsample.study.protocols._creativity import TEMPERATURES, temperature_settings
 from tests.study.models import WORDS, bigrams
 

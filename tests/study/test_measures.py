@@ -18,9 +18,9 @@ from jaxsample.study import (
     sweep,
     temperatures,
 )
-from jaxsample.study.measure import _cost as cost
-from jaxsample.study.measure._measures import COLUMNS
-from jaxsample.study.show._folder import cell, chart, results, table, write
+from jaxsample.study.measures import _cost as cost
+from jaxsample.study.measures._by_prompt import COLUMNS
+from jaxsample.study.show._results_folder import cell, chart, results, table, write
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.study.show.charts._marks import bar_chart
 from tests.study.models import bigrams

@@ -10,8 +10,8 @@ import pytest
 
 from jaxsample import Temperature, TopP, chain
 from jaxsample.study import Item, read_results, surface
-from jaxsample.study.measure._equal_entropy import FORMS, equal_p, fit
-from jaxsample.study.measure._exact import entropies
+from jaxsample.study.measures._equal_entropy import FORMS, equal_p, fit
+from jaxsample.study.measures._exact import entropies
 from jaxsample.study.protocols._surface_law import law
 from jaxsample.study.protocols._surface_tables import Surface
 from jaxsample.transforms.rows._row import Row, entropy

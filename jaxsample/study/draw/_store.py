@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jaxsample.interop._files import check
-from jaxsample.study.draw._folder import writing
+from jaxsample.study.draw._sweep_folder import writing
 
 Row = dict[str, Any]
 Place = tuple[str, str, int, int]

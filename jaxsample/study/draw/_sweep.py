@@ -16,11 +16,11 @@ from jaxsample.decode._arguments import positive_int
 from jaxsample.interop._files import read_json, write_whole
 from jaxsample.learn._progress import bar
 from jaxsample.study.draw._data import Item
-from jaxsample.study.draw._folder import locked, writable, writing
 from jaxsample.study.draw._program import Job, Program
 from jaxsample.study.draw._settings import Setting, checked
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import LINES, PARTS, Lines, Memory, Parquet, Place, Row, Store
+from jaxsample.study.draw._sweep_folder import locked, writable, writing
 from jaxsample.study.draw._versions import versions
 
 ARGUMENTS = "sweep.json"

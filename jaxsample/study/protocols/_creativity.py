@@ -12,10 +12,10 @@ import numpy as np
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
-from jaxsample.study.measure._correlations import Correlation
-from jaxsample.study.measure._exemplar import compare, embedded
-from jaxsample.study.measure._trend import detectable, detectable_by
-from jaxsample.study.measure.metrics import embed
+from jaxsample.study.measures._correlations import Correlation
+from jaxsample.study.measures._exemplar import compare, embedded
+from jaxsample.study.measures._trend import detectable, detectable_by
+from jaxsample.study.measures.metrics import embed
 from jaxsample.study.protocols._creativity_tables import (
     Texts,
     averages,

@@ -10,14 +10,14 @@ import numpy as np
 
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._store import Row
-from jaxsample.study.measure._correlations import Correlation, holm
-from jaxsample.study.measure._exemplar import JUDGED, MEASURES
-from jaxsample.study.measure._measures import COLUMNS, measure
-from jaxsample.study.measure._statistics import Interval, mean
-from jaxsample.study.measure._trend import METHODS, detectable, trend
-from jaxsample.study.measure.metrics import pca
+from jaxsample.study.measures._by_prompt import COLUMNS, measure
+from jaxsample.study.measures._correlations import Correlation, holm
+from jaxsample.study.measures._exemplar import JUDGED, MEASURES
+from jaxsample.study.measures._statistics import Interval, mean
+from jaxsample.study.measures._trend import METHODS, detectable, trend
+from jaxsample.study.measures.metrics import pca
 from jaxsample.study.show._cells import interval_cell
-from jaxsample.study.show._folder import chart, table
+from jaxsample.study.show._results_folder import chart, table
 from jaxsample.study.show.charts._curves import line_chart
 from jaxsample.study.show.charts._marks import bar_chart, scatter_chart
 

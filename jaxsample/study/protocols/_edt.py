@@ -12,13 +12,13 @@ from jaxsample.decode._combiners import KLTemperature
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting, grid
 from jaxsample.study.draw._source import Source
-from jaxsample.study.measure._cost import Cost, costs
-from jaxsample.study.measure._measures import COLUMNS, measure
+from jaxsample.study.measures._by_prompt import COLUMNS, measure
+from jaxsample.study.measures._cost import Cost, costs
 from jaxsample.study.protocols._edt_instances import instances
 from jaxsample.study.protocols._edt_tables import FAMILIES, cost_table, front, sensitivity, trace
 from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
 from jaxsample.study.show._cells import summary
-from jaxsample.study.show._folder import table
+from jaxsample.study.show._results_folder import table
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature

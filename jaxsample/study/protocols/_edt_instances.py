@@ -10,9 +10,9 @@ import numpy as np
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._store import Row
-from jaxsample.study.measure._statistics import mean
-from jaxsample.study.measure.metrics import rouge_l
-from jaxsample.study.show._folder import cell, chart, table
+from jaxsample.study.measures._statistics import mean
+from jaxsample.study.measures.metrics import rouge_l
+from jaxsample.study.show._results_folder import cell, chart, table
 from jaxsample.study.show.charts._marks import bar_chart
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxsample.study.draw._settings import Setting
-from jaxsample.study.measure._cost import Cost
+from jaxsample.study.measures._cost import Cost
 from jaxsample.study.show._cells import quality_point
-from jaxsample.study.show._folder import cell, chart, table
+from jaxsample.study.show._results_folder import cell, chart, table
 from jaxsample.study.show.charts._curves import front_chart, line_chart
 from jaxsample.study.show.charts._marks import heat_map
 

@@ -12,10 +12,10 @@ from jaxsample.interop._presets import PRESETS, preset
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
-from jaxsample.study.measure._measures import COLUMNS, measure
+from jaxsample.study.measures._by_prompt import COLUMNS, measure
 from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
 from jaxsample.study.show._cells import difference_cell, quality_point, summary
-from jaxsample.study.show._folder import chart, table
+from jaxsample.study.show._results_folder import chart, table
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.study.show.charts._curves import front_chart
 from jaxsample.study.show.charts._marks import bar_chart

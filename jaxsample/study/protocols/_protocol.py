@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from jaxsample.study.draw._data import Item
-from jaxsample.study.draw._folder import writable, writing
 from jaxsample.study.draw._program import Program
 from jaxsample.study.draw._settings import Setting, checked
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import Row
 from jaxsample.study.draw._sweep import sweep
-from jaxsample.study.measure._exemplar import Judge
-from jaxsample.study.measure.metrics._extra import check_extra
-from jaxsample.study.show._folder import results, write
+from jaxsample.study.draw._sweep_folder import writable, writing
+from jaxsample.study.measures._exemplar import Judge
+from jaxsample.study.measures.metrics._extra import check_extra
+from jaxsample.study.show._results_folder import results, write
 
 Embedder = Callable[[Sequence[str]], Any]
 Part = dict[str, list[Any]]

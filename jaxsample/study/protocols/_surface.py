@@ -12,12 +12,12 @@ from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import Row
-from jaxsample.study.measure._exact import entropies
-from jaxsample.study.measure._measures import measure
+from jaxsample.study.measures._by_prompt import measure
+from jaxsample.study.measures._exact import entropies
 from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
 from jaxsample.study.protocols._surface_law import law
 from jaxsample.study.protocols._surface_tables import OWN, Surface, effects, grids
-from jaxsample.study.show._folder import table
+from jaxsample.study.show._results_folder import table
 from jaxsample.study.show._texts import side_by_side
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.filters._truncation import TopP

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsample.study.measure._equal_entropy import FORMS, Fit, equal_p, fit
-from jaxsample.study.measure._resampling import RESAMPLES, drawn, ends
+from jaxsample.study.measures._equal_entropy import FORMS, Fit, equal_p, fit
+from jaxsample.study.measures._resampling import RESAMPLES, drawn, ends
 from jaxsample.study.protocols._protocol import Part
 from jaxsample.study.protocols._surface_tables import Surface
-from jaxsample.study.show._folder import cell, chart, table
+from jaxsample.study.show._results_folder import cell, chart, table
 from jaxsample.study.show.charts._curves import line_chart
 
 MODEL = {"model": ("model", None)}

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsample.study.measure._measures import COLUMNS
+from jaxsample.study.measures._by_prompt import COLUMNS
 from jaxsample.study.protocols._protocol import Part
 from jaxsample.study.show._cells import difference_cell, mean_cell
-from jaxsample.study.show._folder import chart, table
+from jaxsample.study.show._results_folder import chart, table
 from jaxsample.study.show.charts._curves import line_chart
 from jaxsample.study.show.charts._marks import heat_map
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxsample.study.measure._statistics import Interval, mean, paired_difference
-from jaxsample.study.measure.metrics import eda
-from jaxsample.study.show._folder import cell
+from jaxsample.study.measures._statistics import Interval, mean, paired_difference
+from jaxsample.study.measures.metrics import eda
+from jaxsample.study.show._results_folder import cell
 
 RESAMPLES = 2000
 

@@ -12,7 +12,7 @@ from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import Row
 from jaxsample.study.draw._text import Transcript
-from jaxsample.study.measure._temperatures import temperatures
+from jaxsample.study.measures._temperatures import temperatures
 
 
 def side_by_side(

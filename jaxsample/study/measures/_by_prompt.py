@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._store import Row
-from jaxsample.study.measure.metrics import (
+from jaxsample.study.measures.metrics import (
     bleu,
     distinct,
     mean_entropy,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsample.study.measure.metrics._extra import need
+from jaxsample.study.measures.metrics._extra import need
 
 References = Sequence[str]
 

@@ -6,7 +6,7 @@ import bisect
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from jaxsample.study.measure.metrics._extra import need
+from jaxsample.study.measures.metrics._extra import need
 
 ORDER = 4
 

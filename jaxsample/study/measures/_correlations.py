@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from jaxsample.study.measure._resampling import ends, portions
+from jaxsample.study.measures._resampling import ends, portions
 
 
 class Correlation(NamedTuple):

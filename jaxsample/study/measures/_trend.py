@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from jaxsample.study.measure._correlations import Correlation
-from jaxsample.study.measure._resampling import LEVEL, RESAMPLES, drawn, ends
-from jaxsample.study.measure._statistics import mean
+from jaxsample.study.measures._correlations import Correlation
+from jaxsample.study.measures._resampling import LEVEL, RESAMPLES, drawn, ends
+from jaxsample.study.measures._statistics import mean
 
 METHODS = "spearman", "kendall"
 POWER = 0.8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from jaxsample.study.measure.metrics._extra import need
+from jaxsample.study.measures.metrics._extra import need
 
 
 def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> float:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsample.study.measure._resampling import drawn, ends, portions
+from jaxsample.study.measures._resampling import drawn, ends, portions
 
 
 class Interval(NamedTuple):

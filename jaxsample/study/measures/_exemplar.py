@@ -11,7 +11,7 @@ import numpy as np
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import Row
-from jaxsample.study.measure.metrics import cosine, edit_distance, mean_entropy, perplexity
+from jaxsample.study.measures.metrics import cosine, edit_distance, mean_entropy, perplexity
 
 Judge = Callable[[list[list[int]]], Mapping[str, Any]]
 
