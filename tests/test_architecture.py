@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jaxsample
 from jaxsample import learn
+from tests.doors import DOORS
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
@@ -17,15 +18,6 @@ FLOORS = {
     "learn": 3,
     "study": 4,
     "cli": 5,
-}
-# The modules that users import from. Everything else in the two packages is private.
-DOORS = {
-    "jaxsample",
-    "jaxsample.interop",
-    "jaxsample.learn",
-    "jaxsample.study",
-    "jaxsample_models",
-    "jaxsample_models.stories",
 }
 # Modules that are commands: `python -m`, and the application.
 COMMANDS = {"jaxsample/__main__.py", "stories/train.py", "stories/card.py"}

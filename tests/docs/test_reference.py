@@ -9,17 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.doors import DOORS
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 ENTRY = re.compile(r"\.\. (?:auto[a-z]+|py:data):: (\S+)\n((?:[ ].*\n|\n)*)")
-MODULES = (
-    "jaxsample",
-    "jaxsample.interop",
-    "jaxsample.learn",
-    "jaxsample.study",
-    "jaxsample_models",
-    "jaxsample_models.stories",
-)
 
 
 def public(module):
@@ -43,10 +37,10 @@ def listed():
             yield from ((f"{module}.{name}", words) for name, words in ENTRY.findall(block))
 
 
-PUBLIC = [(module, name) for module in MODULES for name in public(importlib.import_module(module))]
+PUBLIC = [(module, name) for module in DOORS for name in public(importlib.import_module(module))]
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", DOORS)
 def test_every_public_name_is_in_the_reference_once(module):
     shown = [name for name, _ in listed()]
     names = [f"{module}.{name}" for name in public(importlib.import_module(module))]
