@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxsample.kernels._tree import tree_sum
+from jaxsample.kernels._blocks import tree_sum
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._compiled import compiled
 from jaxsample.transforms.contract._fields import field

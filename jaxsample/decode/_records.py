@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.decode._arguments import as_int
-from jaxsample.decode._tiers import Drawn
-from jaxsample.transforms.rows._row import Row, log_mass_and_entropy
-from jaxsample.transforms.rows._window import Window
+from jaxsample.transforms.rows._moments import log_mass_and_entropy
+from jaxsample.transforms.rows._row import Row
 
 PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
 SIZED = "support", "top"
@@ -52,6 +51,22 @@ class Records(NamedTuple):
     top: Top | None = None
 
 
+class Drawn(NamedTuple):
+    """A token of one row, drawn or given.
+
+    Attributes:
+        token: int32.
+        raw: the row before the sampler.
+        final: the row after the sampler.
+        received: the argument of `sampler.settle`.
+    """
+
+    token: jax.Array
+    raw: Row
+    final: Row
+    received: Any
+
+
 def check_record(record: Any) -> tuple:
     """Return `record` as a hashable tuple.
 
@@ -75,7 +90,7 @@ def _entry(r):
 
 
 def settle_and_observe(
-    observe: Callable[[Row, Row | Window, jax.Array], Any],
+    observe: Callable[[Row, Row, jax.Array], Any],
     sampler: Any,
     state: Any,
     hidden: jax.Array | None,
@@ -97,7 +112,7 @@ def settle_and_observe(
     Returns:
         The state after the token, and the observations.
     """
-    token, raw, final, received, _ = drawn
+    token, raw, final, received = drawn
     known = (token >= 0) & (token < raw.size)
     settled = sampler.settle(received, state, jnp.clip(token, 0, raw.size - 1), hidden)
     moves = live & final.valid & known
@@ -106,7 +121,7 @@ def settle_and_observe(
     return state, jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
 
 
-def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> Records:
+def observe(record: tuple, raw: Row, final: Row, token: jax.Array) -> Records:
     """Record one token of one row; NaN, and -1 for ids, if the row is invalid or the token is -1.
 
     Args:
@@ -142,7 +157,7 @@ def observe(record: tuple, raw: Row, final: Row | Window, token: jax.Array) -> R
     return Records(**found)
 
 
-def logprob(row: Row | Window, token: jax.Array, log_mass: jax.Array | None = None) -> jax.Array:
+def logprob(row: Row, token: jax.Array, log_mass: jax.Array | None = None) -> jax.Array:
     """Log-probability of a token under a row, nats.
 
     A token that is dropped or not in the vocabulary has -inf with zero gradient. `log_mass` is the

@@ -8,12 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_batching import custom_vmap
 from jax.typing import ArrayLike
 
-from jaxsample.decode._tiers import by_tiers, draw_through
 from jaxsample.kernels._noise import one_key
 from jaxsample.transforms.contract._transform import Transform
+from jaxsample.transforms.rows._row import Row
 
 
 def sample(
@@ -53,30 +52,12 @@ def sample(
 @functools.partial(jax.jit, inline=True)
 def _sampled(key, logits, sampler, state, hidden):
     state = sampler.init(None, None) if state is None else state
-    # Stop gradients: tokens are discrete, and while_loop has no reverse mode.
-    args = jax.tree.map(_stopped, (logits, sampler, state, hidden))
-    return _sample(one_key(key), *args)
+    # A token is discrete. Without derivatives, only the rows that need it are read whole.
+    logits, sampler, state, hidden = jax.tree.map(_stopped, (logits, sampler, state, hidden))
+    final, _ = sampler.through(Row.of(logits), state, hidden)
+    return final.draw(one_key(key))
 
 
 def _stopped(x):
     x = jnp.asarray(x)
     return lax.stop_gradient(x) if jnp.issubdtype(x.dtype, jnp.inexact) else x
-
-
-@custom_vmap
-def _sample(*args):
-    batch_of_one = jax.tree.map(lambda x: x[None], args)
-    return by_tiers(_draw_row, 0, *batch_of_one)[0]
-
-
-@_sample.def_vmap
-def _(size, batched, *args):
-    del size
-    # Arguments shared by all rows stay unbatched: an automaton's table would be copied per row.
-    axes = jax.tree.map(lambda has_rows: 0 if has_rows else None, tuple(batched))
-    return by_tiers(_draw_row, axes, *args), True
-
-
-def _draw_row(tier, key, logits, sampler, state, hidden):
-    drawn = draw_through(tier, key, logits, sampler, state, hidden)
-    return drawn.token, drawn.exact

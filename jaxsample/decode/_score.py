@@ -24,9 +24,15 @@ from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import answers, first_stream, unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
-from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
+from jaxsample.decode._records import (
+    Drawn,
+    Support,
+    Top,
+    check_record,
+    observe,
+    settle_and_observe,
+)
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
-from jaxsample.decode._tiers import Drawn
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -154,7 +160,7 @@ def _score_row(record, sampler, state, logits, hidden, token, live, support):
     if support is not None:
         unfiltered = sampler.through(Row.of(logits, filters=False), state, hidden)[0]
         final = _replay(final, unfiltered, support)
-    given = Drawn(token, raw, final, received, None)
+    given = Drawn(token, raw, final, received)
     look = functools.partial(observe, record)
     return settle_and_observe(look, sampler, state, hidden, given, live)
 

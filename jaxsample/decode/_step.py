@@ -13,10 +13,17 @@ from jaxsample.decode._arguments import on_device, stop_table, token_ids
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import last_output, next_logits
-from jaxsample.decode._records import Support, Top, check_record, observe, settle_and_observe
+from jaxsample.decode._records import (
+    Drawn,
+    Support,
+    Top,
+    check_record,
+    observe,
+    settle_and_observe,
+)
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
-from jaxsample.decode._tiers import DENSE, by_tiers, draw_through
 from jaxsample.transforms.contract._transform import Transform
+from jaxsample.transforms.rows._row import Row
 
 
 class Decoding(NamedTuple):
@@ -159,7 +166,9 @@ def advance(
     logits = next_logits(model, params, d.logits, d.hidden)
     keys = draw_keys(d.keys, d.n)
     rows = sampler, logits, d.hidden, d.state, keys, live
-    tokens, fit, state, seen = _draw_rows(record, axes, *rows)
+    draw = functools.partial(_draw_row, record)
+    each_row = jax.vmap(draw, in_axes=(axes_prefix(axes), 0, 0, 0, 0, 0))
+    tokens, fit, state, seen = each_row(*rows)
 
     fed = live & (tokens >= 0)
     invalid = live & (tokens < 0)
@@ -194,35 +203,13 @@ def advance(
     return d, Step(tokens, live, invalid, invalid & ~fit, **seen._asdict())
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _draw_rows(record, axes, *args):
-    """Draw, record and update the state of every row; gradients are those of the dense tier."""
-    draw = functools.partial(_draw_row, record)
-    return by_tiers(draw, (axes_prefix(axes), 0, 0, 0, 0, 0), *args)
-
-
-@_draw_rows.defjvp
-def _(record, axes, primals, tangents):
-    def dense(*args):
-        draw = functools.partial(_draw_row, record, DENSE)
-        return jax.vmap(draw, in_axes=(axes_prefix(axes), 0, 0, 0, 0, 0))(*args)[0]
-
-    return jax.jvp(dense, primals, tangents)
-
-
-def _draw_row(record, tier, sampler, logits, hidden, state, key, live):
-    drawn = draw_through(tier, key, logits, sampler, state, hidden)
+def _draw_row(record, sampler, logits, hidden, state, key, live):
+    raw = Row.of(logits)
+    final, received = sampler.through(raw, state, hidden)
+    drawn = Drawn(final.draw(key), raw, final, received)
     look = functools.partial(observe, record)
     state, seen = settle_and_observe(look, sampler, state, hidden, drawn, live)
-    exact = drawn.exact
-    if exact is not None:  # a window gives NaN for what it cannot compute, also to `settle`
-        exact &= ~_any_nan(state) | ~drawn.final.valid
-    return (drawn.token, drawn.raw.valid, state, seen), exact
-
-
-def _any_nan(tree):
-    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return functools.reduce(jnp.logical_or, map(jnp.any, map(jnp.isnan, floats)), jnp.bool_(False))
+    return drawn.token, raw.valid, state, seen
 
 
 def _stopped(recent, stop):

@@ -1,13 +1,20 @@
 """Two-level Gumbel-max draws of one token from one row."""
 
+from __future__ import annotations
+
 import functools
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
+from jaxsample.kernels._blocks import BLOCK, block_sums, blocks
 from jaxsample.kernels._noise import gumbel, one_key
-from jaxsample.kernels._tree import BLOCK, block_sums, blocks
 from jaxsample.kernels._validity import clean
+
+BLOCK_STREAM, TOKEN_STREAM = 1, 0  # streams of the noise of blocks and of tokens
+FINE = 22  # the largest weight of a block has this many bits, so a block's sum has fewer than 31
+FAINTEST = 2.0**-60  # no noise lifts a block whose largest weight is smaller
 
 
 def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
@@ -39,38 +46,66 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
 
 @functools.partial(jax.jit, inline=True)
 def _draw(key, logits):
-    row = clean(logits)
-    return draw_clean(one_key(key), row.values, row.max, row.valid)
+    fit, found, top, valid = clean(logits)
+    token = draw_whole(one_key(key), fit(logits) - top, found.tops - top)
+    return jnp.where(valid, token, -1)
 
 
-def draw_clean(key: jax.Array, values: jax.Array, top: jax.Array, valid: jax.Array) -> jax.Array:
-    """Draw from `clean` values with maximum `top`, under one threefry key."""
-    rows = blocks(values - top, -jnp.inf)
-    return draw_blocks(key, rows, jnp.arange(rows.shape[0]), valid)
-
-
-def draw_blocks(key: jax.Array, below: jax.Array, ids: jax.Array, valid: jax.Array) -> jax.Array:
-    """Draw from the blocks `[K, BLOCK]` of a row that contain all kept tokens.
+def draw_whole(key: jax.Array, below: jax.Array, tops: jax.Array | None = None) -> jax.Array:
+    """Draw a token from the log-weights `below` `[V]`, values minus the largest value.
 
     Args:
         key: one threefry key.
-        below: log-weights, that is, values minus the largest value.
-        ids: `[K]`, the indices of the blocks, ascending.
-        valid: scalar bool; the token is -1 if it is False.
+        below: -inf for tokens that are never drawn.
+        tops: the maximum of each block of `below`, if it is known.
     """
-    masses = block_sums(jnp.exp(below))
-    ids = ids.astype(jnp.uint32)
-    scores = jnp.log(jnp.where(masses > 0, masses, 1.0)) + gumbel(key, 1, ids)
-    block = _first_max(jnp.where(masses > 0, scores, -jnp.inf))
+    rows = blocks(below, -jnp.inf)
+    tops = jnp.max(rows, axis=1) if tops is None else tops
+    scale = _scale(tops)
+    masses = block_sums(_integers(jnp.exp(rows), scale[:, None]))
+    ids = jnp.arange(rows.shape[0], dtype=jnp.int32)
+    block = _lowest(ids, _score(masses, scale) + gumbel(key, BLOCK_STREAM, ids), masses > 0)
 
-    tokens = ids[block] * BLOCK + jnp.arange(BLOCK, dtype=jnp.uint32)
+    tokens = block * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
     # A gather moves only one block between devices if the vocabulary is sharded; a slice does not.
-    inside = below[block[None]][0]
-    token = tokens[_first_max(inside + gumbel(key, 0, tokens))]
-    return jnp.where(valid, token.astype(jnp.int32), -1)
+    inside = rows[block[None]][0]
+    return _lowest(tokens, inside + gumbel(key, TOKEN_STREAM, tokens), inside > -jnp.inf)
 
 
-def _first_max(scores):
+def draw_some(key: jax.Array, below: jax.Array, tokens: jax.Array) -> jax.Array:
+    """Draw the token of `draw_whole` from the tokens `[K]` alone, if no other has any weight."""
+    kept = below > -jnp.inf
+    ids = tokens // BLOCK
+    same = (ids[:, None] == ids[None, :]) & kept[None, :]
+    scale = _scale(jnp.max(jnp.where(same, below[None, :], -jnp.inf), axis=1))
+    weights = _integers(jnp.exp(below), scale)
+    masses = jnp.sum(jnp.where(same, weights[None, :], 0), axis=1)
+    block = _lowest(ids, _score(masses, scale) + gumbel(key, BLOCK_STREAM, ids), kept)
+    return _lowest(tokens, below + gumbel(key, TOKEN_STREAM, tokens), kept & (ids == block))
+
+
+def _scale(tops):
+    """Return a power of two of about 1 / exp(top) for each block.
+
+    Every block has its own, so that an unlikely block is drawn as exactly as a likely one.
+    """
+    bits = lax.bitcast_convert_type(jnp.maximum(jnp.exp(tops), FAINTEST), jnp.int32)
+    inverse = (254 << 23) - (bits & (255 << 23))
+    return lax.optimization_barrier(lax.bitcast_convert_type(inverse, jnp.float32))
+
+
+def _integers(weights, scale):
+    # Integers have the same sum in every order: in a row, in the largest values and on devices.
+    return (weights * (scale * 2.0**FINE) + 0.5).astype(jnp.int32)
+
+
+def _score(masses, scale):
+    return jnp.log(jnp.maximum(masses, 1).astype(jnp.float32)) - jnp.log(scale)
+
+
+def _lowest(ids, scores, possible):
+    """Return the id with the largest score, the lowest of equal ones."""
     # argmax makes XLA on the CPU recompute the noise for every element.
-    places = jnp.arange(scores.shape[0], dtype=jnp.int32)
-    return jnp.min(jnp.where(scores == jnp.max(scores), places, scores.shape[0] - 1))
+    scores = lax.optimization_barrier(jnp.where(possible, scores, -jnp.inf))
+    best = (scores == jnp.max(scores)) & possible
+    return jnp.min(jnp.where(best, ids, jnp.max(ids)))

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._tree import block_maxima, row_max
+from jaxsample.kernels._largest import Largest, largest
+
+LOWEST, HIGHEST = jnp.finfo(jnp.float32).min, jnp.finfo(jnp.float32).max
 
 
 class Clean(NamedTuple):
-    """A row without NaN and +inf.
+    """What is known of a row before any question.
 
     Attributes:
-        values: `[V]` float32; zeros if the row is invalid.
-        tops: `[ceil(V / BLOCK)]`, the maximum of each block of `values`.
+        fit: maps logits to float32 values without NaN and +inf, elementwise; to zeros if the row is
+            invalid.
+        found: the row's `Largest`, after `fit`.
         max: the largest value, finite.
         valid: scalar bool.
     """
 
-    values: jax.Array
-    tops: jax.Array
+    fit: Callable[[jax.Array], jax.Array]
+    found: Largest
     max: jax.Array
     valid: jax.Array
 
 
 def clean(logits: jax.Array) -> Clean:
-    """Remove NaN and +inf from a row `[V]`, in one pass over it.
+    """Look at a row `[V]` in one pass.
 
     A row with a NaN, or with nothing above -inf, is invalid and becomes zeros. If the maximum is
     +inf, the +inf entries become 0 and all others -inf.
@@ -36,23 +40,34 @@ def clean(logits: jax.Array) -> Clean:
     Raises:
         ValueError: if `logits` is not one row.
     """
-    logits = jnp.asarray(logits)
     if logits.ndim != 1 or not logits.shape[0]:
         raise ValueError(
             f"logits must be one row [V], got shape {list(logits.shape)}; "
             "use jax.vmap for a batch of rows"
         )
-    x = logits.astype(jnp.float32)
-    # The barrier keeps XLA from reading the row again for its maximum.
-    tops = lax.optimization_barrier(block_maxima(x))
-    top = row_max(tops)
-    valid = ~jnp.any(jnp.isnan(tops)) & (top > -jnp.inf)
+    found = largest(logits.astype(jnp.float32))
+    top = row_max(found.tops)
+    valid = ~jnp.any(jnp.isnan(found.tops)) & (top > -jnp.inf)
+    # Nothing is >= NaN, so an invalid row becomes `fill` everywhere.
+    least = jnp.where(valid, jnp.where(top == jnp.inf, jnp.inf, -jnp.inf), jnp.nan)
+    shift = jnp.where(top == jnp.inf, HIGHEST, 0.0)
+    fill = jnp.where(valid, -jnp.inf, 0.0)
 
     def fit(x):
-        x = jnp.where(top == jnp.inf, jnp.where(x == jnp.inf, 0.0, -jnp.inf), x)
-        return jnp.where(valid, x, 0.0)
+        x = x.astype(jnp.float32)
+        return jnp.where(x >= least, jnp.minimum(x, HIGHEST) - shift, fill)
 
-    return Clean(fit(x), fit(tops), fit(top), valid)
+    tops, values, tokens, edge = found
+    return Clean(fit, Largest(fit(tops), fit(values), tokens, fit(edge)), fit(top), valid)
+
+
+def row_max(tops: jax.Array) -> jax.Array:
+    """Return the maximum of a row from the maxima of its blocks.
+
+    Rounding to the precision of float32 changes nothing. Without it, XLA on the CPU broadcasts this
+    one number to the size of the row before it subtracts it.
+    """
+    return lax.reduce_precision(jnp.max(tops), 8, 23)
 
 
 def clamp_below(values: jax.Array, top: jax.Array) -> jax.Array:
@@ -61,4 +76,4 @@ def clamp_below(values: jax.Array, top: jax.Array) -> jax.Array:
     A difference that overflows is clamped to the lowest float32: -inf times 0 would be NaN.
     """
     gap = jnp.where(values > -jnp.inf, values, top) - top
-    return jnp.maximum(gap, jnp.finfo(jnp.float32).min)
+    return jnp.maximum(gap, LOWEST)

@@ -12,8 +12,7 @@ from jaxsample.decode._columns import over_columns
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import answers, unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
-from jaxsample.decode._records import settle_and_observe
-from jaxsample.decode._tiers import Drawn
+from jaxsample.decode._records import Drawn, settle_and_observe
 from jaxsample.learn._examples import Examples
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
@@ -82,7 +81,7 @@ def observe_examples(
     def row(sampler, state, logits, hidden, token, live):
         raw = Row.of(logits)
         final, received = sampler.through(raw, state, hidden)
-        given = Drawn(token, raw, final, received, None)
+        given = Drawn(token, raw, final, received)
         return settle_and_observe(observe, sampler, state, hidden, given, live)
 
     return over_columns(row, sampler, state, (logits, hidden, tokens, live), rebuild)

@@ -44,7 +44,6 @@ class Transform(Hyperparameters):
     """
 
     kind: str = "token"
-    windowed = False
 
     def init(self, key: jax.Array | None, prompt: Any) -> Any:
         """Return the state before the first token.
@@ -88,7 +87,7 @@ class Transform(Hyperparameters):
         if row.filters or self.kind == "token":
             return out
         values = jnp.where(row.kept & ~out.kept, row.values, out.values)
-        return dataclasses.replace(out, values=values)
+        return dataclasses.replace(Row.holding(values, out.valid), filters=False)
 
     def after(self, row: Row, state: Any, token: jax.Array, hidden: jax.Array | None = None) -> Any:
         """Return the state after `token` was drawn; `row` is the argument of `on`."""
@@ -110,17 +109,17 @@ class Transform(Hyperparameters):
 
 @overload
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
-def transform(cls: type[T], *, kind: str = "token", windowed: bool = False) -> type[T]: ...
+def transform(cls: type[T], *, kind: str = "token") -> type[T]: ...
 
 
 @overload
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
 def transform(
-    cls: None = None, *, kind: str = "token", windowed: bool = False
+    cls: None = None, *, kind: str = "token"
 ) -> Callable[[type[T]], type[T]]: ...
 
 
-def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -> Any:
+def transform(cls: Any = None, *, kind: str = "token") -> Any:
     """Make a subclass of `Transform` a frozen pytree whose fields are leaves.
 
     Flattening never validates and unflattening never calls the constructor, so leaves may be
@@ -131,8 +130,6 @@ def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -
         cls: the class; omitted when the decorator is called with a kind.
         kind: "order" (keeps the order of tokens), "set" (may reorder tokens or drop the maximum,
             keeps at least one token) or "token" (depends on token ids, may drop every token).
-        windowed: whether `on` accepts a `Window` in place of a row, although the kind is not
-            "order". Transforms of the kind "order" always do.
 
     Raises:
         ValueError: if `kind` is none of the three, or the class is not a `Transform`.
@@ -147,13 +144,12 @@ def transform(cls: Any = None, *, kind: str = "token", windowed: bool = False) -
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
     if cls is None:
-        return functools.partial(transform, kind=kind, windowed=windowed)
+        return functools.partial(transform, kind=kind)
     if not isinstance(cls, type) or not issubclass(cls, Transform):
         raise ValueError(f"@transform decorates a subclass of Transform, got {cls!r}")
     made: Any = frozen(cls)
     if not isinstance(made.__dict__.get("kind"), property):
         made.kind = kind
-    made.windowed = windowed
     for pair in (("on", "__call__"), ("after", "update")):
         for mine, other in (pair, pair[::-1]):  # the base class derives the other method again
             if mine in made.__dict__ and other not in made.__dict__:

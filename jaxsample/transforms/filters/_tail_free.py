@@ -5,13 +5,13 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._threshold import from_ordered, to_ordered
-from jaxsample.kernels._tree import BLOCK, block_sums, blocks, tree_sum
+from jaxsample.kernels._blocks import BLOCK, block_sums, blocks, tree_sum
+from jaxsample.kernels._search import ordered, unordered
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.rows._row import check_scalar
+from jaxsample.transforms.rows._values import check_scalar
 
 STRAIGHT = 1e-6  # if the bends are a smaller share of the total fall, the curve is straight
 
@@ -50,7 +50,7 @@ class TailFree(Transform):
             return row.keep(jnp.where(jnp.isnan(self.z), jnp.nan, -jnp.inf))
         top, z = lax.stop_gradient((row.max, self.z))
         # XLA on the CPU sorts integers several times faster than floats.
-        ranked = from_ordered(~jnp.sort(~to_ordered(lax.stop_gradient(row.values))))
+        ranked = unordered(~jnp.sort(~ordered(lax.stop_gradient(row.values))))
         kept = ranked > -jnp.inf
         weights = jnp.where(kept, jnp.exp(clamp_below(ranked, top)), 0.0)
         # Use expm1 of the gaps: for a long row, differences of rounded weights would be noise.

@@ -9,7 +9,7 @@ from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
 
 
-@transform(kind="set", windowed=True)
+@transform(kind="set")
 class Typical(Transform):
     """Keep the tokens whose surprise -log q is nearest to the entropy, up to a mass of p.
 

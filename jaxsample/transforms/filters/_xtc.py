@@ -11,7 +11,7 @@ from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.rows._row import check_scalar
+from jaxsample.transforms.rows._values import check_scalar
 
 
 @transform(kind="set")

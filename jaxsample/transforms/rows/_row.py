@@ -10,12 +10,25 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._threshold import kth_value, value_at_mass
-from jaxsample.kernels._tree import block_maxima, blocks, once, row_max, tree_sum, tree_sums
-from jaxsample.kernels._validity import clamp_below, clean
+from jaxsample.kernels._blocks import pair_sum, tree_sum
+from jaxsample.kernels._draw import draw_some, draw_whole
+from jaxsample.kernels._largest import largest, top_k
+from jaxsample.kernels._per_row import where_needed
+from jaxsample.kernels._search import reached
+from jaxsample.kernels._validity import LOWEST, clean, row_max
+from jaxsample.transforms.rows._values import (
+    Number,
+    Term,
+    check_scalar,
+    division,
+    fill,
+    integers,
+    is_top,
+    nearness,
+    weighed,
+)
 
-Number = jax.Array | float
-Term = Callable[[jax.Array], jax.Array]
+once = lax.optimization_barrier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,31 +39,55 @@ class Row:
     functions passed to `sum` and `value_at` map `value - max` elementwise, so `jnp.exp` stands for
     the unnormalised probability.
 
+    A row is the given logits, with the elementwise changes that were made to them, and its largest
+    values after these changes. Every question is answered from the largest values if they decide
+    it, else from the whole row. Both ways give the same bits.
+
     Attributes:
-        values: `[V]` float32.
-        tops: `[ceil(V / BLOCK)]`, the maximum of each block of `values`.
+        raw: `[V]`, the logits as they were given.
+        changes: elementwise functions that map `raw` to values; the last may drop tokens.
+        tops: the maxima of blocks, or None if they are not known.
+        best: the largest values in descending order, -inf where dropped.
+        tokens: the tokens of `best`.
+        edge: no value outside `best` is larger; -inf if every kept token is in `best`.
         max: the largest value.
         valid: scalar bool. An invalid row returns as all NaN.
+        filtered: whether a filter ran, so that `best` may hold all kept tokens.
         filters: whether filters act. If False, `keep` does nothing and a temperature of 0 leaves
             every value at 0.
     """
 
-    values: jax.Array
-    tops: jax.Array
+    raw: jax.Array
+    changes: tuple[Callable[[jax.Array], jax.Array], ...]
+    tops: jax.Array | None
+    best: jax.Array
+    tokens: jax.Array
+    edge: jax.Array
     max: jax.Array
     valid: jax.Array
+    limit: jax.Array | None = None
+    filtered: bool = False
     filters: bool = True
 
     @classmethod
     def of(cls, logits: jax.Array, filters: bool = True) -> Row:
         """Make a row from logits `[V]`; ValueError for any other rank."""
-        return cls(*clean(logits), filters)
+        raw = jnp.asarray(logits)
+        fit, found, top, valid = clean(raw)
+        return cls(raw, (fit,), *found, top, valid, filters=filters)
 
     @classmethod
     def holding(cls, values: jax.Array, valid: jax.Array) -> Row:
         """Make a row from values `[V]` that contain no NaN and no +inf."""
-        tops = block_maxima(values)
-        return cls(values, tops, row_max(tops), valid)
+        found = largest(values)
+        return cls(values, (), *found, row_max(found.tops), valid)
+
+    # Arrays
+
+    @property
+    def values(self) -> jax.Array:
+        """The values of all tokens, `[V]` float32; 0 if the row is invalid."""
+        return self._see(self.raw)
 
     @property
     def logits(self) -> jax.Array:
@@ -63,92 +100,148 @@ class Row:
         return self.values > -jnp.inf
 
     @property
+    def size(self) -> int:
+        """The size of the vocabulary, V."""
+        return self.raw.shape[0]
+
+    # Questions
+
+    @property
     def count(self) -> jax.Array:
         """The number of kept tokens, int32."""
-        return jnp.sum(self.kept, dtype=jnp.int32)
+
+        def of(values):
+            return jnp.sum(values > -jnp.inf, dtype=jnp.int32)
+
+        return self._from_best(lambda: of(self.best), lambda: of(self.values))
 
     @property
     def ties(self) -> jax.Array:
         """The number of tokens with the largest value, float32."""
-        return self.sum(is_top)
 
-    @property
-    def size(self) -> int:
-        """The size of the vocabulary, V."""
-        return self.values.shape[0]
+        def of(values):
+            return jnp.sum(is_top(values - self.max), dtype=jnp.float32)
+
+        return where_needed(~(self.edge < self.max), lambda: of(self.values), of(self.best))
 
     def value(self, token: jax.Array) -> jax.Array:
         """The value of a token."""
-        return self.values[token]
+        return self._see(self.raw[token])
 
     def sum(self, *terms: Term) -> Any:
         """Sum each term over the kept tokens in a fixed order; several terms return a tuple."""
-        weights = [weighed(term, self.values, self.max) for term in terms]
-        sums: list[jax.Array] = []
-        for a, b in zip(weights[::2], weights[1::2], strict=False):
-            sums.extend(tree_sums(a, b))
-        if len(weights) % 2:
-            sums.append(tree_sum(weights[-1]))
-        return tuple(sums) if len(sums) > 1 else sums[0]
+
+        def of_best():
+            return tuple(pair_sum(once(weighed(term, self.best, self.max))) for term in terms)
+
+        def of_all():
+            values = self.values
+            return tuple(tree_sum(weighed(term, values, self.max)) for term in terms)
+
+        sums = self._from_best(of_best, of_all)
+        return sums if len(sums) > 1 else sums[0]
 
     def kth(self, k: Number) -> jax.Array:
         """The k-th largest value, where ties count separately; -inf if fewer tokens are kept."""
         check_scalar(k)
-        return kth_value(lax.stop_gradient(self.values), k, lax.stop_gradient(self.max))
+        best, edge = lax.stop_gradient((self.best, self.edge))
+        place = jnp.arange(1, best.shape[0] + 1)
+        found = jnp.max(jnp.where(place == jnp.maximum(k, 1), best, -jnp.inf))
+        known = (k > self.size) | (edge == -jnp.inf) | ((k <= best.shape[0]) & (found >= edge))
+
+        def search():
+            values = lax.stop_gradient(self.values)
+            return reached(values, (values > -jnp.inf).astype(jnp.int32), k)
+
+        return where_needed(~known, search, found)
 
     def value_at(self, term: Term, share: Number, total: jax.Array | None = None) -> jax.Array:
         """The smallest value such that the terms above it sum to less than a share of the total.
 
         The terms must be >= 0. The result is -inf if all terms together sum to less than the share.
-        Pass the `total` if it is known, up to rounding; this saves a pass over the row.
+        A term counts as a multiple of about a billionth of the total. Pass the `total` if it is
+        known, up to rounding; this saves a pass over the row.
         """
         check_scalar(share)
-        values, top, share, total = lax.stop_gradient((self.values, self.max, share, total))
+        total = self.sum(term) if total is None else total
+        best, edge, top, share, total = lax.stop_gradient(
+            (self.best, self.edge, self.max, share, total)
+        )
+        weigh, want = integers(term, top, share, total)
+        found = _reached_in(best, weigh(best), want)
+        known = (edge == -jnp.inf) | ((found > -jnp.inf) & (found >= edge))
 
-        def weigh(values):
-            return weighed(term, values, top)
+        def search():
+            values = lax.stop_gradient(self.values)
+            return reached(values, weigh(values), want)
 
-        weights = lax.stop_gradient(weigh(values))
-        total = tree_sum(weights) if total is None else total
-        return value_at_mass(values, weights, weigh, share * total, total, top)
+        found = where_needed(~known, search, found)
+        return jnp.where(jnp.isnan(share * total), jnp.nan, found)
 
     def largest(self, n: int) -> jax.Array:
         """The n largest values in descending order, padded with -inf."""
-        if n >= self.tops.shape[0]:
-            return self.ranked(n)[0]
-        # The n largest values lie in the n blocks with the largest maxima.
-        within = lax.top_k(self.tops, n)[1]
-        return lax.top_k(blocks(self.values, -jnp.inf)[within].reshape(-1), n)[0]
+        return self.ranked(n)[0]
 
     def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
         """The n largest values in descending order, and their tokens.
 
         Tokens with equal values are in ascending order. Both arrays are padded, with -inf and -1.
         """
-        values, tokens = lax.top_k(self.values, min(n, self.size))
-        return fill(values, tokens, n)
+        count = min(n, self.size)
+        if count > self.best.shape[0]:
+            return fill(*top_k(self.values, count), n)
+        known = self.best[:count], self.tokens[:count]
+        need = ~(known[0][-1] >= self.edge)
+        return fill(*where_needed(need, lambda: top_k(self.values, count), known), n)
+
+    def draw(self, key: jax.Array) -> jax.Array:
+        """Draw a token, under one threefry key; -1 if the row is invalid."""
+
+        def of_best():
+            return draw_some(key, self.best - self.max, self.tokens)
+
+        def of_all():
+            tops = None if self.tops is None else self.tops - self.max
+            return draw_whole(key, self.values - self.max, tops)
+
+        return jnp.where(self.valid, self._from_best(of_best, of_all), -1)
+
+    # Changes
 
     def divide(self, t: Number) -> Row:
         """Replace every value by (value - max) / t; t = 0 keeps only the maxima, at 0."""
         check_scalar(t)
-        top = self.max
-
-        def change(values):
-            changed = divided(clamp_below(values, top), t)
-            if not self.filters:
-                changed = jnp.where(t > 0, changed, 0.0)
-            return jnp.where(values > -jnp.inf, changed, -jnp.inf)
-
-        return self._changed(change, self.valid & ~jnp.isnan(t), max=jnp.float32(0))
+        change = division(self.max, self.limit, t, self.filters)
+        return dataclasses.replace(
+            self,
+            changes=(*self.changes, change),
+            tops=None if self.tops is None else change(self.tops),
+            best=change(self.best),
+            edge=change(self.edge),
+            max=jnp.float32(0),
+            valid=self.valid & ~jnp.isnan(t),
+            limit=None,
+        )
 
     def keep(self, value: Number) -> Row:
         """Drop every token whose value is below `value`; the maxima always stay."""
         check_scalar(value)
         if not self.filters:
             return self
-        valid = self.valid & ~jnp.isnan(value)
-        value = once(lax.stop_gradient(jnp.minimum(value, self.max)))
-        return self._changed(lambda values: jnp.where(values >= value, values, -jnp.inf), valid)
+        limit = once(lax.stop_gradient(jnp.minimum(value, self.max)))
+
+        def change(values):
+            return jnp.where(values >= limit, values, -jnp.inf)
+
+        return dataclasses.replace(
+            self,
+            tops=None if self.tops is None else change(self.tops),
+            best=change(self.best),
+            edge=change(self.edge),
+            valid=self.valid & ~jnp.isnan(value),
+            limit=limit if self.limit is None else jnp.maximum(limit, self.limit),
+            filtered=True,
+        )
 
     def keep_nearest(self, centre: jax.Array, share: Number, mass: jax.Array) -> Row:
         """Keep the tokens nearest to a centre, up to a share of the mass.
@@ -161,23 +254,44 @@ class Row:
         check_scalar(share)
         if not self.filters:
             return self
-        values, top, centre, share, mass = lax.stop_gradient(
-            (self.values, self.max, once(centre), share, mass)
+        best, edge, top, centre, share, mass = lax.stop_gradient(
+            (self.best, self.edge, self.max, once(centre), share, mass)
         )
-        near = nearness(values, top, centre)
-        weights = lax.optimization_barrier(weighed(jnp.exp, values, top))
-        least = value_at_mass(
-            near,
-            weights,
-            lambda near: jnp.exp(centre + near),
-            jnp.where(share >= 1, 0.0, share) * mass,
-            mass,
-            jnp.max(near),
+        weigh, want = integers(jnp.exp, top, share, mass)
+        found = _reached_in(nearness(best, top, centre), weigh(best), want)
+        # If the edge lies below the centre, no token outside is nearer than the edge.
+        outer = jnp.where(edge - top <= centre, nearness(edge, top, centre), jnp.inf)
+        known = (found > -jnp.inf) & (found >= outer) | (edge == -jnp.inf) | (share >= 1)
+
+        def search():
+            values = lax.stop_gradient(self.values)
+            return reached(nearness(values, top, centre), weigh(values), want)
+
+        least = where_needed(~known, search, found)
+        least = once(jnp.where(share >= 1, -jnp.inf, least))
+        limit = LOWEST if self.limit is None else self.limit
+
+        def change(values):
+            near = (values >= limit) & (nearness(values, top, centre) >= least)
+            return jnp.where(near, values, -jnp.inf)
+
+        best, order = top_k(change(self.best), self.best.shape[0])
+        near = dataclasses.replace(
+            self,
+            changes=(*self.changes, change),
+            tops=None,
+            best=best,
+            tokens=self.tokens[order],
+            edge=jnp.where(least > outer, -jnp.inf, self.edge),
+            valid=self.valid & ~(jnp.isnan(share * mass) | jnp.isnan(centre)),
+            limit=None,
+            filtered=True,
         )
-        return keep_near(self, centre, jnp.where(share >= 1, -jnp.inf, least))
+        top = where_needed(~(best[0] >= near.edge), lambda: jnp.max(near.values), best[0])
+        return dataclasses.replace(near, max=top)
 
     def only(self, members: jax.Array, valid: jax.Array) -> Row:
-        """Drop every token outside a mask `[V]`; a window does not have this method.
+        """Drop every token outside a mask `[V]`.
 
         Pass `valid` as False if the mask was computed from NaN. The row is then invalid.
         """
@@ -186,75 +300,18 @@ class Row:
         values = jnp.where(members, self.values, -jnp.inf)
         return Row.holding(values, self.valid & valid)
 
-    def _changed(self, change, valid, **known):
-        """Apply a monotone function to all values, and therefore to the maxima of blocks too."""
-        values, tops = change(self.values), change(self.tops)
-        return dataclasses.replace(self, values=values, tops=tops, valid=valid, **known)
+    def _see(self, x):
+        for change in self.changes:
+            x = change(x)
+        return x if self.limit is None else jnp.where(x >= self.limit, x, -jnp.inf)
+
+    def _from_best(self, of_best, of_all):
+        if not self.filtered:
+            return of_all()
+        return where_needed(self.edge != -jnp.inf, of_all, of_best())
 
 
-def weighed(term: Term, values: jax.Array, top: jax.Array) -> jax.Array:
-    """Return the term of each value, given the maximum `top`; 0 for a dropped token."""
-    return jnp.where(values > -jnp.inf, term(clamp_below(values, top)), 0.0)
-
-
-def nearness(values: jax.Array, top: jax.Array, centre: jax.Array) -> jax.Array:
-    """Return minus the distance of each `value - top` from a centre; -inf for a dropped token."""
-    return jnp.where(values > -jnp.inf, -jnp.abs(clamp_below(values, top) - centre), -jnp.inf)
-
-
-def keep_near(row: Row, centre: jax.Array, least: jax.Array) -> Row:
-    """Drop every token whose nearness to a centre is below `least`."""
-    members = nearness(row.values, row.max, centre) >= least
-    return row.only(members, ~jnp.isnan(least) & ~jnp.isnan(centre))
-
-
-def is_top(below: jax.Array) -> jax.Array:
-    """Return 1 for values equal to the maximum, 0 for all others."""
-    return jnp.where(below < 0, 0.0, jnp.ones_like(below))
-
-
-def entropy(row: Row) -> jax.Array:
-    """Return the entropy of a row's distribution in nats."""
-    return log_mass_and_entropy(row)[1]
-
-
-def log_mass_and_entropy(row: Row) -> tuple[jax.Array, jax.Array]:
-    """Return the log of the summed exp(value - max), and the entropy, both in nats."""
-    mass, log_mass, s = masses(row)
-    return log_mass, log_mass - s / mass
-
-
-def masses(row: Row) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return the sum of exp(d), its logarithm and the sum of d exp(d), for d = value - max."""
-    # Sum the maxima separately: next to a 1 the small terms would be rounded away.
-    tops = row.ties
-    rest, s = row.sum(lambda d: jnp.where(d < 0, jnp.exp(d), 0.0), lambda d: jnp.exp(d) * d)
-    return tops + rest, jnp.log1p(rest + (tops - 1.0)), s
-
-
-def divided(below: jax.Array, t: Number) -> jax.Array:
-    """Divide values below a maximum at 0 by t >= 0; t = 0 leaves 0 at 0 and the rest at -inf."""
-    hot = t > 0
-    safe = jnp.where(hot, t, 1.0)
-    # The derivative below / t**2 overflows for tiny t, where the row is greedy anyway.
-    safe = jnp.where(safe > 1e-15, safe, lax.stop_gradient(safe))
-    return jnp.where(hot, below / safe, jnp.where(below < 0, -jnp.inf, 0.0))
-
-
-def fill(values: jax.Array, tokens: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
-    """Pad ranked values with -inf and tokens with -1 to length n; dropped tokens become -1."""
-    tokens = jnp.where(values > -jnp.inf, tokens, -1)
-    short = (0, n - values.shape[0])
-    return (
-        jnp.pad(values, short, constant_values=-jnp.inf),
-        jnp.pad(tokens, short, constant_values=-1),
-    )
-
-
-def check_scalar(x: Number) -> None:
-    """Raise ValueError unless a hyperparameter is one number."""
-    if jnp.ndim(x):
-        raise ValueError(
-            f"a row takes one number per hyperparameter, got shape {list(jnp.shape(x))}; for a "
-            "setting per row use jax.vmap over the sampler, or sampler_axes=0"
-        )
+def _reached_in(values, weights, want):
+    """Return the `reached` of a few values, in any order."""
+    sums = jnp.sum(jnp.where(values >= values[:, None], weights, 0), axis=1)
+    return jnp.max(jnp.where(sums >= want, values, -jnp.inf))

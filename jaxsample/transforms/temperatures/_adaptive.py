@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.rows._row import Row, weighed
+from jaxsample.transforms.rows._row import Row
+from jaxsample.transforms.rows._values import weighed
 
 PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3
 

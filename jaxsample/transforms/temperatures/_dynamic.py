@@ -8,7 +8,7 @@ from jax import lax
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.rows._row import entropy
+from jaxsample.transforms.rows._moments import entropy
 from jaxsample.transforms.temperatures._temperature import HOTTEST
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
-from jaxsample.transforms.rows._row import entropy
+from jaxsample.transforms.rows._moments import entropy
 
 HOTTEST = 1e30  # a hotter temperature counts as this one: every kept token is equally likely
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._blocks import tree_sum
 from jaxsample.kernels._noise import bits
-from jaxsample.kernels._tree import tree_sums
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._transform import Transform, transform
@@ -142,7 +142,7 @@ def tournament(logits: jax.Array, words: jax.Array, on: jax.Array) -> jax.Array:
         # of a product is ten times faster on the CPU than that of a jnp.where. Without the barrier
         # XLA computes the logarithms once for every token.
         heads = g.astype(jnp.float32)
-        tails, total = tree_sums(p * (1.0 - heads), p)
+        tails, total = tree_sum(p * (1.0 - heads)), tree_sum(p)
         lost = jnp.clip(tails / total, _LEAST, 1.0)
         lost, won = jnp.where(on, lost, 1.0), jnp.where(on, 1.0 + lost, 1.0)
         lost, won, down, up = lax.optimization_barrier((lost, won, jnp.log(lost), jnp.log(won)))

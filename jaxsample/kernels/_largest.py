@@ -1,0 +1,122 @@
+"""The largest values of a row, found without sorting it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.interpreters import ad
+
+from jaxsample.kernels._blocks import BLOCK, blocks
+from jaxsample.kernels._per_row import per_row
+
+WIDTH = 64  # how many of the largest values are found
+CELL = BLOCK // 2  # smaller blocks, so that fewer tokens must be ranked
+
+
+class Largest(NamedTuple):
+    """What one pass over a row finds.
+
+    Attributes:
+        tops: `[ceil(V / BLOCK)]`, the maximum of each block; NaN for a block with a NaN.
+        values: `[min(V, WIDTH)]`, the largest values in descending order.
+        tokens: their tokens; equal values are in the order of tokens.
+        edge: no value outside is larger; -inf if there is none outside, +inf if the largest
+            values were not looked for.
+    """
+
+    tops: jax.Array
+    values: jax.Array
+    tokens: jax.Array
+    edge: jax.Array
+
+
+def largest(x: jax.Array) -> Largest:
+    """Find the maxima of blocks and the largest values of a row `[V]` float32.
+
+    A GPU does not look for the largest values, because its sorts cost more than they save.
+    """
+    return Largest(*(out[0] for out in _largest.bind(x[None])))
+
+
+def top_k(values: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
+    """Return `lax.top_k(values, k)`.
+
+    The barriers keep XLA on the CPU from replacing a top-k by a sort when its output is sliced.
+    One barrier around both outputs would crash the compiler for a sharded vocabulary.
+    """
+    found, places = lax.top_k(values, k)
+    return lax.optimization_barrier(found), lax.optimization_barrier(places)
+
+
+def _shapes(x: Any):
+    rows, size = x.shape
+    wide = x.update(shape=(rows, min(size, WIDTH)), weak_type=False)
+    tops = wide.update(shape=(rows, -(-size // BLOCK)))
+    return [tops, wide, wide.update(dtype=jnp.dtype(jnp.int32)), wide.update(shape=(rows,))]
+
+
+def _without(x):
+    count = min(x.shape[1], WIDTH)
+    none = jnp.full((x.shape[0], count), -jnp.inf)
+    return [
+        _maxima(blocks(x, -jnp.inf)),
+        none,
+        jnp.zeros(none.shape, jnp.int32),
+        jnp.full(x.shape[0], jnp.inf),
+    ]
+
+
+def _directly(x):
+    """Rank all values; a TPU has an instruction for it."""
+    size = x.shape[1]
+    values, tokens = top_k(x, min(size, WIDTH))
+    edge = values[:, -1] if size > WIDTH else jnp.full(x.shape[0], -jnp.inf)
+    return [_maxima(blocks(x, -jnp.inf)), values, tokens, edge]
+
+
+def _by_cells(x):
+    """Rank the values of the cells with the largest maxima.
+
+    Fewer than k cells have a maximum above the k-th largest value, so the k cells with the largest
+    maxima hold the k largest values.
+    """
+    if x.shape[1] <= WIDTH * CELL:
+        return _directly(x)
+    cells = blocks(x, -jnp.inf).reshape(x.shape[0], -1, CELL)
+    maxima = lax.optimization_barrier(_maxima(cells))
+    tops = jnp.max(maxima.reshape(x.shape[0], -1, 2), axis=2)
+    ids = jnp.sort(top_k(maxima, WIDTH)[1], axis=1)
+    found = jnp.take_along_axis(cells, ids[:, :, None], axis=1, mode="promise_in_bounds")
+    values, places = top_k(found.reshape(x.shape[0], -1), WIDTH)
+    within = jnp.take_along_axis(ids, places // CELL, axis=1, mode="promise_in_bounds")
+    return [tops, values, within * CELL + places % CELL, values[:, -1]]
+
+
+def _maxima(x):
+    # Reduce NaN separately, because jnp.max skips NaN on the CPU in jax 0.10. One reduction for
+    # both, because XLA on the CPU would read the row again for a second one.
+    start = jnp.array(-jnp.inf, x.dtype), jnp.array(False)
+    maxima, bad = lax.reduce((x, jnp.isnan(x)), start, _larger, (x.ndim - 1,))
+    return jnp.where(bad, jnp.nan, maxima)
+
+
+def _larger(a, b):
+    return jnp.maximum(a[0], b[0]), a[1] | b[1]
+
+
+_largest = per_row("largest", _shapes, _without, cpu=_by_cells, tpu=_directly)
+
+
+def _derivative(primals, tangents):
+    tops, values, tokens, edge = _largest.bind(*primals)
+    (slopes,) = map(ad.instantiate_zeros, tangents)
+    tops_slopes = jax.jvp(lambda x: jnp.max(blocks(x, -jnp.inf), axis=2), primals, (slopes,))[1]
+    slopes = jnp.take_along_axis(slopes, tokens, axis=1, mode="fill", fill_value=0)
+    zeros = [ad.Zero.from_primal_value(x) for x in (tokens, edge)]
+    return [tops, values, tokens, edge], [tops_slopes, slopes, *zeros]
+
+
+ad.primitive_jvps[_largest] = _derivative

@@ -1,0 +1,143 @@
+"""Operations on one row whose batches run differently on each kind of device."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+Arrays = Sequence[jax.Array]
+
+
+def per_row(
+    name: str,
+    shapes: Callable[..., Any],
+    default: Callable[..., Arrays],
+    cpu: Callable[..., Arrays] | None = None,
+    tpu: Callable[..., Arrays] | None = None,
+) -> Primitive:
+    """Make a primitive on rows; each `jax.vmap` around it makes the batch larger.
+
+    The device is known when the program is compiled, so only its own code is traced and compiled.
+    All operands and results have the rows `[R]` as their first axis.
+
+    Args:
+        name: the name in a jaxpr.
+        shapes: maps the operands and parameters to the shapes and dtypes of the results.
+        default, cpu, tpu: the code for all devices, for a CPU and for a TPU.
+    """
+    primitive = Primitive(name)
+    primitive.multiple_results = True
+    primitive.def_abstract_eval(shapes)
+
+    @primitive.def_impl
+    def run(*operands, **params):
+        return jax.jit(functools.partial(primitive.bind, **params))(*operands)
+
+    def batched(operands, axes, **params):
+        size = next(x.shape[d] for x, d in zip(operands, axes, strict=True) if d is not None)
+
+        def merged(x, axis):
+            if axis is None:
+                x = jnp.broadcast_to(x[None], (size, *x.shape))
+            else:
+                x = jnp.moveaxis(x, axis, 0)
+            return x.reshape(math.prod(x.shape[:2]), *x.shape[2:])
+
+        rows = map(merged, operands, axes)
+        outs = primitive.bind(*rows, **params)
+        return [x.reshape(size, -1, *x.shape[1:]) for x in outs], [0] * len(outs)
+
+    batching.primitive_batchers[primitive] = batched
+    for code, platform in ((default, None), (cpu, "cpu"), (tpu, "tpu")):
+        if code is not None:
+            lowering = mlir.lower_fun(code, multiple_results=True)
+            mlir.register_lowering(primitive, lowering, platform=platform)
+    return primitive
+
+
+def where_needed(need: jax.Array, compute: Callable[[], Any], known: Any) -> Any:
+    """Return `compute()` if a row needs it, else what is `known` of the row.
+
+    In a batch, a CPU runs `compute` in a loop over only the rows that need it. A TPU runs it for
+    the whole batch if a row needs it. A GPU runs it for the whole batch and waits for no decision.
+
+    Args:
+        need: scalar bool.
+        compute: a function of no arguments, about one row. It should read large arrays that exist
+            already: an array that is made outside of it is made for every row.
+        known: arrays like the result of `compute`.
+    """
+    known, tree = jax.tree.flatten(known)
+    closed = jax.make_jaxpr(lambda: jax.tree.leaves(compute()))()
+    operands = [need, *known, *closed.consts]
+    outs = _needed.bind(
+        *(jnp.asarray(x)[None] for x in operands), jaxpr=closed.jaxpr, count=len(known)
+    )
+    return jax.tree.unflatten(tree, [x[0] for x in outs])
+
+
+def _like_known(need, *operands, jaxpr, count):
+    return [x.update(weak_type=False) for x in operands[:count]]
+
+
+def _one(jaxpr, consts):
+    return jax.core.eval_jaxpr(jaxpr, consts)
+
+
+def _of_all(need, *operands, jaxpr, count):
+    known, consts = operands[:count], operands[count:]
+    computed = jax.vmap(lambda *row: _one(jaxpr, row))(*consts)
+    return [_select(need, new, old) for new, old in zip(computed, known, strict=True)]
+
+
+def _of_all_if_any(need, *operands, jaxpr, count):
+    def computed():
+        return _of_all(need, *operands, jaxpr=jaxpr, count=count)
+
+    return lax.cond(jnp.any(need), computed, lambda: list(operands[:count]))
+
+
+def _one_by_one(need, *operands, jaxpr, count):
+    known, consts = list(operands[:count]), operands[count:]
+    if need.shape[0] == 1:  # XLA would hoist the only row out of a loop and always compute it
+        first = [x[0] for x in consts]
+        found = lax.cond(need[0], lambda: _one(jaxpr, first), lambda: [x[0] for x in known])
+        return [x[None] for x in found]
+
+    def run(carry):
+        left, outs = carry
+        i = jnp.argmax(left)
+        row = _one(jaxpr, [_row(x, i) for x in consts])
+        outs = [x.at[i].set(new) for x, new in zip(outs, row, strict=True)]
+        return left.at[i].set(False), outs
+
+    return lax.while_loop(lambda carry: jnp.any(carry[0]), run, (need, known))[1]
+
+
+def _row(x, i):
+    # Written out: a slice at a traced index inside a loop over tokens is not vectorised.
+    return lax.optimization_barrier(lax.dynamic_index_in_dim(x, i, keepdims=False))
+
+
+def _select(need, new, old):
+    return jnp.where(need.reshape(-1, *[1] * (old.ndim - 1)), new, old)
+
+
+_needed = per_row("where_needed", _like_known, _of_all, cpu=_one_by_one, tpu=_of_all_if_any)
+
+
+def _derivative(primals, tangents, **params):
+    # Loops have no reverse mode, so a derivative computes every row.
+    tangents = tuple(map(ad.instantiate_zeros, tangents))
+    return jax.jvp(functools.partial(_of_all, **params), tuple(primals), tangents)
+
+
+ad.primitive_jvps[_needed] = _derivative
