@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import jax.numpy as jnp
+from jax import lax
 
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf

@@ -287,8 +287,10 @@ class Row:
             limit=None,
             filtered=True,
         )
-        top = where_needed(~(best[0] >= near.edge), lambda: jnp.max(near.values), best[0])
-        return dataclasses.replace(near, max=top)
+        need = ~(best[0] >= near.edge)
+        return dataclasses.replace(
+            near, max=where_needed(need, lambda: jnp.max(near.values), best[0])
+        )
 
     def only(self, members: jax.Array, valid: jax.Array) -> Row:
         """Drop every token outside a mask `[V]`.
