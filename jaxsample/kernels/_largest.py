@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.interpreters import ad
 
@@ -115,8 +116,9 @@ def _derivative(primals, tangents):
     (slopes,) = map(ad.instantiate_zeros, tangents)
     tops_slopes = jax.jvp(lambda x: jnp.max(blocks(x, -jnp.inf), axis=2), primals, (slopes,))[1]
     slopes = jnp.take_along_axis(slopes, tokens, axis=1, mode="fill", fill_value=0)
-    zeros = [ad.Zero.from_primal_value(x) for x in (tokens, edge)]
-    return [tops, values, tokens, edge], [tops_slopes, slopes, *zeros]
+    none = np.zeros(tokens.shape, jax.dtypes.float0)
+    outs = [tops, values, tokens, edge]
+    return outs, [tops_slopes, slopes, none, jnp.zeros_like(edge)]
 
 
 ad.primitive_jvps[_largest] = _derivative

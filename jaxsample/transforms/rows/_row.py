@@ -144,8 +144,9 @@ class Row:
     def kth(self, k: Number) -> jax.Array:
         """The k-th largest value, where ties count separately; -inf if fewer tokens are kept."""
         check_scalar(k)
+        k = jnp.asarray(k).astype(jnp.int32)
         best, edge = lax.stop_gradient((self.best, self.edge))
-        place = jnp.arange(1, best.shape[0] + 1)
+        place = jnp.arange(1, best.shape[0] + 1, dtype=jnp.int32)
         found = jnp.max(jnp.where(place == jnp.maximum(k, 1), best, -jnp.inf))
         known = (k > self.size) | (edge == -jnp.inf) | ((k <= best.shape[0]) & (found >= edge))
 
@@ -315,5 +316,5 @@ class Row:
 
 def _reached_in(values, weights, want):
     """Return the `reached` of a few values, in any order."""
-    sums = jnp.sum(jnp.where(values >= values[:, None], weights, 0), axis=1)
+    sums = jnp.sum(jnp.where(values[None, :] >= values[:, None], weights[None, :], 0), axis=1)
     return jnp.max(jnp.where(sums >= want, values, -jnp.inf))

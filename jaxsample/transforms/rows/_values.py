@@ -72,7 +72,9 @@ def division(
     lowest = LOWEST if limit is None else limit
 
     def change(values):
-        below = jnp.maximum(values - top, LOWEST) * factor * again
+        below = jnp.maximum(values - top, LOWEST)
+        # A greedy row has no derivative: infinity times 0 would be NaN. XLA removes the selection.
+        below = jnp.where(hot, below, lax.stop_gradient(below)) * factor * again
         return jnp.where(values >= jnp.maximum(lowest, LOWEST), below, -jnp.inf)
 
     return change
