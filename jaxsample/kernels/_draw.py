@@ -79,7 +79,7 @@ def draw_some(key: jax.Array, below: jax.Array, tokens: jax.Array) -> jax.Array:
     same = (ids[:, None] == ids[None, :]) & kept[None, :]
     scale = _scale(jnp.max(jnp.where(same, below[None, :], -jnp.inf), axis=1))
     weights = _integers(jnp.exp(below), scale)
-    masses = jnp.sum(jnp.where(same, weights[None, :], 0), axis=1)
+    masses = jnp.sum(jnp.where(same, weights[None, :], 0), axis=1, dtype=jnp.int32)
     block = _lowest(ids, _score(masses, scale) + gumbel(key, BLOCK_STREAM, ids), kept)
     return _lowest(tokens, below + gumbel(key, TOKEN_STREAM, tokens), kept & (ids == block))
 

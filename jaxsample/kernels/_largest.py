@@ -61,12 +61,12 @@ def _shapes(x: Any):
 
 def _without(x):
     count = min(x.shape[1], WIDTH)
-    none = jnp.full((x.shape[0], count), -jnp.inf)
+    none = jnp.full((x.shape[0], count), -jnp.inf, x.dtype)
     return [
         _maxima(blocks(x, -jnp.inf)),
         none,
         jnp.zeros(none.shape, jnp.int32),
-        jnp.full(x.shape[0], jnp.inf),
+        jnp.full(x.shape[0], jnp.inf, x.dtype),
     ]
 
 
@@ -74,7 +74,7 @@ def _directly(x):
     """Rank all values; a TPU has an instruction for it."""
     size = x.shape[1]
     values, tokens = top_k(x, min(size, WIDTH))
-    edge = values[:, -1] if size > WIDTH else jnp.full(x.shape[0], -jnp.inf)
+    edge = values[:, -1] if size > WIDTH else jnp.full(x.shape[0], -jnp.inf, x.dtype)
     return [_maxima(blocks(x, -jnp.inf)), values, tokens, edge]
 
 

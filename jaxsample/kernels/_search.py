@@ -72,7 +72,7 @@ def _row(values, weights, want):
         return below, _below(high, i << shift)
 
     found = lax.while_loop(lambda bounds: bounds[0] < bounds[1], narrowed, (low, high))[1]
-    return jnp.where(jnp.sum(weights) < want, -jnp.inf, unordered(found))
+    return jnp.where(jnp.sum(weights, dtype=jnp.int32) < want, -jnp.inf, unordered(found))
 
 
 def _gap(high, low):
@@ -88,14 +88,14 @@ def _first(places, weights, want):
     """Return the first bin at which the weights of all bins so far sum to at least `want`."""
     bins = jnp.zeros(BINS, jnp.int32).at[places].add(weights, mode="promise_in_bounds")
     groups = bins.reshape(-1, 128)
-    group, before = _reach(jnp.sum(groups, axis=1), want)
+    group, before = _reach(jnp.sum(groups, axis=1, dtype=jnp.int32), want)
     return group * 128 + _reach(groups[group], want - before)[0]
 
 
 def _reach(weights, want):
-    less = jnp.cumsum(weights) < want
+    less = jnp.cumsum(weights, dtype=jnp.int32) < want
     i = jnp.sum(less, dtype=jnp.int32)
-    return jnp.minimum(i, weights.shape[0] - 1), jnp.sum(jnp.where(less, weights, 0))
+    return jnp.minimum(i, weights.shape[0] - 1), jnp.sum(jnp.where(less, weights, 0), dtype=jnp.int32)
 
 
 _reached = per_row("reached", _shapes, _by_histograms)

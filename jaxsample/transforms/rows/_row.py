@@ -316,5 +316,6 @@ class Row:
 
 def _reached_in(values, weights, want):
     """Return the `reached` of a few values, in any order."""
-    sums = jnp.sum(jnp.where(values[None, :] >= values[:, None], weights[None, :], 0), axis=1)
+    above = values[None, :] >= values[:, None]
+    sums = jnp.sum(jnp.where(above, weights[None, :], 0), axis=1, dtype=jnp.int32)
     return jnp.max(jnp.where(sums >= want, values, -jnp.inf))
