@@ -1,0 +1,92 @@
+"""Both searches of accelerators find the threshold that sorting finds, for every kind of row."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample.kernels._search_accelerators import search_on_gpu, search_on_tpu
+
+V = 1000
+SEARCHES = {"tpu": jax.jit(search_on_tpu), "gpu": jax.jit(search_on_gpu)}
+TINY, HUGE = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+
+
+def _rows():
+    rng = np.random.default_rng(0)
+    flat = rng.standard_normal(V)
+    signs = np.where(flat > 0, 1, -1)
+    return {
+        "flat": flat,
+        "large": 20 + 5 * flat,
+        "below zero": -np.exp(flat),
+        "bfloat16": jnp.asarray(8 * flat, jnp.bfloat16).astype(jnp.float32),
+        "neighbours": np.float32(3) + np.spacing(np.float32(3)) * np.arange(V),
+        "constant": np.full(V, -7.25),
+        "zero": np.zeros(V),
+        "zeros of both signs": signs * 0.0,
+        "a zero among others": np.where(np.abs(flat) < 0.5, signs * 0.0, flat),
+        "tiny": signs * TINY * (1 + np.abs(flat)),
+        "huge": signs * HUGE * rng.uniform(0.5, 1, V),
+        "the ends": signs * HUGE,
+        "every power of two": signs * 2.0 ** rng.integers(-126, 127, V),
+        "few left": np.where(np.arange(V) % 300 == 7, flat, -np.inf),
+        "one left": np.where(np.arange(V) == 7, flat, -np.inf),
+    }
+
+
+ROWS = {name: np.asarray(row, np.float32) for name, row in _rows().items()}
+ALL = np.stack(list(ROWS.values()))
+
+
+def _weights(kind):
+    rng = np.random.default_rng(1)
+    weights = {
+        "ones": np.ones(ALL.shape),
+        "masses": 2.0**30 * rng.dirichlet(np.full(V, 0.1), len(ALL)),
+        "one heavy": np.where(np.arange(V) == V // 2, 2.0**31 - 2 * V, 1) + np.zeros(ALL.shape),
+        "some zeros": rng.integers(0, 3, ALL.shape),
+    }[kind]
+    return np.where(ALL > -np.inf, weights, 0).astype(np.int32)
+
+
+def expected(values, weights, want):
+    """The threshold of one row, from its values in descending order."""
+    order = np.argsort(-values, kind="stable")
+    reached = np.flatnonzero(np.cumsum(weights[order], dtype=np.int64) >= want)
+    return values[order[reached[0]]] if reached.size else -np.inf
+
+
+@pytest.mark.parametrize("kind", ["ones", "masses", "one heavy", "some zeros"])
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_threshold_is_the_one_of_a_sort(search, kind):
+    weights = _weights(kind)
+    totals = weights.sum(1, dtype=np.int64)
+    for share in (0, 0.001, 0.1, 0.5, 0.9, 0.999, 1):
+        want = np.maximum(np.ceil(share * totals), 1).astype(np.int32)
+        found = SEARCHES[search](ALL, weights, want)
+        for name, row, *rest, t in zip(ROWS, ALL, weights, want, np.asarray(found), strict=True):
+            assert t == expected(row, *rest), (name, share)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_row_whose_weights_are_too_small(search):
+    weights = _weights("ones")
+    want = weights.sum(1, dtype=np.int32) + 1
+    assert np.all(np.asarray(SEARCHES[search](ALL, weights, want)) == -np.inf)
+    want[0] = 1  # the other rows of the batch do not matter
+    found = np.asarray(SEARCHES[search](ALL, weights, want))
+    assert found[0] == ALL[0].max() and np.all(found[1:] == -np.inf)
+
+
+@pytest.mark.parametrize("search", [search_on_tpu, search_on_gpu])
+def test_weights_may_be_a_function_of_the_values(search):
+    def weigh(values):
+        return (values > -jnp.inf).astype(jnp.int32)
+
+    want = jnp.arange(1, len(ALL) + 1, dtype=jnp.int32)
+    one, other = (
+        jax.jit(search, static_argnums=1)(ALL, weigh, want),
+        search(ALL, weigh(ALL), want),
+    )
+    np.testing.assert_array_equal(one, other)
