@@ -8,6 +8,7 @@ from jax import lax
 from jax.interpreters import ad
 
 from jaxsample.kernels._per_row import per_row
+from jaxsample.kernels._search_accelerators import search_on_gpu, search_on_tpu
 
 BINS = 128 * 128
 NEAR = 32.0  # nearly all thresholds lie this near to the maximum; the first look divides this range
@@ -16,13 +17,13 @@ NEAR = 32.0  # nearly all thresholds lie this near to the maximum; the first loo
 def reached(values: jax.Array, weights: jax.Array, want: jax.Array) -> jax.Array:
     """Return the largest value t of a row such that the weights of values >= t sum to >= want.
 
-    The result is -inf if all weights sum to less. Weights are integers, whose sums do not depend on
-    their order, so every device and every batch finds the same value.
+    The result is -inf if all weights together sum to less. Weights are integers, whose sums do not
+    depend on their order, so every device and every batch finds the same value.
 
     Args:
         values: `[V]` float32 without NaN; -inf for tokens that do not count.
         weights: `[V]` int32, >= 0 and 0 where the value is -inf; they sum to less than 2**31.
-        want: int32, >= 1.
+        want: int32; the result is the largest value if it is 0.
     """
     return _reached.bind(values[None], weights[None], jnp.asarray(want, jnp.int32)[None])[0][0]
 
@@ -95,10 +96,25 @@ def _first(places, weights, want):
 def _reach(weights, want):
     less = jnp.cumsum(weights, dtype=jnp.int32) < want
     i = jnp.sum(less, dtype=jnp.int32)
-    return jnp.minimum(i, weights.shape[0] - 1), jnp.sum(jnp.where(less, weights, 0), dtype=jnp.int32)
+    before = jnp.sum(jnp.where(less, weights, 0), dtype=jnp.int32)
+    return jnp.minimum(i, weights.shape[0] - 1), before
 
 
-_reached = per_row("reached", _shapes, _by_histograms)
+def _on_accelerator(search):
+    def code(values, weights, want):
+        # No weight is wanted of the largest value.
+        return [jnp.where(want > 0, search(values, weights, want), jnp.max(values, axis=1))]
+
+    return code
+
+
+_reached = per_row(
+    "reached",
+    _shapes,
+    _on_accelerator(search_on_gpu),
+    cpu=_by_histograms,
+    tpu=_on_accelerator(search_on_tpu),
+)
 
 
 def _derivative(primals, tangents):
