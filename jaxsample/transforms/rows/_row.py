@@ -145,14 +145,14 @@ class Row:
         """The k-th largest value, where ties count separately; -inf if fewer tokens are kept."""
         check_scalar(k)
         k = jnp.asarray(k).astype(jnp.int32)
-        best, edge = lax.stop_gradient((self.best, self.edge))
+        best, edge, top = lax.stop_gradient((self.best, self.edge, self.max))
         place = jnp.arange(1, best.shape[0] + 1, dtype=jnp.int32)
         found = jnp.max(jnp.where(place == jnp.maximum(k, 1), best, -jnp.inf))
         known = (k > self.size) | (edge == -jnp.inf) | ((k <= best.shape[0]) & (found >= edge))
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(values, (values > -jnp.inf).astype(jnp.int32), k)
+            return reached(values, (values > -jnp.inf).astype(jnp.int32), k, top)
 
         return where_needed(~known, search, found)
 
@@ -174,7 +174,7 @@ class Row:
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(values, weigh(values), want)
+            return reached(values, weigh(values), want, top)
 
         found = where_needed(~known, search, found)
         return jnp.where(jnp.isnan(share * total), jnp.nan, found)
@@ -266,7 +266,7 @@ class Row:
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(nearness(values, top, centre), weigh(values), want)
+            return reached(nearness(values, top, centre), weigh(values), want, 0.0)
 
         least = where_needed(~known, search, found)
         least = once(jnp.where(share >= 1, -jnp.inf, least))
