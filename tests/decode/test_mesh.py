@@ -10,15 +10,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_on_devices(module):
-    """Run a module in a process with 8 virtual devices."""
+def run_on_devices(module, *arguments):
+    """Run a module with command-line arguments in a process with 8 virtual devices."""
     env = dict(
         os.environ,
         XLA_FLAGS="--xla_force_host_platform_device_count=8",
         JAX_PLATFORMS="cpu",
         PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "models")]),
     )
-    program = [sys.executable, "-m", module]
+    program = [sys.executable, "-m", module, *arguments]
     return subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=900)
 
 
