@@ -49,5 +49,10 @@ def settings(name: str, batch: int) -> dict:
         rows = [OFF | MIXED[i % len(MIXED)] for i in range(batch)]
         lists = {key: [row[key] for row in rows] for key in OFF}
         return {**lists, "theta": None, "filter": None, "per_row": True}
+    return described(**CHAINS[name])
+
+
+def described(**given) -> dict:
+    """Return the chain that has these settings, the same for every row."""
     empty = dict.fromkeys(("top_k", "top_p", "min_p", "theta", "filter"))
-    return {"temperature": 0.8, **empty, **CHAINS[name], "per_row": False}
+    return {"temperature": 0.8, **empty, **given, "per_row": False}
