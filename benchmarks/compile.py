@@ -20,16 +20,13 @@ costs the same. benchmarks/sampling.py says how to install them.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
 import numpy as np
 from compiling import eager, retrace, structures
 from decoders.models import SHAPES
+from harness.child import findings
 from harness.hire import interpreters
 from harness.options import chosen, parser, versions_line
 from harness.progress import progress
@@ -41,21 +38,13 @@ from peers.registry import ENVIRONMENTS
 PEERS = ("jax sort", "keras-hub", "tunix")
 PARTS = ("structures", "eager", "first", "settings", "generate")
 BATCH, VOCABULARY = 1, 32000
+LONGEST = 600  # seconds of a fresh process
 
 
 def fresh(script: str, *args) -> dict:
     """Run a script of `compiling/` in a fresh process without a cache; return what it prints."""
-    environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "0"}
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment["PYTHONPATH"] = os.pathsep.join(path)
-    done = subprocess.run(
-        [sys.executable, ROOT / "compiling" / script, *map(str, args)],
-        env=environment,
-        stdout=subprocess.PIPE,
-    )
-    if done.returncode:
-        return {"error": f"the process ended with status {done.returncode}"}
-    return json.loads(done.stdout.splitlines()[-1])
+    uncached = {"JAX_ENABLE_COMPILATION_CACHE": "0"}
+    return list(findings(ROOT / "compiling" / script, args, LONGEST, uncached))[-1]
 
 
 def structures_of(given, step) -> dict:

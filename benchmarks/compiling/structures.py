@@ -55,18 +55,18 @@ def decoders(name: str, batch: int = 8) -> dict[str, tuple[Callable, tuple]]:
 
     made = chain(Temperature(0.8), TopK(50), TopP(0.9))
     return {
-        LOOP: (jax.jit(greedy(model)), (params, prompts)),
+        LOOP: (jax.jit(greedy(model, STEPS)), (params, prompts)),
         "generate, k 50 + p .9": (jax.jit(ours), (jax.random.key(0), params, prompts, made)),
     }
 
 
-def greedy(model) -> Callable:
-    """Return the loop that a user of the model would write: prefill, then the largest logit."""
+def greedy(model, steps: int) -> Callable:
+    """Return the loop that a user of the model would write: prefill, then the largest logits."""
 
     def loop(params, prompts):
         batch, length = prompts.shape
         positions = jnp.broadcast_to(jnp.arange(length), prompts.shape)
-        output = model.apply(params, prompts, positions, model.init_cache(batch, length + STEPS))
+        output = model.apply(params, prompts, positions, model.init_cache(batch, length + steps))
 
         def body(carry, position):
             cache, hidden = carry
@@ -76,7 +76,7 @@ def greedy(model) -> Callable:
             return (output.cache, output.hidden[:, -1]), tokens
 
         start = output.cache, output.hidden[:, -1]
-        return jax.lax.scan(body, start, length + jnp.arange(STEPS))[1].T
+        return jax.lax.scan(body, start, length + jnp.arange(steps))[1].T
 
     return loop
 
