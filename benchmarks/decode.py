@@ -1,7 +1,7 @@
 """Tokens per second of generate and other decoders, and the share of time outside the model.
 
     python benchmarks/decode.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
-        [--stories260k DIR] [--models 15M,110M] [--batches 1,8,64]
+        [--stories260k DIR] [--models 15M,110M] [--batches 1,8,64] [--parts overhead]
 
 All decoders have the same float32 weights, prompts, number of steps and threads, and the settings
 T .8, top-k 50, top-p .9, without an end of text. Times are of whole calls, with the prefill of 16
@@ -18,7 +18,8 @@ The variable JAXSAMPLE_PEERS, `NAME=PYTHON,NAME=PYTHON`, does the same. Absent p
 llama.cpp reads a GGUF that this script writes; its sequences share each decode, and each has its
 own sampler chain.
 
-The second table compares generate with a loop of the model's own steps: see `decoders/overhead.py`.
+The second table, the part `overhead`, compares generate with a loop of the model's own steps. It
+needs no peers: see `decoders/overhead.py`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from harness.turns import take_turns
 
 SETTINGS = {"temperature": 0.8, "top_k": 50, "top_p": 0.9}
 STORIES = "stories260K"
+PARTS = ("decoders", "overhead")
 
 
 def measure(opened, batch, given):
@@ -50,16 +52,16 @@ def measure(opened, batch, given):
 
 def measure_all(given, fleet, folders):
     """Yield the results of each model."""
-    cases = len(folders) * len(given.batches) * 2
+    cases = len(folders) * len(given.batches) * len(given.parts)
     with progress(cases) as step:
         for name, folder in folders.items():
             config, parameters = size_of(folder)
             opened = fleet.open(folder, config.vocab_size)
             lines, shares = [], []
-            for batch in given.batches:
+            for batch in given.batches if "decoders" in given.parts else ():
                 step(f"{name}, B = {batch}: decoders")
                 lines.append(measure(opened, batch, given))
-            for batch in given.batches:
+            for batch in given.batches if "overhead" in given.parts else ():
                 step(f"{name}, B = {batch}: overhead")
                 arms = QUICK_ARMS if given.quick else ARMS
                 arms = measure_overhead(opened.ours, batch, given.steps, given.rounds, arms)
@@ -77,6 +79,7 @@ def measure_all(given, fleet, folders):
 def parse():
     options = parser(__doc__, "decode.png", "a tiny model, few steps and rounds")
     add = options.add_argument
+    add("--parts", help=f"of {', '.join(PARTS)}")
     add("--peers", help=f"of {', '.join(PEERS)}; none for no peer")
     add("--stories260k", type=Path, metavar="DIR", help="the Hugging Face folder of stories260K")
     add("--models", help=f"of {', '.join(SHAPES)}; none for stories260K alone")
@@ -92,8 +95,9 @@ def parse():
             return tuple(otherwise) if text is None else ()
         return chosen(options, text, names)
 
+    given.parts = listed(given.parts, PARTS, PARTS)
     given.models = listed(given.models, SHAPES, ("tiny",) if given.quick else ("15M", "110M"))
-    given.peers = listed(given.peers, PEERS, PEERS)
+    given.peers = listed(given.peers, PEERS, PEERS if "decoders" in given.parts else ())
     # --quick has the shapes of the check of the weights, so that nothing compiles twice.
     batches = given.batches or (str(CHECKED["batch"]) if given.quick else "1,8,64")
     given.batches = tuple(map(int, batches.split(",")))
@@ -130,6 +134,7 @@ def main():
         "threads": THREADS,
         "settings": {**SETTINGS, "prompt": given.prompt, "steps": given.steps},
         "ours": OURS,
+        "parts": given.parts,
         "peers": fleet.versions,
         "absent": fleet.absent,
         "models": found,

@@ -76,8 +76,9 @@ class Opened:
         self.workers, self.ours = fleet.workers, ours.Decoder(folder)
         self.common = {"folder": str(folder), "threads": THREADS, "vocab_size": vocab_size}
         self.said: dict[str, str] = {}
-        prompts = prompts_of(CHECKED["batch"], CHECKED["prompt"], vocab_size)
-        expected = self.ours.greedy(prompts, CHECKED["steps"])
+        if self.workers:
+            prompts = prompts_of(CHECKED["batch"], CHECKED["prompt"], vocab_size)
+            expected = self.ours.greedy(prompts, CHECKED["steps"])
         for name, worker in self.workers.items():
             try:
                 arm = worker.prepare(**self.common, **CHECKED, settings=None)

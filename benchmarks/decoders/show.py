@@ -12,7 +12,20 @@ UNCLEAR = 0.05
 
 
 def tables(results: dict) -> str:
-    """Return both tables, and the comparison of each peer's weights with ours."""
+    """Return the tables that were measured, and how each peer's weights compare with ours."""
+    models, parts = results["models"], []
+    if "decoders" in results["parts"]:
+        parts += _speeds(results)
+    if "overhead" in results["parts"]:
+        parts.append(
+            "time outside the model: ms per step in a loop of the model's own steps and in\n"
+            "generate; (generate - loop) / loop, median over rounds with its interval; its time"
+        )
+        parts += [f"{_title(model)}\n{_overheads(model)}" for model in models]
+    return "\n\n".join(parts)
+
+
+def _speeds(results):
     settings = results["settings"]
     words = (
         f"tokens per second of whole calls: prompt {settings['prompt']}, {settings['steps']} new "
@@ -23,12 +36,7 @@ def tables(results: dict) -> str:
     parts = [words]
     for model in results["models"]:
         parts += [_title(model), *_weights(model), _decoders(model, results)]
-    parts.append(
-        "time outside the model: ms per token in a loop of the model's own steps and in generate,\n"
-        "and (generate - loop) / loop in %, median over rounds with its interval"
-    )
-    parts += [f"{_title(model)}\n{_overheads(model)}" for model in results["models"]]
-    return "\n\n".join(parts)
+    return parts
 
 
 def speed(arm: dict, batch: int, steps: int) -> tuple[float, float, float]:
@@ -69,31 +77,33 @@ def _decoders(model, results):
 def _overheads(model):
     rows = []
     for line in model["overhead"]:
+        base = line["arms"][BASE]["median_s"]
         for name, arm in line["arms"].items():
             rows.append(
                 [
                     f"B={line['batch']}  {name}",
                     figures(arm["median_s"] * 1e3),
                     arm["runs"],
-                    *_share(arm["overhead"]),
+                    *_share(arm["overhead"], base),
                 ]
             )
-    return table(["arm", "ms/token", "runs", "overhead", "interval"], rows)
+    return table(["arm", "ms/step", "runs", "overhead", "interval", "us a step"], rows)
 
 
-def _share(found):
+def _share(found, base):
     if found is None:
-        return ["", ""]
+        return ["", "", ""]
     value, low, high = (found[key] for key in ("value", "low", "high"))
     interval = f"{low:+.1%} .. {high:+.1%}"
-    unclear = low <= 0 <= high and max(-low, high) > UNCLEAR
-    return ["unclear" if unclear else f"{value:+.1%}", interval]
+    if low <= 0 <= high and max(-low, high) > UNCLEAR:
+        return ["unclear", interval, ""]
+    return [f"{value:+.1%}", interval, f"{1e6 * value * base:+.0f}"]
 
 
 def draw(results: dict, path):
     """Draw tokens per second and overheads against B for each model."""
     steps, panels = results["settings"]["steps"], []
-    for model in results["models"]:
+    for model in results["models"] if "decoders" in results["parts"] else ():
         lines = {}
         for line in model["decoders"]:
             for name, arm in line["arms"].items():
@@ -103,7 +113,7 @@ def draw(results: dict, path):
         panels.append(
             Panel(model["name"], "B", "tokens/s", lines, bold=results["ours"], ticks=ticks)
         )
-    for model in results["models"]:
+    for model in results["models"] if "overhead" in results["parts"] else ():
         lines = {"the model's own step": [(line["batch"], 0) for line in model["overhead"]]}
         for line in model["overhead"]:
             for name, arm in line["arms"].items():

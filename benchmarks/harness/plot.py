@@ -18,8 +18,9 @@ MARKERS = "oDsv^P*X"
 
 @dataclass
 class Panel:
-    """Lines by name, each of points (x, y) or (x, y, low, high), on logarithmic axes if `log`.
+    """Lines by name, each of points (x, y) or (x, y, low, high).
 
+    Both axes are logarithmic, or only that of y if `log` is "y", or none if it is False.
     The names in `floors` are drawn as dashed black lines without markers, `bold` is drawn thick.
     """
 
@@ -29,7 +30,7 @@ class Panel:
     lines: dict[str, Sequence[Sequence[float]]]
     floors: Sequence[str] = ()
     bold: str | None = None
-    log: bool = True
+    log: bool | str = True
     ticks: Sequence[float] = field(default_factory=list)
 
 
@@ -96,7 +97,7 @@ def _dress(axes, panel):
     axes.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
     axes.title.set_fontsize(10)
     if panel.log:
-        axes.set(xscale="log", yscale="log")
+        axes.set(xscale="linear" if panel.log == "y" else "log", yscale="log")
     if panel.ticks:
         axes.set_xticks(panel.ticks, [f"{tick:g}" for tick in panel.ticks])
         axes.minorticks_off()

@@ -3,7 +3,8 @@
 A chain is a dict with the keys temperature, top_k, top_p, min_p and theta (the strength of
 entropy-based temperature); an absent setting is None. The order is temperature, k, p, min-p, and
 then `filter`, another transform as `jaxsample.interop.to_dict` writes it. With `per_row` every
-value is a list with one entry per row, neutral for rows without the setting.
+value is a list with one entry per row, neutral for rows without the setting. The temperature is .8
+where the name says nothing else.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ CHAINS = {
     "min-p .05": {"min_p": 0.05},
     "EDT + p .9": {"top_p": 0.9, "theta": 0.2},
     "k 5000 + p .9": {"top_k": 5000, "top_p": 0.9},
+    "T 1": {"temperature": 1.0},
+    "T 1 + p .95": {"temperature": 1.0, "top_p": 0.95},
+    "T 1 + min-p .02": {"temperature": 1.0, "min_p": 0.02},
+    "EDT 1 .3 + p .95": {"temperature": 1.0, "theta": 0.3, "top_p": 0.95},
     "per row": None,
     **{name: {"filter": described} for name, described in FILTERS.items()},
 }
@@ -44,5 +49,10 @@ def settings(name: str, batch: int) -> dict:
         rows = [OFF | MIXED[i % len(MIXED)] for i in range(batch)]
         lists = {key: [row[key] for row in rows] for key in OFF}
         return {**lists, "theta": None, "filter": None, "per_row": True}
+    return described(**CHAINS[name])
+
+
+def described(**given) -> dict:
+    """Return the chain that has these settings, the same for every row."""
     empty = dict.fromkeys(("top_k", "top_p", "min_p", "theta", "filter"))
-    return {"temperature": 0.8, **empty, **CHAINS[name], "per_row": False}
+    return {"temperature": 0.8, **empty, **given, "per_row": False}

@@ -18,12 +18,9 @@ def fastest(case: dict, labels: list[str]) -> list[float] | None:
 
 def tables(results: dict) -> str:
     """Return a table for every input and shape, with chains as rows and peers as columns."""
-    groups: dict[tuple, list] = {}
-    for case in results["cases"]:
-        groups.setdefault((*case["shape"], case["input"]), []).append(case)
     peers = results["peers"]
     written = []
-    for (batch, vocabulary, name), cases in groups.items():
+    for (batch, vocabulary, name), cases in _groups(results).items():
         floors = {
             floor: min(case["arms"][floor]["median_s"] for case in cases) for floor in ("g1", "g2")
         }
@@ -33,6 +30,29 @@ def tables(results: dict) -> str:
             + f"\ng1 {figures(floors['g1'] * 1e6)} us, g2 {figures(floors['g2'] * 1e6)} us"
         )
     return "\n\n".join(written)
+
+
+def kept_tables(results: dict) -> str:
+    """Return a table of the sizes of kept sets for every shape of the real rows, or nothing."""
+    written = []
+    for (batch, vocabulary, name), cases in _groups(results).items():
+        rows = [_kept(case["chain"], case["kept"]) for case in cases if case["kept"]]
+        title = f"({batch}, {vocabulary}) {name}: tokens kept"
+        headers = [title, "median", "90%", "largest", "rows that keep over 64"]
+        written += ["", table(headers, rows)] if rows else []
+    return "\n".join(written)
+
+
+def _kept(chain, kept):
+    shown = [f"{kept[name]:,.6g}".replace(",", " ") for name in ("median", "p90", "largest")]
+    return [chain, *shown, f"{kept['beyond']:.0%}"]
+
+
+def _groups(results):
+    groups: dict[tuple, list] = {}
+    for case in results["cases"]:
+        groups.setdefault((*case["shape"], case["input"]), []).append(case)
+    return groups
 
 
 def _line(case, peers):

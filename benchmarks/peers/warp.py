@@ -18,6 +18,7 @@ def temper(logits: jax.Array, chain: dict) -> jax.Array:
         log_p = jax.nn.log_softmax(logits, axis=-1)
         entropy = -jnp.sum(jnp.exp(log_p) * log_p, axis=-1, keepdims=True)
         temperature = temperature * 0.8 ** (chain["theta"] / entropy)
+        temperature = jnp.maximum(temperature, 1e-6)  # 0 if the entropy is, which divides by 0
     return logits / temperature
 
 

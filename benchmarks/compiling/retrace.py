@@ -8,11 +8,11 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from decoders.models import SHAPES, params_of
 
 from jaxsample import Temperature, TopK, TopP, chain, generate, sample
 from jaxsample_models import as_model
 
-from .models import SHAPES, params_of
 from .settings import COUNT, mixed, plain
 
 OURS = "jaxsample"

@@ -14,21 +14,75 @@ PARTS = ("trace", "lower", "compile")
 
 
 def tables(results: dict) -> str:
-    """Return the tables."""
-    batch, vocabulary = results["shape"]
-    parts = [
-        f"seconds to the first token of a fresh process, {results['model']} Llama, "
-        f"{len(results['first_token'])} processes; medians",
-        _first(results["first_token"]),
-        f"a sampler with T, k and p at [{batch}, {vocabulary}]: ms of a call; medians",
-        _settings(results["settings"]),
-    ]
-    if results["generate"]:
-        parts.append(_generate(results["generate"]))
+    """Return the tables of the parts that were measured."""
+    shown = {
+        "structures": _structures,
+        "eager": _eager,
+        "first": _first,
+        "settings": _settings,
+        "generate": _generate,
+    }
+    parts = [show(results[name], results) for name, show in shown.items() if results[name]]
     return "\n\n".join(parts)
 
 
-def _first(laps):
+def _structures(found, results):
+    batch, vocabulary = results["shape_of_structures"]
+    titles = {
+        "samplers": f"CPU seconds to compile a draw at [{batch}, {vocabulary}]",
+        "decoders": f"CPU seconds to compile decoding, {results['model']} Llama",
+    }
+    written = []
+    for group, programs in found.items():
+        base = next(iter(programs))
+        rows = [
+            [
+                name,
+                *(figures(arm[part]) for part in PARTS),
+                figures(arm["total"]),
+                "" if name == base else f"x {figures(arm['ratio'])}",
+            ]
+            for name, arm in programs.items()
+        ]
+        headers = [titles[group], "trace", "lower", "compile", "sum", f"of {base}"]
+        written.append(table(headers, rows))
+    return "\n\n".join(written)
+
+
+def _eager(found, results):
+    batch, vocabulary = results["shape_of_eager"]
+    rows = []
+    for name, arm in found.items():
+        if "error" in arm:
+            rows.append([name, arm["error"], *[""] * 6])
+            continue
+        ms = [1e3 * arm[key] for key in ("eager_s", "jitted_s")]
+        rows.append(
+            [
+                name,
+                arm["calls"],
+                arm["compilations"],
+                "" if arm["maps"] is None else arm["maps"],
+                figures(arm["first_s"]),
+                *map(figures, ms),
+                f"{ms[0] - ms[1]:+.2f}",
+            ]
+        )
+    title = f"calls outside jit, B = {batch}, V = {vocabulary}"
+    compiled = ["compiled after the first", "more maps", "first, s"]
+    return table([title, "calls", *compiled, "ms a call", "jitted", "over it"], rows)
+
+
+def _first(laps, results):
+    words = (
+        f"seconds to the first token of a fresh process, {results['model']} Llama, "
+        f"{len(laps)} processes; medians\n\n"
+    )
+    errors = [lap["error"] for lap in laps if "error" in lap]
+    return words + ("; ".join(errors) if errors else _laps(laps))
+
+
+def _laps(laps):
     rows, total = [], 0.0
     for name in laps[0]:
         seconds = [lap[name]["seconds"] for lap in laps]
@@ -42,7 +96,9 @@ def _first(laps):
     return table(headers, rows)
 
 
-def _settings(found):
+def _settings(found, results):
+    batch, vocabulary = results["shape"]
+    words = f"a sampler with T, k and p at [{batch}, {vocabulary}]: ms of a call; medians\n\n"
     rows = []
     for name, arm in found.items():
         traces = "" if arm["traces"] is None else arm["traces"]
@@ -60,10 +116,11 @@ def _settings(found):
             ]
         )
     headers = ["sampler", "settings", "traces", "first", "a new setting", "one seen", f"{OURS} is"]
-    return table(headers, rows)
+    return words + table(headers, rows)
 
 
-def _generate(arm):
+def _generate(arm, results):
+    del results
     more = arm["calls_last"] - arm["calls_first"]
     count = len(arm["new_s"]) + 1
     return (
@@ -77,7 +134,10 @@ def _generate(arm):
 
 
 def draw(results: dict, path):
-    """Draw the total seconds over settings and over the stages of a fresh process."""
+    """Draw the total seconds over settings and over the stages of a fresh process, if measured."""
+    laps = results["first"]
+    if not results["settings"] or not laps or any("error" in lap for lap in laps):
+        return None
     lines = {}
     for name, arm in results["settings"].items():
         sums = itertools.accumulate([arm["first_s"], *arm["new_s"]])
@@ -85,7 +145,6 @@ def draw(results: dict, path):
     batch, vocabulary = results["shape"]
     title = f"T, k, p at [{batch}, {vocabulary}]"
     panels = [Panel(title, "settings tried", "seconds in total", lines, bold=OURS)]
-    laps = results["first_token"]
     stages = [name for name in laps[0] if name != "again"]
     sums = [list(itertools.accumulate(lap[name]["seconds"] for name in stages)) for lap in laps]
     points = []

@@ -1,6 +1,6 @@
 """The time of a fresh process until its first token, as JSON on stdout.
 
-    python decoders/first_token.py MODEL
+    python compiling/first_token.py MODEL
 
 Only the standard library is imported before the clock starts.
 """
@@ -26,12 +26,13 @@ def main(name: str):
     clock = Clock()
     import jaxsample
 
+    assert jaxsample.generate  # the library is imported when a name is first used
     clock.lap("import jaxsample")
     import jax
     import numpy as np
+    from decoders.models import SHAPES, params_of
 
     import jaxsample_models
-    from decoders.models import SHAPES, params_of
 
     config = SHAPES[name]
     model = jaxsample_models.as_model(config)
