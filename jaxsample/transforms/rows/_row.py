@@ -19,10 +19,11 @@ from jaxsample.kernels._validity import LOWEST, clean, row_max
 from jaxsample.transforms.rows._values import (
     Number,
     Term,
+    as_integers,
     check_scalar,
     division,
     fill,
-    integers,
+    integer_unit,
     is_top,
     nearness,
     weighed,
@@ -145,14 +146,14 @@ class Row:
         """The k-th largest value, where ties count separately; -inf if fewer tokens are kept."""
         check_scalar(k)
         k = jnp.asarray(k).astype(jnp.int32)
-        best, edge, top = lax.stop_gradient((self.best, self.edge, self.max))
+        best, edge = lax.stop_gradient((self.best, self.edge))
         place = jnp.arange(1, best.shape[0] + 1, dtype=jnp.int32)
         found = jnp.max(jnp.where(place == jnp.maximum(k, 1), best, -jnp.inf))
         known = (k > self.size) | (edge == -jnp.inf) | ((k <= best.shape[0]) & (found >= edge))
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(values, (values > -jnp.inf).astype(jnp.int32), k, top)
+            return reached(values, (values > -jnp.inf).astype(jnp.int32), k, edge)
 
         return where_needed(~known, search, found)
 
@@ -164,17 +165,29 @@ class Row:
         known, up to rounding; this saves a pass over the row.
         """
         check_scalar(share)
-        total = self.sum(term) if total is None else total
-        best, edge, top, share, total = lax.stop_gradient(
+        best, edge, top, share, given = lax.stop_gradient(
             (self.best, self.edge, self.max, share, total)
         )
-        weigh, want = integers(term, top, share, total)
-        found = _reached_in(best, weigh(best), want)
-        known = (edge == -jnp.inf) | ((found > -jnp.inf) & (found >= edge))
+        inside = edge == -jnp.inf
+
+        def weighed_all():
+            return weighed(term, lax.stop_gradient(self.values), top)
+
+        # A row that no filter has cut is read for its total. Later reads find the terms written.
+        terms = None if self.filtered else weighed_all()
+        if given is None and terms is not None:
+            given = tree_sum(terms)
+        some = weighed(term, best, top)
+        total = pair_sum(once(some)) if given is None else given
+        unit, want = integer_unit(share, total)
+        found = _reached_in(best, as_integers(some, unit), want)
+        known = inside if given is None else inside | ((found > -jnp.inf) & (found >= edge))
 
         def search():
+            weights = weighed_all() if terms is None else terms
+            unit, want = integer_unit(share, tree_sum(weights) if given is None else given)
             values = lax.stop_gradient(self.values)
-            return reached(values, weigh(values), want, top)
+            return reached(values, as_integers(weights, unit), want, edge)
 
         found = where_needed(~known, search, found)
         return jnp.where(jnp.isnan(share * total), jnp.nan, found)
@@ -258,15 +271,17 @@ class Row:
         best, edge, top, centre, share, mass = lax.stop_gradient(
             (self.best, self.edge, self.max, once(centre), share, mass)
         )
-        weigh, want = integers(jnp.exp, top, share, mass)
-        found = _reached_in(nearness(best, top, centre), weigh(best), want)
+        unit, want = integer_unit(share, mass)
+        weights = as_integers(weighed(jnp.exp, best, top), unit)
+        found = _reached_in(nearness(best, top, centre), weights, want)
         # If the edge lies below the centre, no token outside is nearer than the edge.
         outer = jnp.where(edge - top <= centre, nearness(edge, top, centre), jnp.inf)
         known = (found > -jnp.inf) & (found >= outer) | (edge == -jnp.inf) | (share >= 1)
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(nearness(values, top, centre), weigh(values), want, 0.0)
+            weights = as_integers(weighed(jnp.exp, values, top), unit)
+            return reached(nearness(values, top, centre), weights, want, 0.0)
 
         least = where_needed(~known, search, found)
         least = once(jnp.where(share >= 1, -jnp.inf, least))
