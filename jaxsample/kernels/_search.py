@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -13,7 +15,8 @@ from jaxsample.kernels._search_accelerators import search_on_gpu, search_on_tpu
 SIDE = 32  # bins lie in SIDE groups of SIDE groups of SIDE bins
 BINS = SIDE**3
 LOWEST, HIGHEST = jnp.finfo(jnp.float32).min, jnp.finfo(jnp.float32).max
-NEAR = 8.0  # nearly all thresholds lie this near below the start; the first look divides this range
+NEAR = 8.0  # nearly all thresholds lie this near below the start; the first look divides it
+SCALE = (BINS - 2) / NEAR
 
 
 def reached(values: jax.Array, weights: jax.Array, want: jax.Array, start: jax.Array) -> jax.Array:
@@ -54,29 +57,48 @@ def _by_histograms(*rows):
     return [_row(*(x[0] for x in rows))[None]]
 
 
+class Look(NamedTuple):
+    """A look at a row: the threshold lies between two keys; the sum of all weights, if known."""
+
+    low: jax.Array
+    high: jax.Array
+    first: jax.Array
+    total: jax.Array
+
+
 def _row(values, weights, want, start):
     values, weights = lax.optimization_barrier((values, weights))
-    start, scale = jnp.clip(start, LOWEST, HIGHEST), (BINS - 2) / NEAR
-    place = jnp.clip((start - values) * scale + 1.0, 0.0, BINS - 1.0).astype(jnp.int32)
-    i, total = _first(place, weights, want)
-    # All values of a bin lie between these two, whatever the rounding of its place was. The first
-    # bin holds all that lies above the start, and the last all that lies far below it.
-    margin = 1.0 + 2.0**-20
-    high = ordered(start - (i - 1).astype(jnp.float32) / scale / margin) + 1
-    low = ordered(start - i.astype(jnp.float32) / scale * margin) - 1
-    high = jnp.where(i == 0, ordered(jnp.float32(HIGHEST)), high)
-    low = jnp.where(i == BINS - 1, ordered(jnp.float32(LOWEST)), low)
+    start = jnp.clip(start, LOWEST, HIGHEST)
 
-    def narrow(bounds):
-        # The barrier keeps XLA from writing all keys before the loop.
-        low, high, row = lax.optimization_barrier((*bounds, values))
+    def evenly():
+        return jnp.clip((start - values) * SCALE + 1.0, 0.0, BINS - 1.0).astype(jnp.int32)
+
+    def narrow(look):
+        low, high, first, _ = look
         shift = 32 - lax.clz(_gap(high, low) // BINS)
-        gaps = _gap(high, jnp.clip(ordered(row), low, high)) >> shift
-        i = _first(gaps.astype(jnp.int32), weights, want)[0].astype(jnp.uint32)
-        return jnp.maximum(_below(high, ((i + 1) << shift) - 1), low), _below(high, i << shift)
 
-    found = lax.while_loop(lambda bounds: bounds[0] < bounds[1], narrow, (low, high))[1]
-    return jnp.where(total < want, -jnp.inf, unordered(found))
+        def by_key():
+            return (_gap(high, jnp.clip(ordered(values), low, high)) >> shift).astype(jnp.int32)
+
+        i, total = _first(lax.cond(first, evenly, by_key), weights, want)
+        # All values of an even bin lie between these two, whatever the rounding of its place was.
+        # The first bin holds all that lies above the start, and the last all that lies far below.
+        margin = 1.0 + 2.0**-20
+        above = ordered(start - (i - 1).astype(jnp.float32) / SCALE / margin) + 1
+        below = ordered(start - i.astype(jnp.float32) / SCALE * margin) - 1
+        above, below = jnp.where(i == 0, high, above), jnp.where(i == BINS - 1, low, below)
+
+        step = i.astype(jnp.uint32)
+        lower = jnp.maximum(_below(high, ((step + 1) << shift) - 1), low)
+        upper = _below(high, step << shift)
+        return Look(
+            jnp.where(first, below, lower), jnp.where(first, above, upper), jnp.bool_(False), total
+        )
+
+    low, high = (ordered(jnp.float32(x)) for x in (LOWEST, HIGHEST))
+    look = Look(low, high, jnp.bool_(True), jnp.int32(0))
+    found = lax.while_loop(lambda look: look.low < look.high, narrow, look)
+    return jnp.where(found.total < want, -jnp.inf, unordered(found.high))
 
 
 def _gap(high, low):
