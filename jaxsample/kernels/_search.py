@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -19,7 +20,14 @@ NEAR = 8.0  # nearly all thresholds lie this near below the start; the first loo
 SCALE = (BINS - 2) / NEAR
 
 
-def reached(values: jax.Array, weights: jax.Array, want: jax.Array, start: jax.Array) -> jax.Array:
+def reached(
+    values: jax.Array,
+    weigh: Callable[[jax.Array], jax.Array],
+    want: jax.Array,
+    top: jax.Array,
+    start: jax.Array,
+    weights: jax.Array | None = None,
+) -> jax.Array:
     """Return the largest value t of a row such that the weights of values >= t sum to >= want.
 
     The result is -inf if all weights together sum to less. Weights are integers, whose sums do not
@@ -27,12 +35,20 @@ def reached(values: jax.Array, weights: jax.Array, want: jax.Array, start: jax.A
 
     Args:
         values: `[V]` float32 without NaN; -inf for tokens that do not count.
-        weights: `[V]` int32, >= 0 and 0 where the value is -inf; they sum to less than 2**31.
+        weigh: maps values to weights, int32, >= 0 and 0 where the value is -inf; they sum to less
+            than 2**31.
         want: int32; the result is the largest value if it is 0.
-        start: a guess. The search is fast if the threshold is a little below it.
+        top: the largest value.
+        start: a guess. The search on a CPU is fast if the threshold is a little below it.
+        weights: `weigh(values)`, if it exists already. A CPU reads it; an accelerator computes
+            weights anew in every pass, which is faster than to read them.
     """
-    row = values, weights, jnp.asarray(want, jnp.int32), jnp.asarray(start, jnp.float32)
-    return _reached.bind(*(x[None] for x in row))[0][0]
+    closed = jax.make_jaxpr(weigh)(values)
+    numbers = jnp.asarray(want, jnp.int32), *(jnp.asarray(x, jnp.float32) for x in (top, start))
+    written = () if weights is None else (weights,)
+    row = values, *numbers, *written, *closed.consts
+    params = {"jaxpr": closed.jaxpr, "written": bool(written)}
+    return _reached.bind(*(jnp.asarray(x)[None] for x in row), **params)[0][0]
 
 
 def ordered(x: jax.Array) -> jax.Array:
@@ -46,13 +62,15 @@ def unordered(key: jax.Array) -> jax.Array:
     return lax.bitcast_convert_type(key ^ ((key >> 31) & 0x7FFFFFFF), jnp.float32)
 
 
-def _shapes(values, weights, want, start):
-    return [want.update(dtype=jnp.dtype(jnp.float32), weak_type=False)]
+def _shapes(values, want, top, *others, **params):
+    return [top.update(weak_type=False)]
 
 
-def _by_histograms(*rows):
+def _by_histograms(values, want, top, start, *others, jaxpr, written):
     """Find each row's threshold with histograms, two nearly always."""
-    if rows[0].shape[0] > 1:
+    weights = others[0] if written else _weigh(jaxpr, others)(values)
+    rows = values, weights, want, top, start
+    if values.shape[0] > 1:
         return [lax.map(lambda row: _row(*row), rows)]
     return [_row(*(x[0] for x in rows))[None]]
 
@@ -66,7 +84,7 @@ class Look(NamedTuple):
     total: jax.Array
 
 
-def _row(values, weights, want, start):
+def _row(values, weights, want, top, start):
     values, weights = lax.optimization_barrier((values, weights))
     start = jnp.clip(start, LOWEST, HIGHEST)
 
@@ -98,7 +116,8 @@ def _row(values, weights, want, start):
     low, high = (ordered(jnp.float32(x)) for x in (LOWEST, HIGHEST))
     look = Look(low, high, jnp.bool_(True), jnp.int32(0))
     found = lax.while_loop(lambda look: look.low < look.high, narrow, look)
-    return jnp.where(found.total < want, -jnp.inf, unordered(found.high))
+    value = jnp.where(found.total < want, -jnp.inf, unordered(found.high))
+    return jnp.where(want > 0, value, top)
 
 
 def _gap(high, low):
@@ -131,11 +150,20 @@ def _reach(weights, want):
     return found, want - jnp.max(jnp.where(before < want, before, 0))
 
 
+def _weigh(jaxpr, consts):
+    """Return the function from values `[R, V]` to weights."""
+
+    def each(values, consts):
+        return jax.core.eval_jaxpr(jaxpr, consts, values)[0]
+
+    return lambda values: jax.vmap(each)(values, list(consts))
+
+
 def _on_accelerator(search):
-    def code(values, weights, want, start):
+    def code(values, want, top, start, *others, jaxpr, written):
         del start
-        # No weight is wanted of the largest value.
-        return [jnp.where(want > 0, search(values, weights, want), jnp.max(values, axis=1))]
+        found = search(values, _weigh(jaxpr, others[written:]), want)
+        return [jnp.where(want > 0, found, top)]
 
     return code
 
@@ -149,8 +177,8 @@ _reached = per_row(
 )
 
 
-def _derivative(primals, tangents):
-    found = _reached.bind(*primals)
+def _derivative(primals, tangents, **params):
+    found = _reached.bind(*primals, **params)
     return found, [jnp.zeros_like(found[0])]  # the threshold is constant almost everywhere
 
 

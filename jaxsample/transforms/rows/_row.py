@@ -147,14 +147,14 @@ class Row:
         """The k-th largest value, where ties count separately; -inf if fewer tokens are kept."""
         check_scalar(k)
         k = jnp.asarray(k).astype(jnp.int32)
-        best, edge = lax.stop_gradient((self.best, self.edge))
+        best, edge, top = lax.stop_gradient((self.best, self.edge, self.max))
         place = jnp.arange(1, best.shape[0] + 1, dtype=jnp.int32)
         found = jnp.max(jnp.where(place == jnp.maximum(k, 1), best, -jnp.inf))
         known = (k > self.size) | (edge == -jnp.inf) | ((k <= best.shape[0]) & (found >= edge))
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(values, (values > -jnp.inf).astype(jnp.int32), k, edge)
+            return reached(values, lambda v: (v > -jnp.inf).astype(jnp.int32), k, top, edge)
 
         return where_needed(~known, search, found)
 
@@ -171,24 +171,25 @@ class Row:
         )
         inside = edge == -jnp.inf
 
-        def weighed_all():
-            return weighed(term, lax.stop_gradient(self.values), top)
+        def weigh(values):
+            return weighed(term, values, top)
 
-        # A row that no filter has cut is read for its total. Later reads find the terms written.
-        terms = None if self.filtered else weighed_all()
+        # A row that no filter has cut is read for its total. A CPU keeps the terms.
+        terms = None if self.filtered else weigh(lax.stop_gradient(self.values))
         if given is None and terms is not None:
             given = tree_sum(terms)
-        some = weighed(term, best, top)
+        some = weigh(best)
         total = pair_sum(once(some)) if given is None else given
         unit, want = integer_unit(share, total)
         found = _reached_in(best, as_integers(some, unit), want)
         known = inside if given is None else inside | ((found > -jnp.inf) & (found >= edge))
 
         def search():
-            weights = weighed_all() if terms is None else terms
-            unit, want = integer_unit(share, tree_sum(weights) if given is None else given)
             values = lax.stop_gradient(self.values)
-            return reached(values, as_integers(weights, unit), want, edge)
+            total = tree_sum(weigh(values)) if given is None else given
+            unit, want = integer_unit(share, total)
+            written = None if terms is None else as_integers(terms, unit)
+            return reached(values, lambda v: as_integers(weigh(v), unit), want, top, edge, written)
 
         found = where_needed(~known, search, found)
         return jnp.where(jnp.isnan(share * total), jnp.nan, found)
@@ -289,7 +290,8 @@ class Row:
         def search():
             values = lax.stop_gradient(self.values)
             weights = as_integers(weighed(jnp.exp, values, top), unit)
-            return reached(nearness(values, top, centre), weights, want, 0.0)
+            near = nearness(values, top, centre)
+            return reached(near, lambda _: weights, want, jnp.max(near), 0.0)
 
         least = where_needed(~known, search, found)
         least = once(jnp.where(share >= 1, -jnp.inf, least))
