@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._blocks import pair_sum, tree_sum
+from jaxsample.kernels._blocks import fixed_sum, tree_sum
 from jaxsample.kernels._draw import draw_some, draw_whole
 from jaxsample.kernels._largest import largest, top_k
-from jaxsample.kernels._per_row import where_needed
+from jaxsample.kernels._per_row import once, where_needed
 from jaxsample.kernels._search import reached
 from jaxsample.kernels._validity import LOWEST, clean, row_max
 from jaxsample.transforms.rows._values import (
@@ -28,8 +28,6 @@ from jaxsample.transforms.rows._values import (
     nearness,
     weighed,
 )
-
-once = lax.optimization_barrier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +132,7 @@ class Row:
         """Sum each term over the kept tokens in a fixed order; several terms return a tuple."""
 
         def of_best():
-            return tuple(pair_sum(once(weighed(term, self.best, self.max))) for term in terms)
+            return tuple(fixed_sum(once(weighed(term, self.best, self.max))) for term in terms)
 
         def of_all():
             values = self.values
@@ -179,7 +177,7 @@ class Row:
         if given is None and terms is not None:
             given = tree_sum(terms)
         some = weigh(best)
-        total = pair_sum(once(some)) if given is None else given
+        total = fixed_sum(once(some)) if given is None else given
         unit, want = integer_unit(share, total)
         found = _reached_in(best, as_integers(some, unit), want)
         known = inside if given is None else inside | ((found > -jnp.inf) & (found >= edge))

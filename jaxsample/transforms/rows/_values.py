@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._per_row import once
 from jaxsample.kernels._validity import HIGHEST, LOWEST, clamp_below
 
 Number = jax.Array | float
@@ -40,7 +41,7 @@ def integer_unit(share: Number, total: jax.Array) -> tuple[jax.Array, jax.Array]
     """
     exponent = lax.bitcast_convert_type(jnp.asarray(total, jnp.float32), jnp.int32) >> 23
     power = jnp.clip(TOTAL_BITS + 254 - exponent, 1, 254)
-    unit = lax.optimization_barrier(lax.bitcast_convert_type(power << 23, jnp.float32))
+    unit = once(lax.bitcast_convert_type(power << 23, jnp.float32))
     want = jnp.clip(jnp.ceil(share * (total * unit)), 0.0, 2.0**31 - 128)
     return unit, want.astype(jnp.int32)
 
@@ -68,7 +69,7 @@ def division(
     # Two factors: a negative number times both is -inf, and 0 stays 0.
     cold = HIGHEST if filters else 0.0
     factor, again = jnp.where(hot, 1.0 / jnp.where(hot, safe, 1.0), cold), jnp.where(hot, 1.0, cold)
-    factor, again = lax.optimization_barrier((factor, again))
+    factor, again = once(factor), once(again)
     lowest = LOWEST if limit is None else limit
 
     def change(values):
