@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels._blocks import fixed_sum, tree_sum
-from jaxsample.kernels._draw import draw_some, draw_whole
+from jaxsample.kernels._draw import draw_block, draw_block_of, draw_inside, of_block
 from jaxsample.kernels._largest import largest, top_k
 from jaxsample.kernels._per_row import once, where_needed
 from jaxsample.kernels._search import reached
@@ -219,13 +219,15 @@ class Row:
         """Draw a token, under one threefry key; -1 if the row is invalid."""
 
         def of_best():
-            return draw_some(key, self.best - self.max, self.tokens)
+            return draw_block_of(key, self.best - self.max, self.tokens)
 
         def of_all():
             tops = None if self.tops is None else self.tops - self.max
-            return draw_whole(key, self.values - self.max, tops)
+            return draw_block(key, self.values - self.max, tops)
 
-        return jnp.where(self.valid, self._from_best(of_best, of_all), -1)
+        block = self._from_best(of_best, of_all)
+        token = draw_inside(key, block, self._see(of_block(self.raw, block)) - self.max)
+        return jnp.where(self.valid, token, -1)
 
     # Changes
 
