@@ -3,12 +3,14 @@
     python benchmarks/compile.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
         [--parts structures,eager] [--model 15M] [--repeats 5] [--settings 20] [--calls 1000]
 
-No part uses a compilation cache on disk. The parts:
+Only the part `command` uses a cache on disk, an own one. The parts:
 
     structures  CPU seconds to trace, lower and compile chains, beside a sort with
                 `jax.random.categorical`, and `generate`, beside the model's own greedy loop
     eager       a thousand calls outside jit, each with new values: the programs compiled after the
                 first call, the growth of the memory maps, and the time beside the jitted call
+    command     `jaxsample generate` on its own model until the first token, with an empty cache of
+                compiled programs and with the one that it left
     first       a fresh process that imports jaxsample, makes weights, prefills and draws one token
     settings    100 settings of temperature, k and p, given to one jitted sampler
     generate    100 settings that mix int, float, numpy and jax numbers, given to `generate`
@@ -24,7 +26,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from compiling import eager, retrace, structures
+from compiling import command, eager, retrace, structures
 from decoders.models import SHAPES
 from harness.child import findings
 from harness.hire import interpreters
@@ -36,7 +38,8 @@ from peers.arms import Arms, scratch
 from peers.registry import ENVIRONMENTS
 
 PEERS = ("jax sort", "keras-hub", "tunix")
-PARTS = ("structures", "eager", "first", "settings", "generate")
+PARTS = ("structures", "eager", "command", "first", "settings", "generate")
+QUICK = ("structures", "eager", "first", "settings")  # the others are left to the tests
 BATCH, VOCABULARY = 1, 32000
 LONGEST = 600  # seconds of a fresh process
 
@@ -97,7 +100,8 @@ def parse():
     add("--repeats", type=int, help="fresh processes")
     add("--settings", type=int, help="settings given to a peer")
     given = options.parse_args()
-    given.parts = chosen(options, given.parts, PARTS) if given.parts else PARTS
+    default = QUICK if given.quick else PARTS
+    given.parts = chosen(options, given.parts, PARTS) if given.parts else default
     given.model = given.model or ("tiny" if given.quick else "15M")
     given.compilations = given.compilations or (1 if given.quick else 3)
     given.calls = given.calls or (20 if given.quick else 1000)
@@ -113,6 +117,9 @@ def measure(given, step, absent: dict) -> tuple[dict, dict]:
         found["structures"] = structures_of(given, step)
     if "eager" in given.parts:
         found["eager"] = eager_of(given, step)
+    if "command" in given.parts:
+        step("jaxsample generate")
+        found["command"] = command.measure(given.repeats)
     if "first" in given.parts:
         step("fresh processes")
         laps = [fresh("first_token.py", given.model) for _ in range(given.repeats)]
@@ -122,8 +129,7 @@ def measure(given, step, absent: dict) -> tuple[dict, dict]:
             found["settings"] = settings_of(arms, Path(folder), given.settings, step)
             absent |= arms.absent
             versions = arms.versions
-    # Two long compilations, which --quick leaves to the tests.
-    if "generate" in given.parts and not given.quick:
+    if "generate" in given.parts:
         step("generate")
         found["generate"] = retrace.generating()
     return found, versions
@@ -134,7 +140,7 @@ def main():
     jax.config.update("jax_enable_compilation_cache", False)
     before, absent = environment(), {}
     print(heading(before))
-    steps = given.compilations * 8 + len(eager.CASES) + len(PEERS) + 3
+    steps = given.compilations * 8 + len(eager.CASES) + len(PEERS) + 4
     with progress(steps) as step:
         found, versions = measure(given, step, absent)
     for name, reason in absent.items():

@@ -18,6 +18,7 @@ def tables(results: dict) -> str:
     shown = {
         "structures": _structures,
         "eager": _eager,
+        "command": _command,
         "first": _first,
         "settings": _settings,
         "generate": _generate,
@@ -71,6 +72,16 @@ def _eager(found, results):
     title = f"calls outside jit, B = {batch}, V = {vocabulary}"
     compiled = ["compiled after the first", "more maps", "first, s"]
     return table([title, "calls", *compiled, "ms a call", "jitted", "over it"], rows)
+
+
+def _command(found, results):
+    del results
+    rows = []
+    for name, runs in found.items():
+        middle = [statistics.median(run[key] for run in runs) for key in ("first_s", "cpu_s")]
+        rows.append([f"{name} cache", len(runs), *map(figures, middle)])
+    title = "jaxsample generate, the embedded model; medians"
+    return table([title, "runs", "s to the first token", "CPU s in all"], rows)
 
 
 def _first(laps, results):

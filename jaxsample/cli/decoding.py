@@ -84,8 +84,8 @@ def decode(
     for generation in stream:
         done = np.asarray(generation.decoding.done)
         seconds = time.perf_counter() - start
-        if np.any(generation.invalid):
-            if np.any(generation.invalid_logits):
+        if np.asarray(generation.invalid).any():
+            if np.asarray(generation.invalid_logits).any():
                 raise ValueError(
                     f"the logits of {source.name} hold a NaN or only -inf, so no token can be "
                     "drawn; check its weights"

@@ -214,7 +214,7 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
     decoding = rest._replace(cache=cache)
 
     def body(d, _):
-        return advance(model, params, d, sampler, ending, record, axes)
+        return _advance(model, params, d, sampler, ending, record, axes)
 
     if early_stop:
         decoding, steps = _until_done(body, decoding, length, ending.pad)
@@ -233,6 +233,10 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
 _resume_keeping = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10))
 # generate donates the cache that prefill made, so that only one cache is in memory.
 _resume_donating = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10), donate_argnums=2)
+
+
+# Traced once, though `_until_done` needs its shapes before it loops.
+_advance = jax.jit(advance, static_argnums=(0, 5, 6), inline=True)
 
 
 def _until_done(body, decoding, length, pad):

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.interpreters import ad
 
 from jaxsample.kernels._per_row import per_row
@@ -25,27 +26,17 @@ def block_sums(x: jax.Array) -> jax.Array:
 
 
 def tree_sum(x: jax.Array) -> jax.Array:
-    """Sum a row `[V]` in a fixed order: inside blocks, then adjacent pairs of blocks.
+    """Sum a row `[V]` in a fixed order: inside blocks, then the sums of blocks.
 
     The same terms give the same bits, whether they are computed in a batch, alone or on several
     devices.
     """
-    return pair_sum(block_sums(blocks(x, 0.0)))
+    return fixed_sum(block_sums(blocks(x, 0.0)))
 
 
-@jax.custom_jvp
-def pair_sum(x: jax.Array) -> jax.Array:
-    """Sum an array `[n]` by adding adjacent pairs until one number is left."""
-    while x.shape[0] > 1:
-        pairs = jnp.pad(x, (0, x.shape[0] % 2)).reshape(-1, 2)
-        x = pairs[:, 0] + pairs[:, 1]
-    return x[0]
-
-
-@pair_sum.defjvp
-def _(primals, tangents):
-    # A derivative needs no fixed order, and the pairs would store one array for every level.
-    return pair_sum(*primals), jnp.sum(*tangents)
+def fixed_sum(x: jax.Array) -> jax.Array:
+    """Sum an array `[n]` of floats; the same numbers give the same bits everywhere on a device."""
+    return _total.bind(x[None])[0][0]
 
 
 def _shapes(x: Any):
@@ -58,17 +49,46 @@ def _plain(x):
 
 def _by_slices(x):
     # Adding slices of eight is the order of additions that XLA on the CPU turns into vectors.
-    parts = jax.lax.optimization_barrier(x.reshape(*x.shape[:-1], BLOCK // 8, 8))
+    parts = lax.optimization_barrier(x.reshape(*x.shape[:-1], BLOCK // 8, 8))
     eight = functools.reduce(jnp.add, (parts[..., i, :] for i in range(BLOCK // 8)))
-    eight = jax.lax.optimization_barrier(eight)
+    eight = lax.optimization_barrier(eight)
     return [functools.reduce(jnp.add, (eight[..., i] for i in range(8)))]
 
 
+def _by_pairs(x):
+    while x.shape[1] > 1:
+        pairs = jnp.pad(x, ((0, 0), (0, x.shape[1] % 2))).reshape(x.shape[0], -1, 2)
+        x = pairs[..., 0] + pairs[..., 1]
+    return [x[:, 0]]
+
+
+def _in_two_words(x):
+    """Sum integers, whose order does not matter: the upper bits of each number and the lower ones.
+
+    An accelerator would need a kernel for each level of pairs.
+    """
+    bits = 29 - max(x.shape[1] - 1, 1).bit_length()
+    top = jnp.max(jnp.abs(x), axis=1, keepdims=True)
+    exponent = lax.bitcast_convert_type(top, jnp.int32) >> 23
+    power = jnp.clip(254 + bits - exponent, 1, 254)
+    unit = lax.bitcast_convert_type(power << 23, jnp.float32)
+    upper = (x * unit).astype(jnp.int32)
+    lower = ((x * unit - upper.astype(jnp.float32)) * 2.0**bits).astype(jnp.int32)
+    upper, lower = (jnp.sum(i, axis=1, dtype=jnp.int32).astype(jnp.float32) for i in (upper, lower))
+    return [(upper + lower * 2.0**-bits) / unit[:, 0]]
+
+
 _block_sums = per_row("block_sums", _shapes, _plain, cpu=_by_slices)
+_total = per_row("total", _shapes, _in_two_words, cpu=_by_pairs)
 
 
-def _derivative(primals, tangents):
-    return _block_sums.bind(*primals), [jnp.sum(ad.instantiate_zeros(tangents[0]), axis=-1)]
+def _linear(primitive):
+    def derivative(primals, tangents):
+        slopes = jnp.sum(ad.instantiate_zeros(tangents[0]), axis=-1)  # needs no fixed order
+        return primitive.bind(*primals), [slopes]
+
+    return derivative
 
 
-ad.primitive_jvps[_block_sums] = _derivative
+for _primitive in (_block_sums, _total):
+    ad.primitive_jvps[_primitive] = _linear(_primitive)

@@ -66,7 +66,8 @@ def draw_whole(key: jax.Array, below: jax.Array, tops: jax.Array | None = None) 
     scale = _scale(tops)
     masses = block_sums(_integers(jnp.exp(rows), scale[:, None]))
     ids = jnp.arange(rows.shape[0], dtype=jnp.int32)
-    block = _lowest(ids, _score(masses, scale) + gumbel(key, BLOCK_STREAM, ids), masses > 0)
+    noise = gumbel(key, BLOCK_STREAM, ids)
+    block = _lowest(ids, _score(masses, scale) + noise, masses > 0)
 
     tokens = block * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
     # A gather moves only one block between devices if the vocabulary is sharded; a slice does not.
@@ -109,5 +110,4 @@ def _lowest(ids, scores, possible):
     """Return the id with the largest score, the lowest of equal ones."""
     # argmax makes XLA on the CPU recompute the noise for every element.
     scores = lax.optimization_barrier(jnp.where(possible, scores, -jnp.inf))
-    best = (scores == jnp.max(scores)) & possible
-    return jnp.min(jnp.where(best, ids, jnp.max(ids)))
+    return jnp.min(jnp.where(scores == jnp.max(scores), ids, jnp.iinfo(jnp.int32).max))

@@ -66,8 +66,9 @@ def per_row(
 def where_needed(need: jax.Array, compute: Callable[[], Any], known: Any) -> Any:
     """Return `compute()` if a row needs it, else what is `known` of the row.
 
-    In a batch, a CPU runs `compute` in a loop over only the rows that need it. A TPU runs it for
-    the whole batch if a row needs it. A GPU runs it for the whole batch and waits for no decision.
+    Where a row does not need it, both must be the same. In a batch, a CPU runs `compute` in a loop
+    over only the rows that need it. A TPU runs it for the whole batch if a row needs it. A GPU
+    always runs it for the whole batch, so that it waits for no decision.
 
     Args:
         need: scalar bool.
@@ -93,9 +94,7 @@ def _one(jaxpr, consts):
 
 
 def _of_all(need, *operands, jaxpr, count):
-    known, consts = operands[:count], operands[count:]
-    computed = jax.vmap(lambda *row: _one(jaxpr, row))(*consts)
-    return [_select(need, new, old) for new, old in zip(computed, known, strict=True)]
+    return jax.vmap(lambda *row: _one(jaxpr, row))(*operands[count:])
 
 
 def _of_all_if_any(need, *operands, jaxpr, count):
@@ -127,10 +126,6 @@ def _row(x, i):
     return lax.optimization_barrier(lax.dynamic_index_in_dim(x, i, keepdims=False))
 
 
-def _select(need, new, old):
-    return jnp.where(need.reshape(-1, *[1] * (old.ndim - 1)), new, old)
-
-
 _needed = per_row("where_needed", _like_known, _of_all, cpu=_one_by_one, tpu=_of_all_if_any)
 
 
@@ -141,3 +136,20 @@ def _derivative(primals, tangents, **params):
 
 
 ad.primitive_jvps[_needed] = _derivative
+
+
+def once(x: jax.Array) -> jax.Array:
+    """Return `x`, computed once on a CPU.
+
+    XLA on a CPU would compute a threshold, with its logarithms, anew for every token that is
+    compared with it. On an accelerator that costs nothing, and a kernel of its own costs more.
+    """
+    return _once.bind(x[None])[0][0]
+
+
+def _same(x):
+    return [x]
+
+
+_once = per_row("once", _same, _same, cpu=lambda x: [lax.optimization_barrier(x)])
+ad.primitive_jvps[_once] = lambda primals, tangents: (_once.bind(*primals), tangents)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -10,11 +13,21 @@ from jax.interpreters import ad
 from jaxsample.kernels._per_row import per_row
 from jaxsample.kernels._search_accelerators import search_on_gpu, search_on_tpu
 
-BINS = 128 * 128
-NEAR = 32.0  # nearly all thresholds lie this near to the maximum; the first look divides this range
+SIDE = 32  # bins lie in SIDE groups of SIDE groups of SIDE bins
+BINS = SIDE**3
+LOWEST, HIGHEST = jnp.finfo(jnp.float32).min, jnp.finfo(jnp.float32).max
+NEAR = 8.0  # nearly all thresholds lie this near below the start; the first look divides it
+SCALE = (BINS - 2) / NEAR
 
 
-def reached(values: jax.Array, weights: jax.Array, want: jax.Array, top: jax.Array) -> jax.Array:
+def reached(
+    values: jax.Array,
+    weigh: Callable[[jax.Array], jax.Array],
+    want: jax.Array,
+    top: jax.Array,
+    start: jax.Array,
+    weights: jax.Array | None = None,
+) -> jax.Array:
     """Return the largest value t of a row such that the weights of values >= t sum to >= want.
 
     The result is -inf if all weights together sum to less. Weights are integers, whose sums do not
@@ -22,16 +35,24 @@ def reached(values: jax.Array, weights: jax.Array, want: jax.Array, top: jax.Arr
 
     Args:
         values: `[V]` float32 without NaN; -inf for tokens that do not count.
-        weights: `[V]` int32, >= 0 and 0 where the value is -inf; they sum to less than 2**31.
+        weigh: maps values to weights, int32, >= 0 and 0 where the value is -inf; they sum to less
+            than 2**31.
         want: int32; the result is the largest value if it is 0.
-        top: no value is larger. The search is fastest if the threshold is a little below it.
+        top: the largest value.
+        start: a guess. The search on a CPU is fast if the threshold is a little below it.
+        weights: `weigh(values)`, if it exists already. A CPU reads it; an accelerator computes
+            weights anew in every pass, which is faster than to read them.
     """
-    row = values, weights, jnp.asarray(want, jnp.int32), jnp.asarray(top, jnp.float32)
-    return _reached.bind(*(x[None] for x in row))[0][0]
+    closed = jax.make_jaxpr(weigh)(values)
+    numbers = jnp.asarray(want, jnp.int32), *(jnp.asarray(x, jnp.float32) for x in (top, start))
+    written = () if weights is None else (weights,)
+    row = values, *numbers, *written, *closed.consts
+    params = {"jaxpr": closed.jaxpr, "written": bool(written)}
+    return _reached.bind(*(jnp.asarray(x)[None] for x in row), **params)[0][0]
 
 
 def ordered(x: jax.Array) -> jax.Array:
-    """Map float32 to int32 so that the order is kept (-0 is just below +0); its own inverse."""
+    """Map float32 to int32 so that the order is kept (-0 is just below +0)."""
     bits = lax.bitcast_convert_type(x, jnp.int32)
     return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
@@ -41,42 +62,62 @@ def unordered(key: jax.Array) -> jax.Array:
     return lax.bitcast_convert_type(key ^ ((key >> 31) & 0x7FFFFFFF), jnp.float32)
 
 
-def _shapes(values, weights, want, top):
-    return [want.update(dtype=jnp.dtype(jnp.float32), weak_type=False)]
+def _shapes(values, want, top, *others, **params):
+    return [top.update(weak_type=False)]
 
 
-def _by_histograms(*rows):
-    """Find each row's threshold with histograms over ever smaller ranges, two nearly always."""
-    if rows[0].shape[0] > 1:
+def _by_histograms(values, want, top, start, *others, jaxpr, written):
+    """Find each row's threshold with histograms, two nearly always."""
+    weights = others[0] if written else _weigh(jaxpr, others)(values)
+    rows = values, weights, want, top, start
+    if values.shape[0] > 1:
         return [lax.map(lambda row: _row(*row), rows)]
     return [_row(*(x[0] for x in rows))[None]]
 
 
-def _row(values, weights, want, top):
+class Look(NamedTuple):
+    """A look at a row: the threshold lies between two keys; the sum of all weights, if known."""
+
+    low: jax.Array
+    high: jax.Array
+    first: jax.Array
+    total: jax.Array
+
+
+def _row(values, weights, want, top, start):
     values, weights = lax.optimization_barrier((values, weights))
-    scale = BINS / NEAR
-    place = jnp.minimum((top - values) * scale, BINS - 1.0).astype(jnp.int32)
-    i, total = _first(place, weights, want)
-    # All values in this bin lie between these two, whatever the rounding of the place was.
-    margin = 1.0 + 2.0**-20
-    low = ordered(top - (i + 1).astype(jnp.float32) / scale * margin) - 1
-    high = ordered(top - i.astype(jnp.float32) / scale / margin) + 1
-    low = jnp.where(i == BINS - 1, ordered(-jnp.finfo(jnp.float32).max), low)
-    high = jnp.minimum(high, ordered(top))
+    start = jnp.clip(start, LOWEST, HIGHEST)
 
-    def narrowed(bounds):
-        # The barrier keeps XLA from writing all keys before the loop.
-        low, high, row = lax.optimization_barrier((*bounds, values))
+    def evenly():
+        return jnp.clip((start - values) * SCALE + 1.0, 0.0, BINS - 1.0).astype(jnp.int32)
+
+    def narrow(look):
+        low, high, first, _ = look
         shift = 32 - lax.clz(_gap(high, low) // BINS)
-        gaps = _gap(high, jnp.minimum(ordered(row), high)) >> shift
-        place = jnp.minimum(gaps, BINS - 1).astype(jnp.int32)
-        i = _first(place, weights, want)[0].astype(jnp.uint32)
-        below = jnp.maximum(_below(high, ((i + 1) << shift) - 1), low)
-        below = jnp.where(i == BINS - 1, low, below)
-        return below, _below(high, i << shift)
 
-    found = lax.while_loop(lambda bounds: bounds[0] < bounds[1], narrowed, (low, high))[1]
-    return jnp.where(total < want, -jnp.inf, unordered(found))
+        def by_key():
+            return (_gap(high, jnp.clip(ordered(values), low, high)) >> shift).astype(jnp.int32)
+
+        i, total = _first(lax.cond(first, evenly, by_key), weights, want)
+        # All values of an even bin lie between these two, whatever the rounding of its place was.
+        # The first bin holds all that lies above the start, and the last all that lies far below.
+        margin = 1.0 + 2.0**-20
+        above = ordered(start - (i - 1).astype(jnp.float32) / SCALE / margin) + 1
+        below = ordered(start - i.astype(jnp.float32) / SCALE * margin) - 1
+        above, below = jnp.where(i == 0, high, above), jnp.where(i == BINS - 1, low, below)
+
+        step = i.astype(jnp.uint32)
+        lower = jnp.maximum(_below(high, ((step + 1) << shift) - 1), low)
+        upper = _below(high, step << shift)
+        return Look(
+            jnp.where(first, below, lower), jnp.where(first, above, upper), jnp.bool_(False), total
+        )
+
+    low, high = (ordered(jnp.float32(x)) for x in (LOWEST, HIGHEST))
+    look = Look(low, high, jnp.bool_(True), jnp.int32(0))
+    found = lax.while_loop(lambda look: look.low < look.high, narrow, look)
+    value = jnp.where(found.total < want, -jnp.inf, unordered(found.high))
+    return jnp.where(want > 0, value, top)
 
 
 def _gap(high, low):
@@ -91,25 +132,38 @@ def _below(high, gap):
 def _first(places, weights, want):
     """Return the first bin at which the weights so far sum to at least `want`, and their total."""
     bins = jnp.zeros(BINS, jnp.int32).at[places].add(weights, mode="promise_in_bounds")
-    groups = bins.reshape(-1, 128)
-    sums = jnp.sum(groups, axis=1, dtype=jnp.int32)
-    group, before = _reach(sums, want)
-    place = group * 128 + _reach(groups[group], want - before)[0]
-    return place, jnp.sum(sums, dtype=jnp.int32)
+    small = bins.reshape(-1, SIDE)
+    large = jnp.sum(small, axis=1, dtype=jnp.int32).reshape(-1, SIDE)
+    sums = jnp.sum(large, axis=1, dtype=jnp.int32)
+    i, left = _reach(sums, want)
+    j, left = _reach(large[i], left)
+    i = i * SIDE + j
+    return i * SIDE + _reach(small[i], left)[0], jnp.sum(sums, dtype=jnp.int32)
 
 
 def _reach(weights, want):
-    less = jnp.cumsum(weights, dtype=jnp.int32) < want
-    i = jnp.sum(less, dtype=jnp.int32)
-    before = jnp.sum(jnp.where(less, weights, 0), dtype=jnp.int32)
-    return jnp.minimum(i, weights.shape[0] - 1), before
+    """Return the first index up to which the weights sum to `want`, and what it needs of it."""
+    i = jnp.arange(SIDE, dtype=jnp.int32)
+    # A cumulative sum would be several kernels; this is one, and small.
+    before = jnp.sum(jnp.where(i[:, None] > i[None, :], weights[None, :], 0), 1, dtype=jnp.int32)
+    found = jnp.max(jnp.where(before < want, i, 0))
+    return found, want - jnp.max(jnp.where(before < want, before, 0))
+
+
+def _weigh(jaxpr, consts):
+    """Return the function from values `[R, V]` to weights."""
+
+    def each(values, consts):
+        return jax.core.eval_jaxpr(jaxpr, consts, values)[0]
+
+    return lambda values: jax.vmap(each)(values, list(consts))
 
 
 def _on_accelerator(search):
-    def code(values, weights, want, top):
-        del top
-        # No weight is wanted of the largest value.
-        return [jnp.where(want > 0, search(values, weights, want), jnp.max(values, axis=1))]
+    def code(values, want, top, start, *others, jaxpr, written):
+        del start
+        found = search(values, _weigh(jaxpr, others[written:]), want)
+        return [jnp.where(want > 0, found, top)]
 
     return code
 
@@ -123,8 +177,8 @@ _reached = per_row(
 )
 
 
-def _derivative(primals, tangents):
-    found = _reached.bind(*primals)
+def _derivative(primals, tangents, **params):
+    found = _reached.bind(*primals, **params)
     return found, [jnp.zeros_like(found[0])]  # the threshold is constant almost everywhere
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ._config import TransformerConfig
@@ -35,7 +34,7 @@ def read_params(tensors: Tensors, family: Family, config: TransformerConfig) -> 
         entry = stored(family.names, key)
         if isinstance(entry, Third):
             value = np.split(value, 3, axis=-1)[entry.index]
-        return jnp.asarray((value.T if _flipped(family, key) else value).astype(leaf.dtype))
+        return jax.device_put((value.T if _flipped(family, key) else value).astype(leaf.dtype))
 
     params = jax.tree_util.tree_map_with_path(read, shapes(config))
     left = [name for name in tensors.names if name not in used and not name.endswith(_BUFFERS)]

@@ -10,25 +10,24 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._blocks import pair_sum, tree_sum
+from jaxsample.kernels._blocks import fixed_sum, tree_sum
 from jaxsample.kernels._draw import draw_some, draw_whole
 from jaxsample.kernels._largest import largest, top_k
-from jaxsample.kernels._per_row import where_needed
+from jaxsample.kernels._per_row import once, where_needed
 from jaxsample.kernels._search import reached
 from jaxsample.kernels._validity import LOWEST, clean, row_max
 from jaxsample.transforms.rows._values import (
     Number,
     Term,
+    as_integers,
     check_scalar,
     division,
     fill,
-    integers,
+    integer_unit,
     is_top,
     nearness,
     weighed,
 )
-
-once = lax.optimization_barrier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +77,10 @@ class Row:
 
     @classmethod
     def holding(cls, values: jax.Array, valid: jax.Array) -> Row:
-        """Make a row from values `[V]` that contain no NaN and no +inf."""
+        """Make a row from values `[V]` without NaN and +inf; it is invalid if all are -inf."""
         found = largest(values)
-        return cls(values, (), *found, row_max(found.tops), valid)
+        top = row_max(found.tops)
+        return cls(values, (), *found, top, valid & (top > -jnp.inf))
 
     # Arrays
 
@@ -132,7 +132,7 @@ class Row:
         """Sum each term over the kept tokens in a fixed order; several terms return a tuple."""
 
         def of_best():
-            return tuple(pair_sum(once(weighed(term, self.best, self.max))) for term in terms)
+            return tuple(fixed_sum(once(weighed(term, self.best, self.max))) for term in terms)
 
         def of_all():
             values = self.values
@@ -152,7 +152,7 @@ class Row:
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(values, (values > -jnp.inf).astype(jnp.int32), k, top)
+            return reached(values, lambda v: (v > -jnp.inf).astype(jnp.int32), k, top, edge)
 
         return where_needed(~known, search, found)
 
@@ -164,17 +164,30 @@ class Row:
         known, up to rounding; this saves a pass over the row.
         """
         check_scalar(share)
-        total = self.sum(term) if total is None else total
-        best, edge, top, share, total = lax.stop_gradient(
+        best, edge, top, share, given = lax.stop_gradient(
             (self.best, self.edge, self.max, share, total)
         )
-        weigh, want = integers(term, top, share, total)
-        found = _reached_in(best, weigh(best), want)
-        known = (edge == -jnp.inf) | ((found > -jnp.inf) & (found >= edge))
+        inside = edge == -jnp.inf
+
+        def weigh(values):
+            return weighed(term, values, top)
+
+        # A row that no filter has cut is read for its total. A CPU keeps the terms.
+        terms = None if self.filtered else weigh(lax.stop_gradient(self.values))
+        if given is None and terms is not None:
+            given = tree_sum(terms)
+        some = weigh(best)
+        total = fixed_sum(once(some)) if given is None else given
+        unit, want = integer_unit(share, total)
+        found = _reached_in(best, as_integers(some, unit), want)
+        known = inside if given is None else inside | ((found > -jnp.inf) & (found >= edge))
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(values, weigh(values), want, top)
+            total = tree_sum(weigh(values)) if given is None else given
+            unit, want = integer_unit(share, total)
+            written = None if terms is None else as_integers(terms, unit)
+            return reached(values, lambda v: as_integers(weigh(v), unit), want, top, edge, written)
 
         found = where_needed(~known, search, found)
         return jnp.where(jnp.isnan(share * total), jnp.nan, found)
@@ -191,9 +204,16 @@ class Row:
         count = min(n, self.size)
         if count > self.best.shape[0]:
             return fill(*top_k(self.values, count), n)
-        known = self.best[:count], self.tokens[:count]
-        need = ~(known[0][-1] >= self.edge)
-        return fill(*where_needed(need, lambda: top_k(self.values, count), known), n)
+        best, tokens, edge = self.best, self.tokens, self.edge
+        known = (best[count - 1] >= edge) | (edge == -jnp.inf)
+        if len(self.changes) > 1:
+            # A division may make values equal, inside and outside of the largest.
+            order = jnp.argsort(tokens)
+            best, places = top_k(best[order], best.shape[0])
+            tokens = tokens[order][places]
+            known = (best[count - 1] > edge) | (edge == -jnp.inf)
+        found = best[:count], tokens[:count]
+        return fill(*where_needed(~known, lambda: top_k(self.values, count), found), n)
 
     def draw(self, key: jax.Array) -> jax.Array:
         """Draw a token, under one threefry key; -1 if the row is invalid."""
@@ -258,15 +278,18 @@ class Row:
         best, edge, top, centre, share, mass = lax.stop_gradient(
             (self.best, self.edge, self.max, once(centre), share, mass)
         )
-        weigh, want = integers(jnp.exp, top, share, mass)
-        found = _reached_in(nearness(best, top, centre), weigh(best), want)
+        unit, want = integer_unit(share, mass)
+        weights = as_integers(weighed(jnp.exp, best, top), unit)
+        found = _reached_in(nearness(best, top, centre), weights, want)
         # If the edge lies below the centre, no token outside is nearer than the edge.
         outer = jnp.where(edge - top <= centre, nearness(edge, top, centre), jnp.inf)
         known = (found > -jnp.inf) & (found >= outer) | (edge == -jnp.inf) | (share >= 1)
 
         def search():
             values = lax.stop_gradient(self.values)
-            return reached(nearness(values, top, centre), weigh(values), want, 0.0)
+            weights = as_integers(weighed(jnp.exp, values, top), unit)
+            near = nearness(values, top, centre)
+            return reached(near, lambda _: weights, want, jnp.max(near), 0.0)
 
         least = where_needed(~known, search, found)
         least = once(jnp.where(share >= 1, -jnp.inf, least))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._per_row import once
 from jaxsample.kernels._validity import HIGHEST, LOWEST, clamp_below
 
 Number = jax.Array | float
@@ -32,22 +33,22 @@ def is_top(below: jax.Array) -> jax.Array:
     return jnp.where(below < 0, 0.0, jnp.ones_like(below))
 
 
-def integers(
-    term: Term, top: jax.Array, share: Number, total: jax.Array
-) -> tuple[Callable[[jax.Array], jax.Array], jax.Array]:
-    """Return a function from values to int32 weights, and the weight of a share of the total.
+def integer_unit(share: Number, total: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return a factor that makes terms >= 0 integers, and the integer for a share of the total.
 
-    The weights of a row with this `total` sum to about 2**TOTAL_BITS, and to less than twice that.
+    The factor is a power of two. The integers of all terms sum to about 2**TOTAL_BITS, and to less
+    than four times that.
     """
     exponent = lax.bitcast_convert_type(jnp.asarray(total, jnp.float32), jnp.int32) >> 23
     power = jnp.clip(TOTAL_BITS + 254 - exponent, 1, 254)
-    unit = lax.optimization_barrier(lax.bitcast_convert_type(power << 23, jnp.float32))
-
-    def weigh(values):
-        return (weighed(term, values, top) * unit + 0.5).astype(jnp.int32)
-
+    unit = once(lax.bitcast_convert_type(power << 23, jnp.float32))
     want = jnp.clip(jnp.ceil(share * (total * unit)), 0.0, 2.0**31 - 128)
-    return weigh, want.astype(jnp.int32)
+    return unit, want.astype(jnp.int32)
+
+
+def as_integers(terms: jax.Array, unit: jax.Array) -> jax.Array:
+    """Return terms as int32 multiples of 1 / unit. Integers have the same sum in every order."""
+    return (terms * unit + 0.5).astype(jnp.int32)
 
 
 def division(
@@ -68,7 +69,7 @@ def division(
     # Two factors: a negative number times both is -inf, and 0 stays 0.
     cold = HIGHEST if filters else 0.0
     factor, again = jnp.where(hot, 1.0 / jnp.where(hot, safe, 1.0), cold), jnp.where(hot, 1.0, cold)
-    factor, again = lax.optimization_barrier((factor, again))
+    factor, again = once(factor), once(again)
     lowest = LOWEST if limit is None else limit
 
     def change(values):

@@ -1,0 +1,94 @@
+"""The programs to compile: samplers, their peers, and the decoding of a small transformer."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+import jaxsample
+from jaxsample import EntropyTemperature, MinP, Temperature, TopK, TopP, chain
+from jaxsample_models import TransformerConfig, as_model, shapes
+
+SAMPLERS = {
+    "T": Temperature(0.8),
+    "k 50 + p .9": chain(Temperature(0.8), TopK(50), TopP(0.9)),
+    "p .9": chain(Temperature(1.0), TopP(0.9)),
+    "EDT + p .9": chain(EntropyTemperature(1.0, 0.3), TopP(0.9)),
+    "min-p .05": chain(Temperature(0.8), MinP(0.05)),
+}
+
+# The sizes differ, so that the shape of an array tells which weight it is.
+CONFIG = TransformerConfig(
+    vocab_size=32000,
+    dim=384,
+    layers=2,
+    heads=8,
+    kv_heads=8,
+    head_dim=128,
+    mlp_dim=1152,
+    max_length=96,
+    tied=False,
+    dtype="bfloat16",
+)
+PROMPT, NEW = 16, 24
+
+
+def sampler(name: str):
+    """Return `draw(keys, logits [B, V], sampler) -> tokens [B]` and the sampler."""
+
+    def draw(keys, logits, sampler):
+        return jax.vmap(lambda key, row: jaxsample.sample(key, row, sampler))(keys, logits)
+
+    return draw, SAMPLERS[name]
+
+
+def categorical(keys, logits):
+    """Draw as jax does, at temperature 0.8."""
+    return jax.vmap(lambda key, row: jax.random.categorical(key, row / 0.8))(keys, logits)
+
+
+def top_k_then_p(keys, logits):
+    """Draw from the 50 largest tokens: `lax.top_k`, and p .9 of these alone."""
+    values, tokens = jax.lax.top_k(logits / 0.8, 50)
+    mass = jax.nn.softmax(values, axis=-1)
+    kept = jnp.where(jnp.cumsum(mass, axis=-1) - mass < 0.9, values, -jnp.inf)
+    at = jax.vmap(jax.random.categorical)(keys, kept)
+    return jnp.take_along_axis(tokens, at[:, None], axis=-1)[:, 0]
+
+
+PEERS = {"jax.random.categorical": categorical, "lax.top_k 50 + p .9": top_k_then_p}
+
+
+def decoding(part: str):
+    """Return `generate(keys, params, prompts, sampler)`, or `prefill` or `step` of the same."""
+    model = as_model(CONFIG)
+
+    def generate(keys, params, prompts, sampler):
+        return jaxsample.generate(
+            keys, model, params, prompts, sampler, max_new_tokens=NEW, record=()
+        )
+
+    def prefill(keys, params, prompts, sampler):
+        return jaxsample.prefill(keys, model, params, prompts, sampler, max_length=PROMPT + NEW)
+
+    def step(params, decoding, sampler):
+        return jaxsample.step(model, params, decoding, sampler)
+
+    return {"generate": generate, "prefill": prefill, "step": step}[part]
+
+
+def weights():
+    """Return the shapes and types of the weights."""
+    return shapes(CONFIG)
+
+
+def cached(batch: int) -> int:
+    """Return the number of elements of the keys of one layer, and so of the values."""
+    return batch * (PROMPT + NEW) * CONFIG.kv_heads * CONFIG.head_dim
+
+
+def axes(path: str) -> tuple[str | None, ...]:
+    """Return the mesh axes of a weight `[in, out]`: attention and MLP split as usual."""
+    if any(name in path for name in ("out", "down", "embed")):
+        return ("model", None)
+    return (None, "model")

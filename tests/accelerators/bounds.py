@@ -1,0 +1,33 @@
+"""The bounds on what XLA for TPU v5e estimates of one draw for a batch.
+
+The estimates are those of libtpu 0.0.52; `python benchmarks/accelerators.py` prints them. Another
+version may estimate otherwise, so at (64, 32000) the bounds leave it a tenth.
+"""
+
+from typing import NamedTuple
+
+
+class Bound(NamedTuple):
+    """Bounds on a sampler.
+
+    Attributes:
+        kernels: of the entry, which all batches run; a small one costs 1.2 us.
+        us: where every row is answered by its largest values.
+        dearest_us: where every question needs the whole rows.
+    """
+
+    kernels: int
+    us: float
+    dearest_us: float
+
+
+BOUNDS = {
+    ("T", (8, 128256)): Bound(45, 65, 65),
+    ("T", (64, 32000)): Bound(50, 90, 90),
+    ("k 50 + p .9", (8, 128256)): Bound(75, 80, 550),
+    ("k 50 + p .9", (64, 32000)): Bound(80, 120, 950),
+    ("p .9", (8, 128256)): Bound(75, 110, 300),
+    ("p .9", (64, 32000)): Bound(80, 145, 570),
+}
+PASSES = 32  # no loop runs more often: a threshold has 32 bits
+COLLECTIVES = 6  # of a draw whose rows are answered by their largest values
