@@ -10,7 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import PartitionSpec
 
+from jaxsample.kernels._auto_axes import in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 
 
@@ -34,7 +36,9 @@ def over_columns(
     Returns:
         The results of `row`, with leaves `[B, N, ..]`.
     """
-    each_row = jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1)))
+    each_row = in_auto(
+        jax.vmap(row, in_axes=(prefix, *(0,) * (len(given) + 1))), lambda *_: batch_of(*given)
+    )
     if rebuild is None and not jax.tree.leaves(state):
         every = jax.vmap(functools.partial(each_row, sampler, state), in_axes=1, out_axes=1)
         return every(*given)[1]
@@ -47,6 +51,11 @@ def over_columns(
 
     count = jax.tree.leaves(given)[0].shape[1]
     return _scan_columns(body, state, given, count)
+
+
+def batch_of(logits: Any, hidden: Any, *_: Any) -> PartitionSpec:
+    """Return the spec of results `[B, ..]`, from logits or hidden states `[B, ..]`."""
+    return rows(hidden if logits is None else logits)
 
 
 def _scan_columns(body, state, given, count):

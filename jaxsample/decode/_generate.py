@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import check_prompts, on_device, positive_int
@@ -17,6 +18,7 @@ from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Support, Top, check_record
 from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
 from jaxsample.decode._step import Decoding, Ending, advance
+from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 
 CHUNK = 16  # the largest number of steps between two checks for whether all rows are done
@@ -155,7 +157,9 @@ def start(
     return decoding, sampler
 
 
-_repeat = jax.jit(repeat_sampler, static_argnums=(1, 2))
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _repeat(sampler, axes, samples):
+    return in_auto(lambda sampler: repeat_sampler(sampler, axes, samples), alike)(sampler)
 
 
 def resume(
@@ -242,8 +246,11 @@ def _until_done(body, decoding, length, pad):
     """
     chunk = max(c for c in range(1, CHUNK + 1) if length % c == 0)
     shapes = jax.eval_shape(lambda d: body(d, None)[1], decoding)
-    blank = jax.tree.map(lambda s: jnp.zeros((length, *s.shape), s.dtype), shapes)
-    blank = blank._replace(tokens=jnp.full_like(blank.tokens, pad))
+
+    @functools.partial(in_auto, specs=lambda done: PartitionSpec(None, *rows(done)))
+    def unwritten(_):
+        steps = jax.tree.map(lambda s: jnp.zeros((length, *s.shape), s.dtype), shapes)
+        return steps._replace(tokens=jnp.full_like(steps.tokens, pad))
 
     def unfinished(carry):
         return (carry[0] < length) & ~jnp.all(carry[1].done)
@@ -254,4 +261,5 @@ def _until_done(body, decoding, length, pad):
         put = functools.partial(lax.dynamic_update_slice_in_dim, start_index=start, axis=0)
         return start + chunk, decoding, jax.tree.map(put, steps, new)
 
+    blank = unwritten(decoding.done)
     return lax.while_loop(unfinished, more, (jnp.int32(0), decoding, blank))[1:]

@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import PartitionSpec
 
 from jaxsample.decode._model import Model
+from jaxsample.kernels._auto_axes import in_auto, rows, spec
 
 
 def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[Any, Any]:
@@ -19,10 +21,8 @@ def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[
     combined here: the result has the logits of all and the hidden state of the first.
     """
 
-    def pick(x):
-        return None if x is None else x[jnp.arange(x.shape[0]), at]
-
-    logits, hidden = pick(None if rebuilds(model, output) else output.logits), pick(output.hidden)
+    given = None if rebuilds(model, output) else output.logits
+    logits, hidden = (None if x is None else _pick(x, at) for x in (given, output.hidden))
     if model.streams > 1:
         logits = next_logits(model, params, logits, hidden)
         hidden = first_stream(hidden, model.streams)
@@ -73,22 +73,33 @@ def answers(
     batch, count = tokens.shape
     total = prompts.shape[-1] + count
     join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
-    sequence, positions = join(prompts, tokens, lengths, token_lengths)
+    given = prompts, tokens, lengths, token_lengths
+    sequence, positions = in_auto(join, rows)(*given)
     output = model.apply(params, sequence, positions, model.init_cache(batch, total))
     first = lengths if model.streams == 1 else lengths[:, 0]
     at = jnp.minimum(first[:, None] - 1 + jnp.arange(count, dtype=jnp.int32)[None, :], total - 1)
-
-    def pick(x):
-        if x is None:
-            return None
-        return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
-
-    return None if rebuilds(model, output) else pick(output.logits), pick(output.hidden)
+    given = None if rebuilds(model, output) else output.logits
+    return tuple(None if x is None else _pick_all(x, at) for x in (given, output.hidden))
 
 
 def first_stream(x: Any, streams: int, axis: int = 1) -> Any:
     """Return the part of `x` for the first stream, if there are several along `axis`."""
     return x if x is None or streams == 1 else lax.index_in_dim(x, 0, axis, keepdims=False)
+
+
+@functools.partial(in_auto, specs=lambda x, at: _without_tokens(x))
+def _pick(x, at):
+    return x[jnp.arange(x.shape[0]), at]
+
+
+@functools.partial(in_auto, specs=lambda x, at: _without_tokens(x, None))
+def _pick_all(x, at):
+    return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
+
+
+def _without_tokens(x, *instead):
+    batch, _, *others = spec(x)
+    return PartitionSpec(batch, *instead, *others)
 
 
 def _join(prompts, tokens, lengths, token_lengths):

@@ -23,6 +23,7 @@ from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import first_stream, last_output, vocab_size
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes, repeat_rows, repeat_sampler
 from jaxsample.decode._step import Decoding
+from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
 
@@ -84,29 +85,36 @@ def prefill(
 @functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
 def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, samples, axes):
     batch = prompts.shape[0]
-    keys = row_keys(key, batch)
-    remaining = jnp.clip(jnp.minimum(budget, max_length - longest(lengths)), 0)
-    columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
-    positions = jnp.where(columns < lengths[..., None], columns, -1)
+    positions = in_auto(_positions, alike)(prompts, lengths)
     output = model.apply(params, prompts, positions, model.init_cache(batch, max_length))
-    prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
-    logits, hidden = last_output(model, params, output, lengths - 1)
+    last = first_stream(lengths, model.streams) - 1
+    logits, hidden = last_output(model, params, output, last)
     size = vocab_size(model, params, logits, hidden)
-    started = (output.cache, logits, hidden, prompts, lengths, remaining)
+    seen = output.cache, logits, hidden
     if samples is not None:
-        started = repeat_rows(started, samples)
-        keys = sample_keys(keys, samples)
-        sampler = repeat_sampler(sampler, axes, samples)
-    cache, logits, hidden, prompts, lengths, remaining = started
+        seen = in_auto(lambda seen: repeat_rows(seen, samples), alike)(seen)
 
-    state = start_states(
-        sampler, axes, init_keys(keys), prompts, lengths, remaining, max_length, size
-    )
-    zeros = jnp.zeros_like(lengths)
-    recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
-    return Decoding(
-        cache, logits, hidden, state, keys, lengths, zeros, remaining, recent, remaining <= 0
-    )
+    def begin(prompts, sampler, key, lengths, budget):
+        keys = row_keys(key, batch)
+        remaining = jnp.clip(jnp.minimum(budget, max_length - longest(lengths)), 0)
+        prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
+        texts = prompts, lengths, remaining
+        if samples is not None:
+            texts, keys = repeat_rows(texts, samples), sample_keys(keys, samples)
+            sampler = repeat_sampler(sampler, axes, samples)
+        state = start_states(sampler, axes, init_keys(keys), *texts, max_length, size)
+        _, lengths, remaining = texts
+        zeros = jnp.zeros_like(lengths)
+        recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
+        return state, keys, lengths, zeros, remaining, recent, remaining <= 0
+
+    by_rows = in_auto(begin, lambda *_: rows(hidden if logits is None else logits))
+    return Decoding(*seen, *by_rows(prompts, sampler, key, lengths, budget))
+
+
+def _positions(prompts, lengths):
+    columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
+    return jnp.where(columns < lengths[..., None], columns, -1)
 
 
 def start_states(

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.kernels._noise import one_key
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
@@ -50,6 +51,7 @@ def sample(
 
 
 @functools.partial(jax.jit, inline=True)
+@in_auto
 def _sampled(key, logits, sampler, state, hidden):
     state = sampler.init(None, None) if state is None else state
     # A token is discrete. Without derivatives, only the rows that need it are read whole.

@@ -19,7 +19,7 @@ from jaxsample.decode._arguments import (
     per_row,
     positive_int,
 )
-from jaxsample.decode._columns import over_columns
+from jaxsample.decode._columns import batch_of, over_columns
 from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import answers, first_stream, unembedded, vocab_size
@@ -33,6 +33,7 @@ from jaxsample.decode._records import (
     settle_and_observe,
 )
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
+from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -132,14 +133,19 @@ def _score(
     max_length,
 ):
     batch, count = tokens.shape
-    keys = None if key is None else init_keys(row_keys(key, batch))
-    budget = jnp.minimum(budget, max_length - longest(lengths))
     logits, hidden = answers(model, params, prompts, lengths, tokens, token_lengths)
     rebuilt = logits is None
-    prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
-    columns = jnp.arange(count, dtype=jnp.int32)[None, :]
     size = vocab_size(model, params, logits, hidden)
-    state = start_states(sampler, axes, keys, prompts, lengths, budget, max_length, size)
+
+    def begin(sampler, key, prompts, lengths, budget, token_lengths):
+        keys = None if key is None else init_keys(row_keys(key, batch))
+        budget = jnp.minimum(budget, max_length - longest(lengths))
+        prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
+        state = start_states(sampler, axes, keys, prompts, lengths, budget, max_length, size)
+        return state, jnp.arange(count, dtype=jnp.int32)[None, :] < token_lengths[:, None]
+
+    by_rows = in_auto(begin, lambda *_: batch_of(logits, hidden))
+    state, live = by_rows(sampler, key, prompts, lengths, budget, token_lengths)
     if not rebuilt:
         hidden = first_stream(hidden, model.streams, axis=2)
 
@@ -147,7 +153,7 @@ def _score(
         functools.partial(_score_row, record),
         sampler,
         state,
-        (logits, hidden, tokens, columns < token_lengths[:, None], support),
+        (logits, hidden, tokens, live, support),
         functools.partial(unembedded, model, params) if rebuilt else None,
         axes_prefix(axes),
     )

@@ -22,6 +22,7 @@ from jaxsample.decode._records import (
     settle_and_observe,
 )
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
+from jaxsample.kernels._auto_axes import in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -161,14 +162,23 @@ def advance(
     axes: Any,
 ) -> tuple[Decoding, Step]:
     """Run one `step` on checked arguments."""
-    d = decoding
+    logits = next_logits(model, params, decoding.logits, decoding.hidden)
+    choose = in_auto(functools.partial(_choose, record, axes), lambda _, d, *more: rows(d.position))
+    # The model runs outside: a model for Explicit axes names them.
+    rest = decoding._replace(cache=None, logits=None)
+    rest, drawn, fed = choose(logits, rest, sampler, ending)
+    output = model.apply(params, *fed, decoding.cache)
+    logits, hidden = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
+    return rest._replace(cache=output.cache, logits=logits, hidden=hidden), drawn
+
+
+def _choose(record, axes, logits, d, sampler, ending):
+    """Draw a token for every row; return the decoding after it, its records and what to feed."""
     live = ~d.done
-    logits = next_logits(model, params, d.logits, d.hidden)
     keys = draw_keys(d.keys, d.n)
-    rows = sampler, logits, d.hidden, d.state, keys, live
     draw = functools.partial(_draw_row, record)
     each_row = jax.vmap(draw, in_axes=(axes_prefix(axes), 0, 0, 0, 0, 0))
-    tokens, fit, state, seen = each_row(*rows)
+    tokens, fit, state, seen = each_row(sampler, logits, d.hidden, d.state, keys, live)
 
     fed = live & (tokens >= 0)
     invalid = live & (tokens < 0)
@@ -181,26 +191,18 @@ def advance(
     remaining = d.remaining - counted
     done = d.done | ended | invalid | (remaining <= 0)
 
-    output = model.apply(
-        params,
-        jnp.where(fed, tokens, ending.pad)[:, None],
-        jnp.where(fed, d.position, -1)[:, None],
-        d.cache,
+    after = d._replace(
+        hidden=None,
+        state=state,
+        position=d.position + counted,
+        n=d.n + counted,
+        remaining=remaining,
+        recent=recent,
+        done=done,
     )
-    logits, hidden = last_output(model, params, output, jnp.zeros_like(tokens))
-    d = Decoding(
-        output.cache,
-        logits,
-        hidden,
-        state,
-        d.keys,
-        d.position + counted,
-        d.n + counted,
-        remaining,
-        recent,
-        done,
-    )
-    return d, Step(tokens, live, invalid, invalid & ~fit, **seen._asdict())
+    read = jnp.where(fed, tokens, ending.pad), jnp.where(fed, d.position, -1)
+    drawn = Step(tokens, live, invalid, invalid & ~fit, **seen._asdict())
+    return after, drawn, tuple(x[:, None] for x in read)
 
 
 def _draw_row(record, sampler, logits, hidden, state, key, live):

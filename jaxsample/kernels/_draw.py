@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.kernels._blocks import BLOCK, block_sums, blocks
 from jaxsample.kernels._noise import gumbel, one_key
 from jaxsample.kernels._validity import clean
@@ -45,6 +46,7 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
 
 
 @functools.partial(jax.jit, inline=True)
+@in_auto
 def _draw(key, logits):
     fit, found, top, valid = clean(logits)
     key = one_key(key)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxsample.kernels._auto_axes import alike, in_auto
 from jaxsample.kernels._noise import fold_in
 from jaxsample.learn._examples import Examples
 from jaxsample.learn._preferences import Pairs
@@ -88,6 +89,7 @@ _shuffled = jax.jit(jax.random.permutation, static_argnums=1)
 
 
 @jax.jit
+@functools.partial(in_auto, specs=alike)
 def _rows(x, indices):
     return x[indices]
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.decode._columns import over_columns
+from jaxsample.decode._columns import batch_of, over_columns
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import answers, unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import Drawn, settle_and_observe
+from jaxsample.kernels._auto_axes import alike, in_auto
 from jaxsample.learn._examples import Examples
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
@@ -69,8 +70,11 @@ def observe_examples(
         rebuild = functools.partial(unembedded, model, params)
     live = jnp.arange(tokens.shape[1])[None] < jnp.asarray(batch.token_lengths)[:, None]
     if hidden is not None:  # it may be NaN past the end of a text
-        hidden = jnp.where(live[..., None], hidden, 0)
-    state = _states(sampler, batch, logits, hidden, model, params)
+        hidden = in_auto(lambda x, live: jnp.where(live[..., None], x, 0), alike)(hidden, live)
+    size = vocab_size(model, params, logits, hidden)
+    texts = batch._replace(logits=None, hidden=None)
+    by_rows = in_auto(functools.partial(_states, size), lambda *_: batch_of(logits, hidden))
+    state = by_rows(sampler, texts)
 
     def observe(raw, final, token):
         known = (token >= 0) & (token < raw.size)
@@ -87,7 +91,7 @@ def observe_examples(
     return over_columns(row, sampler, state, (logits, hidden, tokens, live), rebuild)
 
 
-def _states(sampler, batch, logits, hidden, model, params):
+def _states(size, sampler, batch):
     """Return the state of each row before its first token."""
     count, width = batch.tokens.shape
     if batch.prompts is None:
@@ -95,7 +99,6 @@ def _states(sampler, batch, logits, hidden, model, params):
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), state)
     prompts, lengths = (jnp.asarray(x, jnp.int32) for x in (batch.prompts, batch.lengths))
     room = prompts.shape[1] + width
-    size = vocab_size(model, params, logits, hidden)
     return start_states(sampler, None, None, prompts, lengths, room - lengths, room, size)
 
 

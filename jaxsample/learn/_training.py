@@ -92,7 +92,8 @@ def train_step(
     return _move(forms, run, sums)
 
 
-@jax.jit
+# Only the shapes are used, but jit learns the devices of a mesh from the values that it keeps.
+@functools.partial(jax.jit, keep_unused=True)
 def _zeros(raw):
     return jnp.float32(0.0), jnp.float32(0.0), jax.tree.map(jnp.zeros_like, raw)
 

@@ -9,6 +9,9 @@ from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+from jaxsample.kernels._auto_axes import alike, in_auto
 
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -31,8 +34,13 @@ def compiled(method: M) -> M:
     """
     if hasattr(method, "compiled"):
         return method
-    once = jax.jit(method, inline=True)
     names = list(inspect.signature(method).parameters)[1:]
+
+    def specs(self, first=None, *_, **named):
+        # Logits return as they came, and so does a state; `init` returns whole arrays.
+        return alike(named.get(names[0], first)) or PartitionSpec()
+
+    once = jax.jit(in_auto(method, specs), inline=True)
     row = names.index("logits") if "logits" in names else None
 
     @functools.wraps(method)
