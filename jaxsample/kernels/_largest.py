@@ -79,21 +79,29 @@ def _directly(x):
 
 
 def _by_cells(x):
-    """Rank the values of the cells with the largest maxima.
+    values, tokens, maxima = ranked_by_cells(x)
+    if maxima is None:
+        return _directly(x)
+    tops = jnp.max(maxima.reshape(x.shape[0], -1, 2), axis=2)
+    return [tops, values, tokens, values[:, -1]]
+
+
+def ranked_by_cells(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    """Rank the values of the cells with the largest maxima, of rows `[R, V]`.
 
     Fewer than k cells have a maximum above the k-th largest value, so the k cells with the largest
-    maxima hold the k largest values.
+    maxima hold the k largest values. Returns the values, their tokens, and the maxima of all cells;
+    no maxima if the row is short.
     """
     if x.shape[1] <= WIDTH * CELL:
-        return _directly(x)
+        return *top_k(x, min(x.shape[1], WIDTH)), None
     cells = blocks(x, -jnp.inf).reshape(x.shape[0], -1, CELL)
     maxima = lax.optimization_barrier(_maxima(cells))
-    tops = jnp.max(maxima.reshape(x.shape[0], -1, 2), axis=2)
     ids = jnp.sort(top_k(maxima, WIDTH)[1], axis=1)
     found = jnp.take_along_axis(cells, ids[:, :, None], axis=1, mode="promise_in_bounds")
     values, places = top_k(found.reshape(x.shape[0], -1), WIDTH)
     within = jnp.take_along_axis(ids, places // CELL, axis=1, mode="promise_in_bounds")
-    return [tops, values, within * CELL + places % CELL, values[:, -1]]
+    return values, within * CELL + places % CELL, maxima
 
 
 def _maxima(x):

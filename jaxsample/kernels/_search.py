@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.interpreters import ad
 
+from jaxsample.kernels._largest import ranked_by_cells
 from jaxsample.kernels._per_row import per_row
 from jaxsample.kernels._search_accelerators import search_on_gpu, search_on_tpu
 
 SIDE = 32  # bins lie in SIDE groups of SIDE groups of SIDE bins
 BINS = SIDE**3
 LOWEST, HIGHEST = jnp.finfo(jnp.float32).min, jnp.finfo(jnp.float32).max
-NEAR = 8.0  # nearly all thresholds lie this near below the start; the first look divides it
+NEAR = 16.0  # nearly all thresholds lie this near below the start; the bins divide it
 SCALE = (BINS - 2) / NEAR
 
 
@@ -74,7 +74,7 @@ def _shapes(values, want, top, *others, **params):
 
 
 def _by_histograms(values, want, top, start, *others, jaxpr, written):
-    """Find each row's threshold with histograms, two nearly always."""
+    """Find the bin of each row's threshold with a histogram."""
     weights = others[0] if written else _weigh(jaxpr, others)(values)
     rows = values, weights, want, top, start
     if values.shape[0] > 1:
@@ -82,62 +82,28 @@ def _by_histograms(values, want, top, start, *others, jaxpr, written):
     return [_row(*(x[0] for x in rows))[None]]
 
 
-class Look(NamedTuple):
-    """A look at a row: the threshold lies between two keys; the sum of all weights, if known."""
-
-    low: jax.Array
-    high: jax.Array
-    first: jax.Array
-    total: jax.Array
-
-
 def _row(values, weights, want, top, start):
     values, weights = lax.optimization_barrier((values, weights))
     start = jnp.clip(start, LOWEST, HIGHEST)
+    # The first bin holds all that lies above the start, and the last all that lies far below it.
+    place = jnp.clip((start - values) * SCALE + 1.0, 0.0, BINS - 1.0).astype(jnp.int32)
+    i, left, total = _first(place, weights, want)
 
-    def evenly():
-        return jnp.clip((start - values) * SCALE + 1.0, 0.0, BINS - 1.0).astype(jnp.int32)
-
-    def narrow(look):
-        low, high, first, _ = look
-        shift = 32 - lax.clz(_gap(high, low) // BINS)
-
-        def by_key():
-            return (_gap(high, jnp.clip(ordered(values), low, high)) >> shift).astype(jnp.int32)
-
-        i, total = _first(lax.cond(first, evenly, by_key), weights, want)
-        # All values of an even bin lie between these two, whatever the rounding of its place was.
-        # The first bin holds all that lies above the start, and the last all that lies far below.
-        margin = 1.0 + 2.0**-20
-        above = ordered(start - (i - 1).astype(jnp.float32) / SCALE / margin) + 1
-        below = ordered(start - i.astype(jnp.float32) / SCALE * margin) - 1
-        above, below = jnp.where(i == 0, high, above), jnp.where(i == BINS - 1, low, below)
-
-        step = i.astype(jnp.uint32)
-        lower = jnp.maximum(_below(high, ((step + 1) << shift) - 1), low)
-        upper = _below(high, step << shift)
-        return Look(
-            jnp.where(first, below, lower), jnp.where(first, above, upper), jnp.bool_(False), total
-        )
-
-    low, high = (ordered(jnp.float32(x)) for x in (LOWEST, HIGHEST))
-    look = Look(low, high, jnp.bool_(True), jnp.int32(0))
-    found = lax.while_loop(lambda look: look.low < look.high, narrow, look)
-    value = jnp.where(found.total < want, -jnp.inf, unordered(found.high))
-    return jnp.where(want > 0, value, top)
-
-
-def _gap(high, low):
-    # Unsigned, because two int32 may be further apart than int32 can say.
-    return high.astype(jnp.uint32) - low.astype(jnp.uint32)
-
-
-def _below(high, gap):
-    return (high.astype(jnp.uint32) - gap).astype(jnp.int32)
+    # Few tokens lie in the bin of the threshold, so they are ranked.
+    some, tokens, _ = ranked_by_cells(jnp.where(place == i, values, -jnp.inf)[None])
+    some, tokens = some[0], tokens[0]
+    found = reached_in(some, weights.at[tokens].get(mode="fill", fill_value=0), left)
+    done = (found > -jnp.inf) | (total < want)
+    found = lax.cond(done, lambda: found, lambda: _by_halves(values, weights, want))
+    return jnp.where(want > 0, found, top)
 
 
 def _first(places, weights, want):
-    """Return the first bin at which the weights so far sum to at least `want`, and their total."""
+    """Return the first bin up to which the weights sum to `want`.
+
+    Also returns what is needed of that bin, and the sum of all weights. There are three levels of
+    sums, because a cumulative sum over all bins would be slow.
+    """
     bins = jnp.zeros(BINS, jnp.int32).at[places].add(weights, mode="promise_in_bounds")
     small = bins.reshape(-1, SIDE)
     large = jnp.sum(small, axis=1, dtype=jnp.int32).reshape(-1, SIDE)
@@ -145,7 +111,22 @@ def _first(places, weights, want):
     i, left = _reach(sums, want)
     j, left = _reach(large[i], left)
     i = i * SIDE + j
-    return i * SIDE + _reach(small[i], left)[0], jnp.sum(sums, dtype=jnp.int32)
+    j, left = _reach(small[i], left)
+    return i * SIDE + j, left, jnp.sum(sums, dtype=jnp.int32)
+
+
+def _by_halves(values, weights, want):
+    """Bisect the floats; for rows with many equal or very small values."""
+
+    def halve(bounds):
+        low, high = bounds
+        gap = high.astype(jnp.uint32) - low.astype(jnp.uint32)  # may be too large for int32
+        middle = low + (gap // 2 + gap % 2).astype(jnp.int32)
+        reaches = jnp.sum(jnp.where(ordered(values) >= middle, weights, 0), dtype=jnp.int32) >= want
+        return jnp.where(reaches, middle, low), jnp.where(reaches, high, middle - 1)
+
+    bounds = ordered(jnp.float32(LOWEST)), ordered(jnp.float32(HIGHEST))
+    return unordered(lax.while_loop(lambda b: b[0] < b[1], halve, bounds)[0])
 
 
 def _reach(weights, want):
