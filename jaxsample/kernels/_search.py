@@ -25,7 +25,7 @@ def reached(
     Args:
         values: `[V]` float32 without NaN; -inf for tokens that do not count.
         weights: `[V]` int32, >= 0 and 0 where the value is -inf; they sum to less than 2**31.
-        want: int32; the result is the largest value if it is 0.
+        want: int32; if it is 0, the result is the largest value, and `top` must be that value.
         top: no value is larger. The search is fastest if the threshold is a little below it.
     """
     row = values, weights, jnp.asarray(want, jnp.int32), jnp.asarray(top, jnp.float32)

@@ -259,6 +259,7 @@ class Row:
             (self.best, self.edge, self.max, once(centre), share, mass)
         )
         weigh, want = integers(jnp.exp, top, share, mass)
+        want = jnp.maximum(want, 1)  # how near the nearest token is, no search knows beforehand
         found = _reached_in(nearness(best, top, centre), weigh(best), want)
         # If the edge lies below the centre, no token outside is nearer than the edge.
         outer = jnp.where(edge - top <= centre, nearness(edge, top, centre), jnp.inf)
