@@ -78,9 +78,10 @@ class Row:
 
     @classmethod
     def holding(cls, values: jax.Array, valid: jax.Array) -> Row:
-        """Make a row from values `[V]` that contain no NaN and no +inf."""
+        """Make a row from values `[V]` without NaN and +inf; it is invalid if all are -inf."""
         found = largest(values)
-        return cls(values, (), *found, row_max(found.tops), valid)
+        top = row_max(found.tops)
+        return cls(values, (), *found, top, valid & (top > -jnp.inf))
 
     # Arrays
 
@@ -191,9 +192,16 @@ class Row:
         count = min(n, self.size)
         if count > self.best.shape[0]:
             return fill(*top_k(self.values, count), n)
-        known = self.best[:count], self.tokens[:count]
-        need = ~(known[0][-1] >= self.edge)
-        return fill(*where_needed(need, lambda: top_k(self.values, count), known), n)
+        best, tokens, edge = self.best, self.tokens, self.edge
+        known = (best[count - 1] >= edge) | (edge == -jnp.inf)
+        if len(self.changes) > 1:
+            # A division may make values equal, inside and outside of the largest.
+            order = jnp.argsort(tokens)
+            best, places = top_k(best[order], best.shape[0])
+            tokens = tokens[order][places]
+            known = (best[count - 1] > edge) | (edge == -jnp.inf)
+        found = best[:count], tokens[:count]
+        return fill(*where_needed(~known, lambda: top_k(self.values, count), found), n)
 
     def draw(self, key: jax.Array) -> jax.Array:
         """Draw a token, under one threefry key; -1 if the row is invalid."""
