@@ -33,6 +33,17 @@ def tree_sum(x: jax.Array) -> jax.Array:
     return pair_sum(block_sums(blocks(x, 0.0)))
 
 
+def tree_sum_of(x: jax.Array, tokens: jax.Array, size: int) -> jax.Array:
+    """Return the `tree_sum` of a row `[size]` that holds the terms `x` `[K]` of tokens, else 0."""
+    ids = tokens // BLOCK
+    # The first token of each block stands for it, so that K blocks are summed, not all.
+    first = jnp.argmax(ids[:, None] == ids[None, :], axis=1).astype(jnp.int32)
+    places = first * BLOCK + tokens % BLOCK
+    some = jnp.zeros(x.shape[0] * BLOCK, x.dtype).at[places].set(x).reshape(-1, BLOCK)
+    sums = jnp.zeros(-(-size // BLOCK), x.dtype).at[ids].add(block_sums(some))
+    return pair_sum(sums)
+
+
 @jax.custom_jvp
 def pair_sum(x: jax.Array) -> jax.Array:
     """Sum an array `[n]` by adding adjacent pairs until one number is left."""

@@ -14,9 +14,7 @@ BINS = 128 * 128
 NEAR = 32.0  # nearly all thresholds lie this near to the maximum; the first look divides this range
 
 
-def reached(
-    values: jax.Array, weights: jax.Array, want: jax.Array, top: jax.Array
-) -> jax.Array:
+def reached(values: jax.Array, weights: jax.Array, want: jax.Array, top: jax.Array) -> jax.Array:
     """Return the largest value t of a row such that the weights of values >= t sum to >= want.
 
     The result is -inf if all weights together sum to less. Weights are integers, whose sums do not

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._blocks import pair_sum, tree_sum
+from jaxsample.kernels._blocks import tree_sum, tree_sum_of
 from jaxsample.kernels._draw import draw_some, draw_whole
 from jaxsample.kernels._largest import largest, top_k
 from jaxsample.kernels._per_row import where_needed
@@ -133,7 +133,8 @@ class Row:
         """Sum each term over the kept tokens in a fixed order; several terms return a tuple."""
 
         def of_best():
-            return tuple(pair_sum(once(weighed(term, self.best, self.max))) for term in terms)
+            weights = [once(weighed(term, self.best, self.max)) for term in terms]
+            return tuple(tree_sum_of(x, self.tokens, self.size) for x in weights)
 
         def of_all():
             values = self.values
