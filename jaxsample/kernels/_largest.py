@@ -88,7 +88,7 @@ def _by_cells(x):
         return _directly(x)
     cells = blocks(x, -jnp.inf).reshape(x.shape[0], -1, CELL)
     maxima = lax.optimization_barrier(_maxima(cells))
-    tops = jnp.max(maxima.reshape(x.shape[0], -1, 2), axis=2)
+    tops = _maxima(maxima.reshape(x.shape[0], -1, 2))
     ids = jnp.sort(top_k(maxima, WIDTH)[1], axis=1)
     found = jnp.take_along_axis(cells, ids[:, :, None], axis=1, mode="promise_in_bounds")
     values, places = top_k(found.reshape(x.shape[0], -1), WIDTH)
