@@ -90,9 +90,9 @@ def test_only_rows_that_need_it_are_computed(name):
     assert seen == ROWS[need, 0].tolist()
     seen.clear()
     one = jax.jit(heard)
-    for need, row in zip(need, ROWS, strict=True):
-        jax.block_until_ready(one(need, row))
-    assert seen == ROWS[NEEDS[name], 0].tolist()
+    for needed, row in zip(need, ROWS, strict=True):
+        jax.block_until_ready(one(needed, row))
+    assert seen == ROWS[need, 0].tolist()
 
 
 # A decision of a GPU would wait for the host, and a loop over rows would waste a TPU.
@@ -126,10 +126,10 @@ def test_a_derivative_computes_every_row():
 
 
 def test_second_derivatives():
-    def square(need, x):
+    def cube(need, x):
         return where_needed(need, lambda: x**3, x)
 
-    curve = jax.vmap(jax.grad(jax.grad(square, argnums=1), argnums=1))
+    curve = jax.vmap(jax.grad(jax.grad(cube, argnums=1), argnums=1))
     found = curve(NEEDS["some"], jnp.arange(6.0))
     np.testing.assert_array_equal(found, np.where(NEEDS["some"], 6 * np.arange(6.0), 0))
 
