@@ -91,8 +91,9 @@ def test_a_learned_chain_sorts_no_row_and_draws_few_random_bits():
     many = jax.jit(jax.vmap(sample, in_axes=(0, 0, None, 0, 0)))
     hlo = many.lower(keys, rows, sampler, state, hidden).compile().as_text()
     # Nothing draws random bits for every token of a row, or sorts a row.
-    shapes = re.findall(r"u32\[([\d,]+)\]", hlo) + re.findall(r"\[([\d,]+)\]\S* sort\(", hlo)
-    assert max(int(n) for shape in shapes for n in shape.split(",")) < size
+    shapes = re.findall(r"u32\[([\d,]+)\]\S* xor\(|\[([\d,]+)\]\S* sort\(", hlo)
+    sizes = [int(n) for bits, sorts in shapes for n in (bits or sorts).split(",")]
+    assert 0 < max(sizes) < size
     fast = many(keys, rows, sampler, state, hidden)
     dense = jax.jit(jax.vmap(lambda key, *args: draw(key, sampler(*args))))
     np.testing.assert_array_equal(fast, dense(keys, rows, state, hidden))

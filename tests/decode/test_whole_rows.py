@@ -25,11 +25,10 @@ from jaxsample import (
     sample,
     stack,
 )
-from jaxsample.kernels import _validity
-from jaxsample.kernels._largest import CELL, WIDTH, Largest, largest
-from jaxsample.transforms.rows import _row
+from jaxsample.kernels._largest import CELL, WIDTH
 from jaxsample.transforms.rows._row import Row
 from tests import toys
+from tests.decode.unknowing import knows_nothing, let_rows_know, unknowing
 from tests.rows import bits
 from tests.table import swept
 
@@ -125,14 +124,6 @@ def test_one_row_and_mixed_rows():
         assert mixed[i] == dense == alone
 
 
-def knows_nothing(values):
-    """Return what a GPU knows of a row: the maxima of blocks, and no largest values."""
-    none = jnp.full(min(len(values), WIDTH), -jnp.inf)
-    return Largest(
-        largest(values).tops, none, jnp.zeros(none.shape, jnp.int32), jnp.float32(jnp.inf)
-    )
-
-
 def _nearest(row, share):
     mass, moment = row.sum(jnp.exp, lambda d: d * jnp.exp(d))
     return row.keep_nearest(moment / mass, share, mass)
@@ -168,13 +159,6 @@ def ask(stage, values, share, k, floor):
     }
 
 
-def ask_unknowing(*args):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_validity, "largest", knows_nothing)
-        patch.setattr(_row, "largest", knows_nothing)
-        return ask(*args)
-
-
 def _merging():
     """Return a row in which a division ties tokens: next to 30, numbers of 1e-8 are one number."""
     noise = 1e-8 * np.random.default_rng(2).standard_normal(V)
@@ -196,7 +180,7 @@ def _edges(row, at):
 def test_the_largest_values_answer_as_the_whole_row_does(stage):
     """All answers have the same bits, whether the largest values decide them or not."""
     in_axes = (None, 0, None, None, None)
-    few, whole = (jax.jit(jax.vmap(f, in_axes), static_argnums=0) for f in (ask, ask_unknowing))
+    few, whole = (jax.jit(jax.vmap(f, in_axes), static_argnums=0) for f in (ask, unknowing(ask)))
     shares = [*SHARES, *_edges(INPUTS["peaked"], (3, 40, 63))]
     for share, k, floor in zip(shares, 2 * K, 5 * (0.5, 3.0), strict=False):
         given = ASKED, *np.float32([share]), *np.int32([k]), *np.float32([floor])
@@ -246,8 +230,7 @@ def test_generate_from_the_largest_values_equals_generate_without(name, monkeypa
 
     fast = run()
     nothing = counted(knows_nothing)
-    monkeypatch.setattr(_validity, "largest", nothing)
-    monkeypatch.setattr(_row, "largest", nothing)
+    let_rows_know(monkeypatch, nothing)
     whole = run()
     assert nothing.traces
     for name in ("tokens", "kept", "support", "lengths"):
