@@ -1,4 +1,4 @@
-"""Filters on rows longer than a window."""
+"""Filters on rows of thousands of tokens, which their largest values may or may not decide."""
 
 import jax
 import jax.numpy as jnp
@@ -16,15 +16,14 @@ from jaxsample import (
     draw,
     sample,
 )
-from jaxsample.kernels._ranked import WIDTH
-from jaxsample.kernels._tree import BLOCK
+from jaxsample.kernels._largest import CELL, WIDTH
 from jaxsample.transforms.rows._row import Row
-from jaxsample.transforms.rows._window import ROWS, Window
+from tests.decode.unknowing import unknowing
 from tests.rows import bits
 from tests.table.filters import CASES
 
 INF = np.inf
-LONG = BLOCK * WIDTH + 391
+LONG = CELL * WIDTH + 391
 
 
 def _long():
@@ -36,28 +35,17 @@ def _long():
     return np.float32([peaked, 2 * peaked, ties, flat, ten, np.zeros(LONG)])
 
 
-@jax.jit
 def seen(samplers, rows):
-    """Return what each sampler keeps of whole rows and of their windows."""
+    """Return what each sampler keeps, and whether all of it is among the largest values."""
 
     def one(sampler, values):
-        row = Row.of(values)
-        window = sampler.on(Window.of(row, lambda: Row.of(values)))
-        whole = sampler.on(row)
-        blocks = jnp.pad(whole.values, (0, -LONG % BLOCK), constant_values=-INF)
-        inside = blocks.reshape(-1, BLOCK)[window.ids]
-        return (
-            window.exact & window.inside,
-            window.values,
-            inside,
-            whole.count,
-            window.close().count,
-        )
+        row = sampler.on(Row.of(values))
+        return row.edge == -INF, row.values, row.count
 
-    return [jax.vmap(one, in_axes=(None, 0), axis_name=ROWS)(sampler, rows) for sampler in samplers]
+    return [jax.vmap(one, in_axes=(None, 0))(sampler, rows) for sampler in samplers]
 
 
-def test_windows_keep_what_whole_rows_keep():
+def test_the_largest_values_keep_what_whole_rows_keep():
     samplers = [
         Epsilon(3e-3),
         Eta(3e-3),
@@ -67,11 +55,12 @@ def test_windows_keep_what_whole_rows_keep():
         PLess(),
         PLessNorm(),
     ]
-    for sampler, found in zip(samplers, seen(samplers, _long()), strict=True):
-        known, window, whole, count, inside = map(np.asarray, found)
-        assert known[[0, 1, 2, 4]].all(), f"{sampler}: peaked rows must not need the whole row"
-        np.testing.assert_array_equal(bits(window[known]), bits(whole[known]))
-        np.testing.assert_array_equal(count[known], inside[known])
+    few, whole = jax.jit(seen)(samplers, _long()), jax.jit(unknowing(seen))(samplers, _long())
+    for sampler, mine, theirs in zip(samplers, few, whole, strict=True):
+        assert mine[0][jnp.array([0, 1, 2, 4])].all(), f"{sampler} keeps few tokens of peaked rows"
+        assert not theirs[0][0]
+        np.testing.assert_array_equal(bits(mine[1]), bits(theirs[1]))
+        np.testing.assert_array_equal(mine[2], theirs[2])
 
 
 def test_a_sample_through_some_of_them_is_the_draw_of_the_whole_row():
@@ -83,7 +72,7 @@ def test_a_sample_through_some_of_them_is_the_draw_of_the_whole_row():
 
 
 def test_long_rows_equal_the_oracle():
-    """Rows longer than a window, for which thresholds are found by interpolation."""
+    """Such rows hold more tokens than are ranked, so thresholds are searched."""
     rows = _long()
     by_name = {case.id: case for case in CASES}
     run = jax.jit(lambda sampler, rows: jax.vmap(sampler)(rows))

@@ -32,7 +32,7 @@ def main():
     rng = np.random.default_rng(0)
     peaked = rng.permuted(np.tile(-1.5 * np.log(np.arange(1, V + 1)), (B, 1)), axis=1)
     logits = np.float32(peaked + 0.3 * rng.standard_normal((B, V)))
-    logits[3] = rng.standard_normal(V)  # one flat row, too flat for a window
+    logits[3] = rng.standard_normal(V)  # one flat row, which its largest values do not decide
     keys = jax.random.split(jax.random.key(0), B)
     draw_rows = jax.jit(jax.vmap(sample, in_axes=(0, 0, None)))
     for shape, sampler in CASES:

@@ -1,5 +1,7 @@
 """Draws: their distribution, their edge cases, and that they depend on key and row alone."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,8 @@ import pytest
 from scipy import stats
 
 from jaxsample import draw
-from jaxsample.kernels._draw import BLOCK
+from jaxsample.kernels._blocks import BLOCK
+from jaxsample.kernels._draw import draw_some, draw_whole
 from jaxsample.kernels._noise import gumbel
 from tests.oracles import common as oracles
 from tests.statistics import FALSE_ALARM, draws, p_value
@@ -89,7 +92,7 @@ def test_uniform_bfloat16_rows_are_not_biased_to_low_tokens():
 
 def test_the_winner_is_that_of_two_level_gumbel_max_in_float64():
     """The token is that of the definition in float64, given the same float32 noise."""
-    rows = np.stack([normal(150, scale, seed) for seed in range(60) for scale in (0.5, 3.0)])
+    rows = np.stack([normal(300, scale, seed) for seed in range(60) for scale in (0.5, 3.0)])
     rows = np.where(np.random.default_rng(1).random(rows.shape) < 0.3, -np.inf, rows)
     keys = jax.vmap(lambda i: jax.random.fold_in(KEY, i))(jnp.arange(len(rows)))
     count = -(-rows.shape[1] // BLOCK)
@@ -137,14 +140,14 @@ def test_only_kept_tokens_are_drawn():
 
 
 def test_infinite_maxima_share_the_draws():
-    row = np.zeros(100, np.float32)
-    row[[1, 70]] = np.inf
+    row = np.zeros(2 * BLOCK, np.float32)
+    row[[1, 70, BLOCK + 9]] = np.inf
     tokens = draws(4, row, thousands=10)
-    assert p_value(tokens, np.isin(np.arange(100), (1, 70)) / 2) > FALSE_ALARM
+    assert p_value(tokens, np.isin(np.arange(2 * BLOCK), (1, 70, BLOCK + 9)) / 3) > FALSE_ALARM
 
 
 def test_extreme_logits_are_drawn_without_nan():
-    row = np.where(np.arange(130) % 2 == 0, 3e38, -3e38).astype(np.float32)
+    row = np.where(np.arange(BLOCK + 2) % 2 == 0, 3e38, -3e38).astype(np.float32)
     tokens = draws(5, row, thousands=1)
     assert (tokens % 2 == 0).all() and len(np.unique(tokens)) > 50
 
@@ -162,7 +165,7 @@ def test_narrow_rows_draw_as_their_float32_values():
 
 
 def test_jit_vmap_and_a_loop_agree():
-    rows = jnp.stack([normal(150, 2, seed) for seed in range(5)])
+    rows = jnp.stack([normal(300, 2, seed) for seed in range(5)])
     keys = jax.vmap(lambda i: jax.random.fold_in(KEY, i))(jnp.arange(5))
     together = jax.jit(jax.vmap(draw))(keys, rows)
     looped = jax.jit(lambda k, x: jax.lax.map(lambda a: draw(*a), (k, x)))(keys, rows)
@@ -176,6 +179,39 @@ def test_more_vocabulary_of_no_mass_changes_no_token():
     row = np.asarray(normal(150, 2))
     padded = np.concatenate([row, np.full(333, -np.inf, np.float32)])
     np.testing.assert_array_equal(draws(9, row, thousands=1), draws(9, padded, thousands=1))
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(0, 0, 0))
+def whole_and_some(key, row, tokens):
+    below = row - jnp.max(row)
+    return draw_whole(key, below), draw_some(key, below[tokens], tokens)
+
+
+@pytest.mark.parametrize("count", [1, 2, 40, 64])
+def test_the_kept_tokens_alone_draw_what_the_whole_row_draws(count):
+    """The tokens come in any order, and those after the first `count` are dropped."""
+    rng, size = np.random.default_rng(count), 20 * BLOCK + 5
+    tokens = np.stack([rng.choice(size, 64, replace=False) for _ in range(200)]).astype(np.int32)
+    rows = np.full((200, size), -np.inf, np.float32)
+    for i, scale in enumerate(np.tile([0.0, 1.0, 5.0, 100.0], 50)):
+        rows[i, tokens[i, :count]] = scale * rng.standard_normal(count)
+    keys = jax.random.split(KEY, 200)
+    whole, some = whole_and_some(keys, rows, tokens)
+    np.testing.assert_array_equal(whole, some)
+    assert len(np.unique(whole)) > 100
+
+
+@pytest.mark.parametrize("depth", [8, 20, 40])
+def test_unlikely_blocks_are_drawn_as_exactly_as_likely_ones(depth):
+    """The draw of log-weights does not depend on their height; eighths and shifts are exact."""
+    below = jnp.round(normal(5 * BLOCK, 2) * 8) / 8
+    below = below - jnp.max(below)
+    keys = jax.random.split(KEY, 2000)
+    many = jax.jit(jax.vmap(draw_whole, in_axes=(0, None)))
+    likely, unlikely = many(keys, below), many(keys, below - depth)
+    # exp is rounded, and sums of masses with it; a token in 2000 may lie on such an edge.
+    assert np.sum(likely != unlikely) <= 1
 
 
 @pytest.mark.parametrize("shape", [(), (2, 8)])

@@ -1,14 +1,31 @@
-"""Both searches of accelerators find the threshold that sorting finds, for every kind of row."""
+"""Every search finds the threshold that sorting finds, for every kind of row and of device."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxsample.kernels._search import reached
 from jaxsample.kernels._search_accelerators import search_on_gpu, search_on_tpu
 
 V = 1000
-SEARCHES = {"tpu": jax.jit(search_on_tpu), "gpu": jax.jit(search_on_gpu)}
+
+
+def _batch(values, weights, want):
+    return jax.vmap(reached)(values, weights, want, jnp.max(values, axis=1))
+
+
+def _rows_in_a_loop(values, weights, want):
+    rows = values, weights, want, jnp.max(values, axis=1)
+    return jax.lax.map(lambda row: reached(*row), rows)
+
+
+SEARCHES = {
+    "batch": jax.jit(_batch),
+    "rows": jax.jit(_rows_in_a_loop),
+    "tpu": jax.jit(search_on_tpu),
+    "gpu": jax.jit(search_on_gpu),
+}
 TINY, HUGE = np.finfo(np.float32).tiny, np.finfo(np.float32).max
 
 
@@ -19,6 +36,9 @@ def _rows():
     return {
         "flat": flat,
         "large": 20 + 5 * flat,
+        "spread beyond the first bins": 40 * flat,
+        "two humps": np.where(np.arange(V) < 4, 5 + flat, -8 + 2 * flat),
+        "two values": np.where(flat > 1, 3.0, -2.0),
         "below zero": -np.exp(flat),
         "bfloat16": jnp.asarray(8 * flat, jnp.bfloat16).astype(jnp.float32),
         "neighbours": np.float32(3) + np.spacing(np.float32(3)) * np.arange(V),
@@ -77,6 +97,40 @@ def test_a_row_whose_weights_are_too_small(search):
     want[0] = 1  # the other rows of the batch do not matter
     found = np.asarray(SEARCHES[search](ALL, weights, want))
     assert found[0] == ALL[0].max() and np.all(found[1:] == -np.inf)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_every_rank_of_a_row(search):
+    order = -np.sort(-ALL, axis=1)
+    ones = _weights("ones")
+    for k in (1, 2, 3, 63, 64, 65, V - 1, V, V + 1, 2**31 - 1):
+        found = SEARCHES[search](ALL, ones, np.full(len(ALL), k, np.int32))
+        np.testing.assert_array_equal(found, order[:, k - 1] if k <= V else -np.inf, str(k))
+
+
+@pytest.mark.parametrize("kind", ["ones", "some zeros"])
+def test_no_weight_is_wanted_of_the_largest_value(kind):
+    weights, none = _weights(kind), np.zeros(len(ALL), np.int32)
+    for name in ("batch", "rows"):
+        np.testing.assert_array_equal(SEARCHES[name](ALL, weights, none), ALL.max(1), name)
+
+
+@pytest.mark.parametrize("kind", ["ones", "masses"])
+def test_the_bound_on_the_values_changes_no_threshold(kind):
+    weights, top = _weights(kind), ALL.max(1)
+    search = jax.jit(jax.vmap(reached))
+    for share in (1e-9, 0.1, 0.9, 1):
+        want = np.maximum(np.ceil(share * weights.sum(1, dtype=np.int64)), 1).astype(np.int32)
+        found = search(ALL, weights, want, top)
+        for bound in (top + 1, np.full_like(top, HUGE)):
+            np.testing.assert_array_equal(search(ALL, weights, want, bound), found, str(share))
+
+
+def test_a_threshold_has_no_slope():
+    def found(values):
+        return reached(values, jnp.ones(V, jnp.int32), jnp.int32(9), jnp.max(values))
+
+    assert not jax.grad(found)(ROWS["flat"]).any()
 
 
 @pytest.mark.parametrize("search", [search_on_tpu, search_on_gpu])

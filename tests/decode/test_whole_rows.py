@@ -1,4 +1,4 @@
-"""A window gives the tokens, values and records of the whole row, bit for bit."""
+"""The largest values of a row give the tokens and records of the whole row, bit for bit."""
 
 import functools
 
@@ -18,24 +18,21 @@ from jaxsample import (
     TopK,
     TopP,
     TopPDecay,
-    Transform,
     Typical,
     chain,
     draw,
     generate,
     sample,
     stack,
-    transform,
 )
-from jaxsample.decode._tiers import WINDOW, draw_through
-from jaxsample.kernels._ranked import WIDTH
-from jaxsample.kernels._tree import BLOCK
+from jaxsample.kernels._largest import CELL, WIDTH
 from jaxsample.transforms.rows._row import Row
-from jaxsample.transforms.rows._window import ROWS, Window
 from tests import toys
+from tests.decode.unknowing import knows_nothing, let_rows_know, unknowing
+from tests.rows import bits
 from tests.table import swept
 
-V = BLOCK * WIDTH + 391  # seven blocks more than a window holds; the last one is not full
+V = CELL * WIDTH + 391  # seven cells more than are ranked; the last block is not full
 
 
 def _inputs():
@@ -117,36 +114,6 @@ def test_sample_is_the_draw_from_the_whole_row(name):
         np.testing.assert_array_equal(fast, dense, err_msg=repr(sampler))
 
 
-@pytest.mark.parametrize(
-    "sampler",
-    [
-        chain(TopK(50), TopP(0.9)),
-        chain(EntropyTemperature(1.0, 0.3), TopP(0.8)),
-        chain(TopK(20), Typical(0.5)),
-        pytest.param(chain(Temperature(0.7), TopP(0.9), MinP(0.05)), marks=pytest.mark.full),
-        pytest.param(Typical(0.5), marks=pytest.mark.full),
-        pytest.param(chain(TopP(0.8), Typical(0.5), Typical(0.5)), marks=pytest.mark.full),
-    ],
-    ids=repr,
-)
-def test_a_window_that_could_know_does(sampler):
-    row = INPUTS["peaked"]
-    assert _exact(sampler, row, np.where(row >= np.sort(row)[-44], row, -np.inf))
-
-
-def test_a_window_knows_how_many_are_tied():
-    row = np.full(V, -5.0, np.float32)
-    row[: BLOCK + 6] = 0.0
-    assert _exact(chain(EntropyTemperature(1.0, 0.3), MinP(0.5)), row)
-
-
-def _exact(sampler, *rows):
-    def exact(key, row):
-        return draw_through(WINDOW, key, row, sampler, sampler.init(None, None), None).exact
-
-    return np.all(jax.jit(jax.vmap(exact, axis_name=ROWS))(KEYS[: len(rows)], np.stack(rows)))
-
-
 def test_one_row_and_mixed_rows():
     settings = [chain(TopK(k), TopP(p)) for k in (1, 50, V) for p in (0.5, 1.0)]
     keys, rows = KEYS[:6], BANK[2:8]
@@ -157,68 +124,75 @@ def test_one_row_and_mixed_rows():
         assert mixed[i] == dense == alone
 
 
-@pytest.mark.parametrize("windowed", [False, True])
-def test_a_set_transform_sees_a_window_if_it_says_so(windowed):
-    seen = set()
-
-    @transform(kind="set", windowed=windowed)
-    class Near(Transform):
-        def on(self, row, state=None, hidden=None):
-            seen.add(type(row))
-            return row.keep_nearest(jnp.float32(-1.0), 0.5, row.sum(jnp.exp))
-
-    jax.eval_shape(sample, KEYS[0], INPUTS["flat"], Near())
-    assert seen == ({Row, Window} if windowed else {Row})
+def _nearest(row, share):
+    mass, moment = row.sum(jnp.exp, lambda d: d * jnp.exp(d))
+    return row.keep_nearest(moment / mass, share, mass)
 
 
-@jax.jit
-def answers(values, share, k, floor):
-    """Return the values of the row's methods and of its window's, before and after a filter."""
-
-    def ask(row):
-        yield row.max, row.kth(k), row.value_at(jnp.exp, share), row.sum(jnp.exp), row.count
-        yield row.value_at(lambda d: -d * jnp.exp(d), share), row.largest(20), row.value(5)
-        yield (row.ties,)
-
-    def said(row):
-        row = row.divide(0.7)
-        kept = row.keep(row.max - floor)
-        mass, moment = kept.sum(jnp.exp, lambda d: d * jnp.exp(d))
-        near = kept.keep_nearest(moment / mass, share, mass)
-        rows = row, kept, kept.divide(1.3), near, near.divide(1.3)
-        exact = [getattr(r, "exact", True) for r in rows]
-        said = [[a for some in ask(r) for a in some] for r in rows]
-        return [jnp.where(ok, a, jnp.nan) for ok, r in zip(exact, said, strict=True) for a in r]
-
-    def seen(values):
-        return said(Window.of(Row.of(values), lambda: Row.of(values)))
-
-    (window,) = jax.vmap(lambda x: (seen(x),), axis_name=ROWS)(values[None])
-    return said(Row.of(values)), jax.tree.map(lambda x: x[0], window)
+def _filtered(row, share, floor):
+    return row.divide(0.7).keep(-floor)
 
 
-ROWS_ASKED = ["peaked", "flat", "ties", "constant", "peaked in one block"]
+STAGES = {
+    "given": lambda row, share, floor: row,
+    "divided": lambda row, share, floor: row.divide(0.7),
+    "filtered": _filtered,
+    "filtered and divided": lambda *args: _filtered(*args).divide(1.3),
+    "nearest": lambda row, share, floor: _nearest(row, share),
+    "filtered, nearest, divided": lambda row, share, floor: _nearest(
+        _filtered(row, share, floor), share
+    ).divide(1.3),
+    "some tokens": lambda row, share, floor: row.only(jnp.arange(V) % 3 == 1, True).keep(-floor),
+}
 
 
-@pytest.mark.parametrize("name", swept(ROWS_ASKED, ["peaked", "ties"]))
-def test_a_window_answers_exactly_or_with_nan(name):
-    values = INPUTS[name]
-    order = np.sort(values)[::-1].astype(np.float64) / 0.7
+def ask(stage, values, share, k, floor):
+    row = STAGES[stage](Row.of(values), share, floor)
+    mass, moment = row.sum(jnp.exp, lambda d: d * jnp.exp(d))
+    return row.valid, {
+        "largest values": (row.max, row.ties, *row.ranked(20)),
+        "ranks": (row.kth(k), row.count, row.ranked(64)[1]),
+        "shares": (row.value_at(jnp.exp, share), row.value_at(lambda d: -d * jnp.exp(d), share)),
+        "sums": (mass, moment),
+        "tokens": (row.value(5), row.draw(jax.random.key(7))),
+        "values": row.values,
+    }
+
+
+def _merging():
+    """Return a row in which a division ties tokens: next to 30, numbers of 1e-8 are one number."""
+    noise = 1e-8 * np.random.default_rng(2).standard_normal(V)
+    return np.where(np.arange(V) == 900, 30.0, noise).astype(np.float32)
+
+
+ASKED = np.stack([*INPUTS.values(), _merging()])
+SHARES = (0.0, 1e-7, 0.2, 0.9, 0.999999, 1.0)
+
+
+def _edges(row, at):
+    """Return cumulative masses, where sums in another order would give other sets."""
+    order = np.sort(row)[::-1].astype(np.float64) / 0.7
     masses = np.cumsum(np.exp(order - order[0]))
-    # At the cumulative masses themselves, sums in another order give other sets.
-    edges = [masses[i] / masses[-1] for i in (3, 40, 63)]
-    known = 0
-    for share, k in zip([*edges, 0.0, 1.0], K, strict=True):
-        for floor in (0.5, 3.0):
-            whole, window = answers(values, np.float32(share), k, np.float32(floor))
-            for mine, theirs in zip(window, whole, strict=True):
-                mine, theirs = (np.asarray(x, np.float32) for x in (mine, theirs))
-                knows = ~np.isnan(mine)
-                known += knows.sum()
-                # If comparisons flush subnormals, bisection may stop at a subnormal next to 0.
-                mine, theirs = (np.where(np.abs(x) < 2e-38, 0, x) for x in (mine, theirs))
-                np.testing.assert_array_equal(mine[knows], theirs[knows])
-    assert known > 300  # the window computes most values
+    return [masses[i] / masses[-1] for i in at]
+
+
+@pytest.mark.parametrize("stage", swept(STAGES, ["filtered, nearest, divided"]))
+def test_the_largest_values_answer_as_the_whole_row_does(stage):
+    """All answers have the same bits, whether the largest values decide them or not."""
+    in_axes = (None, 0, None, None, None)
+    few, whole = (jax.jit(jax.vmap(f, in_axes), static_argnums=0) for f in (ask, unknowing(ask)))
+    shares = [*SHARES, *_edges(INPUTS["peaked"], (3, 40, 63))]
+    for share, k, floor in zip(shares, 2 * K, 5 * (0.5, 3.0), strict=False):
+        given = ASKED, *np.float32([share]), *np.int32([k]), *np.float32([floor])
+        (valid, mine), (theirs_valid, theirs) = few(stage, *given), whole(stage, *given)
+        np.testing.assert_array_equal(valid, theirs_valid)
+        for token in (mine["tokens"][1], theirs["tokens"][1]):
+            np.testing.assert_array_equal(np.asarray(token) == -1, ~valid)
+        for (path, one), other in zip(
+            jax.tree.leaves_with_path(mine), jax.tree.leaves(theirs), strict=True
+        ):
+            said = f"{jax.tree_util.keystr(path)}, share {share}, k {k}, floor {floor}"
+            np.testing.assert_array_equal(bits(one)[valid], bits(other)[valid], said)
 
 
 def _apply(params, tokens, positions, cache):
@@ -243,7 +217,7 @@ GENERATED = {
 
 
 @pytest.mark.parametrize("name", swept(GENERATED, ["stateful token"]))
-def test_generate_through_windows_equals_generate_through_rows(name, monkeypatch, counted):
+def test_generate_from_the_largest_values_equals_generate_without(name, monkeypatch, counted):
     sampler = GENERATED[name]
 
     def run():
@@ -255,14 +229,14 @@ def test_generate_through_windows_equals_generate_through_rows(name, monkeypatch
         return got._replace(decoding=got.decoding.state)
 
     fast = run()
-    no_window = counted(lambda row, again: None)
-    monkeypatch.setattr(Window, "of", no_window)
-    dense = run()
-    assert no_window.traces
+    nothing = counted(knows_nothing)
+    let_rows_know(monkeypatch, nothing)
+    whole = run()
+    assert nothing.traces
     for name in ("tokens", "kept", "support", "lengths"):
-        jax.tree.map(np.testing.assert_array_equal, getattr(fast, name), getattr(dense, name))
+        jax.tree.map(np.testing.assert_array_equal, getattr(fast, name), getattr(whole, name))
     # The order of sums is fixed, but two programs may round exp differently.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), fast, dense)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), fast, whole)
 
 
 @pytest.mark.slow
