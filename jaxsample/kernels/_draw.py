@@ -49,12 +49,14 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
 @in_auto
 def _draw(key, logits):
     fit, found, top, valid = clean(logits)
-    token = draw_whole(one_key(key), fit(logits) - top, found.tops - top)
+    key = one_key(key)
+    block = draw_block(key, fit(logits) - top, found.tops - top)
+    token = draw_inside(key, block, fit(of_block(logits, block)) - top)
     return jnp.where(valid, token, -1)
 
 
-def draw_whole(key: jax.Array, below: jax.Array, tops: jax.Array | None = None) -> jax.Array:
-    """Draw a token from the log-weights `below` `[V]`, values minus the largest value.
+def draw_block(key: jax.Array, below: jax.Array, tops: jax.Array | None = None) -> jax.Array:
+    """Draw a block from the log-weights `below` `[V]`, values minus the largest value.
 
     Args:
         key: one threefry key.
@@ -65,26 +67,34 @@ def draw_whole(key: jax.Array, below: jax.Array, tops: jax.Array | None = None) 
     tops = jnp.max(rows, axis=1) if tops is None else tops
     scale = _scale(tops)
     masses = block_sums(_integers(jnp.exp(rows), scale[:, None]))
-    ids = jnp.arange(rows.shape[0], dtype=jnp.int32)
-    noise = gumbel(key, BLOCK_STREAM, ids)
-    block = _lowest(ids, _score(masses, scale) + noise, masses > 0)
-
-    tokens = block * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
-    # A gather moves only one block between devices if the vocabulary is sharded; a slice does not.
-    inside = rows[block[None]][0]
-    return _lowest(tokens, inside + gumbel(key, TOKEN_STREAM, tokens), inside > -jnp.inf)
+    return _likeliest(key, jnp.arange(rows.shape[0], dtype=jnp.int32), masses, scale)
 
 
-def draw_some(key: jax.Array, below: jax.Array, tokens: jax.Array) -> jax.Array:
-    """Draw the token of `draw_whole` from the tokens `[K]` alone, if no other has any weight."""
-    kept = below > -jnp.inf
+def draw_block_of(key: jax.Array, below: jax.Array, tokens: jax.Array) -> jax.Array:
+    """Draw the block of `draw_block` from the tokens `[K]` alone, if no other has any weight."""
     ids = tokens // BLOCK
-    same = (ids[:, None] == ids[None, :]) & kept[None, :]
+    same = (ids[:, None] == ids[None, :]) & (below > -jnp.inf)[None, :]
     scale = _scale(jnp.max(jnp.where(same, below[None, :], -jnp.inf), axis=1))
     weights = _integers(jnp.exp(below), scale)
     masses = jnp.sum(jnp.where(same, weights[None, :], 0), axis=1, dtype=jnp.int32)
-    block = _lowest(ids, _score(masses, scale) + gumbel(key, BLOCK_STREAM, ids), kept)
-    return _lowest(tokens, below + gumbel(key, TOKEN_STREAM, tokens), kept & (ids == block))
+    return _likeliest(key, ids, masses, scale)
+
+
+def draw_inside(key: jax.Array, block: jax.Array, below: jax.Array) -> jax.Array:
+    """Draw a token of a block from the log-weights `below` `[BLOCK]` of its tokens."""
+    tokens = block * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
+    return _lowest(tokens, below + gumbel(key, TOKEN_STREAM, tokens), below > -jnp.inf)
+
+
+def of_block(x: jax.Array, block: jax.Array) -> jax.Array:
+    """Return the part `[BLOCK]` of a row `[V]` that lies in a block, padded with -inf."""
+    # A gather moves only one block between devices if the vocabulary is sharded; a slice does not.
+    return blocks(x, -jnp.inf)[block[None]][0]
+
+
+def _likeliest(key, ids, masses, scale):
+    score = jnp.log(jnp.maximum(masses, 1).astype(jnp.float32)) - jnp.log(scale)
+    return _lowest(ids, score + gumbel(key, BLOCK_STREAM, ids), masses > 0)
 
 
 def _scale(tops):
@@ -100,10 +110,6 @@ def _scale(tops):
 def _integers(weights, scale):
     # Integers have the same sum in every order: in a row, in the largest values and on devices.
     return (weights * (scale * 2.0**FINE) + 0.5).astype(jnp.int32)
-
-
-def _score(masses, scale):
-    return jnp.log(jnp.maximum(masses, 1).astype(jnp.float32)) - jnp.log(scale)
 
 
 def _lowest(ids, scores, possible):

@@ -66,9 +66,9 @@ def per_row(
 def where_needed(need: jax.Array, compute: Callable[[], Any], known: Any) -> Any:
     """Return `compute()` if a row needs it, else what is `known` of the row.
 
-    Where a row does not need it, both must be the same. In a batch, a CPU runs `compute` in a loop
-    over only the rows that need it. A TPU runs it for the whole batch if a row needs it. A GPU
-    always runs it for the whole batch, so that it waits for no decision.
+    In a batch, a CPU runs `compute` in a loop over only the rows that need it. A TPU runs it for
+    the whole batch if a row needs it. A GPU always runs it and uses no `known`, so that it waits
+    for no decision; so `compute` must be right for every row.
 
     Args:
         need: scalar bool.
@@ -97,11 +97,17 @@ def _of_all(need, *operands, jaxpr, count):
     return jax.vmap(lambda *row: _one(jaxpr, row))(*operands[count:])
 
 
-def _of_all_if_any(need, *operands, jaxpr, count):
-    def computed():
-        return _of_all(need, *operands, jaxpr=jaxpr, count=count)
+def _of_all_that_need(need, *operands, **params):
+    computed = _of_all(need, *operands, **params)
+    rows = [need.reshape(-1, *[1] * (x.ndim - 1)) for x in computed]
+    return [jnp.where(*some) for some in zip(rows, computed, operands, strict=False)]
 
-    return lax.cond(jnp.any(need), computed, lambda: list(operands[:count]))
+
+def _of_all_if_any(need, *operands, **params):
+    def computed():
+        return _of_all_that_need(need, *operands, **params)
+
+    return lax.cond(jnp.any(need), computed, lambda: list(operands[: params["count"]]))
 
 
 def _one_by_one(need, *operands, jaxpr, count):
@@ -132,7 +138,7 @@ _needed = per_row("where_needed", _like_known, _of_all, cpu=_one_by_one, tpu=_of
 def _derivative(primals, tangents, **params):
     # Loops have no reverse mode, so a derivative computes every row.
     tangents = tuple(map(ad.instantiate_zeros, tangents))
-    return jax.jvp(functools.partial(_of_all, **params), tuple(primals), tangents)
+    return jax.jvp(functools.partial(_of_all_that_need, **params), tuple(primals), tangents)
 
 
 ad.primitive_jvps[_needed] = _derivative

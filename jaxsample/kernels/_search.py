@@ -51,6 +51,13 @@ def reached(
     return _reached.bind(*(jnp.asarray(x)[None] for x in row), **params)[0][0]
 
 
+def reached_in(values: jax.Array, weights: jax.Array, want: jax.Array) -> jax.Array:
+    """Return what `reached` returns for a few values `[K]`, in any order."""
+    above = values[None, :] >= values[:, None]
+    sums = jnp.sum(jnp.where(above, weights[None, :], 0), axis=1, dtype=jnp.int32)
+    return jnp.max(jnp.where(sums >= want, values, -jnp.inf))
+
+
 def ordered(x: jax.Array) -> jax.Array:
     """Map float32 to int32 so that the order is kept (-0 is just below +0)."""
     bits = lax.bitcast_convert_type(x, jnp.int32)

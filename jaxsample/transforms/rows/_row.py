@@ -11,11 +11,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels._blocks import fixed_sum, tree_sum
-from jaxsample.kernels._draw import draw_some, draw_whole
+from jaxsample.kernels._draw import draw_block, draw_block_of, draw_inside, of_block
 from jaxsample.kernels._largest import largest, top_k
 from jaxsample.kernels._per_row import once, where_needed
-from jaxsample.kernels._search import reached
-from jaxsample.kernels._validity import LOWEST, clean, row_max
+from jaxsample.kernels._search import reached, reached_in
+from jaxsample.kernels._validity import clean, row_max
+from jaxsample.transforms.rows._nearest import keep_nearest
 from jaxsample.transforms.rows._values import (
     Number,
     Term,
@@ -25,7 +26,6 @@ from jaxsample.transforms.rows._values import (
     fill,
     integer_unit,
     is_top,
-    nearness,
     weighed,
 )
 
@@ -179,7 +179,7 @@ class Row:
         some = weigh(best)
         total = fixed_sum(once(some)) if given is None else given
         unit, want = integer_unit(share, total)
-        found = _reached_in(best, as_integers(some, unit), want)
+        found = reached_in(best, as_integers(some, unit), want)
         known = inside if given is None else inside | ((found > -jnp.inf) & (found >= edge))
 
         def search():
@@ -219,13 +219,15 @@ class Row:
         """Draw a token, under one threefry key; -1 if the row is invalid."""
 
         def of_best():
-            return draw_some(key, self.best - self.max, self.tokens)
+            return draw_block_of(key, self.best - self.max, self.tokens)
 
         def of_all():
             tops = None if self.tops is None else self.tops - self.max
-            return draw_whole(key, self.values - self.max, tops)
+            return draw_block(key, self.values - self.max, tops)
 
-        return jnp.where(self.valid, self._from_best(of_best, of_all), -1)
+        block = self._from_best(of_best, of_all)
+        token = draw_inside(key, block, self._see(of_block(self.raw, block)) - self.max)
+        return jnp.where(self.valid, token, -1)
 
     # Changes
 
@@ -275,46 +277,7 @@ class Row:
         check_scalar(share)
         if not self.filters:
             return self
-        best, edge, top, centre, share, mass = lax.stop_gradient(
-            (self.best, self.edge, self.max, once(centre), share, mass)
-        )
-        unit, want = integer_unit(share, mass)
-        weights = as_integers(weighed(jnp.exp, best, top), unit)
-        found = _reached_in(nearness(best, top, centre), weights, want)
-        # If the edge lies below the centre, no token outside is nearer than the edge.
-        outer = jnp.where(edge - top <= centre, nearness(edge, top, centre), jnp.inf)
-        known = (found > -jnp.inf) & (found >= outer) | (edge == -jnp.inf) | (share >= 1)
-
-        def search():
-            values = lax.stop_gradient(self.values)
-            weights = as_integers(weighed(jnp.exp, values, top), unit)
-            near = nearness(values, top, centre)
-            return reached(near, lambda _: weights, want, jnp.max(near), 0.0)
-
-        least = where_needed(~known, search, found)
-        least = once(jnp.where(share >= 1, -jnp.inf, least))
-        limit = LOWEST if self.limit is None else self.limit
-
-        def change(values):
-            near = (values >= limit) & (nearness(values, top, centre) >= least)
-            return jnp.where(near, values, -jnp.inf)
-
-        best, order = top_k(change(self.best), self.best.shape[0])
-        near = dataclasses.replace(
-            self,
-            changes=(*self.changes, change),
-            tops=None,
-            best=best,
-            tokens=self.tokens[order],
-            edge=jnp.where(least > outer, -jnp.inf, self.edge),
-            valid=self.valid & ~(jnp.isnan(share * mass) | jnp.isnan(centre)),
-            limit=None,
-            filtered=True,
-        )
-        need = ~(best[0] >= near.edge)
-        return dataclasses.replace(
-            near, max=where_needed(need, lambda: jnp.max(near.values), best[0])
-        )
+        return keep_nearest(self, centre, share, mass)
 
     def only(self, members: jax.Array, valid: jax.Array) -> Row:
         """Drop every token outside a mask `[V]`.
@@ -335,10 +298,3 @@ class Row:
         if not self.filtered:
             return of_all()
         return where_needed(self.edge != -jnp.inf, of_all, of_best())
-
-
-def _reached_in(values, weights, want):
-    """Return the `reached` of a few values, in any order."""
-    above = values[None, :] >= values[:, None]
-    sums = jnp.sum(jnp.where(above, weights[None, :], 0), axis=1, dtype=jnp.int32)
-    return jnp.max(jnp.where(sums >= want, values, -jnp.inf))
