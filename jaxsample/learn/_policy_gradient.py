@@ -12,6 +12,8 @@ from jax import lax
 
 from jaxsample.decode._generate import generate
 from jaxsample.decode._model import Model
+from jaxsample.decode._sampler_axes import repeat_rows
+from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.learn._credit import Credit, Group
 from jaxsample.learn._examples import Examples
 from jaxsample.learn._likelihood import logprobs
@@ -64,12 +66,9 @@ class PolicyGradient:
         """
         tokens, lengths, credit = self._draw(sampler, batch, key, model, params)
         count, samples, width = tokens.shape
-        texts = Examples(
-            tokens.reshape(count * samples, width),
-            lengths.reshape(-1),
-            jnp.repeat(jnp.asarray(batch.prompts), samples, axis=0),
-            jnp.repeat(jnp.asarray(batch.lengths), samples, axis=0),
-        )
+        prompts = jnp.asarray(batch.prompts), jnp.asarray(batch.lengths)
+        prompts = in_auto(lambda prompts: repeat_rows(prompts, samples), alike)(prompts)
+        texts = Examples(tokens.reshape(count * samples, width), lengths.reshape(-1), *prompts)
         live = jnp.arange(width)[None] < texts.token_lengths[:, None]
         logprob = jnp.where(live, logprobs(sampler, texts, model, params), 0.0)
         total = jnp.sum(logprob, axis=1).reshape(count, samples)
@@ -109,4 +108,5 @@ class PolicyGradient:
             jnp.asarray(batch.prompts),
             jnp.asarray(batch.lengths),
         )
-        return drawn.tokens, drawn.lengths, lax.stop_gradient(jax.vmap(self.credit)(groups))
+        credit = in_auto(jax.vmap(self.credit), lambda groups: rows(groups.tokens))(groups)
+        return drawn.tokens, drawn.lengths, lax.stop_gradient(credit)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.transforms.contract._chain import Chain
 from jaxsample.transforms.contract._token_ids import token_row
 from jaxsample.transforms.contract._transform import Transform
@@ -69,11 +70,14 @@ def detect(sampler: Transform, tokens: Any, prompt: Any = None, length: Any = No
     text = jnp.asarray(token_row("tokens", tokens))
     before = jnp.asarray(token_row("prompt", () if prompt is None else prompt))[-mark.width :]
     length = jnp.asarray(text.shape[0] if length is None else length).astype(jnp.int32)
-    return _detect(mark, jnp.concatenate([before, text]), before.shape[0] + length, before.shape[0])
+    return _detect(mark, before, text, length)
 
 
-@functools.partial(jax.jit, static_argnums=3)
-def _detect(mark, text, end, skipped):
+@jax.jit
+@in_auto
+def _detect(mark, before, text, length):
+    skipped = before.shape[0]
+    text, end = jnp.concatenate([before, text]), skipped + length
     # Pad the text with `width` tokens, so that every place has a context.
     padded = jnp.pad(text, (mark.width, 0))
     places = jnp.arange(text.shape[0], dtype=jnp.int32)
