@@ -12,21 +12,19 @@ import pytest
 from jax.tree_util import Partial
 
 from jaxsample import Function, MinP, Temperature, TopK, TopP, chain, draw, sample
-from tests.branching import (
-    EDGES,
+from tests.edges import EDGES, Edge, OneOf
+from tests.long_rows import rows
+from tests.oracles.row import ReferenceRow
+from tests.own_filters import (
     AboveTheMean,
     AboveTheMedian,
-    Edge,
     Heat,
     Lift,
     Many,
     Members,
     Nearest,
-    OneOf,
     scale,
 )
-from tests.long_rows import rows
-from tests.oracles.row import ReferenceRow
 from tests.table import swept
 
 SETTINGS = {

@@ -12,7 +12,7 @@ import pytest
 from jax import lax
 
 from jaxsample import Temperature, TopP, chain, draw, sample, stack
-from tests.branching import EDGES, Edge, OneOf, longest_step, near
+from tests.edges import EDGES, Edge, OneOf, longest_step, near
 from tests.long_rows import rows
 from tests.table import swept
 
