@@ -57,7 +57,7 @@ def test_the_share_is_met_up_to_the_rounding_of_the_weights(name):
 
 
 def test_a_tail_whose_weights_round_to_zero():
-    """The likely tokens are found whatever the tail is, and a share inside the tail keeps it all."""
+    """The likely tokens are found whatever the tail is; a share inside the tail keeps it all."""
     find = jax.jit(lambda row, share: Row.of(row).value_at(jnp.exp, share))
     row = ROWS["zero"]
     order = np.sort(row)[::-1].astype(np.float64)
