@@ -114,9 +114,7 @@ def transform(cls: type[T], *, kind: str = "token") -> type[T]: ...
 
 @overload
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
-def transform(
-    cls: None = None, *, kind: str = "token"
-) -> Callable[[type[T]], type[T]]: ...
+def transform(cls: None = None, *, kind: str = "token") -> Callable[[type[T]], type[T]]: ...
 
 
 def transform(cls: Any = None, *, kind: str = "token") -> Any:
