@@ -54,11 +54,11 @@ def size_of(names: Sequence[str]) -> int:
 def extract(names: Sequence[str], row, memory: Memory | None) -> jax.Array:
     """Return the features of a row, `[F]` float32, each of the order of 1.
 
-    No gradient flows through them. A feature that a window cannot compute exactly is NaN.
+    No gradient flows through them.
 
     Args:
         names: the features, in this order.
-        row: a `Row` or a `Window`.
+        row: a `Row`.
         memory: needed for the features in `HISTORY` alone.
     """
     if not names:
@@ -99,8 +99,7 @@ def _of_distribution(row, nucleus):
     if nucleus:
         edge = row.value_at(jnp.exp, NUCLEUS)
         inside = row.sum(lambda d: (d >= edge - row.max).astype(jnp.float32))
-        known = jnp.where(jnp.isnan(edge), jnp.nan, inside)
-        parts["nucleus"] = jnp.log(jnp.maximum(known, 1.0)) / scale
+        parts["nucleus"] = jnp.log(jnp.maximum(inside, 1.0)) / scale
     return parts
 
 

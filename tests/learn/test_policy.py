@@ -65,8 +65,7 @@ def test_hyperparameters_stay_in_range_whatever_the_weights(head):
     [(("entropy",), ()), pytest.param(DISTRIBUTION, (TopP(0.9),), marks=pytest.mark.slow)],
     ids=["one feature", "all features"],
 )
-def test_a_policy_reads_a_row_through_a_window(names, others):
-    """A dense row and a window give the same tokens."""
+def test_a_policy_samples_what_it_draws_from_whole_rows(names, others):
     size = 5000
     policy = Policy(features=names, hidden_size=4, width=8, rngs=nnx.Rngs(0))
     sampler = chain(wild(Learned(policy)), *others)

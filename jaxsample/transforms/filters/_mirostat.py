@@ -88,7 +88,6 @@ def _zipf_edge(row, mu):
     best = lax.stop_gradient(row.largest(RANKED + 1))
     ranks = jnp.arange(1, RANKED + 1, dtype=jnp.float32)
     t = jnp.log1p(1.0 / ranks)
-    # NaN from a window compares as False, so it stays in the sum.
     ends = best[1:] == -jnp.inf
     b = jnp.where(ends, 0.0, best[:-1] - jnp.where(ends, 0.0, best[1:]))
     t = jnp.where(ends, 0.0, t)

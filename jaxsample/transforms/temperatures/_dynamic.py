@@ -43,7 +43,7 @@ class DynamicTemperature(Transform):
         del state, hidden
         count = jnp.asarray(row.count).astype(jnp.float32)
         share = entropy(row) / jnp.log(jnp.maximum(count, 2.0))
-        sure = share <= 0  # False for NaN, so that a window's NaN reaches T
+        sure = share <= 0  # False for NaN, so that it reaches T and the row becomes invalid
         safe = jnp.where(sure, 1.0, share)
         # For an exponent below 1 the slope is infinite at 0. Stop it where H is practically 0.
         safe = jnp.where(safe > 1e-9, safe, lax.stop_gradient(safe))
