@@ -82,7 +82,7 @@ def _by_cells(x):
     values, tokens, maxima = ranked_by_cells(x)
     if maxima is None:
         return _directly(x)
-    tops = jnp.max(maxima.reshape(x.shape[0], -1, 2), axis=2)
+    tops = _maxima(maxima.reshape(x.shape[0], -1, 2))
     return [tops, values, tokens, values[:, -1]]
 
 

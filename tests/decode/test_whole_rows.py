@@ -178,7 +178,7 @@ def _edges(row, at):
 
 @pytest.mark.parametrize("stage", swept(STAGES, ["filtered, nearest, divided"]))
 def test_the_largest_values_answer_as_the_whole_row_does(stage):
-    """All answers have the same bits, whether the largest values decide them or not."""
+    """All answers are the same, whether the largest values decide them or not."""
     in_axes = (None, 0, None, None, None)
     few, whole = (jax.jit(jax.vmap(f, in_axes), static_argnums=0) for f in (ask, unknowing(ask)))
     shares = [*SHARES, *_edges(INPUTS["peaked"], (3, 40, 63))]
@@ -192,6 +192,11 @@ def test_the_largest_values_answer_as_the_whole_row_does(stage):
             jax.tree.leaves_with_path(mine), jax.tree.leaves(theirs), strict=True
         ):
             said = f"{jax.tree_util.keystr(path)}, share {share}, k {k}, floor {floor}"
+            if path[0].key == "sums" and stage not in ("given", "divided"):
+                # A few kept tokens are summed by rank, and all of them by blocks. Either order
+                # rounds by less than 2**-24 for each of some 30 levels of additions.
+                np.testing.assert_allclose(one[valid], other[valid], rtol=1e-5, err_msg=said)
+                continue
             np.testing.assert_array_equal(bits(one)[valid], bits(other)[valid], said)
 
 

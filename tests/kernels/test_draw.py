@@ -10,7 +10,7 @@ from scipy import stats
 
 from jaxsample import draw
 from jaxsample.kernels._blocks import BLOCK
-from jaxsample.kernels._draw import draw_some, draw_whole
+from jaxsample.kernels._draw import draw_block, draw_block_of, draw_inside, of_block
 from jaxsample.kernels._noise import gumbel
 from tests.oracles import common as oracles
 from tests.statistics import FALSE_ALARM, draws, p_value
@@ -185,7 +185,8 @@ def test_more_vocabulary_of_no_mass_changes_no_token():
 @functools.partial(jax.vmap, in_axes=(0, 0, 0))
 def whole_and_some(key, row, tokens):
     below = row - jnp.max(row)
-    return draw_whole(key, below), draw_some(key, below[tokens], tokens)
+    block, same = draw_block(key, below), draw_block_of(key, below[tokens], tokens)
+    return block, same, draw_inside(key, block, of_block(below, block))
 
 
 @pytest.mark.parametrize("count", [1, 2, 40, 64])
@@ -197,9 +198,11 @@ def test_the_kept_tokens_alone_draw_what_the_whole_row_draws(count):
     for i, scale in enumerate(np.tile([0.0, 1.0, 5.0, 100.0], 50)):
         rows[i, tokens[i, :count]] = scale * rng.standard_normal(count)
     keys = jax.random.split(KEY, 200)
-    whole, some = whole_and_some(keys, rows, tokens)
+    whole, some, drawn = map(np.asarray, whole_and_some(keys, rows, tokens))
     np.testing.assert_array_equal(whole, some)
-    assert len(np.unique(whole)) > 100
+    np.testing.assert_array_equal(drawn // BLOCK, whole)
+    assert np.isfinite(rows[np.arange(200), drawn]).all()
+    assert len(np.unique(drawn)) > 100
 
 
 @pytest.mark.parametrize("depth", [8, 20, 40])
@@ -208,7 +211,7 @@ def test_unlikely_blocks_are_drawn_as_exactly_as_likely_ones(depth):
     below = jnp.round(normal(5 * BLOCK, 2) * 8) / 8
     below = below - jnp.max(below)
     keys = jax.random.split(KEY, 2000)
-    many = jax.jit(jax.vmap(draw_whole, in_axes=(0, None)))
+    many = jax.jit(jax.vmap(draw_block, in_axes=(0, None)))
     likely, unlikely = many(keys, below), many(keys, below - depth)
     # exp is rounded, and sums of masses with it; a token in 2000 may lie on such an edge.
     assert np.sum(likely != unlikely) <= 1

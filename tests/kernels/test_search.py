@@ -11,13 +11,18 @@ from jaxsample.kernels._search_accelerators import search_on_gpu, search_on_tpu
 V = 1000
 
 
+def _reached(values, weights, want, below=0.0):
+    """Search from a start that lies `below` the largest value."""
+    top = jnp.max(values)
+    return reached(values, lambda _: weights, want, top, top - below)
+
+
 def _batch(values, weights, want):
-    return jax.vmap(reached)(values, weights, want, jnp.max(values, axis=1))
+    return jax.vmap(_reached)(values, weights, want)
 
 
 def _rows_in_a_loop(values, weights, want):
-    rows = values, weights, want, jnp.max(values, axis=1)
-    return jax.lax.map(lambda row: reached(*row), rows)
+    return jax.lax.map(lambda row: _reached(*row), (values, weights, want))
 
 
 SEARCHES = {
@@ -116,19 +121,19 @@ def test_no_weight_is_wanted_of_the_largest_value(kind):
 
 
 @pytest.mark.parametrize("kind", ["ones", "masses"])
-def test_the_bound_on_the_values_changes_no_threshold(kind):
-    weights, top = _weights(kind), ALL.max(1)
-    search = jax.jit(jax.vmap(reached))
+def test_the_start_changes_no_threshold(kind):
+    weights = _weights(kind)
+    search = jax.jit(jax.vmap(_reached, in_axes=(0, 0, 0, None)))
     for share in (1e-9, 0.1, 0.9, 1):
         want = np.maximum(np.ceil(share * weights.sum(1, dtype=np.int64)), 1).astype(np.int32)
-        found = search(ALL, weights, want, top)
-        for bound in (top + 1, np.full_like(top, HUGE)):
-            np.testing.assert_array_equal(search(ALL, weights, want, bound), found, str(share))
+        found = search(ALL, weights, want, 0.0)
+        for below in (-1.0, 1.0, 30.0, HUGE, -HUGE, np.inf, -np.inf):
+            np.testing.assert_array_equal(search(ALL, weights, want, below), found, str(below))
 
 
 def test_a_threshold_has_no_slope():
     def found(values):
-        return reached(values, jnp.ones(V, jnp.int32), jnp.int32(9), jnp.max(values))
+        return _reached(values, jnp.ones(V, jnp.int32), jnp.int32(9))
 
     assert not jax.grad(found)(ROWS["flat"]).any()
 
