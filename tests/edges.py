@@ -68,7 +68,8 @@ def surprising(row, k, gap):
 
 def nucleus_after_a_filter(row, k, gap):
     few = row.keep(row.kth(5 * k))
-    return jnp.where(few.value_at(jnp.exp, 0.8) < few.max - gap, few.max, few.kth(2 * k))
+    wide = few.value_at(jnp.exp, 1 - 0.05 * gap)
+    return jnp.where(wide < few.max - gap, few.max, few.kth(2 * k))
 
 
 def switched(row, k, gap):
@@ -132,7 +133,7 @@ def watched(row, k, gap):
 
 def watched_after_a_filter(row, k, gap):
     few = row.keep(row.kth(k))
-    return jnp.where(few.value(WATCHED) > few.max - gap, few.max, row.kth(3 * k))
+    return jnp.where(few.value(k) > few.max - gap, few.max, row.kth(3 * k))
 
 
 def tied(row, k, gap):
@@ -140,7 +141,8 @@ def tied(row, k, gap):
 
 
 def sized(row, k, gap):
-    return row.kth(k) if row.size > 1000 else row.kth(5)
+    edge = row.kth(100) if row.size > 1000 else row.kth(5)
+    return jnp.where(row.max - edge < gap, edge, row.kth(3))
 
 
 EDGES = {
