@@ -23,7 +23,7 @@ class Largest(NamedTuple):
     Attributes:
         tops: `[ceil(V / BLOCK)]`, the maximum of each block; NaN for a block with a NaN.
         values: `[min(V, WIDTH)]`, the largest values in descending order.
-        tokens: their tokens; equal values are in the order of tokens.
+        tokens: their tokens; equal values are in any order.
         edge: no value outside is larger; -inf if there is none outside, +inf if the largest
             values were not looked for.
     """
@@ -97,7 +97,7 @@ def ranked_by_cells(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array | Non
         return *top_k(x, min(x.shape[1], WIDTH)), None
     cells = blocks(x, -jnp.inf).reshape(x.shape[0], -1, CELL)
     maxima = lax.optimization_barrier(_maxima(cells))
-    ids = jnp.sort(top_k(maxima, WIDTH)[1], axis=1)
+    ids = top_k(maxima, WIDTH)[1]
     found = jnp.take_along_axis(cells, ids[:, :, None], axis=1, mode="promise_in_bounds")
     values, places = top_k(found.reshape(x.shape[0], -1), WIDTH)
     within = jnp.take_along_axis(ids, places // CELL, axis=1, mode="promise_in_bounds")

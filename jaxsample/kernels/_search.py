@@ -83,7 +83,11 @@ def _by_histograms(values, want, top, start, *others, jaxpr, written):
 
 
 def _row(values, weights, want, top, start):
-    values, weights = lax.optimization_barrier((values, weights))
+    # A branch is compiled apart from the code around it, so all searches share their kernels.
+    return lax.cond(want > 0, _searched, lambda *_: top, values, weights, want, start)
+
+
+def _searched(values, weights, want, start):
     start = jnp.clip(start, LOWEST, HIGHEST)
     # The first bin holds all that lies above the start, and the last all that lies far below it.
     place = jnp.clip((start - values) * SCALE + 1.0, 0.0, BINS - 1.0).astype(jnp.int32)
@@ -94,8 +98,7 @@ def _row(values, weights, want, top, start):
     some, tokens = some[0], tokens[0]
     found = reached_in(some, weights.at[tokens].get(mode="fill", fill_value=0), left)
     done = (found > -jnp.inf) | (total < want)
-    found = lax.cond(done, lambda: found, lambda: _by_halves(values, weights, want))
-    return jnp.where(want > 0, found, top)
+    return lax.cond(done, lambda: found, lambda: _by_halves(values, weights, want))
 
 
 def _first(places, weights, want):

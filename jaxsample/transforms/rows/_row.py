@@ -205,13 +205,11 @@ class Row:
         if count > self.best.shape[0]:
             return fill(*top_k(self.values, count), n)
         best, tokens, edge = self.best, self.tokens, self.edge
-        known = (best[count - 1] >= edge) | (edge == -jnp.inf)
-        if len(self.changes) > 1:
-            # A division may make values equal, inside and outside of the largest.
-            order = jnp.argsort(tokens)
-            best, places = top_k(best[order], best.shape[0])
-            tokens = tokens[order][places]
-            known = (best[count - 1] > edge) | (edge == -jnp.inf)
+        # Values may be equal, inside and outside of the largest.
+        order = jnp.argsort(tokens)
+        best, places = top_k(best[order], best.shape[0])
+        tokens = tokens[order][places]
+        known = (best[count - 1] > edge) | (edge == -jnp.inf)
         found = best[:count], tokens[:count]
         return fill(*where_needed(~known, lambda: top_k(self.values, count), found), n)
 
