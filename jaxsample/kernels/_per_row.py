@@ -22,6 +22,7 @@ def per_row(
     default: Callable[..., Arrays],
     cpu: Callable[..., Arrays] | None = None,
     tpu: Callable[..., Arrays] | None = None,
+    shares: bool = False,
 ) -> Primitive:
     """Make a primitive on rows; each `jax.vmap` around it makes the batch larger.
 
@@ -32,6 +33,8 @@ def per_row(
         name: the name in a jaxpr.
         shapes: maps the operands and parameters to the shapes and dtypes of the results.
         default, cpu, tpu: the code for all devices, for a CPU and for a TPU.
+        shares: whether the code takes an operand of one row that all rows share. Otherwise each row
+            gets a copy.
     """
     primitive = Primitive(name)
     primitive.multiple_results = True
@@ -43,17 +46,20 @@ def per_row(
 
     def batched(operands, axes, **params):
         size = next(x.shape[d] for x, d in zip(operands, axes, strict=True) if d is not None)
+        moved = [
+            x[None] if d is None else jnp.moveaxis(x, d, 0)
+            for x, d in zip(operands, axes, strict=True)
+        ]
+        shape = size, max(x.shape[1] for x in moved)
 
-        def merged(x, axis):
-            if axis is None:
-                x = jnp.broadcast_to(x[None], (size, *x.shape))
-            else:
-                x = jnp.moveaxis(x, axis, 0)
-            return x.reshape(math.prod(x.shape[:2]), *x.shape[2:])
+        def merged(x):
+            if x.shape[:2] == (1, 1) and shares:
+                return x[0]
+            x = jnp.broadcast_to(x, (*shape, *x.shape[2:]))
+            return x.reshape(math.prod(shape), *x.shape[2:])
 
-        rows = map(merged, operands, axes)
-        outs = primitive.bind(*rows, **params)
-        return [x.reshape(size, -1, *x.shape[1:]) for x in outs], [0] * len(outs)
+        outs = primitive.bind(*map(merged, moved), **params)
+        return [x.reshape(*shape, *x.shape[1:]) for x in outs], [0] * len(outs)
 
     batching.primitive_batchers[primitive] = batched
     for code, platform in ((default, None), (cpu, "cpu"), (tpu, "tpu")):
@@ -86,7 +92,16 @@ def where_needed(need: jax.Array, compute: Callable[[], Any], known: Any) -> Any
 
 
 def _like_known(need, *operands, jaxpr, count):
-    return [x.update(weak_type=False) for x in operands[:count]]
+    rows = _rows((need, *operands))
+    return [x.update(shape=(rows, *x.shape[1:]), weak_type=False) for x in operands[:count]]
+
+
+def _rows(operands):
+    return max(x.shape[0] for x in operands)
+
+
+def _each_row(xs, rows):
+    return [jnp.broadcast_to(x, (rows, *x.shape[1:])) for x in xs]
 
 
 def _one(jaxpr, consts):
@@ -94,7 +109,11 @@ def _one(jaxpr, consts):
 
 
 def _of_all(need, *operands, jaxpr, count):
-    return jax.vmap(lambda *row: _one(jaxpr, row))(*operands[count:])
+    rows, consts = _rows((need, *operands)), operands[count:]
+    shared = [x.shape[0] < rows for x in consts]
+    consts = [x[0] if one else x for x, one in zip(consts, shared, strict=True)]
+    axes = [None if one else 0 for one in shared]
+    return jax.vmap(lambda *row: _one(jaxpr, row), in_axes=axes, axis_size=rows)(*consts)
 
 
 def _of_all_that_need(need, *operands, **params):
@@ -107,12 +126,14 @@ def _of_all_if_any(need, *operands, **params):
     def computed():
         return _of_all_that_need(need, *operands, **params)
 
-    return lax.cond(jnp.any(need), computed, lambda: list(operands[: params["count"]]))
+    known = _each_row(operands[: params["count"]], _rows((need, *operands)))
+    return lax.cond(jnp.any(need), computed, lambda: known)
 
 
 def _one_by_one(need, *operands, jaxpr, count):
-    known, consts = list(operands[:count]), operands[count:]
-    if need.shape[0] == 1:  # XLA would hoist the only row out of a loop and always compute it
+    rows, consts = _rows((need, *operands)), operands[count:]
+    need, *known = _each_row((need, *operands[:count]), rows)
+    if rows == 1:  # XLA would hoist the only row out of a loop and always compute it
         first = [x[0] for x in consts]
         found = lax.cond(need[0], lambda: _one(jaxpr, first), lambda: [x[0] for x in known])
         return [x[None] for x in found]
@@ -128,11 +149,15 @@ def _one_by_one(need, *operands, jaxpr, count):
 
 
 def _row(x, i):
+    if x.shape[0] == 1:
+        return x[0]
     # Written out: a slice at a traced index inside a loop over tokens is not vectorised.
     return lax.optimization_barrier(lax.dynamic_index_in_dim(x, i, keepdims=False))
 
 
-_needed = per_row("where_needed", _like_known, _of_all, cpu=_one_by_one, tpu=_of_all_if_any)
+_needed = per_row(
+    "where_needed", _like_known, _of_all, cpu=_one_by_one, tpu=_of_all_if_any, shares=True
+)
 
 
 def _derivative(primals, tangents, **params):
