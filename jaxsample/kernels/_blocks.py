@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.interpreters import ad
 
+from jaxsample.kernels._everywhere import everywhere, multiple
 from jaxsample.kernels._per_row import per_row
 
 BLOCK = 128  # consecutive tokens in a block; draws depend on it, so it must never change
@@ -15,9 +16,8 @@ BLOCK = 128  # consecutive tokens in a block; draws depend on it, so it must nev
 
 def blocks(x: jax.Array, fill: float) -> jax.Array:
     """Divide rows `[.., V]` into blocks `[.., ceil(V / BLOCK), BLOCK]`, padded with `fill`."""
-    count = -(-x.shape[-1] // BLOCK)
-    width = [(0, 0)] * (x.ndim - 1) + [(0, count * BLOCK - x.shape[-1])]
-    return jnp.pad(x, width, constant_values=fill).reshape(*x.shape[:-1], count, BLOCK)
+    rows = x.reshape(-1, x.shape[-1])
+    return _blocks.bind(rows, fill=fill)[0].reshape(*x.shape[:-1], -1, BLOCK)
 
 
 def block_sums(x: jax.Array) -> jax.Array:
@@ -37,6 +37,18 @@ def tree_sum(x: jax.Array) -> jax.Array:
 def fixed_sum(x: jax.Array) -> jax.Array:
     """Sum an array `[n]` of floats; the same numbers give the same bits everywhere on a device."""
     return _total.bind(x[None])[0][0]
+
+
+def _in_blocks(x: Any, fill: float):
+    return [x.update(shape=(x.shape[0], -(-x.shape[1] // BLOCK), BLOCK), weak_type=False)]
+
+
+def _divided(x, fill, devices=1):
+    # Each device gets the same number of whole blocks: then only the ends of its part move.
+    count = -(-x.shape[1] // BLOCK)
+    width = (0, multiple(count, devices) * BLOCK - x.shape[1])
+    padded = jnp.pad(x, ((0, 0), width), constant_values=fill)
+    return [padded.reshape(x.shape[0], -1, BLOCK)[:, :count]]
 
 
 def _shapes(x: Any):
@@ -69,6 +81,7 @@ def _in_two_words(x):
     An accelerator would need a kernel for each level of pairs.
     """
     bits = 29 - max(x.shape[1] - 1, 1).bit_length()
+    x = everywhere(x)
     top = jnp.max(jnp.abs(x), axis=1, keepdims=True)
     exponent = lax.bitcast_convert_type(top, jnp.int32) >> 23
     power = jnp.clip(254 + bits - exponent, 1, 254)
@@ -79,6 +92,7 @@ def _in_two_words(x):
     return [(upper + lower * 2.0**-bits) / unit[:, 0]]
 
 
+_blocks = per_row("blocks", _in_blocks, _divided)
 _block_sums = per_row("block_sums", _shapes, _plain, cpu=_by_slices)
 _total = per_row("total", _shapes, _in_two_words, cpu=_by_pairs)
 
@@ -91,5 +105,11 @@ def _linear(primitive):
     return derivative
 
 
+def _division(primals, tangents, fill):
+    slopes = _divided(ad.instantiate_zeros(tangents[0]), 0.0)
+    return _blocks.bind(*primals, fill=fill), slopes
+
+
+ad.primitive_jvps[_blocks] = _division
 for _primitive in (_block_sums, _total):
     ad.primitive_jvps[_primitive] = _linear(_primitive)

@@ -10,6 +10,7 @@ from jax import lax
 
 from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.kernels._blocks import BLOCK, block_sums, blocks
+from jaxsample.kernels._everywhere import everywhere
 from jaxsample.kernels._noise import gumbel, one_key
 from jaxsample.kernels._validity import clean
 
@@ -94,7 +95,8 @@ def of_block(x: jax.Array, block: jax.Array) -> jax.Array:
 
 def _likeliest(key, ids, masses, scale):
     score = jnp.log(jnp.maximum(masses, 1).astype(jnp.float32)) - jnp.log(scale)
-    return _lowest(ids, score + gumbel(key, BLOCK_STREAM, ids), masses > 0)
+    score = everywhere(jnp.where(masses > 0, score, -jnp.inf))
+    return _lowest(ids, score + gumbel(key, BLOCK_STREAM, ids), score > -jnp.inf)
 
 
 def _scale(tops):

@@ -42,6 +42,11 @@ def largest(x: jax.Array) -> Largest:
     return Largest(*(out[0] for out in _largest.bind(x[None])))
 
 
+def row_max(tops: jax.Array) -> jax.Array:
+    """Return the maximum of a row from the maxima of its blocks; NaN if one is NaN."""
+    return _row_max.bind(tops[None])[0][0]
+
+
 def top_k(values: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
     """Return `lax.top_k(values, k)`.
 
@@ -116,6 +121,17 @@ def _larger(a, b):
     return jnp.maximum(a[0], b[0]), a[1] | b[1]
 
 
+def _maximum(tops, devices):
+    if devices > 1:  # they exchange one array instead of two
+        bad = jnp.isnan(tops)
+        both = jnp.stack([jnp.where(bad, -jnp.inf, tops), bad.astype(tops.dtype)], axis=1)
+        top, bad = jnp.moveaxis(jnp.max(both, axis=2), 1, 0)
+        return [jnp.where(bad > 0, jnp.nan, top)]
+    # Rounding to the precision of float32 changes nothing. Without it, XLA on the CPU broadcasts
+    # this one number to the size of the row before it subtracts it.
+    return [lax.reduce_precision(_maxima(tops), 8, 23)]
+
+
 _largest = per_row("largest", _shapes, _without, cpu=_by_cells, tpu=_directly)
 
 
@@ -130,3 +146,12 @@ def _derivative(primals, tangents):
 
 
 ad.primitive_jvps[_largest] = _derivative
+_row_max = per_row("row_max", lambda tops: [tops.update(shape=tops.shape[:1])], _maximum)
+
+
+def _slope(primals, tangents):
+    slopes = map(ad.instantiate_zeros, tangents)
+    return _row_max.bind(*primals), [jax.jvp(lambda x: jnp.max(x, axis=1), primals, (*slopes,))[1]]
+
+
+ad.primitive_jvps[_row_max] = _slope

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,7 +28,8 @@ def per_row(
     """Make a primitive on rows; each `jax.vmap` around it makes the batch larger.
 
     The device is known when the program is compiled, so only its own code is traced and compiled.
-    All operands and results have the rows `[R]` as their first axis.
+    All operands and results have the rows `[R]` as their first axis. A code with a parameter
+    `devices` is told how many devices run the program; they may share the vocabulary.
 
     Args:
         name: the name in a jaxpr.
@@ -64,9 +66,20 @@ def per_row(
     batching.primitive_batchers[primitive] = batched
     for code, platform in ((default, None), (cpu, "cpu"), (tpu, "tpu")):
         if code is not None:
-            lowering = mlir.lower_fun(code, multiple_results=True)
-            mlir.register_lowering(primitive, lowering, platform=platform)
+            mlir.register_lowering(primitive, _lowered(code), platform=platform)
     return primitive
+
+
+def _lowered(code):
+    asks = "devices" in inspect.signature(code).parameters
+
+    def rule(context, *operands, **params):
+        if asks:
+            # Inside of `jax.shard_map` each device runs alone; the context has no number there.
+            params["devices"] = getattr(context.module_context.axis_context, "num_devices", 1)
+        return mlir.lower_fun(code, multiple_results=True)(context, *operands, **params)
+
+    return rule
 
 
 def where_needed(need: jax.Array, compute: Callable[[], Any], known: Any) -> Any:

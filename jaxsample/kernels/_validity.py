@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from jaxsample.kernels._largest import Largest, largest
+from jaxsample.kernels._largest import Largest, largest, row_max
 
 LOWEST, HIGHEST = jnp.finfo(jnp.float32).min, jnp.finfo(jnp.float32).max
 
@@ -47,7 +46,7 @@ def clean(logits: jax.Array) -> Clean:
         )
     found = largest(logits.astype(jnp.float32))
     top = row_max(found.tops)
-    valid = ~jnp.any(jnp.isnan(found.tops)) & (top > -jnp.inf)
+    valid = top > -jnp.inf
     # Nothing is >= NaN, so an invalid row becomes `fill` everywhere.
     least = jnp.where(valid, jnp.where(top == jnp.inf, jnp.inf, -jnp.inf), jnp.nan)
     shift = jnp.where(top == jnp.inf, HIGHEST, 0.0)
@@ -59,15 +58,6 @@ def clean(logits: jax.Array) -> Clean:
 
     tops, values, tokens, edge = found
     return Clean(fit, Largest(fit(tops), fit(values), tokens, fit(edge)), fit(top), valid)
-
-
-def row_max(tops: jax.Array) -> jax.Array:
-    """Return the maximum of a row from the maxima of its blocks.
-
-    Rounding to the precision of float32 changes nothing. Without it, XLA on the CPU broadcasts this
-    one number to the size of the row before it subtracts it.
-    """
-    return lax.reduce_precision(jnp.max(tops), 8, 23)
 
 
 def clamp_below(values: jax.Array, top: jax.Array) -> jax.Array:

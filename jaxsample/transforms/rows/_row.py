@@ -12,10 +12,10 @@ from jax import lax
 
 from jaxsample.kernels._blocks import fixed_sum, tree_sum
 from jaxsample.kernels._draw import draw_block, draw_block_of, draw_inside, of_block
-from jaxsample.kernels._largest import largest, top_k
+from jaxsample.kernels._largest import largest, row_max, top_k
 from jaxsample.kernels._per_row import once, where_needed
 from jaxsample.kernels._search import reached, reached_in
-from jaxsample.kernels._validity import clean, row_max
+from jaxsample.kernels._validity import clean
 from jaxsample.transforms.rows._nearest import keep_nearest
 from jaxsample.transforms.rows._values import (
     Number,
