@@ -14,7 +14,8 @@ from jaxsample.study.measures._equal_entropy import FORMS, equal_p, fit
 from jaxsample.study.measures._exact import entropies
 from jaxsample.study.protocols._surface_law import law
 from jaxsample.study.protocols._surface_tables import Surface
-from jaxsample.transforms.rows._row import Row, entropy
+from jaxsample.transforms.rows._moments import entropy
+from jaxsample.transforms.rows._row import Row
 from tests.study.models import bigrams
 
 PROMPTS = [[0, 3, 5], [0, 7]]

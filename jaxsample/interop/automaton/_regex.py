@@ -74,6 +74,9 @@ class _Parser:
         return then(*parts)
 
     def quantified(self):
+        start = self.at
+        if self.peek() == "{" and self.bounds() is not None:
+            raise self.error("nothing to repeat before {", self.at - start)
         part = self.atom()
         bounds = self.bounds()
         if bounds is None:
