@@ -43,12 +43,19 @@ def _in_blocks(x: Any, fill: float):
     return [x.update(shape=(x.shape[0], -(-x.shape[1] // BLOCK), BLOCK), weak_type=False)]
 
 
-def _divided(x, fill, devices=1):
-    # Each device gets the same number of whole blocks: then only the ends of its part move.
-    count = -(-x.shape[1] // BLOCK)
-    width = (0, multiple(count, devices) * BLOCK - x.shape[1])
+def whole_blocks(x: jax.Array, fill: float, devices: int) -> jax.Array:
+    """Divide rows `[R, V]` into blocks, as many on each device that shares the vocabulary.
+
+    Then only the ends of the part of a device move.
+    """
+    count = multiple(-(-x.shape[1] // BLOCK), devices)
+    width = (0, count * BLOCK - x.shape[1])
     padded = jnp.pad(x, ((0, 0), width), constant_values=fill)
-    return [padded.reshape(x.shape[0], -1, BLOCK)[:, :count]]
+    return padded.reshape(x.shape[0], count, BLOCK)
+
+
+def _divided(x, fill, devices=1):
+    return [whole_blocks(x, fill, devices)[:, : -(-x.shape[1] // BLOCK)]]
 
 
 def _shapes(x: Any):
