@@ -26,12 +26,12 @@ def block_sums(x: jax.Array) -> jax.Array:
 
 
 def tree_sum(x: jax.Array) -> jax.Array:
-    """Sum a row `[V]` in a fixed order: inside blocks, then the sums of blocks.
+    """Sum a row `[V]`, or its blocks, in a fixed order: inside blocks, then the sums of blocks.
 
     The same terms give the same bits, whether they are computed in a batch, alone or on several
     devices.
     """
-    return fixed_sum(block_sums(blocks(x, 0.0)))
+    return fixed_sum(block_sums(blocks(x, 0.0) if x.ndim == 1 else x))
 
 
 def fixed_sum(x: jax.Array) -> jax.Array:
