@@ -78,8 +78,9 @@ def answers(
     output = model.apply(params, sequence, positions, model.init_cache(batch, total))
     first = lengths if model.streams == 1 else lengths[:, 0]
     at = jnp.minimum(first[:, None] - 1 + jnp.arange(count, dtype=jnp.int32)[None, :], total - 1)
-    given = None if rebuilds(model, output) else output.logits
-    return tuple(None if x is None else _pick_all(x, at) for x in (given, output.hidden))
+    logits = None if rebuilds(model, output) else output.logits
+    logits, hidden = (None if x is None else _pick_all(x, at) for x in (logits, output.hidden))
+    return logits, hidden
 
 
 def first_stream(x: Any, streams: int, axis: int = 1) -> Any:

@@ -98,7 +98,7 @@ def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, 
         keys = row_keys(key, batch)
         remaining = jnp.clip(jnp.minimum(budget, max_length - longest(lengths)), 0)
         prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
-        texts = prompts, lengths, remaining
+        texts: Any = prompts, lengths, remaining
         if samples is not None:
             texts, keys = repeat_rows(texts, samples), sample_keys(keys, samples)
             sampler = repeat_sampler(sampler, axes, samples)

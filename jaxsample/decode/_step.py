@@ -165,7 +165,8 @@ def advance(
     logits = next_logits(model, params, decoding.logits, decoding.hidden)
     choose = in_auto(functools.partial(_choose, record, axes), lambda _, d, *more: rows(d.position))
     # The model runs outside: a model for Explicit axes names them.
-    rest = decoding._replace(cache=None, logits=None)
+    rest: Any = decoding._replace(cache=None, logits=None)
+    fed: Any
     rest, drawn, fed = choose(logits, rest, sampler, ending)
     output = model.apply(params, *fed, decoding.cache)
     logits, hidden = last_output(model, params, output, jnp.zeros_like(drawn.tokens))

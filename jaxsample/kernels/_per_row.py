@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import Primitive
+from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
 Arrays = Sequence[jax.Array]
@@ -118,7 +118,7 @@ def _each_row(xs, rows):
 
 
 def _one(jaxpr, consts):
-    return jax.core.eval_jaxpr(jaxpr, consts)
+    return jaxpr_as_fun(ClosedJaxpr(jaxpr, list(consts)))()
 
 
 def _of_all(need, *operands, jaxpr, count):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.interpreters import ad
 
 from jaxsample.kernels._largest import ranked_by_cells
@@ -146,7 +147,7 @@ def _weigh(jaxpr, consts):
     """Return the function from values `[R, ..]` to weights."""
 
     def each(values, consts):
-        return jax.core.eval_jaxpr(jaxpr, consts, values)[0]
+        return jaxpr_as_fun(ClosedJaxpr(jaxpr, consts))(values)[0]
 
     return lambda values: jax.vmap(each)(values, list(consts))
 

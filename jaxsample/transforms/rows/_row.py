@@ -141,7 +141,7 @@ class Row:
             values = self.whole
             return tuple(tree_sum(weighed(term, values, self.max)) for term in terms)
 
-        sums = self._from_best(of_best, of_all)
+        sums: Any = self._from_best(of_best, of_all)
         return sums if len(sums) > 1 else sums[0]
 
     def kth(self, k: Number) -> jax.Array:
@@ -213,7 +213,7 @@ class Row:
         best, places = top_k(best[order], best.shape[0])
         tokens = tokens[order][places]
         known = (best[count - 1] > edge) | (edge == -jnp.inf)
-        found = best[:count], tokens[:count]
+        found: Any = best[:count], tokens[:count]
         return fill(*where_needed(~known, lambda: top_k(self.values, count), found), n)
 
     def draw(self, key: jax.Array) -> jax.Array:
