@@ -98,12 +98,13 @@ def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, 
         keys = row_keys(key, batch)
         remaining = jnp.clip(jnp.minimum(budget, max_length - longest(lengths)), 0)
         prompts, lengths = (first_stream(x, model.streams) for x in (prompts, lengths))
-        texts: Any = prompts, lengths, remaining
+        texts = prompts, lengths, remaining
         if samples is not None:
             texts, keys = repeat_rows(texts, samples), sample_keys(keys, samples)
             sampler = repeat_sampler(sampler, axes, samples)
-        state = start_states(sampler, axes, init_keys(keys), *texts, max_length, size)
-        _, lengths, remaining = texts
+        prompts, lengths, remaining = texts
+        given = prompts, lengths, remaining, max_length, size
+        state = start_states(sampler, axes, init_keys(keys), *given)
         zeros = jnp.zeros_like(lengths)
         recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
         return state, keys, lengths, zeros, remaining, recent, remaining <= 0

@@ -166,9 +166,8 @@ def advance(
     choose = in_auto(functools.partial(_choose, record, axes), lambda _, d, *more: rows(d.position))
     # The model runs outside: a model for Explicit axes names them.
     rest: Any = decoding._replace(cache=None, logits=None)
-    fed: Any
-    rest, drawn, fed = choose(logits, rest, sampler, ending)
-    output = model.apply(params, *fed, decoding.cache)
+    rest, drawn, (tokens, positions) = choose(logits, rest, sampler, ending)
+    output = model.apply(params, tokens, positions, decoding.cache)
     logits, hidden = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
     return rest._replace(cache=output.cache, logits=logits, hidden=hidden), drawn
 

@@ -213,8 +213,9 @@ class Row:
         best, places = top_k(best[order], best.shape[0])
         tokens = tokens[order][places]
         known = (best[count - 1] > edge) | (edge == -jnp.inf)
-        found: Any = best[:count], tokens[:count]
-        return fill(*where_needed(~known, lambda: top_k(self.values, count), found), n)
+        found = best[:count], tokens[:count]
+        best, tokens = where_needed(~known, lambda: top_k(self.values, count), found)
+        return fill(best, tokens, n)
 
     def draw(self, key: jax.Array) -> jax.Array:
         """Draw a token, under one threefry key; -1 if the row is invalid."""
