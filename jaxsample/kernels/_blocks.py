@@ -26,12 +26,12 @@ def block_sums(x: jax.Array) -> jax.Array:
 
 
 def tree_sum(x: jax.Array) -> jax.Array:
-    """Sum a row `[V]` in a fixed order: inside blocks, then the sums of blocks.
+    """Sum a row `[V]`, or its blocks, in a fixed order: inside blocks, then the sums of blocks.
 
     The same terms give the same bits, whether they are computed in a batch, alone or on several
     devices.
     """
-    return fixed_sum(block_sums(blocks(x, 0.0)))
+    return fixed_sum(block_sums(blocks(x, 0.0) if x.ndim == 1 else x))
 
 
 def fixed_sum(x: jax.Array) -> jax.Array:
@@ -43,12 +43,19 @@ def _in_blocks(x: Any, fill: float):
     return [x.update(shape=(x.shape[0], -(-x.shape[1] // BLOCK), BLOCK), weak_type=False)]
 
 
-def _divided(x, fill, devices=1):
-    # Each device gets the same number of whole blocks: then only the ends of its part move.
-    count = -(-x.shape[1] // BLOCK)
-    width = (0, multiple(count, devices) * BLOCK - x.shape[1])
+def whole_blocks(x: jax.Array, fill: float, devices: int) -> jax.Array:
+    """Divide rows `[R, V]` into blocks, as many on each device that shares the vocabulary.
+
+    Then only the ends of the part of a device move.
+    """
+    count = multiple(-(-x.shape[1] // BLOCK), devices)
+    width = (0, count * BLOCK - x.shape[1])
     padded = jnp.pad(x, ((0, 0), width), constant_values=fill)
-    return [padded.reshape(x.shape[0], -1, BLOCK)[:, :count]]
+    return padded.reshape(x.shape[0], count, BLOCK)
+
+
+def _divided(x, fill, devices=1):
+    return [whole_blocks(x, fill, devices)[:, : -(-x.shape[1] // BLOCK)]]
 
 
 def _shapes(x: Any):

@@ -51,24 +51,24 @@ def draw(key: jax.Array, logits: jax.Array) -> jax.Array:
 def _draw(key, logits):
     fit, found, top, valid = clean(logits)
     key = one_key(key)
-    block = draw_block(key, fit(logits) - top, found.tops - top)
-    token = draw_inside(key, block, fit(of_block(logits, block)) - top)
+    whole = blocks(logits, -jnp.inf)
+    block = draw_block(key, fit(whole) - top, found.tops - top)
+    token = draw_inside(key, block, fit(of_block(whole, block)) - top)
     return jnp.where(valid, token, -1)
 
 
 def draw_block(key: jax.Array, below: jax.Array, tops: jax.Array | None = None) -> jax.Array:
-    """Draw a block from the log-weights `below` `[V]`, values minus the largest value.
+    """Draw a block from the log-weights `below` `[n, BLOCK]`, values minus the largest value.
 
     Args:
         key: one threefry key.
         below: -inf for tokens that are never drawn.
         tops: the maximum of each block of `below`, if it is known.
     """
-    rows = blocks(below, -jnp.inf)
-    tops = jnp.max(rows, axis=1) if tops is None else tops
+    tops = jnp.max(below, axis=1) if tops is None else tops
     scale = _scale(tops)
-    masses = block_sums(_integers(jnp.exp(rows), scale[:, None]))
-    return _likeliest(key, jnp.arange(rows.shape[0], dtype=jnp.int32), masses, scale)
+    masses = block_sums(_integers(jnp.exp(below), scale[:, None]))
+    return _likeliest(key, jnp.arange(below.shape[0], dtype=jnp.int32), masses, scale)
 
 
 def draw_block_of(key: jax.Array, below: jax.Array, tokens: jax.Array) -> jax.Array:
@@ -87,10 +87,10 @@ def draw_inside(key: jax.Array, block: jax.Array, below: jax.Array) -> jax.Array
     return _lowest(tokens, below + gumbel(key, TOKEN_STREAM, tokens), below > -jnp.inf)
 
 
-def of_block(x: jax.Array, block: jax.Array) -> jax.Array:
-    """Return the part `[BLOCK]` of a row `[V]` that lies in a block, padded with -inf."""
+def of_block(whole: jax.Array, block: jax.Array) -> jax.Array:
+    """Return one of the blocks `[n, BLOCK]` of a row."""
     # A gather moves only one block between devices if the vocabulary is sharded; a slice does not.
-    return blocks(x, -jnp.inf)[block[None]][0]
+    return whole[block[None]][0]
 
 
 def _likeliest(key, ids, masses, scale):

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jax.interpreters import ad
 
-from jaxsample.kernels._blocks import BLOCK, blocks
+from jaxsample.kernels._blocks import BLOCK, blocks, whole_blocks
 from jaxsample.kernels._per_row import per_row
 
 WIDTH = 64  # how many of the largest values are found
@@ -60,38 +60,40 @@ def top_k(values: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
 def _shapes(x: Any):
     rows, size = x.shape
     wide = x.update(shape=(rows, min(size, WIDTH)), weak_type=False)
-    tops = wide.update(shape=(rows, -(-size // BLOCK)))
+    tops = wide.update(shape=(rows, _count(x)))
     return [tops, wide, wide.update(dtype=jnp.dtype(jnp.int32)), wide.update(shape=(rows,))]
 
 
-def _without(x):
+def _without(x, devices):
     count = min(x.shape[1], WIDTH)
     none = jnp.full((x.shape[0], count), -jnp.inf, x.dtype)
     return [
-        _maxima(blocks(x, -jnp.inf)),
+        _tops(x, devices),
         none,
         jnp.zeros(none.shape, jnp.int32),
         jnp.full(x.shape[0], jnp.inf, x.dtype),
     ]
 
 
-def _directly(x):
+def _directly(x, devices):
     """Rank all values; a TPU has an instruction for it."""
     size = x.shape[1]
     values, tokens = top_k(x, min(size, WIDTH))
     edge = values[:, -1] if size > WIDTH else jnp.full(x.shape[0], -jnp.inf, x.dtype)
-    return [_maxima(blocks(x, -jnp.inf)), values, tokens, edge]
+    return [_tops(x, devices), values, tokens, edge]
 
 
-def _by_cells(x):
-    values, tokens, maxima = ranked_by_cells(x)
+def _by_cells(x, devices):
+    values, tokens, maxima = ranked_by_cells(x, devices)
     if maxima is None:
-        return _directly(x)
-    tops = _maxima(maxima.reshape(x.shape[0], -1, 2))
+        return _directly(x, devices)
+    tops = _maxima(maxima.reshape(x.shape[0], -1, 2))[:, : _count(x)]
     return [tops, values, tokens, values[:, -1]]
 
 
-def ranked_by_cells(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+def ranked_by_cells(
+    x: jax.Array, devices: int = 1
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """Rank the values of the cells with the largest maxima, of rows `[R, V]`.
 
     Fewer than k cells have a maximum above the k-th largest value, so the k cells with the largest
@@ -100,13 +102,21 @@ def ranked_by_cells(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array | Non
     """
     if x.shape[1] <= WIDTH * CELL:
         return *top_k(x, min(x.shape[1], WIDTH)), None
-    cells = blocks(x, -jnp.inf).reshape(x.shape[0], -1, CELL)
+    cells = whole_blocks(x, -jnp.inf, devices).reshape(x.shape[0], -1, CELL)
     maxima = lax.optimization_barrier(_maxima(cells))
     ids = top_k(maxima, WIDTH)[1]
     found = jnp.take_along_axis(cells, ids[:, :, None], axis=1, mode="promise_in_bounds")
     values, places = top_k(found.reshape(x.shape[0], -1), WIDTH)
     within = jnp.take_along_axis(ids, places // CELL, axis=1, mode="promise_in_bounds")
     return values, within * CELL + places % CELL, maxima
+
+
+def _tops(x, devices):
+    return _maxima(whole_blocks(x, -jnp.inf, devices))[:, : _count(x)]
+
+
+def _count(x):
+    return -(-x.shape[1] // BLOCK)
 
 
 def _maxima(x):

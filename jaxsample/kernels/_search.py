@@ -35,7 +35,7 @@ def reached(
     depend on their order, so every device and every batch finds the same value.
 
     Args:
-        values: `[V]` float32 without NaN; -inf for tokens that do not count.
+        values: float32 without NaN, of any shape; -inf for tokens that do not count.
         weigh: maps values to weights, int32, >= 0 and 0 where the value is -inf; they sum to less
             than 2**31.
         want: int32; the result is the largest value if it is 0.
@@ -77,6 +77,7 @@ def _shapes(values, want, top, *others, **params):
 def _by_histograms(values, want, top, start, *others, jaxpr, written):
     """Find the bin of each row's threshold with a histogram."""
     weights = others[0] if written else _weigh(jaxpr, others)(values)
+    values, weights = (x.reshape(x.shape[0], -1) for x in (values, weights))
     rows = values, weights, want, top, start
     if values.shape[0] > 1:
         return [lax.map(lambda row: _row(*row), rows)]
@@ -143,7 +144,7 @@ def _reach(weights, want):
 
 
 def _weigh(jaxpr, consts):
-    """Return the function from values `[R, V]` to weights."""
+    """Return the function from values `[R, ..]` to weights."""
 
     def each(values, consts):
         return jaxpr_as_fun(ClosedJaxpr(jaxpr, consts))(values)[0]

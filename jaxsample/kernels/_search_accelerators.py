@@ -31,8 +31,8 @@ def search_on_tpu(values: jax.Array, weights: Weights, want: jax.Array) -> jax.A
     Eight passes sum above 15 thresholds at once.
 
     Args:
-        values: `[R, V]` float32, -inf where a token is dropped.
-        weights: `[R, V]` int32, >= 0, 0 where a token is dropped, with a sum below 2**31; or a
+        values: `[R, ..]` float32, -inf where a token is dropped.
+        weights: `[R, ..]` int32, >= 0, 0 where a token is dropped, with a sum below 2**31; or a
             function that computes them from the values. A pass then reads the values alone, which
             takes two thirds of the time.
         want: `[R]` int32, >= 1.
@@ -41,19 +41,22 @@ def search_on_tpu(values: jax.Array, weights: Weights, want: jax.Array) -> jax.A
         `[R]` float32, -inf where all weights of a row do not reach `want`.
     """
 
+    within = tuple(range(1, values.ndim))  # the axes of a row
+
     def find_digit(i, low):
         # The barrier keeps XLA from computing the weights before the loop, to read them in it.
         row, low = lax.optimization_barrier((values, low))
         spared = (DIGIT * i).astype(jnp.uint32)  # high bits that are known
         # The key of t is at most `largest` above `low`; what lies outside is moved to the ends.
         largest = lax.shift_right_logical(jnp.uint32(2**32 - 1), spared)
-        above = jnp.maximum(_to_keys(row), low[:, None]) - low[:, None]
+        least = jnp.expand_dims(low, within)
+        above = jnp.maximum(_to_keys(row), least) - least
         above = jnp.minimum(above.astype(jnp.uint32), largest)
         # Digits, because a pass that compares with constants takes two thirds of the time of one
         # that reads 15 arrays of thresholds.
         shift = 32 - DIGIT - spared
         digits, counted = (above >> shift).astype(jnp.int32), _weigh(weights, row)
-        sums = [jnp.sum(jnp.where(digits >= d, counted, 0), 1) for d in range(1, 2**DIGIT)]
+        sums = [jnp.sum(jnp.where(digits >= d, counted, 0), within) for d in range(1, 2**DIGIT)]
         digit = sum((s >= want).astype(jnp.int32) for s in sums)
         return low + (digit << shift.astype(jnp.int32))
 
@@ -68,7 +71,8 @@ def search_on_gpu(values: jax.Array, weights: Weights, want: jax.Array) -> jax.A
 
     A histogram of the upper halves of the keys and one of the lower halves take 14 kernels.
     """
-    keys, weights = _to_keys(values), _weigh(weights, values)
+    rows = _to_keys(values), _weigh(weights, values)
+    keys, weights = (x.reshape(x.shape[0], -1) for x in rows)
     uppers, lowers = (keys >> HALF) + BINS // 2, keys & (BINS - 1)
     upper, left = _last_bin(_histogram(uppers, weights), want)
     inside = jnp.where(uppers == upper[:, None], weights, 0)

@@ -30,5 +30,4 @@ BOUNDS = {
     ("p .9", (64, 32000)): Bound(80, 145, 570),
 }
 PASSES = 32  # no loop runs more often: a threshold has 32 bits
-# Of a draw whose rows are answered by their largest values. Top-p alone also sums the whole row.
-COLLECTIVES = {"k 50 + p .9": 6, "p .9": 7}
+COLLECTIVES = 6  # of a draw whose rows are answered by their largest values

@@ -18,18 +18,24 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxsample import (
+    FrequencyPenalty,
+    Guidance,
     Model,
     ModelOutput,
     Temperature,
     TopK,
     TopP,
+    Watermark,
     chain,
+    detect,
     draw,
     generate,
+    guided,
     sample,
     score,
+    stream,
 )
-from jaxsample.learn import Examples, fit
+from jaxsample.learn import Examples, KernelScore, PolicyGradient, fit, hamming
 
 B, V, LONG = 8, 512, 8192
 KINDS = {"auto": AxisType.Auto, "explicit": AxisType.Explicit}
@@ -166,6 +172,32 @@ def fitted_to_a_model(place):
     return fit(Temperature(1.0), MODEL, table, texts, **options).sampler
 
 
+def fitted_by_drawing(place):
+    """Groups of texts that the sampler draws, and their credit."""
+    prompts = place.put(PROMPTS, 0, None)
+    texts = Examples(np.tile(np.arange(3, dtype=np.int32), (B, 1)), prompts=prompts)
+    objective = PolicyGradient(KernelScore(hamming), samples=3, max_new_tokens=3)
+    options = dict(key=jax.random.key(0), steps=1, batch_size=B, objective=objective)
+    table = place.put(TABLE, None, 1)
+    return fit(Temperature(1.0), MODEL, table, texts, held_out=texts, **options).sampler
+
+
+def streamed_in_samples_of_two_streams(place):
+    """A guided model, samples, a sampler with state, and chunks."""
+    guidance = Guidance(2.0)
+    params = place.put(TABLE, None, 1), guidance
+    prompts = place.put(np.stack([PROMPTS, PROMPTS + 1], axis=1), 0, None, None)
+    options = dict(max_new_tokens=3, chunk=2, samples=2, eos=5)
+    sampler = chain(FrequencyPenalty(0.5), TopP(0.9))
+    parts = stream(jax.random.key(1), guided(MODEL, guidance), params, prompts, sampler, **options)
+    return [part._replace(decoding=None) for part in parts]
+
+
+def detected(place):
+    texts = np.random.default_rng(5).integers(0, 99, (B, 9))
+    return jax.vmap(lambda text: detect(Watermark(key=7), text))(place.put(texts, 0, None))
+
+
 def _by_name(*runs):
     return {run.__name__.replace("_", " "): run for run in runs}
 
@@ -173,7 +205,16 @@ def _by_name(*runs):
 # Each of the first runs on every mesh. The second differ from them by a wrapper, so that one way of
 # sharding is enough, and a model that names axes needs to be inside `jax.set_mesh`.
 EVERYWHERE = _by_name(drawn, sampled, generated, scored, fitted)
-ONCE = _by_name(sampled_eagerly, sampled_one_row, transformed, derived, fitted_to_a_model)
+ONCE = _by_name(
+    sampled_eagerly,
+    sampled_one_row,
+    transformed,
+    derived,
+    fitted_to_a_model,
+    fitted_by_drawing,
+    streamed_in_samples_of_two_streams,
+    detected,
+)
 NAMED = _by_name(generated_by_a_model_that_names_axes)
 DOORS = EVERYWHERE | ONCE | NAMED
 CASES = [

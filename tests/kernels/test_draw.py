@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from jaxsample import draw
-from jaxsample.kernels._blocks import BLOCK
+from jaxsample.kernels._blocks import BLOCK, blocks
 from jaxsample.kernels._draw import draw_block, draw_block_of, draw_inside, of_block
 from jaxsample.kernels._noise import gumbel
 from tests.oracles import common as oracles
@@ -185,8 +185,9 @@ def test_more_vocabulary_of_no_mass_changes_no_token():
 @functools.partial(jax.vmap, in_axes=(0, 0, 0))
 def whole_and_some(key, row, tokens):
     below = row - jnp.max(row)
-    block, same = draw_block(key, below), draw_block_of(key, below[tokens], tokens)
-    return block, same, draw_inside(key, block, of_block(below, block))
+    whole = blocks(below, -jnp.inf)
+    block, same = draw_block(key, whole), draw_block_of(key, below[tokens], tokens)
+    return block, same, draw_inside(key, block, of_block(whole, block))
 
 
 @pytest.mark.parametrize("count", [1, 2, 40, 64])
@@ -209,7 +210,7 @@ def test_the_kept_tokens_alone_draw_what_the_whole_row_draws(count):
 def test_unlikely_blocks_are_drawn_as_exactly_as_likely_ones(depth):
     """The draw of log-weights does not depend on their height; eighths and shifts are exact."""
     below = jnp.round(normal(5 * BLOCK, 2) * 8) / 8
-    below = below - jnp.max(below)
+    below = blocks(below - jnp.max(below), -jnp.inf)
     keys = jax.random.split(KEY, 2000)
     many = jax.jit(jax.vmap(draw_block, in_axes=(0, None)))
     likely, unlikely = many(keys, below), many(keys, below - depth)

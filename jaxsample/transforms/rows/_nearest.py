@@ -38,7 +38,7 @@ def keep_nearest(row: Row, centre: jax.Array, share: Number, mass: jax.Array) ->
     known = (found > -jnp.inf) & (found >= outer) | (edge == -jnp.inf) | (share >= 1)
 
     def search():
-        values = lax.stop_gradient(row.values)
+        values = lax.stop_gradient(row.whole)
         weights, all_near = weigh(values), near(values)
         return reached(all_near, lambda _: weights, want, jnp.max(all_near), jnp.float32(0))
 
@@ -62,5 +62,5 @@ def keep_nearest(row: Row, centre: jax.Array, share: Number, mass: jax.Array) ->
         filtered=True,
     )
     # The maximum may be dropped, and all of the largest values.
-    largest = where_needed(~(best[0] >= kept.edge), lambda: jnp.max(kept.values), best[0])
+    largest = where_needed(~(best[0] >= kept.edge), lambda: jnp.max(kept.whole), best[0])
     return dataclasses.replace(kept, max=largest)

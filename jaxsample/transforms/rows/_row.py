@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.kernels._blocks import fixed_sum, tree_sum
+from jaxsample.kernels._blocks import BLOCK, blocks, fixed_sum, tree_sum
 from jaxsample.kernels._draw import draw_block, draw_block_of, draw_inside, of_block
 from jaxsample.kernels._largest import largest, row_max, top_k
 from jaxsample.kernels._per_row import once, where_needed
@@ -43,7 +43,8 @@ class Row:
     it, else from the whole row. Both ways give the same bits.
 
     Attributes:
-        raw: `[V]`, the logits as they were given.
+        size: the size of the vocabulary, V.
+        raw: `[ceil(V / BLOCK), BLOCK]`, the logits as they were given, in blocks padded with -inf.
         changes: elementwise functions that map `raw` to values; the last may drop tokens.
         tops: the maxima of blocks, or None if they are not known.
         best: the largest values in descending order, -inf where dropped.
@@ -56,6 +57,7 @@ class Row:
             every value at 0.
     """
 
+    size: int
     raw: jax.Array
     changes: tuple[Callable[[jax.Array], jax.Array], ...]
     tops: jax.Array | None
@@ -73,21 +75,22 @@ class Row:
         """Make a row from logits `[V]`; ValueError for any other rank."""
         raw = jnp.asarray(logits)
         fit, found, top, valid = clean(raw)
-        return cls(raw, (fit,), *found, top, valid, filters=filters)
+        return cls(raw.size, blocks(raw, -jnp.inf), (fit,), *found, top, valid, filters=filters)
 
     @classmethod
     def holding(cls, values: jax.Array, valid: jax.Array) -> Row:
         """Make a row from values `[V]` without NaN and +inf; it is invalid if all are -inf."""
         found = largest(values)
         top = row_max(found.tops)
-        return cls(values, (), *found, top, valid & (top > -jnp.inf))
+        whole = blocks(values, -jnp.inf)
+        return cls(values.size, whole, (), *found, top, valid & (top > -jnp.inf))
 
     # Arrays
 
     @property
     def values(self) -> jax.Array:
         """The values of all tokens, `[V]` float32; 0 if the row is invalid."""
-        return self._see(self.raw)
+        return self.whole.reshape(-1)[: self.size]
 
     @property
     def logits(self) -> jax.Array:
@@ -100,9 +103,9 @@ class Row:
         return self.values > -jnp.inf
 
     @property
-    def size(self) -> int:
-        """The size of the vocabulary, V."""
-        return self.raw.shape[0]
+    def whole(self) -> jax.Array:
+        """The values in blocks, padded with -inf; with 0 if the row is invalid."""
+        return self._see(self.raw)
 
     # Questions
 
@@ -113,7 +116,7 @@ class Row:
         def of(values):
             return jnp.sum(values > -jnp.inf, dtype=jnp.int32)
 
-        return self._from_best(lambda: of(self.best), lambda: of(self.values))
+        return self._from_best(lambda: of(self.best), lambda: of(self.whole))
 
     @property
     def ties(self) -> jax.Array:
@@ -122,11 +125,11 @@ class Row:
         def of(values):
             return jnp.sum(is_top(values - self.max), dtype=jnp.float32)
 
-        return where_needed(~(self.edge < self.max), lambda: of(self.values), of(self.best))
+        return where_needed(~(self.edge < self.max), lambda: of(self.whole), of(self.best))
 
     def value(self, token: jax.Array) -> jax.Array:
         """The value of a token."""
-        return self._see(self.raw[token])
+        return self._see(self.raw[token // BLOCK, token % BLOCK])
 
     def sum(self, *terms: Term) -> Any:
         """Sum each term over the kept tokens in a fixed order; several terms return a tuple."""
@@ -135,7 +138,7 @@ class Row:
             return tuple(fixed_sum(once(weighed(term, self.best, self.max))) for term in terms)
 
         def of_all():
-            values = self.values
+            values = self.whole
             return tuple(tree_sum(weighed(term, values, self.max)) for term in terms)
 
         sums: Any = self._from_best(of_best, of_all)
@@ -151,7 +154,7 @@ class Row:
         known = (k > self.size) | (edge == -jnp.inf) | ((k <= best.shape[0]) & (found >= edge))
 
         def search():
-            values = lax.stop_gradient(self.values)
+            values = lax.stop_gradient(self.whole)
             return reached(values, lambda v: (v > -jnp.inf).astype(jnp.int32), k, top, edge)
 
         return where_needed(~known, search, found)
@@ -173,7 +176,7 @@ class Row:
             return weighed(term, values, top)
 
         # A row that no filter has cut is read for its total. A CPU keeps the terms.
-        terms = None if self.filtered else weigh(lax.stop_gradient(self.values))
+        terms = None if self.filtered else weigh(lax.stop_gradient(self.whole))
         if given is None and terms is not None:
             given = tree_sum(terms)
         some = weigh(best)
@@ -183,7 +186,7 @@ class Row:
         known = inside if given is None else inside | ((found > -jnp.inf) & (found >= edge))
 
         def search():
-            values = lax.stop_gradient(self.values)
+            values = lax.stop_gradient(self.whole)
             total = tree_sum(weigh(values)) if given is None else given
             unit, want = integer_unit(share, total)
             written = None if terms is None else as_integers(terms, unit)
@@ -222,7 +225,7 @@ class Row:
 
         def of_all():
             tops = None if self.tops is None else self.tops - self.max
-            return draw_block(key, self.values - self.max, tops)
+            return draw_block(key, self.whole - self.max, tops)
 
         block = self._from_best(of_best, of_all)
         token = draw_inside(key, block, self._see(of_block(self.raw, block)) - self.max)
