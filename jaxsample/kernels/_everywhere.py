@@ -1,4 +1,4 @@
-"""What devices that share a vocabulary exchange."""
+"""The exchange of small arrays between devices that share a vocabulary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 64  # devices that share a vocabulary, at most; more than these share the
 def everywhere(x: jax.Array) -> jax.Array:
     """Return `x` `[.., n]`, moved at once to every device that has a part of the row.
 
-    What follows then moves nothing. Without it, every maximum and every sum would be exchanged.
+    Later steps then move nothing. Without it, every maximum and every sum would be exchanged.
     Combine the result with nothing that is divided over devices: `x` would stay divided.
     """
     return _everywhere.bind(x.reshape(-1, x.shape[-1]))[0].reshape(x.shape)

@@ -18,7 +18,7 @@ CELL = BLOCK // 2  # smaller blocks, so that fewer tokens must be ranked
 
 
 class Largest(NamedTuple):
-    """What one pass over a row finds.
+    """The result of one pass over a row.
 
     Attributes:
         tops: `[ceil(V / BLOCK)]`, the maximum of each block; NaN for a block with a NaN.

@@ -14,7 +14,7 @@ LOWEST, HIGHEST = jnp.finfo(jnp.float32).min, jnp.finfo(jnp.float32).max
 
 
 class Clean(NamedTuple):
-    """What is known of a row before any question.
+    """The facts of a row that are known before any question.
 
     Attributes:
         fit: maps logits to float32 values without NaN and +inf, elementwise; to zeros if the row is
