@@ -1,5 +1,7 @@
 """`where_needed` computes what a row needs: the same under every transformation, and only that."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,6 +62,36 @@ def test_rows_of_a_batch_may_share_the_need_or_the_array():
     need = NEEDS["some"]
     one = jax.vmap(answer, in_axes=(0, None))(need, ROWS[0])
     equal(one, need, np.tile(ROWS[0], (6, 1)))
+
+
+def scaled(need, row, scale):
+    return where_needed(need, lambda: jnp.max(row * scale), jnp.float32(-1))
+
+
+def test_what_all_rows_of_a_batch_share_is_not_copied():
+    """Many draws from one row read the row where it is."""
+    scales = np.arange(1, 36, dtype=np.float32)
+    many = jax.jit(jax.vmap(scaled, in_axes=(None, None, 0)))
+    for need in (True, False):
+        compiled = many.lower(jnp.bool(need), ROWS[0], scales).compile()
+        assert not re.search(rf"f32\[35,{V}\]", compiled.as_text())
+        expected = ROWS[0].max() * scales if need else np.full(35, -1, np.float32)
+        np.testing.assert_array_equal(compiled(jnp.bool(need), ROWS[0], scales), expected)
+
+
+def test_batches_of_batches_may_share_some_dimensions():
+    scales = np.arange(1, 36, dtype=np.float32).reshape(5, 7)
+    few, need = ROWS[:5], np.arange(5) % 2 == 0
+    expected = np.where(need[:, None], few.max(1)[:, None] * scales, np.float32(-1))
+    inner = jax.vmap(scaled, in_axes=(None, None, 0))
+    np.testing.assert_array_equal(jax.jit(jax.vmap(inner))(need, few, scales), expected)
+    inner = jax.vmap(scaled)
+    across = jax.jit(jax.vmap(inner, in_axes=(None, None, 1)))
+    np.testing.assert_array_equal(across(need, few, scales), expected.T)
+    grads = jax.vmap(jax.vmap(jax.grad(scaled, argnums=2), in_axes=(None, None, 0)))
+    np.testing.assert_array_equal(
+        grads(need, few, scales), np.where(need, few.max(1), 0)[:, None] + 0 * scales
+    )
 
 
 def test_numbers_keep_32_bits():
