@@ -1,4 +1,4 @@
-"""What can be measured on one GPU in eight minutes: equal tokens, draws, a 1B model, memory.
+"""Measurements on one GPU in eight minutes: equal tokens, draws, a 1B model, memory.
 
     python benchmarks/gpu.py [--quick] [--out DIR] [--assets DIR] [--items tokens,samplers]
 

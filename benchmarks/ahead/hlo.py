@@ -53,7 +53,7 @@ class Instruction(NamedTuple):
 
     @property
     def slow(self) -> str | None:
-        """What the instruction does, if it orders or moves single elements."""
+        """The name of the instruction, if it orders or moves single elements."""
         if self.opcode == "custom-call":
             return "TopK" if '"TopK"' in self.rest else None
         return self.opcode if self.opcode in ("gather", "scatter", "sort") else None

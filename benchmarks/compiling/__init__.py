@@ -1,1 +1,1 @@
-"""What benchmarks/compile.py measures: fresh processes, new settings, structures, eager calls."""
+"""The measurements of compile.py: fresh processes, new settings, structures, eager calls."""

@@ -9,9 +9,15 @@ from jax import lax
 from jax.interpreters import ad
 
 from jaxsample.kernels._everywhere import everywhere, multiple
+from jaxsample.kernels._float_bits import power_to
 from jaxsample.kernels._per_row import per_row
 
 BLOCK = 128  # consecutive tokens in a block; draws depend on it, so it must never change
+
+
+def count_blocks(size: int) -> int:
+    """Return how many blocks a row of `size` tokens has."""
+    return -(-size // BLOCK)
 
 
 def blocks(x: jax.Array, fill: float) -> jax.Array:
@@ -40,7 +46,7 @@ def fixed_sum(x: jax.Array) -> jax.Array:
 
 
 def _in_blocks(x: Any, fill: float):
-    return [x.update(shape=(x.shape[0], -(-x.shape[1] // BLOCK), BLOCK), weak_type=False)]
+    return [x.update(shape=(x.shape[0], count_blocks(x.shape[1]), BLOCK), weak_type=False)]
 
 
 def whole_blocks(x: jax.Array, fill: float, devices: int) -> jax.Array:
@@ -48,14 +54,14 @@ def whole_blocks(x: jax.Array, fill: float, devices: int) -> jax.Array:
 
     Then only the ends of the part of a device move.
     """
-    count = multiple(-(-x.shape[1] // BLOCK), devices)
+    count = multiple(count_blocks(x.shape[1]), devices)
     width = (0, count * BLOCK - x.shape[1])
     padded = jnp.pad(x, ((0, 0), width), constant_values=fill)
     return padded.reshape(x.shape[0], count, BLOCK)
 
 
 def _divided(x, fill, devices=1):
-    return [whole_blocks(x, fill, devices)[:, : -(-x.shape[1] // BLOCK)]]
+    return [whole_blocks(x, fill, devices)[:, : count_blocks(x.shape[1])]]
 
 
 def _shapes(x: Any):
@@ -90,9 +96,7 @@ def _in_two_words(x):
     bits = 29 - max(x.shape[1] - 1, 1).bit_length()
     x = everywhere(x)
     top = jnp.max(jnp.abs(x), axis=1, keepdims=True)
-    exponent = lax.bitcast_convert_type(top, jnp.int32) >> 23
-    power = jnp.clip(254 + bits - exponent, 1, 254)
-    unit = lax.bitcast_convert_type(power << 23, jnp.float32)
+    unit = power_to(top, bits)
     upper = (x * unit).astype(jnp.int32)
     lower = ((x * unit - upper.astype(jnp.float32)) * 2.0**bits).astype(jnp.int32)
     upper, lower = (jnp.sum(i, axis=1, dtype=jnp.int32).astype(jnp.float32) for i in (upper, lower))

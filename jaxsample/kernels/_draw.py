@@ -11,6 +11,7 @@ from jax import lax
 from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.kernels._blocks import BLOCK, block_sums, blocks
 from jaxsample.kernels._everywhere import everywhere
+from jaxsample.kernels._float_bits import power_to
 from jaxsample.kernels._noise import gumbel, one_key
 from jaxsample.kernels._validity import clean
 
@@ -104,9 +105,7 @@ def _scale(tops):
 
     Every block has its own, so that an unlikely block is drawn as exactly as a likely one.
     """
-    bits = lax.bitcast_convert_type(jnp.maximum(jnp.exp(tops), FAINTEST), jnp.int32)
-    inverse = (254 << 23) - (bits & (255 << 23))
-    return lax.optimization_barrier(lax.bitcast_convert_type(inverse, jnp.float32))
+    return lax.optimization_barrier(power_to(jnp.maximum(jnp.exp(tops), FAINTEST), 0))
 
 
 def _integers(weights, scale):

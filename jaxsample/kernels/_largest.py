@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jax.interpreters import ad
 
-from jaxsample.kernels._blocks import BLOCK, blocks, whole_blocks
+from jaxsample.kernels._blocks import BLOCK, blocks, count_blocks, whole_blocks
 from jaxsample.kernels._per_row import per_row
 
 WIDTH = 64  # how many of the largest values are found
@@ -60,7 +60,7 @@ def top_k(values: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
 def _shapes(x: Any):
     rows, size = x.shape
     wide = x.update(shape=(rows, min(size, WIDTH)), weak_type=False)
-    tops = wide.update(shape=(rows, _count(x)))
+    tops = wide.update(shape=(rows, count_blocks(x.shape[1])))
     return [tops, wide, wide.update(dtype=jnp.dtype(jnp.int32)), wide.update(shape=(rows,))]
 
 
@@ -87,7 +87,7 @@ def _by_cells(x, devices):
     values, tokens, maxima = ranked_by_cells(x, devices)
     if maxima is None:
         return _directly(x, devices)
-    tops = _maxima(maxima.reshape(x.shape[0], -1, 2))[:, : _count(x)]
+    tops = _maxima(maxima.reshape(x.shape[0], -1, 2))[:, : count_blocks(x.shape[1])]
     return [tops, values, tokens, values[:, -1]]
 
 
@@ -112,11 +112,7 @@ def ranked_by_cells(
 
 
 def _tops(x, devices):
-    return _maxima(whole_blocks(x, -jnp.inf, devices))[:, : _count(x)]
-
-
-def _count(x):
-    return -(-x.shape[1] // BLOCK)
+    return _maxima(whole_blocks(x, -jnp.inf, devices))[:, : count_blocks(x.shape[1])]
 
 
 def _maxima(x):

@@ -10,13 +10,14 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.interpreters import ad
 
+from jaxsample.kernels._float_bits import ordered, unordered
 from jaxsample.kernels._largest import ranked_by_cells
 from jaxsample.kernels._per_row import per_row
 from jaxsample.kernels._search_accelerators import search_on_gpu, search_on_tpu
+from jaxsample.kernels._validity import HIGHEST, LOWEST
 
 SIDE = 32  # bins lie in SIDE groups of SIDE groups of SIDE bins
 BINS = SIDE**3
-LOWEST, HIGHEST = jnp.finfo(jnp.float32).min, jnp.finfo(jnp.float32).max
 NEAR = 16.0  # nearly all thresholds lie this near below the start; the bins divide it
 SCALE = (BINS - 2) / NEAR
 
@@ -57,17 +58,6 @@ def reached_in(values: jax.Array, weights: jax.Array, want: jax.Array) -> jax.Ar
     above = values[None, :] >= values[:, None]
     sums = jnp.sum(jnp.where(above, weights[None, :], 0), axis=1, dtype=jnp.int32)
     return jnp.max(jnp.where(sums >= want, values, -jnp.inf))
-
-
-def ordered(x: jax.Array) -> jax.Array:
-    """Map float32 to int32 so that the order is kept (-0 is just below +0)."""
-    bits = lax.bitcast_convert_type(x, jnp.int32)
-    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
-
-
-def unordered(key: jax.Array) -> jax.Array:
-    """Invert `ordered`."""
-    return lax.bitcast_convert_type(key ^ ((key >> 31) & 0x7FFFFFFF), jnp.float32)
 
 
 def _shapes(values, want, top, *others, **params):

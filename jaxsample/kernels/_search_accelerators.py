@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._float_bits import ordered, unordered
+
 Weights = jax.Array | Callable[[jax.Array], jax.Array]
 
 LOWEST = -(2**31)  # below the key of every float32 value
@@ -50,7 +52,7 @@ def search_on_tpu(values: jax.Array, weights: Weights, want: jax.Array) -> jax.A
         # The key of t is at most `largest` above `low`; what lies outside is moved to the ends.
         largest = lax.shift_right_logical(jnp.uint32(2**32 - 1), spared)
         least = jnp.expand_dims(low, within)
-        above = jnp.maximum(_to_keys(row), least) - least
+        above = jnp.maximum(ordered(row + 0.0), least) - least
         above = jnp.minimum(above.astype(jnp.uint32), largest)
         # Digits, because a pass that compares with constants takes two thirds of the time of one
         # that reads 15 arrays of thresholds.
@@ -63,7 +65,7 @@ def search_on_tpu(values: jax.Array, weights: Weights, want: jax.Array) -> jax.A
     # Another barrier: XLA would choose between a constant and `low` in every pass.
     low = lax.optimization_barrier(jnp.full_like(want, LOWEST))
     low = lax.fori_loop(0, 32 // DIGIT, find_digit, low)
-    return jnp.where(low == LOWEST, -jnp.inf, _from_keys(low))
+    return jnp.where(low == LOWEST, -jnp.inf, unordered(low))
 
 
 def search_on_gpu(values: jax.Array, weights: Weights, want: jax.Array) -> jax.Array:
@@ -71,13 +73,13 @@ def search_on_gpu(values: jax.Array, weights: Weights, want: jax.Array) -> jax.A
 
     A histogram of the upper halves of the keys and one of the lower halves take 14 kernels.
     """
-    rows = _to_keys(values), _weigh(weights, values)
+    rows = ordered(values + 0.0), _weigh(weights, values)
     keys, weights = (x.reshape(x.shape[0], -1) for x in rows)
     uppers, lowers = (keys >> HALF) + BINS // 2, keys & (BINS - 1)
     upper, left = _last_bin(_histogram(uppers, weights), want)
     inside = jnp.where(uppers == upper[:, None], weights, 0)
     lower, _ = _last_bin(_histogram(lowers, inside), left)
-    found = _from_keys(((upper - BINS // 2) << HALF) | lower)
+    found = unordered(((upper - BINS // 2) << HALF) | lower)
     return jnp.where(upper < 0, -jnp.inf, found)
 
 
@@ -112,13 +114,3 @@ def _last(sums, want):
 
 def _weigh(weights, values):
     return weights(values) if callable(weights) else weights
-
-
-def _to_keys(values):
-    """Map float32 to int32 so that the order is kept; -0 and +0 have the same key."""
-    bits = lax.bitcast_convert_type(values + 0.0, jnp.int32)
-    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
-
-
-def _from_keys(keys):
-    return lax.bitcast_convert_type(keys ^ ((keys >> 31) & 0x7FFFFFFF), jnp.float32)

@@ -1,1 +1,1 @@
-"""What the compilers of accelerators say of our programs; no accelerator is needed."""
+"""Reports of the compilers of accelerators on our programs; no accelerator is needed."""

@@ -15,7 +15,7 @@ QUICK = ["sampled-explicit-both-arguments alone", "generated-explicit-batch-set_
 
 @pytest.fixture(scope="module")
 def lines(request):
-    """What the program says about each case; one process runs all cases that pytest selected."""
+    """The line of the program about each case; one process runs all cases that pytest selected."""
     here = [item for item in request.session.items if item.path == request.path]
     done = run_on_devices("tests.decode.axes_program", *(i.callspec.params["case"] for i in here))
     said = dict(line.split(": ", 1) for line in done.stdout.splitlines() if ": " in line)

@@ -1,4 +1,4 @@
-"""What filters keep of long rows and of a model's real rows, against float64 oracles.
+"""The kept sets of long rows and of a model's real rows, against float64 oracles.
 
 The dense path is judged by the logits that a transform returns, the path of decoding by the records
 of `generate`: how many tokens it kept, and the likeliest of them.

@@ -51,7 +51,7 @@ def drawn(keys, logits, samplers):
 
 
 def drawn_by(samplers, logits):
-    """What `drawn` returns, under a key per row."""
+    """The result of `drawn`, under a key per row."""
     keys = jax.random.split(jax.random.key(logits.shape[1]), len(logits))
     return [np.asarray(x) for x in drawn(keys, logits, samplers)]
 

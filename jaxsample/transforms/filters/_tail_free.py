@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.kernels._blocks import BLOCK, block_sums, blocks, tree_sum
-from jaxsample.kernels._search import ordered, unordered
+from jaxsample.kernels._float_bits import ordered, unordered
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf

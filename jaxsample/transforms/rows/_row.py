@@ -14,17 +14,16 @@ from jaxsample.kernels._blocks import BLOCK, blocks, fixed_sum, tree_sum
 from jaxsample.kernels._draw import draw_block, draw_block_of, draw_inside, of_block
 from jaxsample.kernels._largest import largest, row_max, top_k
 from jaxsample.kernels._per_row import once, where_needed
-from jaxsample.kernels._search import reached, reached_in
+from jaxsample.kernels._search import reached
 from jaxsample.kernels._validity import clean
 from jaxsample.transforms.rows._nearest import keep_nearest
+from jaxsample.transforms.rows._value_at import value_at
 from jaxsample.transforms.rows._values import (
     Number,
     Term,
-    as_integers,
     check_scalar,
     division,
     fill,
-    integer_unit,
     is_top,
     weighed,
 )
@@ -40,7 +39,7 @@ class Row:
 
     A row is the given logits, with the elementwise changes that were made to them, and its largest
     values after these changes. Every question is answered from the largest values if they decide
-    it, else from the whole row. Both ways give the same bits.
+    it, else from the whole row, and always exactly.
 
     Attributes:
         size: the size of the vocabulary, V.
@@ -167,33 +166,7 @@ class Row:
         known, up to rounding; this saves a pass over the row.
         """
         check_scalar(share)
-        best, edge, top, share, given = lax.stop_gradient(
-            (self.best, self.edge, self.max, share, total)
-        )
-        inside = edge == -jnp.inf
-
-        def weigh(values):
-            return weighed(term, values, top)
-
-        # A row that no filter has cut is read for its total. A CPU keeps the terms.
-        terms = None if self.filtered else weigh(lax.stop_gradient(self.whole))
-        if given is None and terms is not None:
-            given = tree_sum(terms)
-        some = weigh(best)
-        total = fixed_sum(once(some)) if given is None else given
-        unit, want = integer_unit(share, total)
-        found = reached_in(best, as_integers(some, unit), want)
-        known = inside if given is None else inside | ((found > -jnp.inf) & (found >= edge))
-
-        def search():
-            values = lax.stop_gradient(self.whole)
-            total = tree_sum(weigh(values)) if given is None else given
-            unit, want = integer_unit(share, total)
-            written = None if terms is None else as_integers(terms, unit)
-            return reached(values, lambda v: as_integers(weigh(v), unit), want, top, edge, written)
-
-        found = where_needed(~known, search, found)
-        return jnp.where(jnp.isnan(share * total), jnp.nan, found)
+        return value_at(self, term, share, total)
 
     def largest(self, n: int) -> jax.Array:
         """The n largest values in descending order, padded with -inf."""

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._float_bits import power_to
 from jaxsample.kernels._per_row import once
 from jaxsample.kernels._validity import HIGHEST, LOWEST, clamp_below
 
@@ -39,9 +40,7 @@ def integer_unit(share: Number, total: jax.Array) -> tuple[jax.Array, jax.Array]
     The factor is a power of two. The integers of all terms sum to about 2**TOTAL_BITS, and to less
     than four times that.
     """
-    exponent = lax.bitcast_convert_type(jnp.asarray(total, jnp.float32), jnp.int32) >> 23
-    power = jnp.clip(TOTAL_BITS + 254 - exponent, 1, 254)
-    unit = once(lax.bitcast_convert_type(power << 23, jnp.float32))
+    unit = once(power_to(total, TOTAL_BITS))
     want = jnp.clip(jnp.ceil(share * (total * unit)), 0.0, 2.0**31 - 128)
     return unit, want.astype(jnp.int32)
 
@@ -70,13 +69,13 @@ def division(
     cold = HIGHEST if filters else 0.0
     factor, again = jnp.where(hot, 1.0 / jnp.where(hot, safe, 1.0), cold), jnp.where(hot, 1.0, cold)
     factor, again = once(factor), once(again)
-    lowest = LOWEST if limit is None else limit
+    lowest = LOWEST if limit is None else jnp.maximum(limit, LOWEST)
 
     def change(values):
         below = jnp.maximum(values - top, LOWEST)
         # A greedy row has no derivative: infinity times 0 would be NaN. XLA removes the selection.
         below = jnp.where(hot, below, lax.stop_gradient(below)) * factor * again
-        return jnp.where(values >= jnp.maximum(lowest, LOWEST), below, -jnp.inf)
+        return jnp.where(values >= lowest, below, -jnp.inf)
 
     return change
 
