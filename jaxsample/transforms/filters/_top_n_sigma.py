@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import jax.numpy as jnp
-from jax import lax
 
+from jaxsample.kernels._validity import HIGHEST
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
@@ -50,6 +50,7 @@ class TopNSigma(Transform):
         squares = row.sum(lambda d: ((d - mean) / unit) ** 2 * share)
         sigma = unit * jnp.sqrt(squares / count)
         off = self.n == math.inf
-        below = jnp.where(off, -jnp.inf, -jnp.where(off, 0.0, jnp.maximum(self.n, 0.0)) * sigma)
-        # Round before the sum: a fused multiply-add would move the threshold at its last digit.
-        return row.keep(row.max + lax.optimization_barrier(below))
+        # The minimum rounds the product: a fused multiply-add would move the threshold at its last
+        # digit. No token is further below the maximum than the largest float.
+        spread = jnp.minimum(jnp.where(off, 0.0, jnp.maximum(self.n, 0.0)) * sigma, HIGHEST)
+        return row.keep(jnp.where(off | (spread == HIGHEST), -jnp.inf, row.max - spread))
