@@ -140,7 +140,11 @@ class Row:
             values = self.whole
             return tuple(tree_sum(weighed(term, values, self.max)) for term in terms)
 
-        sums: Any = self._from_best(of_best, of_all)
+        if self.filtered:
+            sums: Any = self._from_best(of_best, of_all)
+        else:  # a CPU takes the rows in turn, so that the terms of one row stay in its cache
+            zeros = tuple(jnp.float32(0) for _ in terms)
+            sums = where_needed(jnp.bool_(True), of_all, zeros)
         return sums if len(sums) > 1 else sums[0]
 
     def kth(self, k: Number) -> jax.Array:
