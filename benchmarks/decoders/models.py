@@ -47,11 +47,11 @@ def write(name: str, into: Path) -> Path:
     return folder
 
 
-def copied(folder: Path, into: Path) -> Path:
-    """Copy a float32 folder under `into`, where a GGUF may be added to it."""
-    checkpoint = load(folder)
-    save(into / folder.name, checkpoint.config, checkpoint.params, dtype="float32")
-    return into / folder.name
+def copied(model: Path | str, into: Path) -> Path:
+    """Write a model as a float32 folder under `into`, where a GGUF may be added to it."""
+    checkpoint, folder = load(model), into / Path(model).stem
+    save(folder, checkpoint.config, checkpoint.params, dtype="float32")
+    return folder
 
 
 def size_of(folder: Path) -> tuple[TransformerConfig, int]:

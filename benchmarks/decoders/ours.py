@@ -35,5 +35,6 @@ class Decoder:
 
     def sample(self, prompts, steps, seed, temperature, top_k, top_p):
         """Return sampled tokens `[B, N]`, the filters in the order of transformers."""
-        sampler = chain(Temperature(temperature), TopK(top_k), TopP(top_p))
+        filters = [TopK(top_k)] if top_k else []  # 0 is off for the peers
+        sampler = chain(Temperature(temperature), *filters, TopP(top_p))
         return self._run(prompts, steps, seed, sampler)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from harness.plot import Panel, picture
-from harness.report import faster, figures, ratio, table
+from harness.report import faster, figures, ratio, table, times
 
 from .overhead import BASE
+from .steps import PRODUCTS, PROMPT, READ
 
 # The largest interval of an overhead that is shown although its sign is not certain.
 UNCLEAR = 0.05
@@ -22,7 +23,25 @@ def tables(results: dict) -> str:
             "generate; (generate - loop) / loop, median over rounds with its interval; its time"
         )
         parts += [f"{_title(model)}\n{_overheads(model)}" for model in models]
+    if "steps" in results["parts"]:
+        parts.append(
+            f"ms of a step after a prompt of {PROMPT} tokens, without the prefill; medians, and\n"
+            "multiples of the time of the matrix products alone"
+        )
+        parts += [f"{_title(model)}\n{_steps(model)}" for model in models]
     return "\n\n".join(parts)
+
+
+def _steps(model):
+    rows = []
+    for line in model["steps"]:
+        base = line["arms"][PRODUCTS]["times_s"]
+        for name, arm in line["arms"].items():
+            low, high = (figures(arm[end] * 1e3) for end in ("low_s", "high_s"))
+            middle = figures(arm["median_s"] * 1e3)
+            found = "" if name == PRODUCTS else times(ratio(arm["times_s"], base))
+            rows.append([f"B={line['batch']}  {name}", middle, f"{low} .. {high}", found])
+    return table(["decoder, settings", "ms/step", "interval", "of products"], rows)
 
 
 def _speeds(results):
@@ -131,8 +150,22 @@ def draw(results: dict, path):
                 ticks=ticks_of(model),
             )
         )
+    for model in results["models"] if "steps" in results["parts"] else ():
+        panels.append(_steps_panel(model, results["ours"]))
     title = f"decoding, float32, {results['threads']} threads, {results['before']['processor']}"
     return picture(path, panels, title, columns=max(2, len(results["models"])))
+
+
+def _steps_panel(model, ours):
+    lines = {}
+    for line in model["steps"]:
+        for name, arm in line["arms"].items():
+            ends = (1e3 * arm[key] for key in ("median_s", "low_s", "high_s"))
+            lines.setdefault(name, []).append((line["batch"], *ends))
+    bold = next(name for name in lines if name.startswith(ours))
+    ticks, floors = [line["batch"] for line in model["steps"]], [READ, PRODUCTS]
+    title = f"{model['name']}: a step"
+    return Panel(title, "B", "ms", lines, bold=bold, floors=floors, ticks=ticks)
 
 
 def ticks_of(model):
