@@ -15,6 +15,7 @@ from ._json import read_json
 from ._parameters import read_params
 from ._schema import CONFIG, SPECIAL_TOKENS
 from ._tensors import Tensors
+from ._tokenizer_files import read_texts
 from ._transformer import Params, as_model
 
 
@@ -28,6 +29,9 @@ class Checkpoint(NamedTuple):
         config: the configuration of the transformer.
         generation_config: the contents of generation_config.json. Special tokens that are absent
             or null there come from config.json.
+        chat_template: the Jinja template that writes a conversation as one prompt, or None.
+        special_tokens: the texts of special tokens that templates use, such as
+            {"bos_token": "<s>", "eos_token": "</s>"}.
 
     >>> checkpoint = embedded()
     >>> checkpoint.tokenizer.token_to_id("</s>") == checkpoint.generation_config["eos_token_id"]
@@ -39,13 +43,15 @@ class Checkpoint(NamedTuple):
     tokenizer: Any
     config: TransformerConfig
     generation_config: dict[str, Any]
+    chat_template: str | None = None
+    special_tokens: dict[str, str] = {}
 
 
 def load(path: str | pathlib.Path, dtype: str = "float32") -> Checkpoint:
     """Load a model from a folder in the Hugging Face layout.
 
     Reads config.json, model.safetensors (or the shards that model.safetensors.index.json lists),
-    generation_config.json and tokenizer.json. It never opens a pickle.
+    generation_config.json, tokenizer.json and the chat template. It never opens a pickle.
 
     Args:
         path: the folder.
@@ -73,7 +79,16 @@ def load(path: str | pathlib.Path, dtype: str = "float32") -> Checkpoint:
         config, family = _read_config(folder / "config.json", json, tensors)
         config = dataclasses.replace(config, dtype=dtype)
         params = read_params(tensors, family, config)
-    return Checkpoint(as_model(config), params, _tokenizer(folder), config, special | generation)
+    texts = read_texts(folder)
+    return Checkpoint(
+        as_model(config),
+        params,
+        texts.tokenizer,
+        config,
+        special | generation,
+        texts.chat_template,
+        texts.special_tokens,
+    )
 
 
 def embedded() -> Checkpoint:
@@ -82,7 +97,7 @@ def embedded() -> Checkpoint:
     Raises:
         CheckpointError: this installation has no story model.
 
-    >>> model, params, tokenizer, config, extra = embedded()
+    >>> model, params, tokenizer, config, *_ = embedded()
     >>> prompts = jnp.array([tokenizer.encode("A funny story. Once upon a").ids])
     >>> out = jaxsample.generate(jax.random.key(0), model, params, prompts, jaxsample.TopK(1),
     ...                          max_new_tokens=1)
@@ -115,19 +130,3 @@ def _read_config(
         return read_config(json), family
     except ValueError as error:
         raise CheckpointError(f"{file}: {error}") from error
-
-
-def _tokenizer(folder: pathlib.Path):
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        return None
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError(
-            "reading tokenizer.json needs tokenizers: pip install 'jaxsample[models]'"
-        ) from error
-    try:
-        return tokenizers.Tokenizer.from_file(str(file))
-    except Exception as error:
-        raise CheckpointError(f"{file}: not a tokenizer ({error}); download it again") from error
