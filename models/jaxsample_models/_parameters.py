@@ -8,7 +8,8 @@ import numpy as np
 from ._config import TransformerConfig
 from ._errors import CheckpointError
 from ._families import Family
-from ._tensor_names import Third, key_of, stored
+from ._parts import Part
+from ._tensor_names import key_of, stored
 from ._tensors import Tensors
 from ._transformer import Params, shapes
 
@@ -23,18 +24,21 @@ def read_params(tensors: Tensors, family: Family, config: TransformerConfig) -> 
         CheckpointError: a tensor is missing, left over, or of another shape than `config` implies.
     """
     for key, shape in _sizes(config):
-        tensors.check(*_find(tensors, family, key, shape))
+        names, whole = _find(tensors, family, config, key, shape)
+        tensors.check(names[0], whole)
     used = set()
 
     def read(path, leaf: jax.ShapeDtypeStruct) -> jax.Array:
         key = key_of(path)
-        name, shape = _find(tensors, family, key, leaf.shape)
-        used.add(name)
-        value = tensors.read(name, shape)
+        names, shape = _find(tensors, family, config, key, leaf.shape)
+        used.update(names)
+        values = [tensors.read(name, shape) for name in names]
+        value = np.stack(values) if len(shape) < leaf.ndim else values[0]
+        value = value.swapaxes(-1, -2) if _flipped(family, key) else value
         entry = stored(family.names, key)
-        if isinstance(entry, Third):
-            value = np.split(value, 3, axis=-1)[entry.index]
-        return jax.device_put((value.T if _flipped(family, key) else value).astype(leaf.dtype))
+        if isinstance(entry, Part):
+            value = value[..., entry.columns(config)]
+        return jax.device_put(value.astype(leaf.dtype))
 
     params = jax.tree_util.tree_map_with_path(read, shapes(config))
     left = [name for name in tensors.names if name not in used and not name.endswith(_BUFFERS)]
@@ -62,14 +66,26 @@ def _sizes(config: TransformerConfig):
     yield f"{block}.mlp.up.kernel", (config.dim, config.mlp_dim)
 
 
-def _find(tensors: Tensors, family: Family, key: str, shape: tuple[int, ...]):
-    """Return the name and the shape of the tensor that holds a parameter."""
+def _find(
+    tensors: Tensors,
+    family: Family,
+    config: TransformerConfig,
+    key: str,
+    shape: tuple[int, ...],
+) -> tuple[list[str], tuple[int, ...]]:
+    """Return the names of the tensors that hold a parameter, and the shape of each of them."""
     entry = stored(family.names, key)
-    name = entry.name if isinstance(entry, Third) else entry
-    if name not in tensors and name.removeprefix(family.prefix) in tensors:
-        name = name.removeprefix(family.prefix)
-    shape = shape[::-1] if _flipped(family, key) else shape
-    return name, (*shape[:-1], 3 * shape[-1]) if isinstance(entry, Third) else shape
+    if isinstance(entry, Part):
+        name, shape = entry.name, entry.whole(shape, config)
+    else:
+        name = entry
+    if _flipped(family, key):
+        shape = (*shape[:-2], shape[-1], shape[-2])
+    names = [name]
+    if "{e}" in name:
+        names, shape = [name.replace("{e}", str(e)) for e in range(shape[0])], shape[1:]
+    short = [name.removeprefix(family.prefix) for name in names]
+    return (short if names[0] not in tensors and short[0] in tensors else names), shape
 
 
 def _flipped(family: Family, key: str) -> bool:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ._parts import Part, query_key_value
 
-
-class Third(NamedTuple):
-    """A parameter stored as a third of the last axis of a tensor: queries, keys or values."""
-
-    name: str
-    index: int
-
-
-Names = dict[str, str | Third]
+# "{i}" stands for the layer. A name with "{e}" is one tensor for each expert; they are stacked.
+Names = dict[str, str | Part]
 
 
 def _pair(path: str, name: str) -> Names:
@@ -63,7 +56,9 @@ GPT2: Names = {
     **_norm(f"{_BLOCK}.attention_norm", f"{_GPT2_BLOCK}.ln_1"),
     **_norm(f"{_BLOCK}.mlp_norm", f"{_GPT2_BLOCK}.ln_2"),
     **{
-        f"{_BLOCK}.attention.{part}.{ours}": Third(f"{_GPT2_BLOCK}.attn.c_attn.{theirs}", index)
+        f"{_BLOCK}.attention.{part}.{ours}": Part(
+            f"{_GPT2_BLOCK}.attn.c_attn.{theirs}", index, query_key_value
+        )
         for index, part in enumerate(("query", "key", "value"))
         for ours, theirs in (("kernel", "weight"), ("bias", "bias"))
     },
@@ -78,12 +73,12 @@ def key_of(path) -> str:
     return ".".join(str(part.key) for part in path)
 
 
-def stored(names: Names, key: str) -> str | Third:
+def stored(names: Names, key: str) -> str | Part:
     """Return where a parameter is stored."""
     parts = key.split(".")
     if parts[0] != "layers":
         return names[key]
     entry = names[".".join(["layers", "{i}", *parts[2:]])]
-    if isinstance(entry, Third):
-        return entry._replace(name=entry.name.format(i=parts[1]))
-    return entry.format(i=parts[1])
+    if isinstance(entry, Part):
+        return entry._replace(name=entry.name.replace("{i}", parts[1]))
+    return entry.replace("{i}", parts[1])

@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 
 from jaxsample_models import shapes
 from jaxsample_models._families import FAMILIES, read_config
-from jaxsample_models._tensor_names import Third, key_of, stored
+from jaxsample_models._parts import Part
+from jaxsample_models._tensor_names import key_of, stored
 
 from . import reference
 
@@ -43,26 +44,33 @@ def write(case, folder):
     """Write a folder with random weights and return it."""
     fields = config_json(case)
     family = FAMILIES[fields["architectures"][0]]
+    config = read_config(fields)
     random = np.random.default_rng(0)
     tensors = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes(read_config(fields))):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes(config)):
         key = key_of(path)
         value = 0.3 * random.normal(size=leaf.shape).astype(np.float32)
-        flipped = family.transposed and key.endswith(".kernel") or key == "head.kernel"
-        value = value.T if flipped else value
         entry = stored(family.names, key)
-        if isinstance(entry, Third):
-            tensors.setdefault(entry.name, [None] * 3)[entry.index] = value
+        if isinstance(entry, Part):
+            whole = np.zeros(entry.whole(value.shape, config), np.float32)
+            whole = tensors.setdefault(entry.name, (key, whole))[1]
+            whole[..., entry.columns(config)] = value
+        elif "{e}" in entry:
+            tensors |= {entry.replace("{e}", str(e)): (key, one) for e, one in enumerate(value)}
         else:
-            tensors[entry] = value
+            tensors[entry] = (key, value)
     tensors = {
-        name: np.concatenate(value, axis=-1) if isinstance(value, list) else value
-        for name, value in tensors.items()
+        name: np.ascontiguousarray(value.swapaxes(-1, -2) if flipped(family, key) else value)
+        for name, (key, value) in tensors.items()
     }
-    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     save_file(tensors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(fields))
     return folder
+
+
+def flipped(family, key):
+    """Tell whether the tensor of a parameter is stored `[outputs, inputs]`."""
+    return family.transposed and key.endswith(".kernel") or key == "head.kernel"
 
 
 def logits_of_transformers(case):
