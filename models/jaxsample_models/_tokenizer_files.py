@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ._errors import CheckpointError
 from ._json import read_json
+from ._pointers import refuse_pointer
 from ._schema import Kind, Schema
 
 
@@ -46,6 +47,7 @@ def _tokenizer(folder: pathlib.Path):
     file = folder / "tokenizer.json"
     if not file.is_file():
         return None
+    refuse_pointer(file)
     package = tokenizers("reading tokenizer.json")
     try:
         return package.Tokenizer.from_file(str(file))
