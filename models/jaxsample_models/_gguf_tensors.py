@@ -12,7 +12,7 @@ import numpy as np
 from ._errors import CheckpointError
 from ._gguf_config import Architecture
 
-_PIECE = 1 << 22  # values that are dequantised at a time
+_PIECE = 1 << 18  # values that are dequantised at a time
 _IMPLIED = ("rope_freqs.weight",)  # the config holds it
 
 
