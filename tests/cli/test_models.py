@@ -50,7 +50,8 @@ def test_a_tokenizer_of_another_model(cli, tiny, tmp_path):
     written["model"]["vocab"]["cat"] = 13
     file.write_text(json.dumps(written))
     run = cli("generate", "the cat", "--model", folder)
-    assert run.status == 2 and "token 13" in run.err and "13 tokens" in run.err
+    assert run.status == 2
+    assert "token ids in 0..12, got 13; check that the tokenizer belongs to the model" in run.err
 
 
 @pytest.mark.parametrize(("size", "shown"), [(loading.LARGE, False), (loading.LARGE + 1, True)])
