@@ -82,8 +82,13 @@ class Attention(nnx.Module):
             rngs=rngs,
             scale=1 / math.sqrt(2 * config.layers),
         )
-        self.query_norm = Norm(size, config, kind="rms") if config.qk_norm else None
-        self.key_norm = Norm(size, config, kind="rms") if config.qk_norm else None
+
+        def norm(whole: int) -> Norm | None:
+            normed = whole if config.qk_norm_whole else size
+            return Norm(normed, config, kind="rms") if config.qk_norm else None
+
+        self.query_norm, self.key_norm = norm(wide), norm(narrow)
+        self.sinks = nnx.Param(jnp.zeros((config.heads,), dtype)) if config.sinks else None
 
     def __call__(
         self,
@@ -93,22 +98,35 @@ class Attention(nnx.Module):
         angles: tuple[jax.Array, jax.Array] | None,
         cache: LayerCache | None,
     ) -> tuple[jax.Array, LayerCache | None]:
-        query, key, value = (self._heads(f(x)) for f in (self.query, self.key, self.value))
-        if self.query_norm is not None and self.key_norm is not None:
-            query, key = self.query_norm(query), self.key_norm(key)
+        query = self._heads(self.query(x), self.query_norm)
+        key = self._heads(self.key(x), self.key_norm)
+        value = self._heads(self.value(x), None)
         if angles is not None:
             query, key = rotate(query, *angles), rotate(key, *angles)
+        if self.config.query_growth:
+            query = query * _growth(self.config, positions).astype(query.dtype)
         query, key, value = (y.swapaxes(1, 2) for y in (query, key, value))
         if cache is not None:
             cache = LayerCache(
                 _write(cache.keys, key, positions), _write(cache.values, value, positions)
             )
             key, value = cache
-        y = _attend(query, key, value, mask, self.config)
+        sinks = None if self.sinks is None else self.sinks[...].astype(jnp.float32)
+        y = _attend(query, key, value, mask, sinks, self.config)
         return self.out(y.reshape(*x.shape[:-1], -1)), cache
 
-    def _heads(self, y: jax.Array) -> jax.Array:
-        return y.reshape(*y.shape[:-1], -1, self.config.head_dim)
+    def _heads(self, y: jax.Array, norm: Norm | None) -> jax.Array:
+        heads = (*y.shape[:-1], -1, self.config.head_dim)
+        if norm is None:
+            return y.reshape(heads)
+        return norm(y).reshape(heads) if self.config.qk_norm_whole else norm(y.reshape(heads))
+
+
+def _growth(config: TransformerConfig, positions: jax.Array) -> jax.Array:
+    """Compute the factor of queries at positions `[B, T]`: `[B, T, 1, 1]`."""
+    assert config.rope_scaling is not None
+    times = jnp.maximum(positions, 0) // config.rope_scaling.original
+    return 1 + config.query_growth * jnp.log1p(times.astype(jnp.float32))[..., None, None]
 
 
 def _write(slots: jax.Array, new: jax.Array, positions: jax.Array) -> jax.Array:
@@ -122,7 +140,7 @@ def _write(slots: jax.Array, new: jax.Array, positions: jax.Array) -> jax.Array:
     return jax.vmap(jax.vmap(write, in_axes=(0, 0, None)))(slots, new, target)
 
 
-def _attend(query, key, value, mask, config: TransformerConfig) -> jax.Array:
+def _attend(query, key, value, mask, sinks, config: TransformerConfig) -> jax.Array:
     """Attend from `[B, heads, T, size]` to `[B, kv_heads, S, size]`: `[B, T, heads, size]`."""
     batch, heads, steps, size = query.shape
     # Queries that share a key head become rows of one matmul, so keys need not be repeated.
@@ -130,7 +148,10 @@ def _attend(query, key, value, mask, config: TransformerConfig) -> jax.Array:
     scores = jnp.einsum("bkqd,bksd->bkqs", grouped, key, preferred_element_type=jnp.float32)
     scores = scores.reshape(batch, heads, steps, -1) / math.sqrt(config.query_scale or size)
     scores = jnp.where(mask[:, None], softcap(scores, config.attention_softcap), _MASKED)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    if sinks is not None:
+        sinks = jnp.broadcast_to(sinks[None, :, None, None], (*scores.shape[:-1], 1))
+        scores = jnp.concatenate([scores, sinks], axis=-1)
+    weights = jax.nn.softmax(scores, axis=-1)[..., : key.shape[2]].astype(value.dtype)
     grouped = weights.reshape(batch, config.kv_heads, -1, weights.shape[-1])
     y = jnp.einsum("bkqs,bksd->bkqd", grouped, value)
     return y.reshape(batch, heads, steps, size).swapaxes(1, 2)

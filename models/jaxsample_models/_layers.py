@@ -62,7 +62,7 @@ class Mlp(nnx.Module):
 
     def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
         width, inner, bias = config.dim, config.mlp_dim, config.mlp_bias
-        self.activation = config.activation
+        self.config = config
         self.up = Linear(width, inner, bias=bias, dtype=config.dtype, rngs=rngs)
         self.gate = (
             Linear(width, inner, bias=bias, dtype=config.dtype, rngs=rngs) if config.gated else None
@@ -77,10 +77,15 @@ class Mlp(nnx.Module):
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        activate = _ACTIVATIONS[self.activation]
-        up = self.up
-        inner = activate(up(x)) if self.gate is None else activate(self.gate(x)) * up(x)
-        return self.down(inner)
+        up = self.up(x)
+        if self.gate is None:
+            return self.down(_ACTIVATIONS[self.config.activation](up))
+        return self.down(glu(self.config, self.gate(x), up))
+
+
+def glu(config: TransformerConfig, gate: jax.Array, up: jax.Array) -> jax.Array:
+    """Multiply the inner channels of a gated MLP by their activated gates."""
+    return _ACTIVATIONS[config.activation](gate) * up
 
 
 def softcap(x: jax.Array, cap: float | None) -> jax.Array:

@@ -14,7 +14,13 @@ from ._tensors import Tensors
 from ._transformer import Params, shapes
 
 # Older versions of transformers stored these buffers with the parameters. The config implies them.
-_BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
+_BUFFERS = (
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".rotary_emb.inv_freq",
+)
 
 
 def read_params(tensors: Tensors, family: Family, config: TransformerConfig) -> Params:
@@ -63,7 +69,11 @@ def _sizes(config: TransformerConfig):
         yield "places", (config.max_length, config.dim)
     yield f"{block}.attention.query.kernel", (config.dim, config.heads * config.head_dim)
     yield f"{block}.attention.key.kernel", (config.dim, config.kv_heads * config.head_dim)
-    yield f"{block}.mlp.up.kernel", (config.dim, config.mlp_dim)
+    if config.routing and config.routed(0):
+        routing = config.routing
+        yield f"{block}.experts.up.kernel", (routing.experts, config.dim, routing.dim)
+    else:
+        yield f"{block}.mlp.up.kernel", (config.dim, config.mlp_dim)
 
 
 def _find(
@@ -83,9 +93,15 @@ def _find(
         shape = (*shape[:-2], shape[-1], shape[-2])
     names = [name]
     if "{e}" in name:
-        names, shape = [name.replace("{e}", str(e)) for e in range(shape[0])], shape[1:]
+        names, shape = _of_experts(tensors, name, shape[0]), shape[1:]
     short = [name.removeprefix(family.prefix) for name in names]
     return (short if names[0] not in tensors and short[0] in tensors else names), shape
+
+
+def _of_experts(tensors: Tensors, name: str, experts: int) -> list[str]:
+    last = name.replace("{e}", str(experts - 1))
+    # The list is long for an absurd number of experts, of which the last is then missing.
+    return [name.replace("{e}", str(e)) for e in range(experts)] if last in tensors else [last]
 
 
 def _flipped(family: Family, key: str) -> bool:

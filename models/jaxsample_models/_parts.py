@@ -46,3 +46,8 @@ def query_key_value(config: TransformerConfig) -> tuple[int, ...]:
     """Return the outputs of the projections to queries, keys and values."""
     wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
     return wide, narrow, narrow
+
+
+def gate_up(config: TransformerConfig) -> tuple[int, ...]:
+    """Return the outputs of the first two projections of a gated MLP."""
+    return config.mlp_dim, config.mlp_dim

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._parts import Part, query_key_value
+from ._parts import Part, gate_up, query_key_value
 
 # "{i}" stands for the layer. A name with "{e}" is one tensor for each expert; they are stacked.
 Names = dict[str, str | Part]
@@ -41,6 +41,42 @@ GEMMA2: Names = LLAMA | {
     f"{_BLOCK}.mlp_post.scale": f"{_STORED}.post_feedforward_layernorm.weight",
 }
 
+GEMMA3: Names = QWEN3 | GEMMA2
+
+OLMO2: Names = QWEN3 | {
+    f"{_BLOCK}.attention_post.scale": f"{_STORED}.post_attention_layernorm.weight",
+    f"{_BLOCK}.mlp_post.scale": f"{_STORED}.post_feedforward_layernorm.weight",
+}
+
+PHI3: Names = LLAMA | {
+    **{
+        f"{_BLOCK}.attention.{part}.kernel": Part(
+            f"{_STORED}.self_attn.qkv_proj.weight", index, query_key_value
+        )
+        for index, part in enumerate(("query", "key", "value"))
+    },
+    **{
+        f"{_BLOCK}.mlp.{part}.kernel": Part(f"{_STORED}.mlp.gate_up_proj.weight", index, gate_up)
+        for index, part in enumerate(("gate", "up"))
+    },
+}
+
+_MIXTRAL_EXPERTS = f"{_STORED}.block_sparse_moe"
+MIXTRAL: Names = LLAMA | {
+    f"{_BLOCK}.experts.router.kernel": f"{_MIXTRAL_EXPERTS}.gate.weight",
+    f"{_BLOCK}.experts.gate.kernel": f"{_MIXTRAL_EXPERTS}.experts.{{e}}.w1.weight",
+    f"{_BLOCK}.experts.down.kernel": f"{_MIXTRAL_EXPERTS}.experts.{{e}}.w2.weight",
+    f"{_BLOCK}.experts.up.kernel": f"{_MIXTRAL_EXPERTS}.experts.{{e}}.w3.weight",
+}
+
+QWEN3_MOE: Names = QWEN3 | {
+    f"{_BLOCK}.experts.router.kernel": f"{_STORED}.mlp.gate.weight",
+    **{
+        f"{_BLOCK}.experts.{part}.kernel": f"{_STORED}.mlp.experts.{{e}}.{part}_proj.weight"
+        for part in ("gate", "up", "down")
+    },
+}
+
 _GPT2_BLOCK = "transformer.h.{i}"
 
 
@@ -65,6 +101,29 @@ GPT2: Names = {
     **_pair(f"{_BLOCK}.attention.out", f"{_GPT2_BLOCK}.attn.c_proj"),
     **_pair(f"{_BLOCK}.mlp.up", f"{_GPT2_BLOCK}.mlp.c_fc"),
     **_pair(f"{_BLOCK}.mlp.down", f"{_GPT2_BLOCK}.mlp.c_proj"),
+}
+
+_NEOX_BLOCK = "gpt_neox.layers.{i}"
+
+GPT_NEOX: Names = {
+    "embed": "gpt_neox.embed_in.weight",
+    "head.kernel": "embed_out.weight",
+    **_norm("norm", "gpt_neox.final_layer_norm"),
+    **_norm(f"{_BLOCK}.attention_norm", f"{_NEOX_BLOCK}.input_layernorm"),
+    **_norm(f"{_BLOCK}.mlp_norm", f"{_NEOX_BLOCK}.post_attention_layernorm"),
+    **{
+        f"{_BLOCK}.attention.{part}.{ours}": Part(
+            f"{_NEOX_BLOCK}.attention.query_key_value.{theirs}",
+            index,
+            query_key_value,
+            groups=lambda config: config.heads,
+        )
+        for index, part in enumerate(("query", "key", "value"))
+        for ours, theirs in (("kernel", "weight"), ("bias", "bias"))
+    },
+    **_pair(f"{_BLOCK}.attention.out", f"{_NEOX_BLOCK}.attention.dense"),
+    **_pair(f"{_BLOCK}.mlp.up", f"{_NEOX_BLOCK}.mlp.dense_h_to_4h"),
+    **_pair(f"{_BLOCK}.mlp.down", f"{_NEOX_BLOCK}.mlp.dense_4h_to_h"),
 }
 
 

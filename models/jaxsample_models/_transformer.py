@@ -14,6 +14,7 @@ from jaxsample import Model, ModelOutput
 from . import _attention as attention
 from ._attention import Attention, LayerCache
 from ._config import TransformerConfig
+from ._experts import Experts
 from ._layers import Linear, Mlp, Norm, softcap
 from ._rotary import angles
 
@@ -23,19 +24,32 @@ Params = dict[str, Any]
 class Block(nnx.Module):
     """One layer: attention and MLP, each added to the residual stream."""
 
-    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
-        self.attention_norm = Norm(config.dim, config)
+    def __init__(self, config: TransformerConfig, layer: int, rngs: nnx.Rngs):
+        def norm(wanted: bool) -> Norm | None:
+            return Norm(config.dim, config) if wanted else None
+
+        self.parallel, self.scale = config.parallel, config.residual_scale
+        self.attention_norm = norm(config.pre_norms)
         self.attention = Attention(config, rngs)
-        self.attention_post = Norm(config.dim, config) if config.post_norms else None
-        self.mlp_norm = Norm(config.dim, config)
-        self.mlp = Mlp(config, rngs)
-        self.mlp_post = Norm(config.dim, config) if config.post_norms else None
+        self.attention_post = norm(config.post_norms)
+        self.mlp_norm = norm(config.pre_norms)
+        routed = config.routed(layer)
+        self.mlp = None if routed else Mlp(config, rngs)
+        self.experts = Experts(config, rngs) if routed else None
+        self.mlp_post = norm(config.post_norms)
 
     def __call__(self, x, positions, mask, angles, cache):
-        y, cache = self.attention(self.attention_norm(x), positions, mask, angles, cache)
-        x = x + (y if self.attention_post is None else self.attention_post(y))
-        y = self.mlp(self.mlp_norm(x))
-        return x + (y if self.mlp_post is None else self.mlp_post(y)), cache
+        y = _normed(self.attention_norm, x)
+        y, cache = self.attention(y, positions, mask, angles, cache)
+        middle = x + self.scale * _normed(self.attention_post, y)
+        mlp = self.experts if self.mlp is None else self.mlp
+        assert mlp is not None
+        y = mlp(_normed(self.mlp_norm, x if self.parallel else middle))
+        return middle + self.scale * _normed(self.mlp_post, y), cache
+
+
+def _normed(norm: Norm | None, x: jax.Array) -> jax.Array:
+    return x if norm is None else norm(x)
 
 
 class Transformer(nnx.Module):
@@ -61,7 +75,7 @@ class Transformer(nnx.Module):
             if config.positions == "learned"
             else None
         )
-        self.layers = nnx.List([Block(config, rngs) for _ in range(config.layers)])
+        self.layers = nnx.List([Block(config, i, rngs) for i in range(config.layers)])
         self.norm = Norm(config.dim, config)
         self.head = (
             None
@@ -101,18 +115,25 @@ class Transformer(nnx.Module):
         if self.places is not None:
             x = x + jnp.take(self.places[...], positions, axis=0, mode="clip").astype(x.dtype)
 
+        slots = tokens.shape[1] if cache is None else cache[0].keys.shape[2]
+
         def mask(window: int | None) -> jax.Array:
             if cache is None:
                 return attention.mask_segment(positions, segments, window)
-            return attention.mask_cached(positions, cache[0].keys.shape[2], window)
+            return attention.mask_cached(positions, slots, window)
 
         windows = [config.window(layer) for layer in range(config.layers)]
+        ropes = [config.rope(layer) for layer in range(config.layers)]
         masks = {window: mask(window) for window in set(windows)}
-        turns = angles(config, positions) if config.positions == "rotary" else None
+        size = config.rotary_dim or config.head_dim
+        turns = {
+            rope: None if rope is None else angles(size, *rope, positions, slots)
+            for rope in set(ropes)
+        }
         caches = []
         for i, block in enumerate(self.layers):
             kept = None if cache is None else cache[i]
-            x, kept = block(x, positions, masks[windows[i]], turns, kept)
+            x, kept = block(x, positions, masks[windows[i]], turns[ropes[i]], kept)
             caches.append(kept)
         return self.norm(x), None if cache is None else tuple(caches)
 
@@ -127,7 +148,7 @@ class Transformer(nnx.Module):
         logits = jax.lax.dot_general(
             hidden, weight.astype(hidden.dtype), axes, preferred_element_type=jnp.float32
         )
-        return softcap(logits, self.config.logit_softcap)
+        return softcap(self.config.logit_scale * logits, self.config.logit_softcap)
 
 
 @functools.cache

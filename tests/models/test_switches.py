@@ -21,7 +21,7 @@ SWITCHES = {
 }
 
 
-CASES = ["stories", *families.CASES]
+TRACED = ("gpt2", "llama-llama3", "qwen2-windows", "gemma2", "ministral3", "mixtral")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ BATCH = (
 )
 
 
-@pytest.mark.parametrize("checkpoint", CASES, indirect=True)
+@pytest.mark.parametrize("checkpoint", ["stories", *families.swept(TRACED)], indirect=True)
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_it_traces_under(switch, checkpoint):
     run = functools.partial(decode, checkpoint.model)
@@ -55,11 +55,7 @@ def test_it_traces_under(switch, checkpoint):
     assert {leaf.dtype for leaf in found} == {jnp.dtype("float32")}
 
 
-@pytest.mark.parametrize(
-    "checkpoint",
-    ["stories", *(pytest.param(case, marks=pytest.mark.full) for case in families.CASES)],
-    indirect=True,
-)
+@pytest.mark.parametrize("checkpoint", ["stories", *families.swept(())], indirect=True)
 def test_it_runs_under_all(checkpoint):
     batch = jax.device_put(BATCH)
     run = jax.jit(decode, static_argnums=0)

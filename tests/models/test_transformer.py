@@ -176,7 +176,7 @@ def test_learned_positions_bound_the_cache():
         (dict(dtype="float16"), "`dtype` must be one of"),
         (dict(layers=0), "`layers` must be at least 1"),
         (dict(dim=64.5), "`dim` must be at least 1 and whole, got 64.5"),
-        (dict(rope_scaling=RopeScaling("yarn", 2.0)), "must be 'linear' or 'llama3'"),
+        (dict(rope_scaling=RopeScaling("ntk", 2.0)), "`rope_scaling.kind` must be one of"),
         (dict(rope_scaling=RopeScaling("llama3", 2.0, 4.0, 4.0)), r"must be below .* \(4.0\)"),
         (dict(kv_heads=3), "`kv_heads` must divide"),
         (dict(head_dim=7), "`head_dim` must be even"),
