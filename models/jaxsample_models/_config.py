@@ -98,6 +98,8 @@ class TransformerConfig:
         query_growth: queries at position p are multiplied by
             `1 + query_growth * log(1 + floor(p / rope_scaling.original))` (Ministral 3).
         activation: "silu", "gelu" (exact) or "gelu_tanh".
+        glu_limit: None, or a bound on gates and values of the MLP, which is then
+            `down(gate * sigmoid(1.702 gate) * (value + 1))` (gpt-oss).
         gated: the MLP is `down(activation(gate(x)) * up(x))`, else `down(activation(up(x)))`.
         qkv_bias, out_bias, mlp_bias: which projections have a bias.
         qk_norm: RMS norm over each head of the queries and keys (Qwen3).
@@ -149,6 +151,7 @@ class TransformerConfig:
     unrotated: tuple[int, ...] = ()
     query_growth: float = 0.0
     activation: str = "silu"
+    glu_limit: float | None = None
     gated: bool = True
     qkv_bias: bool = False
     out_bias: bool = False

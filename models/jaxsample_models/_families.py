@@ -53,6 +53,7 @@ FAMILIES = {
     "Gemma3ForCausalLM": Family("gemma3_text", gemma.gemma3, names.GEMMA3),
     "MixtralForCausalLM": Family("mixtral", experts.mixtral, names.MIXTRAL),
     "Qwen3MoeForCausalLM": Family("qwen3_moe", experts.qwen3_moe, names.QWEN3_MOE),
+    "GptOssForCausalLM": Family("gpt_oss", experts.gpt_oss, names.GPT_OSS),
     "GPT2LMHeadModel": Family(
         "gpt2", gpt.gpt2, names.GPT2, layers="n_layer", transposed=False, prefix="transformer."
     ),
@@ -80,8 +81,8 @@ def family_of(json: Json) -> Family:
     wanted = str(found[0] if found else kind)
     nearest = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)[0]
     raise ValueError(
-        f"`{key}` is {short(named)}, which is not supported; the nearest that is is {nearest!r}; "
-        f"docs/models.md lists them all and shows how to bring your own model"
+        f"`{key}` is {short(named)}, which is not supported; the nearest supported one is "
+        f"{nearest!r}; docs/models.md lists them all and shows how to bring your own model"
     )
 
 

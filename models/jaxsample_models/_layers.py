@@ -15,6 +15,7 @@ _ACTIVATIONS = {
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
     "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True),
 }
+_GLU_ALPHA = 1.702
 
 
 def _last_axis(vector: jax.Array, like: jax.Array) -> jax.Array:
@@ -85,7 +86,11 @@ class Mlp(nnx.Module):
 
 def glu(config: TransformerConfig, gate: jax.Array, up: jax.Array) -> jax.Array:
     """Multiply the inner channels of a gated MLP by their activated gates."""
-    return _ACTIVATIONS[config.activation](gate) * up
+    limit = config.glu_limit
+    if limit is None:
+        return _ACTIVATIONS[config.activation](gate) * up
+    gate, up = jnp.minimum(gate, limit), jnp.clip(up, -limit, limit)
+    return gate * jax.nn.sigmoid(_GLU_ALPHA * gate) * (up + 1)
 
 
 def softcap(x: jax.Array, cap: float | None) -> jax.Array:

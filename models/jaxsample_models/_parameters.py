@@ -40,7 +40,7 @@ def read_params(tensors: Tensors, family: Family, config: TransformerConfig) -> 
         used.update(names)
         values = [tensors.read(name, shape) for name in names]
         value = np.stack(values) if len(shape) < leaf.ndim else values[0]
-        value = value.swapaxes(-1, -2) if _flipped(family, key) else value
+        value = value.swapaxes(-1, -2) if _flipped(family, key, names[0]) else value
         entry = stored(family.names, key)
         if isinstance(entry, Part):
             value = value[..., entry.columns(config)]
@@ -89,7 +89,7 @@ def _find(
         name, shape = entry.name, entry.whole(shape, config)
     else:
         name = entry
-    if _flipped(family, key):
+    if _flipped(family, key, name):
         shape = (*shape[:-2], shape[-1], shape[-2])
     names = [name]
     if "{e}" in name:
@@ -104,5 +104,6 @@ def _of_experts(tensors: Tensors, name: str, experts: int) -> list[str]:
     return [name.replace("{e}", str(e)) for e in range(experts)] if last in tensors else [last]
 
 
-def _flipped(family: Family, key: str) -> bool:
-    return family.transposed and key.endswith(".kernel") or key == "head.kernel"
+def _flipped(family: Family, key: str, name: str) -> bool:
+    linear = family.transposed and key.endswith(".kernel") and name.endswith(".weight")
+    return linear or key == "head.kernel"

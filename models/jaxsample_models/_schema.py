@@ -152,6 +152,8 @@ CONFIG: Schema = {
     "norm_topk_prob": _FLAG,
     "decoder_sparse_step": _SIZE,
     "mlp_only_layers": _INDICES,
+    "swiglu_alpha": _POSITIVE,
+    "swiglu_limit": _POSITIVE,
     # GPT-NeoX
     "layer_norm_eps": _POSITIVE,
     "use_parallel_residual": _FLAG,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._parts import Part, gate_up, query_key_value
+from ._parts import Part, experts_gate_up, gate_up, query_key_value
 
 # "{i}" stands for the layer. A name with "{e}" is one tensor for each expert; they are stacked.
 Names = dict[str, str | Part]
@@ -74,6 +74,24 @@ QWEN3_MOE: Names = QWEN3 | {
     **{
         f"{_BLOCK}.experts.{part}.kernel": f"{_STORED}.mlp.experts.{{e}}.{part}_proj.weight"
         for part in ("gate", "up", "down")
+    },
+}
+
+_OSS_MLP = f"{_STORED}.mlp"
+GPT_OSS: Names = LLAMA | {
+    f"{_BLOCK}.attention.sinks": f"{_STORED}.self_attn.sinks",
+    **_pair(f"{_BLOCK}.experts.router", f"{_OSS_MLP}.router"),
+    f"{_BLOCK}.experts.down.kernel": f"{_OSS_MLP}.experts.down_proj",
+    f"{_BLOCK}.experts.down.bias": f"{_OSS_MLP}.experts.down_proj_bias",
+    **{
+        f"{_BLOCK}.experts.{part}.{ours}": Part(
+            f"{_OSS_MLP}.experts.gate_up_proj{theirs}",
+            index,
+            experts_gate_up,
+            groups=lambda config: experts_gate_up(config)[0],
+        )
+        for index, part in enumerate(("gate", "up"))
+        for ours, theirs in (("kernel", ""), ("bias", "_bias"))
     },
 }
 

@@ -36,6 +36,7 @@ CASES = [
     "gpt_neox",
     "mixtral",
     "qwen3_moe",
+    "gpt_oss",
 ]
 NAMED_OTHERWISE = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}
 # Families whose laws another one holds by default.
@@ -85,7 +86,7 @@ def write(case, folder):
         else:
             tensors[entry] = (key, value)
     tensors = {
-        name: np.ascontiguousarray(value.swapaxes(-1, -2) if flipped(family, key) else value)
+        name: np.ascontiguousarray(value.swapaxes(-1, -2) if flipped(family, key, name) else value)
         for name, (key, value) in tensors.items()
     }
     save_file(tensors, folder / "model.safetensors")
@@ -93,9 +94,10 @@ def write(case, folder):
     return folder
 
 
-def flipped(family, key):
+def flipped(family, key, name):
     """Tell whether the tensor of a parameter is stored `[outputs, inputs]`."""
-    return family.transposed and key.endswith(".kernel") or key == "head.kernel"
+    linear = family.transposed and key.endswith(".kernel") and name.endswith(".weight")
+    return linear or key == "head.kernel"
 
 
 def logits_of_transformers(case):

@@ -135,6 +135,18 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         SIZES | {"use_parallel_residual": False, "attention_bias": False},
     ),
     "mixtral": ("Mixtral", SIZES | {"num_local_experts": 5, "num_experts_per_tok": 2}),
+    "gpt_oss": (
+        "GptOss",
+        SIZES
+        | {
+            "head_dim": 16,
+            "sliding_window": 6,
+            "swiglu_limit": 0.5,
+            "num_local_experts": 5,
+            "num_experts_per_tok": 2,
+            "rope_parameters": YARN | {"truncate": False},
+        },
+    ),
     "qwen3_moe": (
         "Qwen3Moe",
         SIZES

@@ -197,14 +197,8 @@ def test_a_tensor_that_is_left_over(folder):
 @pytest.mark.parametrize(
     ("fields", "parts"),
     [
-        (
-            dict(architectures=["Gemma3nForCausalLM"]),
-            ("Gemma3n", "'Gemma3ForCausalLM'", "models.md"),
-        ),
-        (
-            dict(architectures=..., model_type="gemma3n"),
-            ("'gemma3n'", "'gemma3_text'", "models.md"),
-        ),
+        (dict(architectures=["Gemma3nForCausalLM"]), ("'Gemma3ForCausalLM'", "docs/models.md")),
+        (dict(architectures=..., model_type="gemma3n"), ("'gemma3n'", "'gemma2'")),
         (dict(rope_scaling={"rope_type": "ntk", "factor": 2.0}), ("rope_type", "ntk", "llama3")),
         (dict(rope_scaling={"type": "linear"}), ("`factor` is missing",)),
         (dict(partial_rotary_factor=0.01), ("`rotary_dim` must be from 2", "got 0")),
