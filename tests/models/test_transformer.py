@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxsample_models import RopeScaling, TransformerConfig, as_model, bind, init, shapes
+from jaxsample_models import RopeScaling, Routing, TransformerConfig, as_model, bind, init, shapes
 
 from .conftest import TINY
 
@@ -178,6 +178,13 @@ def test_learned_positions_bound_the_cache():
         (dict(dim=64.5), "`dim` must be at least 1 and whole, got 64.5"),
         (dict(rope_scaling=RopeScaling("ntk", 2.0)), "`rope_scaling.kind` must be one of"),
         (dict(rope_scaling=RopeScaling("llama3", 2.0, 4.0, 4.0)), r"must be below .* \(4.0\)"),
+        (
+            dict(rope_scaling=RopeScaling("longrope", 2.0, short=(1.0,))),
+            "short` must have 4 entries",
+        ),
+        (dict(rotary_dim=3), "`rotary_dim` must be even"),
+        (dict(rotary_dim=10), r"`rotary_dim` must be from 2 to `head_dim` \(8\), got 10"),
+        (dict(routing=Routing(4, 5, 8)), r"`routing.chosen` must be from 1 .* \(4\), got 5"),
         (dict(kv_heads=3), "`kv_heads` must divide"),
         (dict(head_dim=7), "`head_dim` must be even"),
         (dict(windows=(4,)), "`windows` must have 2 entries"),
