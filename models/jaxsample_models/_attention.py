@@ -14,12 +14,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from ._attend import attend, attend_cached, visible
 from ._config import TransformerConfig
-from ._layers import Linear, Norm, softcap
+from ._layers import Linear, Norm
 from ._rotary import rotate
-
-# Finite, because padding attends to nothing and -inf would make its outputs and gradients NaN.
-_MASKED = -1e30
 
 
 class LayerCache(NamedTuple):
@@ -43,25 +41,13 @@ def init_cache(config: TransformerConfig, batch: int, max_length: int) -> tuple[
     return tuple(LayerCache(empty(), empty()) for _ in range(config.layers))
 
 
-def mask_cached(positions: jax.Array, slots: int, window: int | None) -> jax.Array:
-    """Compute which cache slots queries at `positions` `[B, T]` attend to: `[B, T, slots]`."""
-    return _visible(
-        positions[:, :, None], jnp.arange(slots, dtype=positions.dtype)[None, None], window
-    )
-
-
 def mask_segment(positions: jax.Array, segments: jax.Array | None, window: int | None) -> jax.Array:
     """Compute which tokens of the same call each token attends to, `[B, T, T]`; never padding."""
     keys = positions[:, None, :]
-    mask = _visible(positions[:, :, None], keys, window) & (keys >= 0)
+    mask = visible(positions[:, :, None], keys, window) & (keys >= 0)
     if segments is not None:
         mask &= segments[:, :, None] == segments[:, None, :]
     return mask
-
-
-def _visible(query: jax.Array, key: jax.Array, window: int | None) -> jax.Array:
-    mask = key <= query
-    return mask if window is None else mask & (key > query - window)
 
 
 class Attention(nnx.Module):
@@ -94,7 +80,8 @@ class Attention(nnx.Module):
         self,
         x: jax.Array,
         positions: jax.Array,
-        mask: jax.Array,
+        mask: jax.Array | None,
+        window: int | None,
         angles: tuple[jax.Array, jax.Array] | None,
         cache: LayerCache | None,
     ) -> tuple[jax.Array, LayerCache | None]:
@@ -106,14 +93,16 @@ class Attention(nnx.Module):
         if self.config.query_growth:
             query = query * _growth(self.config, positions).astype(query.dtype)
         query, key, value = (y.swapaxes(1, 2) for y in (query, key, value))
-        if cache is not None:
+        sinks = None if self.sinks is None else self.sinks[...].astype(jnp.float32)
+        if cache is None:
+            assert mask is not None
+            y = attend(self.config, query, key, value, sinks, mask)
+        else:
             cache = LayerCache(
                 _write(cache.keys, key, positions), _write(cache.values, value, positions)
             )
-            key, value = cache
-        sinks = None if self.sinks is None else self.sinks[...].astype(jnp.float32)
-        y = _attend(query, key, value, mask, sinks, self.config)
-        return self.out(y.reshape(*x.shape[:-1], -1)), cache
+            y = attend_cached(self.config, window, query, *cache, sinks, positions)
+        return self.out(y.swapaxes(1, 2).reshape(*x.shape[:-1], -1)), cache
 
     def _heads(self, y: jax.Array, norm: Norm | None) -> jax.Array:
         heads = (*y.shape[:-1], -1, self.config.head_dim)
@@ -138,20 +127,3 @@ def _write(slots: jax.Array, new: jax.Array, positions: jax.Array) -> jax.Array:
 
     # vmap over rows and heads lets XLA write a partitioned cache without moving it.
     return jax.vmap(jax.vmap(write, in_axes=(0, 0, None)))(slots, new, target)
-
-
-def _attend(query, key, value, mask, sinks, config: TransformerConfig) -> jax.Array:
-    """Attend from `[B, heads, T, size]` to `[B, kv_heads, S, size]`: `[B, T, heads, size]`."""
-    batch, heads, steps, size = query.shape
-    # Queries that share a key head become rows of one matmul, so keys need not be repeated.
-    grouped = query.reshape(batch, config.kv_heads, -1, size)
-    scores = jnp.einsum("bkqd,bksd->bkqs", grouped, key, preferred_element_type=jnp.float32)
-    scores = scores.reshape(batch, heads, steps, -1) / math.sqrt(config.query_scale or size)
-    scores = jnp.where(mask[:, None], softcap(scores, config.attention_softcap), _MASKED)
-    if sinks is not None:
-        sinks = jnp.broadcast_to(sinks[None, :, None, None], (*scores.shape[:-1], 1))
-        scores = jnp.concatenate([scores, sinks], axis=-1)
-    weights = jax.nn.softmax(scores, axis=-1)[..., : key.shape[2]].astype(value.dtype)
-    grouped = weights.reshape(batch, config.kv_heads, -1, weights.shape[-1])
-    y = jnp.einsum("bkqs,bksd->bkqd", grouped, value)
-    return y.reshape(batch, heads, steps, size).swapaxes(1, 2)

@@ -11,8 +11,7 @@ from flax import nnx
 
 from jaxsample import Model, ModelOutput
 
-from . import _attention as attention
-from ._attention import Attention, LayerCache
+from ._attention import Attention, LayerCache, init_cache, mask_segment
 from ._config import TransformerConfig
 from ._experts import Experts
 from ._layers import Linear, Mlp, Norm, softcap
@@ -38,9 +37,9 @@ class Block(nnx.Module):
         self.experts = Experts(config, rngs) if routed else None
         self.mlp_post = norm(config.post_norms)
 
-    def __call__(self, x, positions, mask, angles, cache):
+    def __call__(self, x, positions, mask, window, angles, cache):
         y = _normed(self.attention_norm, x)
-        y, cache = self.attention(y, positions, mask, angles, cache)
+        y, cache = self.attention(y, positions, mask, window, angles, cache)
         middle = x + self.scale * _normed(self.attention_post, y)
         mlp = self.experts if self.mlp is None else self.mlp
         assert mlp is not None
@@ -117,14 +116,12 @@ class Transformer(nnx.Module):
 
         slots = tokens.shape[1] if cache is None else cache[0].keys.shape[2]
 
-        def mask(window: int | None) -> jax.Array:
-            if cache is None:
-                return attention.mask_segment(positions, segments, window)
-            return attention.mask_cached(positions, slots, window)
-
         windows = [config.window(layer) for layer in range(config.layers)]
         ropes = [config.rope(layer) for layer in range(config.layers)]
-        masks = {window: mask(window) for window in set(windows)}
+        masks = {
+            window: mask_segment(positions, segments, window) if cache is None else None
+            for window in set(windows)
+        }
         size = config.rotary_dim or config.head_dim
         turns = {
             rope: None if rope is None else angles(size, *rope, positions, slots)
@@ -133,7 +130,8 @@ class Transformer(nnx.Module):
         caches = []
         for i, block in enumerate(self.layers):
             kept = None if cache is None else cache[i]
-            x, kept = block(x, positions, masks[windows[i]], turns[ropes[i]], kept)
+            window = windows[i]
+            x, kept = block(x, positions, masks[window], window, turns[ropes[i]], kept)
             caches.append(kept)
         return self.norm(x), None if cache is None else tuple(caches)
 
@@ -204,13 +202,13 @@ def as_model(config: TransformerConfig) -> Model:
     True
     """
 
-    def init_cache(batch: int, max_length: int):
+    def empty(batch: int, max_length: int):
         if config.positions == "learned" and max_length > config.max_length:
             raise ValueError(
                 f"`max_length` must be at most {config.max_length}, the number of positions that "
                 f"this model learned, got {max_length}"
             )
-        return attention.init_cache(config, batch, max_length)
+        return init_cache(config, batch, max_length)
 
     def apply(params: Params, tokens: jax.Array, positions: jax.Array, cache) -> ModelOutput:
         hidden, cache = bind(config, params)(tokens, positions, cache)
@@ -219,4 +217,4 @@ def as_model(config: TransformerConfig) -> Model:
     def unembed(params: Params, hidden: jax.Array) -> jax.Array:
         return bind(config, params).unembed(hidden)
 
-    return Model(init_cache, apply, unembed)
+    return Model(empty, apply, unembed)
