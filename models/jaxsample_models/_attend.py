@@ -19,6 +19,7 @@ from ._layers import softcap
 _MASKED = -1e30
 _SLOTS = 256
 _QUERIES = 512
+_FEW = 8
 
 
 def visible(queries: jax.Array, keys: jax.Array, window: int | None) -> jax.Array:
@@ -64,8 +65,15 @@ def attend_cached(
     if keys.shape[2] <= _SLOTS:
         return _all_slots(config, window, query, keys, values, sinks, positions)
     steps = query.shape[2]
+    whole = functools.partial(_all_slots, config, window)
+    blocks = functools.partial(_by_blocks, config, window)
+    if steps <= _FEW:
+        # A GPU may wait for the host at each block; for few queries reading all slots is cheap.
+        return jax.lax.platform_dependent(
+            query, keys, values, sinks, positions, cuda=whole, rocm=whole, default=blocks
+        )
     if steps <= _QUERIES:
-        return _by_blocks(config, window, query, keys, values, sinks, positions)
+        return blocks(query, keys, values, sinks, positions)
     chunks = -(-steps // _QUERIES)
     room = chunks * _QUERIES - steps
     queries = jnp.pad(query, ((0, 0), (0, 0), (0, room), (0, 0)))
@@ -74,7 +82,7 @@ def attend_cached(
     places = jnp.stack(jnp.split(places, chunks, axis=1))
 
     def one(chunk):
-        return _by_blocks(config, window, chunk[0], keys, values, sinks, chunk[1])
+        return blocks(chunk[0], keys, values, sinks, chunk[1])
 
     y = jax.lax.map(one, (queries, places))
     return jnp.concatenate(list(y), axis=2)[:, :, :steps]
