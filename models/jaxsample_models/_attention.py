@@ -16,6 +16,7 @@ from flax import nnx
 
 from ._attend import attend, attend_cached, visible
 from ._config import TransformerConfig
+from ._convolution import ConvolutionCache
 from ._layers import Linear, Norm
 from ._rotary import rotate
 
@@ -27,18 +28,25 @@ class LayerCache(NamedTuple):
     values: jax.Array
 
 
+Cache = tuple[LayerCache | ConvolutionCache, ...]
+
+
 # With jit, because an eager `jnp.zeros` moves its 0 to the device, which transfer_guard refuses.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def init_cache(config: TransformerConfig, batch: int, max_length: int) -> tuple[LayerCache, ...]:
-    """Make an empty cache for `batch` rows of at most `max_length` positions, a pair per layer."""
+def init_cache(config: TransformerConfig, batch: int, max_length: int) -> Cache:
+    """Make an empty cache for `batch` rows of at most `max_length` positions."""
     # Heads come before slots so that the matmuls of attention read the cache in place. With any
     # other order XLA copies the whole cache at each step (5 times slower at 1024 slots on a CPU).
     shape = (batch, config.kv_heads, max_length, config.head_dim)
 
-    def empty():
-        return jnp.zeros(shape, config.dtype)
+    past = (batch, config.convolution_width - 1, config.dim)
 
-    return tuple(LayerCache(empty(), empty()) for _ in range(config.layers))
+    def empty(layer: int):
+        if layer in config.convolutions:
+            return ConvolutionCache(jnp.zeros(past, config.dtype))
+        return LayerCache(jnp.zeros(shape, config.dtype), jnp.zeros(shape, config.dtype))
+
+    return tuple(empty(layer) for layer in range(config.layers))
 
 
 def mask_segment(positions: jax.Array, segments: jax.Array | None, window: int | None) -> jax.Array:

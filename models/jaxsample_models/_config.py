@@ -106,6 +106,9 @@ class TransformerConfig:
         qk_norm_whole: that norm spans all heads together (OLMo 2).
         sinks: each head has a learned score that takes a share of its attention (gpt-oss).
         routing: None, or the experts in place of MLPs (Mixtral).
+        convolutions: the layers with a short convolution in place of attention (LFM2).
+        convolution_width: how many tokens it spans, at least 2.
+        convolution_bias: it and its projections have biases.
         tied: the embedding table is also the output head.
         windows: the sliding window of each layer, in positions; None for full attention, () if no
             layer has a window.
@@ -160,6 +163,9 @@ class TransformerConfig:
     qk_norm_whole: bool = False
     sinks: bool = False
     routing: Routing | None = None
+    convolutions: tuple[int, ...] = ()
+    convolution_width: int = 3
+    convolution_bias: bool = False
     tied: bool = True
     windows: tuple[int | None, ...] = ()
     attention_softcap: float | None = None
@@ -184,6 +190,10 @@ class TransformerConfig:
             raise ValueError(
                 f"`routing.chosen` must be from 1 to `routing.experts` ({self.routing.experts}), "
                 f"got {self.routing.chosen}"
+            )
+        if self.convolution_width < 2:
+            raise ValueError(
+                f"`convolution_width` must be at least 2, got {self.convolution_width}"
             )
         if self.windows and len(self.windows) != self.layers:
             raise ValueError(f"`windows` must have {self.layers} entries, got {len(self.windows)}")

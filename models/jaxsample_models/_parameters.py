@@ -67,8 +67,11 @@ def _sizes(config: TransformerConfig):
     yield "embed", (config.vocab_size, config.dim)
     if config.positions == "learned":
         yield "places", (config.max_length, config.dim)
-    yield f"{block}.attention.query.kernel", (config.dim, config.heads * config.head_dim)
-    yield f"{block}.attention.key.kernel", (config.dim, config.kv_heads * config.head_dim)
+    attends = [layer for layer in range(config.layers) if layer not in config.convolutions][:1]
+    for layer in attends:
+        attention = f"layers.{layer}.attention"
+        yield f"{attention}.query.kernel", (config.dim, config.heads * config.head_dim)
+        yield f"{attention}.key.kernel", (config.dim, config.kv_heads * config.head_dim)
     if config.routing and config.routed(0):
         routing = config.routing
         yield f"{block}.experts.up.kernel", (routing.experts, config.dim, routing.dim)

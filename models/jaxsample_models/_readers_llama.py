@@ -95,6 +95,33 @@ def olmo3(json: Json) -> dict[str, Any]:
     }
 
 
+def lfm2(json: Json) -> dict[str, Any]:
+    layers = need(json, "num_hidden_layers")
+    inner = json["block_ff_dim"] if "block_ff_dim" in json else need(json, "intermediate_size")
+    if json.get("block_auto_adjust_ff_dim", True):
+        multiple = json.get("block_multiple_of", 256)
+        inner = int(json.get("block_ffn_dim_multiplier", 1.0) * int(2 * inner / 3))
+        inner = -(-inner // multiple) * multiple
+    kinds = json.get("layer_types")
+    if kinds is None:
+        attends = json.get("full_attn_idxs", range(layers))
+        kinds = ["full_attention" if layer in attends else "conv" for layer in range(layers)]
+    if len(kinds) != layers:
+        raise ValueError(f"`layer_types` has {len(kinds)} entries; it must have {layers}")
+    for kind in kinds:
+        if kind not in ("full_attention", "conv"):
+            reject("layer_types", kind, "'full_attention' or 'conv'")
+    fields = llama_like({**json, "intermediate_size": inner}, kv_heads=8, theta=1e6)
+    return fields | {
+        "norm_eps": json.get("norm_eps", 1e-5),
+        "tied": json.get("tie_embedding", json.get("tie_word_embeddings", True)),
+        "qk_norm": True,
+        "convolutions": tuple(layer for layer in range(layers) if kinds[layer] == "conv"),
+        "convolution_width": json.get("conv_L_cache", 3),
+        "convolution_bias": json.get("conv_bias", False),
+    }
+
+
 def phi3(json: Json) -> dict[str, Any]:
     fields = llama_like(json, norm_eps=1e-5)
     layers = fields["layers"]

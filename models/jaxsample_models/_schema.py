@@ -144,6 +144,16 @@ CONFIG: Schema = {
     "residual_multiplier": _POSITIVE,
     "attention_multiplier": _POSITIVE,
     "logits_scaling": _POSITIVE,
+    # LFM2
+    "norm_eps": _POSITIVE,
+    "tie_embedding": _FLAG,
+    "block_ff_dim": _SIZE,
+    "block_auto_adjust_ff_dim": _FLAG,
+    "block_multiple_of": _SIZE,
+    "block_ffn_dim_multiplier": _POSITIVE,
+    "full_attn_idxs": _INDICES,
+    "conv_L_cache": _SIZE,
+    "conv_bias": _FLAG,
     # Mixtral and Qwen
     "num_experts": _SIZE,
     "num_local_experts": _SIZE,

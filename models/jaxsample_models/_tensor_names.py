@@ -77,6 +77,22 @@ QWEN3_MOE: Names = QWEN3 | {
     },
 }
 
+LFM2: Names = LLAMA | {
+    "norm.scale": "model.embedding_norm.weight",
+    f"{_BLOCK}.attention_norm.scale": f"{_STORED}.operator_norm.weight",
+    f"{_BLOCK}.mlp_norm.scale": f"{_STORED}.ffn_norm.weight",
+    **_pair(f"{_BLOCK}.attention.out", f"{_STORED}.self_attn.out_proj"),
+    f"{_BLOCK}.attention.query_norm.scale": f"{_STORED}.self_attn.q_layernorm.weight",
+    f"{_BLOCK}.attention.key_norm.scale": f"{_STORED}.self_attn.k_layernorm.weight",
+    **_pair(f"{_BLOCK}.convolution.inputs", f"{_STORED}.conv.in_proj"),
+    **_pair(f"{_BLOCK}.convolution.out", f"{_STORED}.conv.out_proj"),
+    f"{_BLOCK}.convolution.taps": f"{_STORED}.conv.conv.weight",
+    f"{_BLOCK}.convolution.bias": f"{_STORED}.conv.conv.bias",
+    **_pair(f"{_BLOCK}.mlp.gate", f"{_STORED}.feed_forward.w1"),
+    **_pair(f"{_BLOCK}.mlp.down", f"{_STORED}.feed_forward.w2"),
+    **_pair(f"{_BLOCK}.mlp.up", f"{_STORED}.feed_forward.w3"),
+}
+
 _OSS_MLP = f"{_STORED}.mlp"
 GPT_OSS: Names = LLAMA | {
     f"{_BLOCK}.attention.sinks": f"{_STORED}.self_attn.sinks",

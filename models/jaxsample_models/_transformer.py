@@ -11,8 +11,9 @@ from flax import nnx
 
 from jaxsample import Model, ModelOutput
 
-from ._attention import Attention, LayerCache, init_cache, mask_segment
+from ._attention import Attention, Cache, LayerCache, init_cache, mask_segment
 from ._config import TransformerConfig
+from ._convolution import Convolution
 from ._experts import Experts
 from ._layers import Linear, Mlp, Norm, softcap
 from ._rotary import angles
@@ -29,7 +30,9 @@ class Block(nnx.Module):
 
         self.parallel, self.scale = config.parallel, config.residual_scale
         self.attention_norm = norm(config.pre_norms)
-        self.attention = Attention(config, rngs)
+        convolved = layer in config.convolutions
+        self.attention = None if convolved else Attention(config, rngs)
+        self.convolution = Convolution(config, rngs) if convolved else None
         self.attention_post = norm(config.post_norms)
         self.mlp_norm = norm(config.pre_norms)
         routed = config.routed(layer)
@@ -39,7 +42,10 @@ class Block(nnx.Module):
 
     def __call__(self, x, positions, mask, window, angles, cache):
         y = _normed(self.attention_norm, x)
-        y, cache = self.attention(y, positions, mask, window, angles, cache)
+        if self.attention is not None:
+            y, cache = self.attention(y, positions, mask, window, angles, cache)
+        elif self.convolution is not None:
+            y, cache = self.convolution(y, positions, cache)
         middle = x + self.scale * _normed(self.attention_post, y)
         mlp = self.experts if self.mlp is None else self.mlp
         assert mlp is not None
@@ -86,16 +92,16 @@ class Transformer(nnx.Module):
         self,
         tokens: jax.Array,
         positions: jax.Array | None = None,
-        cache: tuple[LayerCache, ...] | None = None,
+        cache: Cache | None = None,
         segments: jax.Array | None = None,
-    ) -> tuple[jax.Array, tuple[LayerCache, ...] | None]:
+    ) -> tuple[jax.Array, Cache | None]:
         """Run tokens through all layers.
 
         Args:
             tokens: `[B, T]`.
             positions: `[B, T]`, -1 at padding; None means 0, 1, .. T - 1.
-            cache: keys and values of earlier tokens, from the model's `init_cache`; None to attend
-                among these tokens only, as in training.
+            cache: what the layers keep of earlier tokens, from the model's `init_cache`; None to
+                attend among these tokens only, as in training.
             segments: `[B, T]`, only without a cache: a token attends to its own segment.
 
         Returns:
@@ -114,7 +120,10 @@ class Transformer(nnx.Module):
         if self.places is not None:
             x = x + jnp.take(self.places[...], positions, axis=0, mode="clip").astype(x.dtype)
 
-        slots = tokens.shape[1] if cache is None else cache[0].keys.shape[2]
+        slots = tokens.shape[1]
+        for layer in cache or ():
+            if isinstance(layer, LayerCache):
+                slots = layer.keys.shape[2]
 
         windows = [config.window(layer) for layer in range(config.layers)]
         ropes = [config.rope(layer) for layer in range(config.layers)]

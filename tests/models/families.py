@@ -34,6 +34,7 @@ CASES = [
     "phi3",
     "ministral3",
     "gpt_neox",
+    "lfm2",
     "mixtral",
     "qwen3_moe",
     "gpt_oss",

@@ -134,6 +134,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "GPTNeoX",
         SIZES | {"use_parallel_residual": False, "attention_bias": False},
     ),
+    "lfm2": (
+        "Lfm2",
+        SIZES
+        | {
+            "layer_types": ["conv", "full_attention", "conv"],
+            "conv_bias": True,
+            "block_multiple_of": 8,
+            "rope_parameters": THETA,
+        },
+    ),
     "mixtral": ("Mixtral", SIZES | {"num_local_experts": 5, "num_experts_per_tok": 2}),
     "gpt_oss": (
         "GptOss",

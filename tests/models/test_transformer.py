@@ -80,6 +80,28 @@ def test_a_row_of_padding_changes_nothing_and_is_finite(tiny, tokens):
     assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), out.cache, before.cache))
 
 
+def test_convolutions_keep_the_last_tokens_of_each_row(tiny, tokens, positions):
+    """Chunks equal the whole, padding keeps a row's cache, and position 0 forgets the past."""
+    config = dataclasses.replace(TINY, convolutions=(0,), convolution_width=4)
+    params = jax.tree.map(lambda leaf: 3 * leaf, init(config, jax.random.key(0)))
+    model = as_model(config)
+    dirty = jax.tree.map(lambda leaf: leaf + 7.0, model.init_cache(3, 20))
+    first = apply(config, params, tokens[:, :6], positions[:, :6], dirty)
+    second = apply(config, params, tokens[:, 6:], positions[:, 6:], first.cache)
+    hidden = jnp.concatenate([first.hidden, second.hidden], axis=1)
+    for b, length in enumerate([12, 5, 9]):
+        alone = whole(config, params, tokens[b : b + 1])[0]
+        assert_close(hidden[b, :length], alone[:length])
+    assert (second.cache[0].inputs[1] == first.cache[0].inputs[1]).all()
+    segments = jnp.array([[0] * 7 + [1] * 5])
+    places = jnp.concatenate([jnp.arange(7), jnp.arange(5)])[None]
+    packed = whole(config, params, tokens[:1], places, segments)
+    alone = whole(config, params, tokens[:1])
+    assert_close(packed[:, :7], alone[:, :7])
+    expected = whole(config, params, jnp.roll(tokens[:1], -7, axis=1))[:, :5]
+    assert_close(packed[:, 7:], expected)
+
+
 def test_positions_past_the_cache_are_dropped(tiny, tokens):
     config, params = tiny
     model = as_model(config)
