@@ -84,7 +84,7 @@ def _read(
     parts: Any = value if len(shape) < leaf.ndim else [value]
     for part, name in zip(parts, names, strict=True):
         found = tensors.read(name, shape, leaf.dtype)
-        found = found.swapaxes(-1, -2) if _flipped(family, key) else found
+        found = found.swapaxes(-1, -2) if _flipped(family, key, name) else found
         part[...] = found[..., columns]
     return value
 
@@ -98,9 +98,16 @@ def _sizes(config: TransformerConfig):
     yield "embed", (config.vocab_size, config.dim)
     if config.positions == "learned":
         yield "places", (config.max_length, config.dim)
-    yield f"{block}.attention.query.kernel", (config.dim, config.heads * config.head_dim)
-    yield f"{block}.attention.key.kernel", (config.dim, config.kv_heads * config.head_dim)
-    yield f"{block}.mlp.up.kernel", (config.dim, config.mlp_dim)
+    attends = [layer for layer in range(config.layers) if layer not in config.convolutions][:1]
+    for layer in attends:
+        attention = f"layers.{layer}.attention"
+        yield f"{attention}.query.kernel", (config.dim, config.heads * config.head_dim)
+        yield f"{attention}.key.kernel", (config.dim, config.kv_heads * config.head_dim)
+    if config.routing and config.routed(0):
+        routing = config.routing
+        yield f"{block}.experts.up.kernel", (routing.experts, config.dim, routing.dim)
+    else:
+        yield f"{block}.mlp.up.kernel", (config.dim, config.mlp_dim)
 
 
 def _find(
@@ -116,14 +123,21 @@ def _find(
         name, shape = entry.name, entry.whole(shape, config)
     else:
         name = entry
-    if _flipped(family, key):
+    if _flipped(family, key, name):
         shape = (*shape[:-2], shape[-1], shape[-2])
     names = [name]
     if "{e}" in name:
-        names, shape = [name.replace("{e}", str(e)) for e in range(shape[0])], shape[1:]
+        names, shape = _of_experts(tensors, name, shape[0]), shape[1:]
     short = [name.removeprefix(family.prefix) for name in names]
     return (short if names[0] not in tensors and short[0] in tensors else names), shape
 
 
-def _flipped(family: Family, key: str) -> bool:
-    return family.transposed and key.endswith(".kernel") or key == "head.kernel"
+def _of_experts(tensors: TensorSource, name: str, experts: int) -> list[str]:
+    last = name.replace("{e}", str(experts - 1))
+    # The list is long for an absurd number of experts, of which the last is then missing.
+    return [name.replace("{e}", str(e)) for e in range(experts)] if last in tensors else [last]
+
+
+def _flipped(family: Family, key: str, name: str) -> bool:
+    linear = family.transposed and key.endswith(".kernel") and name.endswith(".weight")
+    return linear or key == "head.kernel"

@@ -46,3 +46,14 @@ def query_key_value(config: TransformerConfig) -> tuple[int, ...]:
     """Return the outputs of the projections to queries, keys and values."""
     wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
     return wide, narrow, narrow
+
+
+def experts_gate_up(config: TransformerConfig) -> tuple[int, ...]:
+    """Return the outputs of the first two projections of an expert."""
+    assert config.routing is not None
+    return config.routing.dim, config.routing.dim
+
+
+def gate_up(config: TransformerConfig) -> tuple[int, ...]:
+    """Return the outputs of the first two projections of a gated MLP."""
+    return config.mlp_dim, config.mlp_dim

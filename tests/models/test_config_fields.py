@@ -29,13 +29,7 @@ def nested(fields):
             }
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=() if case in ("gpt2", "gemma2") else pytest.mark.full)
-        for case in families.CASES
-    ],
-)
+@pytest.mark.parametrize("case", families.swept(quick=["gpt2", "gemma2"]))
 def test_a_field_loads_or_is_refused(case, folder, monkeypatch):
     """No other error is raised, and no model of another size is built."""
 
