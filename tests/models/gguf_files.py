@@ -6,6 +6,8 @@ import gguf
 import numpy as np
 from safetensors.numpy import load_file
 
+from . import families
+
 NAMES = {
     "model.embed_tokens": "token_embd",
     "model.norm": "output_norm",
@@ -25,6 +27,8 @@ BLOCK = {
     "post_attention_layernorm": "ffn_norm",
     "pre_feedforward_layernorm": "ffn_norm",
     "post_feedforward_layernorm": "post_ffw_norm",
+    "self_attn.qkv_proj": "attn_qkv",
+    "mlp.gate_up_proj": "ffn_up",
     "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
@@ -47,6 +51,12 @@ KEYS = {
     "sliding_window": "attention.sliding_window",
     "attn_logit_softcapping": "attn_logit_softcapping",
     "final_logit_softcapping": "final_logit_softcapping",
+    "sliding_window_pattern": "attention.sliding_window_pattern",
+    "rope_local_base_freq": "rope.freq_base_swa",
+    "attention_multiplier": "attention.scale",
+    "embedding_multiplier": "embedding_scale",
+    "residual_multiplier": "residual_scale",
+    "logits_scaling": "logit_scale",
     "n_embd": "embedding_length",
     "n_layer": "block_count",
     "n_head": "attention.head_count",
@@ -54,7 +64,41 @@ KEYS = {
     "bos_token_id": "tokenizer.ggml.bos_token_id",
     "eos_token_id": "tokenizer.ggml.eos_token_id",
 }
+INTERLEAVED = "llama", "smollm3", "granite"
+POST_NORMS = "gemma2", "gemma3", "olmo2"
 KINDS = gguf.GGMLQuantizationType
+
+# Fields of the cases that a GGUF file does not hold, and what they are where it does not.
+CASES = {
+    "llama": {},
+    "llama-biases": {},
+    "qwen2": {},
+    "qwen3": {},
+    "gemma2": {"query_pre_attn_scalar": 16},
+    "gemma3": {
+        "query_pre_attn_scalar": 16,
+        "rope_parameters": {"rope_theta": 500.0},
+        "rope_local_base_freq": 100.0,
+    },
+    "smollm3": {"no_rope_layer_interval": None},
+    "granite": {},
+    "olmo2": {"rms_norm_eps": 1e-6},
+    "phi3": {
+        "rms_norm_eps": 1e-6,
+        "original_max_position_embeddings": None,
+        "rope_parameters": {"rope_theta": 500.0},
+    },
+    "gpt2": {},
+}
+
+
+def folder_of(case, folder):
+    """Write a folder of a case, without the fields that a GGUF file does not hold."""
+    families.write(case, folder)
+    file = folder / "config.json"
+    fields = json.loads(file.read_text()) | CASES[case]
+    file.write_text(json.dumps({k: v for k, v in fields.items() if v is not None}))
+    return folder
 
 
 def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
@@ -66,7 +110,7 @@ def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
         tensors: tensors to add, or to replace by, under llama.cpp's names.
     """
     fields = json.loads((folder / "config.json").read_text())
-    architecture = fields["model_type"]
+    architecture = fields["model_type"].removesuffix("_text")
     writer = gguf.GGUFWriter(file, architecture)
     metadata = {f"{architecture}.{key}": value for key, value in _metadata(fields).items()}
     metadata = {
@@ -126,17 +170,17 @@ def _name(name, architecture):
     parts = base.split(".")
     part = ".".join(parts[3:])
     ours = BLOCK[part]
-    if architecture == "gemma2" and part == "post_attention_layernorm":
+    if architecture in POST_NORMS and part == "post_attention_layernorm":
         ours = "post_attention_norm"
     return f"blk.{parts[2]}.{ours}.{suffix}"
 
 
 def _laid_out(name, value, architecture, fields):
-    if architecture == "llama" and (".attn_q." in name or ".attn_k." in name):
+    if architecture in INTERLEAVED and (".attn_q." in name or ".attn_k." in name):
         heads = fields["num_attention_heads" if ".attn_q." in name else "num_key_value_heads"]
         halves = value.reshape(heads, 2, -1, *value.shape[1:])
         return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(value.shape))
-    if architecture == "gemma2" and name.endswith("norm.weight"):
+    if architecture.startswith("gemma") and name.endswith("norm.weight"):
         return value + 1
     if architecture == "gpt2" and name.startswith("blk.") and value.ndim == 2:
         return np.ascontiguousarray(value.T)
