@@ -42,7 +42,7 @@ def read_gguf(file: pathlib.Path) -> Stored:
         )
     try:
         turns = stored.get("rope_freqs.weight")
-        turns = None if turns is None else dequantize(turns)
+        turns = None if turns is None else dequantize(turns.data, turns.tensor_type)
         embed = stored.get("token_embd.weight")
         rows = 0 if embed is None else int(embed.shape[-1])
         fields = config_json(metadata, rows, stored, turns)

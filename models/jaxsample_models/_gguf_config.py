@@ -50,6 +50,15 @@ def _gemma(largest: int, **keys: str) -> Callable[[Get], dict[str, Any]]:
     return fields
 
 
+def _qwen3_moe(get: Get) -> dict[str, Any]:
+    fields = _renamed(
+        num_experts="expert_count",
+        num_experts_per_tok="expert_used_count",
+        moe_intermediate_size="expert_feed_forward_length",
+    )
+    return {"norm_topk_prob": True, **fields(get)}  # llama.cpp always does
+
+
 def _olmo2(get: Get) -> dict[str, Any]:
     if get("attention.sliding_window"):
         raise ValueError("OLMo 3 in a GGUF file (olmo2 with windows) is not supported")
@@ -58,8 +67,14 @@ def _olmo2(get: Get) -> dict[str, Any]:
 
 ARCHITECTURES = {
     "llama": Architecture("LlamaForCausalLM", _renamed(), interleaved=True),
+    "llama with experts": Architecture(
+        "MixtralForCausalLM",
+        _renamed(num_local_experts="expert_count", num_experts_per_tok="expert_used_count"),
+        interleaved=True,
+    ),
     "qwen2": Architecture("Qwen2ForCausalLM", _renamed()),
     "qwen3": Architecture("Qwen3ForCausalLM", _renamed()),
+    "qwen3moe with experts": Architecture("Qwen3MoeForCausalLM", _qwen3_moe),
     "gemma2": Architecture(
         "Gemma2ForCausalLM",
         _gemma(
@@ -112,6 +127,8 @@ def architecture_of(metadata: Mapping[str, Any]) -> Architecture:
         ValueError: it is not supported.
     """
     name = metadata.get("general.architecture")
+    if metadata.get(f"{name}.expert_count"):
+        name = f"{name} with experts"
     if name not in ARCHITECTURES:
         raise ValueError(
             f"architecture {short(name)} of a GGUF file is not supported; supported are "
@@ -139,8 +156,6 @@ def config_json(
     def get(key: str, default: Any = None) -> Any:
         return metadata.get(f"{metadata['general.architecture']}.{key}", default)
 
-    if get("expert_count"):
-        raise ValueError(f"routed experts ({get('expert_count')}) of a GGUF file are not supported")
     dim, heads, head_dim = (
         get(key) for key in ("embedding_length", "attention.head_count", "attention.key_length")
     )

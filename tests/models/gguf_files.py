@@ -1,12 +1,13 @@
 """GGUF files of tiny models, written by llama.cpp's rules from folders."""
 
 import json
+from unittest import mock
 
 import gguf
 import numpy as np
 from safetensors.numpy import load_file
 
-from . import families
+from . import families, reference
 
 NAMES = {
     "model.embed_tokens": "token_embd",
@@ -30,6 +31,14 @@ BLOCK = {
     "self_attn.qkv_proj": "attn_qkv",
     "mlp.gate_up_proj": "ffn_up",
     "mlp.gate_proj": "ffn_gate",
+    "mlp.gate": "ffn_gate_inp",
+    "block_sparse_moe.gate": "ffn_gate_inp",
+    "mlp.experts.gate_proj": "ffn_gate_exps",
+    "mlp.experts.up_proj": "ffn_up_exps",
+    "mlp.experts.down_proj": "ffn_down_exps",
+    "block_sparse_moe.experts.w1": "ffn_gate_exps",
+    "block_sparse_moe.experts.w2": "ffn_down_exps",
+    "block_sparse_moe.experts.w3": "ffn_up_exps",
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
     "ln_1": "attn_norm",
@@ -53,6 +62,10 @@ KEYS = {
     "final_logit_softcapping": "final_logit_softcapping",
     "sliding_window_pattern": "attention.sliding_window_pattern",
     "rope_local_base_freq": "rope.freq_base_swa",
+    "num_local_experts": "expert_count",
+    "num_experts": "expert_count",
+    "num_experts_per_tok": "expert_used_count",
+    "moe_intermediate_size": "expert_feed_forward_length",
     "attention_multiplier": "attention.scale",
     "embedding_multiplier": "embedding_scale",
     "residual_multiplier": "residual_scale",
@@ -83,6 +96,8 @@ CASES = {
     "smollm3": {"no_rope_layer_interval": None},
     "granite": {},
     "olmo2": {"rms_norm_eps": 1e-6},
+    "mixtral": {"rms_norm_eps": 1e-6, "rope_parameters": {"rope_theta": 10000.0}},
+    "qwen3_moe": {"mlp_only_layers": None},
     "phi3": {
         "rms_norm_eps": 1e-6,
         "original_max_position_embeddings": None,
@@ -93,12 +108,11 @@ CASES = {
 
 
 def folder_of(case, folder):
-    """Write a folder of a case, without the fields that a GGUF file does not hold."""
-    families.write(case, folder)
-    file = folder / "config.json"
-    fields = json.loads(file.read_text()) | CASES[case]
-    file.write_text(json.dumps({k: v for k, v in fields.items() if v is not None}))
-    return folder
+    """Write a folder of a case with the fields above in place of its own."""
+    family, fields = reference.CASES[case]
+    fields = {key: value for key, value in (fields | CASES[case]).items() if value is not None}
+    with mock.patch.dict(reference.CASES, {case: (family, fields)}):
+        return families.write(case, folder)
 
 
 def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
@@ -111,6 +125,7 @@ def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
     """
     fields = json.loads((folder / "config.json").read_text())
     architecture = fields["model_type"].removesuffix("_text")
+    architecture = {"mixtral": "llama", "qwen3_moe": "qwen3moe"}.get(architecture, architecture)
     writer = gguf.GGUFWriter(file, architecture)
     metadata = {f"{architecture}.{key}": value for key, value in _metadata(fields).items()}
     metadata = {
@@ -120,13 +135,15 @@ def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
     for key, value in (metadata | dict(extra)).items():
         if key not in drop:
             _add(writer, key, value)
-    stored = {}
-    for name, value in load_file(folder / "model.safetensors").items():
+    stored, found = {}, load_file(folder / "model.safetensors")
+    for name in sorted(found):  # experts in their order; there are fewer than ten
         ours = _name(name, architecture)
-        if ours is not None:
-            stored[ours] = _laid_out(ours, value, architecture, fields)
+        value = _laid_out(ours, found[name], architecture, fields)
+        if ".experts." in name:
+            value = np.concatenate([*stored.get(ours, []), value]).reshape(-1, *value.shape)
+        stored[ours] = value
     for name, value in (stored | (tensors or {})).items():
-        fits = value.ndim == 2 and value.shape[1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
+        fits = value.ndim > 1 and value.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
         chosen = kind if fits else KINDS.F32
         writer.add_tensor(name, gguf.quantize(value, chosen), raw_dtype=chosen)
     writer.write_header_to_file()
@@ -168,7 +185,7 @@ def _name(name, architecture):
     if base in NAMES:
         return f"{NAMES[base]}.{suffix}"
     parts = base.split(".")
-    part = ".".join(parts[3:])
+    part = ".".join(part for part in parts[3:] if not part.isdigit())
     ours = BLOCK[part]
     if architecture in POST_NORMS and part == "post_attention_layernorm":
         ours = "post_attention_norm"

@@ -101,7 +101,7 @@ def test_the_divisors_of_llama_3(folder, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        (dict(extra={"llama.expert_count": 8}.items()), ["routed experts (8)"]),
+        (dict(extra={"llama.expert_count": 8}.items()), ["blk.0.ffn_up_exps", "missing"]),
         (dict(extra={"split.count": 3}.items()), ["one of 3 files", "llama-gguf-split --merge"]),
         (dict(extra={"llama.block_count": 3}.items()), ["`num_hidden_layers` is 3", "2 layers"]),
         (dict(extra={"llama.rope.scaling.type": "odd"}.items()), ["`rope_type` is 'odd'"]),
@@ -129,7 +129,7 @@ def test_files_that_do_not_load(folder, changes, parts, tmp_path):
 def test_an_unknown_architecture(folder, tmp_path):
     file = gguf_files.write(folder, tmp_path / "model.gguf", extra={"general.name": "x"}.items())
     file.write_bytes(file.read_bytes().replace(b"llama", b"lIama"))
-    fails(file, "architecture 'lIama'", "supported are llama, qwen2")
+    fails(file, "architecture 'lIama'", "supported are llama, llama with experts, qwen2")
 
 
 def test_damaged_files(folder, tmp_path):
