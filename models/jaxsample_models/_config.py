@@ -115,8 +115,8 @@ class TransformerConfig:
         attention_softcap, logit_softcap: a cap c maps x to `c tanh(x / c)`; None for no cap.
         logit_scale: multiplies the logits (Granite).
         query_scale: queries are divided by its square root; None means `head_dim`.
-        dtype: "float32" or "bfloat16", for parameters, cache and computation. Norms, softmax and
-            logits are always float32.
+        dtype: "float32", "bfloat16" or "float16", for parameters, cache and computation. Norms,
+            softmax and logits are always float32.
 
     Raises:
         ValueError: a field is out of range.
@@ -249,6 +249,6 @@ _CHOICES = {
     "norm": ("rms", "layer"),
     "positions": ("rotary", "learned"),
     "activation": ("silu", "gelu", "gelu_tanh"),
-    "dtype": ("float32", "bfloat16"),
+    "dtype": ("float32", "bfloat16", "float16"),
 }
 _SIZES = ("vocab_size", "dim", "layers", "heads", "kv_heads", "head_dim", "mlp_dim", "max_length")

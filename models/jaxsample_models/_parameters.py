@@ -1,6 +1,9 @@
-"""The parameters of a model, read from the tensors of its folder."""
+"""The parameters of a model, read from its stored tensors."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,22 +12,22 @@ from ._config import TransformerConfig
 from ._errors import CheckpointError
 from ._families import Family
 from ._parts import Part
+from ._sources import TensorSource
 from ._tensor_names import key_of, stored
-from ._tensors import Tensors
 from ._transformer import Params, shapes
 
-# Older versions of transformers stored these buffers with the parameters. The config implies them.
-_BUFFERS = (
-    ".attn.bias",
-    ".attn.masked_bias",
-    ".attention.bias",
-    ".attention.masked_bias",
-    ".rotary_emb.inv_freq",
-)
+Shardings = Callable[[str, tuple[int, ...]], Any]
+Progress = Callable[[int, int], object]
 
 
-def read_params(tensors: Tensors, family: Family, config: TransformerConfig) -> Params:
-    """Read the parameters of `config`.
+def read_params(
+    tensors: TensorSource,
+    family: Family,
+    config: TransformerConfig,
+    shardings: Shardings | None = None,
+    progress: Progress | None = None,
+) -> Params:
+    """Read the parameters of `config` one at a time, each placed on its device before the next.
 
     Raises:
         CheckpointError: a tensor is missing, left over, or of another shape than `config` implies.
@@ -32,30 +35,58 @@ def read_params(tensors: Tensors, family: Family, config: TransformerConfig) -> 
     for key, shape in _sizes(config):
         names, whole = _find(tensors, family, config, key, shape)
         tensors.check(names[0], whole)
-    used = set()
+    expected, done = shapes(config), 0
+    total = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(expected))
 
     def read(path, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        nonlocal done
         key = key_of(path)
-        names, shape = _find(tensors, family, config, key, leaf.shape)
-        used.update(names)
-        values = [tensors.read(name, shape) for name in names]
-        value = np.stack(values) if len(shape) < leaf.ndim else values[0]
-        value = value.swapaxes(-1, -2) if _flipped(family, key, names[0]) else value
-        entry = stored(family.names, key)
-        if isinstance(entry, Part):
-            value = value[..., entry.columns(config)]
-        return jax.device_put(value.astype(leaf.dtype))
+        value = _read(tensors, family, config, key, leaf)
+        place = None if shardings is None else shardings(key, leaf.shape)
+        # Wait: the host's copy can then be dropped before the next tensor is read.
+        placed = jax.block_until_ready(jax.device_put(value, place))
+        done += value.nbytes
+        if progress is not None:
+            progress(done, total)
+        return placed
 
-    params = jax.tree_util.tree_map_with_path(read, shapes(config))
-    left = [name for name in tensors.names if name not in used and not name.endswith(_BUFFERS)]
-    if config.tied:
-        left = [name for name in left if name != "lm_head.weight"]
-    if left:
+    params = jax.tree_util.tree_map_with_path(read, expected)
+    if left := tensors.unread:
         raise CheckpointError(
-            f"{tensors.folder}: tensor `{left[0]}` (of {len(left)} like it) has no place in a "
-            f"model of this config.json; check that the two belong together"
+            f"{tensors.place}: tensor `{left[0]}` (of {len(left)} like it) has no place in a "
+            f"model of this config; check that the two belong together"
         )
     return params
+
+
+def has_own_head(tensors: TensorSource, family: Family, config: TransformerConfig) -> bool:
+    """Tell whether the tensors hold an output head other than the embedding."""
+    shape = (config.vocab_size, config.dim)
+    (embed,), _ = _find(tensors, family, config, "embed", shape)
+    (head,), _ = _find(tensors, family, config, "head.kernel", shape[::-1])
+    if head not in tensors:
+        return False
+    first, second = (tensors.read(name, shape, config.dtype) for name in (embed, head))
+    return not np.array_equal(first, second)
+
+
+def _read(
+    tensors: TensorSource,
+    family: Family,
+    config: TransformerConfig,
+    key: str,
+    leaf: jax.ShapeDtypeStruct,
+) -> np.ndarray:
+    names, shape = _find(tensors, family, config, key, leaf.shape)
+    entry = stored(family.names, key)
+    columns = entry.columns(config) if isinstance(entry, Part) else slice(None)
+    value = np.empty(leaf.shape, leaf.dtype)
+    parts: Any = value if len(shape) < leaf.ndim else [value]
+    for part, name in zip(parts, names, strict=True):
+        found = tensors.read(name, shape, leaf.dtype)
+        found = found.swapaxes(-1, -2) if _flipped(family, key, name) else found
+        part[...] = found[..., columns]
+    return value
 
 
 def _sizes(config: TransformerConfig):
@@ -80,7 +111,7 @@ def _sizes(config: TransformerConfig):
 
 
 def _find(
-    tensors: Tensors,
+    tensors: TensorSource,
     family: Family,
     config: TransformerConfig,
     key: str,
@@ -101,7 +132,7 @@ def _find(
     return (short if names[0] not in tensors and short[0] in tensors else names), shape
 
 
-def _of_experts(tensors: Tensors, name: str, experts: int) -> list[str]:
+def _of_experts(tensors: TensorSource, name: str, experts: int) -> list[str]:
     last = name.replace("{e}", str(experts - 1))
     # The list is long for an absurd number of experts, of which the last is then missing.
     return [name.replace("{e}", str(e)) for e in range(experts)] if last in tensors else [last]

@@ -11,11 +11,20 @@ import numpy as np
 
 from ._errors import CheckpointError
 from ._json import read_json, short
+from ._pointers import refuse_pointer
 from ._schema import INDEX
 
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _FLOATS = ("F32", "F16", "BF16")
+# Older versions of transformers stored these buffers with the parameters. The config implies them.
+_BUFFERS = (
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".rotary_emb.inv_freq",
+)
 
 
 class _Stored(NamedTuple):
@@ -32,9 +41,10 @@ class Tensors:
     """
 
     def __init__(self, folder: pathlib.Path):
-        self.folder = folder
+        self.place = folder
         self._stack = contextlib.ExitStack()
         self._stored: dict[str, _Stored] = {}
+        self._read: set[str] = set()
         try:
             for name in _files(folder):
                 stored = _Stored(folder / name, self._open(folder / name))
@@ -54,9 +64,10 @@ class Tensors:
         return name in self._stored
 
     @property
-    def names(self) -> list[str]:
-        """The names of all tensors."""
-        return list(self._stored)
+    def unread(self) -> list[str]:
+        """The names of tensors that were not read yet, without those that a config implies."""
+        left = (name for name in self._stored if name not in self._read)
+        return [name for name in left if not name.endswith(_BUFFERS)]
 
     @property
     def layers(self) -> int:
@@ -69,7 +80,7 @@ class Tensors:
         if name not in self._stored:
             hint = "; is `tie_word_embeddings` right?" if name == "lm_head.weight" else ""
             raise CheckpointError(
-                f"{self.folder}: tensor `{name}` of shape {shape} is missing; check that "
+                f"{self.place}: tensor `{name}` of shape {shape} is missing; check that "
                 f"config.json and the safetensors files belong together{hint}"
             )
         stored = self._stored[name]
@@ -86,15 +97,18 @@ class Tensors:
             )
         return stored
 
-    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Read a tensor, checked as `check` does."""
-        return self.check(name, shape).handle.get_tensor(name)
+    def read(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Read a tensor as `dtype`, checked as `check` does."""
+        handle = self.check(name, shape).handle
+        self._read.add(name)
+        return handle.get_tensor(name).astype(dtype, copy=False)
 
     def _open(self, file: pathlib.Path):
         if not file.is_file():
             raise CheckpointError(
                 f"{file}: this shard is missing; {_INDEX} lists it, so download it too"
             )
+        refuse_pointer(file)
         safetensors = _safetensors()
         try:
             return self._stack.enter_context(safetensors.safe_open(file, framework="np"))

@@ -1,0 +1,124 @@
+"""The tensors of a GGUF file, dequantised, under the names and in the layout of Hugging Face."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._errors import CheckpointError
+from ._gguf_config import Architecture
+
+_PIECE = 1 << 18  # values that are dequantised at a time
+_IMPLIED = ("rope_freqs.weight",)  # the config holds it
+
+
+class GgufTensors:
+    """The tensors of a GGUF file; see `TensorSource`.
+
+    Args:
+        file: the file, for error messages.
+        stored: its tensors, as the gguf package reads them.
+        name: the architecture, as llama.cpp names it.
+        architecture: the differences from the folder's layout.
+        json: the config.json that the file stands for.
+    """
+
+    def __init__(
+        self,
+        file: pathlib.Path,
+        stored: Mapping[str, Any],
+        name: str,
+        architecture: Architecture,
+        json: Mapping[str, Any],
+    ):
+        import gguf
+
+        self.place = file
+        self._stored = dict(stored)
+        self._architecture = architecture
+        self._json = json
+        kind = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == name)
+        self._names = gguf.get_tensor_name_map(kind, self.layers)
+        self._read = set(_IMPLIED)
+
+    def __enter__(self) -> GgufTensors:
+        return self
+
+    def __exit__(self, *details) -> None:
+        self._stored.clear()
+
+    def __contains__(self, name: str) -> bool:
+        return self._key(name) in self._stored
+
+    @property
+    def layers(self) -> int:
+        """The number of layers: names such as "blk.1.ffn_up.weight" count them."""
+        found = (re.match(r"blk\.(\d+)\.", name) for name in self._stored)
+        return len({match.group(1) for match in found if match})
+
+    @property
+    def unread(self) -> list[str]:
+        """The names of tensors that were not read yet, without those that the config implies."""
+        return [name for name in self._stored if name not in self._read]
+
+    def check(self, name: str, shape: tuple[int, ...]) -> Any:
+        """Find a tensor, which must have this shape and hold numbers that gguf can dequantise."""
+        key = self._key(name)
+        if key not in self._stored:
+            raise CheckpointError(
+                f"{self.place}: tensor `{key}` of shape {shape} is missing; download it again"
+            )
+        tensor = self._stored[key]
+        found = tuple(tensor.shape.tolist())[::-1]
+        if found != shape:
+            raise CheckpointError(
+                f"{self.place}: tensor `{key}` should be {shape} by the metadata, found {found}; "
+                f"download it again"
+            )
+        return tensor
+
+    def read(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Read a tensor as `dtype`, piece by piece, checked as `check` does."""
+        tensor = self.check(name, shape)
+        self._read.add(tensor.name)
+        rows = self._rows(name, shape[0])
+        offset = self._architecture.norm_offset if name.endswith("norm.weight") else 0.0
+        value = np.empty(shape, dtype)
+        step = max(1, _PIECE // max(1, value[0].size))
+        for start in range(0, len(value), step):
+            piece = slice(start, start + step)
+            try:
+                value[piece] = (
+                    dequantize(tensor, rows[piece] if rows is not None else piece) - offset
+                )
+            except NotImplementedError as error:
+                raise CheckpointError(
+                    f"{self.place}: tensor `{tensor.name}` is stored as {tensor.tensor_type.name}, "
+                    f"which gguf cannot dequantise; update it: pip install -U gguf"
+                ) from error
+        return value
+
+    def _key(self, name: str) -> str:
+        """Return llama.cpp's name of a tensor; one that it does not know stays."""
+        base, _, suffix = name.rpartition(".")
+        found = "output" if base == "lm_head" else self._names.get_name(base)
+        return name if found is None else f"{found}.{suffix}"
+
+    def _rows(self, name: str, size: int) -> np.ndarray | None:
+        """Return the order of the rows of a tensor, None if it is that of the file."""
+        if not self._architecture.interleaved or not re.search(r"\.[qk]_proj\.", name):
+            return None
+        query = ".q_proj." in name
+        heads = self._json["num_attention_heads" if query else "num_key_value_heads"]
+        return np.arange(size).reshape(heads, -1, 2).swapaxes(1, 2).ravel()
+
+
+def dequantize(tensor: Any, rows: Any = slice(None)) -> np.ndarray:
+    """Return rows of a tensor as float32."""
+    import gguf
+
+    return gguf.dequantize(np.ascontiguousarray(tensor.data[rows]), tensor.tensor_type)
