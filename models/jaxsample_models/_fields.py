@@ -22,6 +22,15 @@ def reject(key: str, found: Any, expected: str) -> NoReturn:
     raise ValueError(f"`{key}` is {short(found)}; only {expected} is supported")
 
 
+def text_fields(json: Json) -> dict[str, Any]:
+    """Return the fields of the text part of a model that also sees or hears."""
+    fields = dict(json["text_config"])
+    for key in ("tie_word_embeddings", "quantization_config"):
+        if key in json:
+            fields[key] = json[key]
+    return fields
+
+
 def activation(json: Json, key: str, default: str) -> str:
     """Return our name of an activation function."""
     name = json.get(key, default)

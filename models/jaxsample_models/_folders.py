@@ -6,6 +6,7 @@ import functools
 import pathlib
 
 from ._errors import CheckpointError
+from ._fields import text_fields
 from ._json import read_json
 from ._schema import CONFIG, SPECIAL_TOKENS
 from ._sources import Stored
@@ -32,5 +33,8 @@ def read_folder(folder: pathlib.Path) -> Stored:
         )
     generation = read_json(folder / "generation_config.json", SPECIAL_TOKENS) or {}
     special = {key: json[key] for key in SPECIAL_TOKENS if key in json}
+    parts = "text_config" in json
+    if parts:
+        json = text_fields(json)
     texts = functools.partial(read_texts, folder)
-    return Stored(file, json, special | generation, texts, Tensors(folder))
+    return Stored(file, json, special | generation, texts, Tensors(folder, text=parts))

@@ -38,7 +38,8 @@ def gemma2(json: Json) -> dict[str, Any]:
 
 
 def gemma3(json: Json) -> dict[str, Any]:
-    fields = _gemma(json, 1e6)
+    # Folders of models that see leave these out.
+    fields = _gemma({"vocab_size": 262208, "num_attention_heads": 8, **json}, 1e6)
     layers = fields["layers"]
     pattern = json.get("sliding_window_pattern", json.get("_sliding_window_pattern", 6))
     sliding = [(layer + 1) % pattern != 0 for layer in range(layers)]

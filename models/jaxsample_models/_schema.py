@@ -102,7 +102,7 @@ _ROPE = _object(
     | {"full_attention": _object(_ROPE_FIELDS), "sliding_attention": _object(_ROPE_FIELDS)}
 )
 
-CONFIG: Schema = {
+_TEXT_CONFIG: Schema = {
     **SPECIAL_TOKENS,
     "architectures": _TEXTS,
     "model_type": _TEXT,
@@ -181,3 +181,5 @@ CONFIG: Schema = {
     "scale_attn_by_inverse_layer_idx": _FLAG,
     "add_cross_attention": _FLAG,
 }
+
+CONFIG = _TEXT_CONFIG | {"text_config": _object(_TEXT_CONFIG)}

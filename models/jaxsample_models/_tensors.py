@@ -30,25 +30,33 @@ _BUFFERS = (
 class _Stored(NamedTuple):
     file: pathlib.Path
     handle: Any
+    name: str
 
 
 class Tensors:
     """The tensors of a folder by name; a context manager that keeps their files open.
+
+    Args:
+        folder: the folder.
+        text: take the text part of a model of several kinds alone, under a text model's names.
 
     Raises:
         CheckpointError: there are no safetensors, or a file is missing or damaged.
         ImportError: safetensors is not installed.
     """
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, *, text: bool = False):
         self.place = folder
         self._stack = contextlib.ExitStack()
         self._stored: dict[str, _Stored] = {}
         self._read: set[str] = set()
         try:
             for name in _files(folder):
-                stored = _Stored(folder / name, self._open(folder / name))
-                self._stored.update(dict.fromkeys(stored.handle.keys(), stored))
+                file, handle = folder / name, self._open(folder / name)
+                for key in handle.keys():
+                    ours = _text_name(key) if text else key
+                    if ours is not None:
+                        self._stored[ours] = _Stored(file, handle, key)
         except BaseException:
             self._stack.close()
             raise
@@ -84,7 +92,7 @@ class Tensors:
                 f"config.json and the safetensors files belong together{hint}"
             )
         stored = self._stored[name]
-        header = stored.handle.get_slice(name)
+        header = stored.handle.get_slice(stored.name)
         if tuple(header.get_shape()) != shape:
             raise CheckpointError(
                 f"{stored.file}: tensor `{name}` should be {shape} by config.json, found "
@@ -99,9 +107,9 @@ class Tensors:
 
     def read(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Read a tensor as `dtype`, checked as `check` does."""
-        handle = self.check(name, shape).handle
+        stored = self.check(name, shape)
         self._read.add(name)
-        return handle.get_tensor(name).astype(dtype, copy=False)
+        return stored.handle.get_tensor(stored.name).astype(dtype, copy=False)
 
     def _open(self, file: pathlib.Path):
         if not file.is_file():
@@ -116,6 +124,14 @@ class Tensors:
             raise CheckpointError(
                 f"{file}: not a whole safetensors file ({error}); download it again"
             ) from error
+
+
+def _text_name(name: str) -> str | None:
+    """Return the name that a tensor has in a text model, None if it is not of the text part."""
+    for theirs, ours in (("language_model.", ""), ("model.language_model.", "model.")):
+        if name.startswith(theirs):
+            return ours + name.removeprefix(theirs)
+    return name if name == "lm_head.weight" else None
 
 
 def write(file: pathlib.Path, tensors: dict[str, np.ndarray]) -> None:

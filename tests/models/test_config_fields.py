@@ -23,7 +23,7 @@ def nested(fields):
     """Yield for each field, nested ones too, a function from its value to the changed fields."""
     for key, kind in CONFIG.items():
         yield lambda value, key=key: {key: value}
-        for inner in kind.fields:
+        for inner in kind.fields if key != "text_config" else ():
             yield lambda value, key=key, inner=inner: {
                 key: {**fields.get(key, {}), "rope_type": "llama3", inner: value}
             }
