@@ -50,7 +50,7 @@ MARKS = {"green list": green_list, "SynthID": synthid}
 
 def story():
     """Return the story model with params (params, temperature), its params, and its prompt."""
-    model, params, _, _, extra = jaxsample_models.embedded()
+    model, params, _, _, extra, *_ = jaxsample_models.embedded()
 
     def apply(pair, tokens, positions, cache):
         return model.apply(pair[0], tokens, positions, cache)

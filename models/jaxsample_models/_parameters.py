@@ -1,6 +1,9 @@
-"""The parameters of a model, read from the tensors of its folder."""
+"""The parameters of a model, read from its stored tensors."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -8,44 +11,82 @@ import numpy as np
 from ._config import TransformerConfig
 from ._errors import CheckpointError
 from ._families import Family
-from ._tensor_names import Third, key_of, stored
-from ._tensors import Tensors
+from ._parts import Part
+from ._sources import TensorSource
+from ._tensor_names import key_of, stored
 from ._transformer import Params, shapes
 
-# Older versions of transformers stored these buffers with the parameters. The config implies them.
-_BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
+Shardings = Callable[[str, tuple[int, ...]], Any]
+Progress = Callable[[int, int], object]
 
 
-def read_params(tensors: Tensors, family: Family, config: TransformerConfig) -> Params:
-    """Read the parameters of `config`.
+def read_params(
+    tensors: TensorSource,
+    family: Family,
+    config: TransformerConfig,
+    shardings: Shardings | None = None,
+    progress: Progress | None = None,
+) -> Params:
+    """Read the parameters of `config` one at a time, each placed on its device before the next.
 
     Raises:
         CheckpointError: a tensor is missing, left over, or of another shape than `config` implies.
     """
     for key, shape in _sizes(config):
-        tensors.check(*_find(tensors, family, key, shape))
-    used = set()
+        names, whole = _find(tensors, family, config, key, shape)
+        tensors.check(names[0], whole)
+    expected, done = shapes(config), 0
+    total = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(expected))
 
     def read(path, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        nonlocal done
         key = key_of(path)
-        name, shape = _find(tensors, family, key, leaf.shape)
-        used.add(name)
-        value = tensors.read(name, shape)
-        entry = stored(family.names, key)
-        if isinstance(entry, Third):
-            value = np.split(value, 3, axis=-1)[entry.index]
-        return jax.device_put((value.T if _flipped(family, key) else value).astype(leaf.dtype))
+        value = _read(tensors, family, config, key, leaf)
+        place = None if shardings is None else shardings(key, leaf.shape)
+        # Wait: the host's copy can then be dropped before the next tensor is read.
+        placed = jax.block_until_ready(jax.device_put(value, place))
+        done += value.nbytes
+        if progress is not None:
+            progress(done, total)
+        return placed
 
-    params = jax.tree_util.tree_map_with_path(read, shapes(config))
-    left = [name for name in tensors.names if name not in used and not name.endswith(_BUFFERS)]
-    if config.tied:
-        left = [name for name in left if name != "lm_head.weight"]
-    if left:
+    params = jax.tree_util.tree_map_with_path(read, expected)
+    if left := tensors.unread:
         raise CheckpointError(
-            f"{tensors.folder}: tensor `{left[0]}` (of {len(left)} like it) has no place in a "
-            f"model of this config.json; check that the two belong together"
+            f"{tensors.place}: tensor `{left[0]}` (of {len(left)} like it) has no place in a "
+            f"model of this config; check that the two belong together"
         )
     return params
+
+
+def has_own_head(tensors: TensorSource, family: Family, config: TransformerConfig) -> bool:
+    """Tell whether the tensors hold an output head other than the embedding."""
+    shape = (config.vocab_size, config.dim)
+    (embed,), _ = _find(tensors, family, config, "embed", shape)
+    (head,), _ = _find(tensors, family, config, "head.kernel", shape[::-1])
+    if head not in tensors:
+        return False
+    first, second = (tensors.read(name, shape, config.dtype) for name in (embed, head))
+    return not np.array_equal(first, second)
+
+
+def _read(
+    tensors: TensorSource,
+    family: Family,
+    config: TransformerConfig,
+    key: str,
+    leaf: jax.ShapeDtypeStruct,
+) -> np.ndarray:
+    names, shape = _find(tensors, family, config, key, leaf.shape)
+    entry = stored(family.names, key)
+    columns = entry.columns(config) if isinstance(entry, Part) else slice(None)
+    value = np.empty(leaf.shape, leaf.dtype)
+    parts: Any = value if len(shape) < leaf.ndim else [value]
+    for part, name in zip(parts, names, strict=True):
+        found = tensors.read(name, shape, leaf.dtype)
+        found = found.swapaxes(-1, -2) if _flipped(family, key, name) else found
+        part[...] = found[..., columns]
+    return value
 
 
 def _sizes(config: TransformerConfig):
@@ -57,20 +98,46 @@ def _sizes(config: TransformerConfig):
     yield "embed", (config.vocab_size, config.dim)
     if config.positions == "learned":
         yield "places", (config.max_length, config.dim)
-    yield f"{block}.attention.query.kernel", (config.dim, config.heads * config.head_dim)
-    yield f"{block}.attention.key.kernel", (config.dim, config.kv_heads * config.head_dim)
-    yield f"{block}.mlp.up.kernel", (config.dim, config.mlp_dim)
+    attends = [layer for layer in range(config.layers) if layer not in config.convolutions][:1]
+    for layer in attends:
+        attention = f"layers.{layer}.attention"
+        yield f"{attention}.query.kernel", (config.dim, config.heads * config.head_dim)
+        yield f"{attention}.key.kernel", (config.dim, config.kv_heads * config.head_dim)
+    if config.routing and config.routed(0):
+        routing = config.routing
+        yield f"{block}.experts.up.kernel", (routing.experts, config.dim, routing.dim)
+    else:
+        yield f"{block}.mlp.up.kernel", (config.dim, config.mlp_dim)
 
 
-def _find(tensors: Tensors, family: Family, key: str, shape: tuple[int, ...]):
-    """Return the name and the shape of the tensor that holds a parameter."""
+def _find(
+    tensors: TensorSource,
+    family: Family,
+    config: TransformerConfig,
+    key: str,
+    shape: tuple[int, ...],
+) -> tuple[list[str], tuple[int, ...]]:
+    """Return the names of the tensors that hold a parameter, and the shape of each of them."""
     entry = stored(family.names, key)
-    name = entry.name if isinstance(entry, Third) else entry
-    if name not in tensors and name.removeprefix(family.prefix) in tensors:
-        name = name.removeprefix(family.prefix)
-    shape = shape[::-1] if _flipped(family, key) else shape
-    return name, (*shape[:-1], 3 * shape[-1]) if isinstance(entry, Third) else shape
+    if isinstance(entry, Part):
+        name, shape = entry.name, entry.whole(shape, config)
+    else:
+        name = entry
+    if _flipped(family, key, name):
+        shape = (*shape[:-2], shape[-1], shape[-2])
+    names = [name]
+    if "{e}" in name:
+        names, shape = _of_experts(tensors, name, shape[0]), shape[1:]
+    short = [name.removeprefix(family.prefix) for name in names]
+    return (short if names[0] not in tensors and short[0] in tensors else names), shape
 
 
-def _flipped(family: Family, key: str) -> bool:
-    return family.transposed and key.endswith(".kernel") or key == "head.kernel"
+def _of_experts(tensors: TensorSource, name: str, experts: int) -> list[str]:
+    last = name.replace("{e}", str(experts - 1))
+    # The list is long for an absurd number of experts, of which the last is then missing.
+    return [name.replace("{e}", str(e)) for e in range(experts)] if last in tensors else [last]
+
+
+def _flipped(family: Family, key: str, name: str) -> bool:
+    linear = family.transposed and key.endswith(".kernel") and name.endswith(".weight")
+    return linear or key == "head.kernel"

@@ -45,7 +45,7 @@ def save(
 
     >>> import tempfile
     >>> from jaxsample_models import embedded, load
-    >>> _, params, _, config, _ = embedded()
+    >>> _, params, _, config, *_ = embedded()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(folder, config, params)
     ...     load(folder).config == config

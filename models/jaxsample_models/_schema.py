@@ -57,6 +57,8 @@ _FLAG = Kind("true or false", lambda value: type(value) is bool)
 _TEXT = Kind("a text", _text)
 _TEXTS = Kind("a list of texts", _list_of(_text))
 _TOKENS = Kind("a token id (a whole number from 0 to 2**31 - 1) or a list of them", _token_ids)
+_POSITIVES = Kind("a list of finite numbers above 0", _list_of(_positive))
+_INDICES = Kind("a list of whole numbers from 0 to 2**31 - 1", _list_of(_whole(0)))
 _PADDING = Kind("a token id, or -1 for none", _whole(-1))
 
 SPECIAL_TOKENS: Schema = {
@@ -67,22 +69,40 @@ SPECIAL_TOKENS: Schema = {
 
 INDEX: Schema = {"weight_map": Kind("an object of file names", _object_of(_text))}
 
-_ROPE = Kind(
-    "an object",
-    lambda value: type(value) is dict,
-    fields={
-        "rope_type": _TEXT,
-        "type": _TEXT,
-        "rope_theta": _POSITIVE,
-        "partial_rotary_factor": _POSITIVE,
-        "factor": _POSITIVE,
-        "low_freq_factor": _POSITIVE,
-        "high_freq_factor": _POSITIVE,
-        "original_max_position_embeddings": _SIZE,
-    },
+_ROPE_FIELDS: Schema = {
+    "rope_type": _TEXT,
+    "type": _TEXT,
+    "rope_theta": _POSITIVE,
+    "partial_rotary_factor": _POSITIVE,
+    "factor": _POSITIVE,
+    "original_max_position_embeddings": _SIZE,
+    "attention_factor": _POSITIVE,
+    # llama3
+    "low_freq_factor": _POSITIVE,
+    "high_freq_factor": _POSITIVE,
+    # yarn
+    "beta_fast": _POSITIVE,
+    "beta_slow": _POSITIVE,
+    "mscale": _POSITIVE,
+    "mscale_all_dim": _POSITIVE,
+    "truncate": _FLAG,
+    "llama_4_scaling_beta": _POSITIVE,
+    # longrope
+    "short_factor": _POSITIVES,
+    "long_factor": _POSITIVES,
+}
+
+
+def _object(fields: Schema) -> Kind:
+    return Kind("an object", lambda value: type(value) is dict, fields=fields)
+
+
+_ROPE = _object(
+    _ROPE_FIELDS
+    | {"full_attention": _object(_ROPE_FIELDS), "sliding_attention": _object(_ROPE_FIELDS)}
 )
 
-CONFIG: Schema = {
+_TEXT_CONFIG: Schema = {
     **SPECIAL_TOKENS,
     "architectures": _TEXTS,
     "model_type": _TEXT,
@@ -102,8 +122,10 @@ CONFIG: Schema = {
     "rope_theta": _POSITIVE,
     "rope_scaling": _ROPE,
     "rope_parameters": _ROPE,
+    "rope_local_base_freq": _POSITIVE,
     "partial_rotary_factor": _POSITIVE,
-    # Mistral, Qwen and Gemma 2
+    "original_max_position_embeddings": _SIZE,
+    # Mistral, Qwen and Gemma
     "layer_types": _TEXTS,
     "sliding_window": _SIZE._replace(nullable=True),
     "use_sliding_window": _FLAG,
@@ -113,6 +135,40 @@ CONFIG: Schema = {
     "attn_logit_softcapping": _POSITIVE._replace(nullable=True),
     "final_logit_softcapping": _POSITIVE._replace(nullable=True),
     "query_pre_attn_scalar": _POSITIVE,
+    "sliding_window_pattern": _SIZE,
+    "_sliding_window_pattern": _SIZE,
+    # SmolLM3 and Granite
+    "no_rope_layers": _INDICES,
+    "no_rope_layer_interval": _SIZE,
+    "embedding_multiplier": _POSITIVE,
+    "residual_multiplier": _POSITIVE,
+    "attention_multiplier": _POSITIVE,
+    "logits_scaling": _POSITIVE,
+    # LFM2
+    "norm_eps": _POSITIVE,
+    "tie_embedding": _FLAG,
+    "block_ff_dim": _SIZE,
+    "block_auto_adjust_ff_dim": _FLAG,
+    "block_multiple_of": _SIZE,
+    "block_ffn_dim_multiplier": _POSITIVE,
+    "full_attn_idxs": _INDICES,
+    "conv_L_cache": _SIZE,
+    "conv_bias": _FLAG,
+    # Mixtral and Qwen
+    "num_experts": _SIZE,
+    "num_local_experts": _SIZE,
+    "num_experts_per_tok": _SIZE,
+    "moe_intermediate_size": _SIZE,
+    "norm_topk_prob": _FLAG,
+    "decoder_sparse_step": _SIZE,
+    "mlp_only_layers": _INDICES,
+    "swiglu_alpha": _POSITIVE,
+    "swiglu_limit": _POSITIVE,
+    # GPT-NeoX
+    "layer_norm_eps": _POSITIVE,
+    "use_parallel_residual": _FLAG,
+    "rotary_pct": _POSITIVE,
+    "rotary_emb_base": _POSITIVE,
     # GPT-2
     "n_embd": _SIZE,
     "n_layer": _SIZE,
@@ -125,3 +181,5 @@ CONFIG: Schema = {
     "scale_attn_by_inverse_layer_idx": _FLAG,
     "add_cross_attention": _FLAG,
 }
+
+CONFIG = _TEXT_CONFIG | {"text_config": _object(_TEXT_CONFIG)}

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ._parts import Part, experts_gate_up, gate_up, query_key_value
 
-
-class Third(NamedTuple):
-    """A parameter stored as a third of the last axis of a tensor: queries, keys or values."""
-
-    name: str
-    index: int
-
-
-Names = dict[str, str | Third]
+# "{i}" stands for the layer. A name with "{e}" is one tensor for each expert; they are stacked.
+Names = dict[str, str | Part]
 
 
 def _pair(path: str, name: str) -> Names:
@@ -48,6 +41,76 @@ GEMMA2: Names = LLAMA | {
     f"{_BLOCK}.mlp_post.scale": f"{_STORED}.post_feedforward_layernorm.weight",
 }
 
+GEMMA3: Names = QWEN3 | GEMMA2
+
+OLMO2: Names = QWEN3 | {
+    f"{_BLOCK}.attention_post.scale": f"{_STORED}.post_attention_layernorm.weight",
+    f"{_BLOCK}.mlp_post.scale": f"{_STORED}.post_feedforward_layernorm.weight",
+}
+
+PHI3: Names = LLAMA | {
+    **{
+        f"{_BLOCK}.attention.{part}.kernel": Part(
+            f"{_STORED}.self_attn.qkv_proj.weight", index, query_key_value
+        )
+        for index, part in enumerate(("query", "key", "value"))
+    },
+    **{
+        f"{_BLOCK}.mlp.{part}.kernel": Part(f"{_STORED}.mlp.gate_up_proj.weight", index, gate_up)
+        for index, part in enumerate(("gate", "up"))
+    },
+}
+
+_MIXTRAL_EXPERTS = f"{_STORED}.block_sparse_moe"
+MIXTRAL: Names = LLAMA | {
+    f"{_BLOCK}.experts.router.kernel": f"{_MIXTRAL_EXPERTS}.gate.weight",
+    f"{_BLOCK}.experts.gate.kernel": f"{_MIXTRAL_EXPERTS}.experts.{{e}}.w1.weight",
+    f"{_BLOCK}.experts.down.kernel": f"{_MIXTRAL_EXPERTS}.experts.{{e}}.w2.weight",
+    f"{_BLOCK}.experts.up.kernel": f"{_MIXTRAL_EXPERTS}.experts.{{e}}.w3.weight",
+}
+
+QWEN3_MOE: Names = QWEN3 | {
+    f"{_BLOCK}.experts.router.kernel": f"{_STORED}.mlp.gate.weight",
+    **{
+        f"{_BLOCK}.experts.{part}.kernel": f"{_STORED}.mlp.experts.{{e}}.{part}_proj.weight"
+        for part in ("gate", "up", "down")
+    },
+}
+
+LFM2: Names = LLAMA | {
+    "norm.scale": "model.embedding_norm.weight",
+    f"{_BLOCK}.attention_norm.scale": f"{_STORED}.operator_norm.weight",
+    f"{_BLOCK}.mlp_norm.scale": f"{_STORED}.ffn_norm.weight",
+    **_pair(f"{_BLOCK}.attention.out", f"{_STORED}.self_attn.out_proj"),
+    f"{_BLOCK}.attention.query_norm.scale": f"{_STORED}.self_attn.q_layernorm.weight",
+    f"{_BLOCK}.attention.key_norm.scale": f"{_STORED}.self_attn.k_layernorm.weight",
+    **_pair(f"{_BLOCK}.convolution.inputs", f"{_STORED}.conv.in_proj"),
+    **_pair(f"{_BLOCK}.convolution.out", f"{_STORED}.conv.out_proj"),
+    f"{_BLOCK}.convolution.taps": f"{_STORED}.conv.conv.weight",
+    f"{_BLOCK}.convolution.bias": f"{_STORED}.conv.conv.bias",
+    **_pair(f"{_BLOCK}.mlp.gate", f"{_STORED}.feed_forward.w1"),
+    **_pair(f"{_BLOCK}.mlp.down", f"{_STORED}.feed_forward.w2"),
+    **_pair(f"{_BLOCK}.mlp.up", f"{_STORED}.feed_forward.w3"),
+}
+
+_OSS_MLP = f"{_STORED}.mlp"
+GPT_OSS: Names = LLAMA | {
+    f"{_BLOCK}.attention.sinks": f"{_STORED}.self_attn.sinks",
+    **_pair(f"{_BLOCK}.experts.router", f"{_OSS_MLP}.router"),
+    f"{_BLOCK}.experts.down.kernel": f"{_OSS_MLP}.experts.down_proj",
+    f"{_BLOCK}.experts.down.bias": f"{_OSS_MLP}.experts.down_proj_bias",
+    **{
+        f"{_BLOCK}.experts.{part}.{ours}": Part(
+            f"{_OSS_MLP}.experts.gate_up_proj{theirs}",
+            index,
+            experts_gate_up,
+            groups=lambda config: experts_gate_up(config)[0],
+        )
+        for index, part in enumerate(("gate", "up"))
+        for ours, theirs in (("kernel", ""), ("bias", "_bias"))
+    },
+}
+
 _GPT2_BLOCK = "transformer.h.{i}"
 
 
@@ -63,7 +126,9 @@ GPT2: Names = {
     **_norm(f"{_BLOCK}.attention_norm", f"{_GPT2_BLOCK}.ln_1"),
     **_norm(f"{_BLOCK}.mlp_norm", f"{_GPT2_BLOCK}.ln_2"),
     **{
-        f"{_BLOCK}.attention.{part}.{ours}": Third(f"{_GPT2_BLOCK}.attn.c_attn.{theirs}", index)
+        f"{_BLOCK}.attention.{part}.{ours}": Part(
+            f"{_GPT2_BLOCK}.attn.c_attn.{theirs}", index, query_key_value
+        )
         for index, part in enumerate(("query", "key", "value"))
         for ours, theirs in (("kernel", "weight"), ("bias", "bias"))
     },
@@ -72,18 +137,41 @@ GPT2: Names = {
     **_pair(f"{_BLOCK}.mlp.down", f"{_GPT2_BLOCK}.mlp.c_proj"),
 }
 
+_NEOX_BLOCK = "gpt_neox.layers.{i}"
+
+GPT_NEOX: Names = {
+    "embed": "gpt_neox.embed_in.weight",
+    "head.kernel": "embed_out.weight",
+    **_norm("norm", "gpt_neox.final_layer_norm"),
+    **_norm(f"{_BLOCK}.attention_norm", f"{_NEOX_BLOCK}.input_layernorm"),
+    **_norm(f"{_BLOCK}.mlp_norm", f"{_NEOX_BLOCK}.post_attention_layernorm"),
+    **{
+        f"{_BLOCK}.attention.{part}.{ours}": Part(
+            f"{_NEOX_BLOCK}.attention.query_key_value.{theirs}",
+            index,
+            query_key_value,
+            groups=lambda config: config.heads,
+        )
+        for index, part in enumerate(("query", "key", "value"))
+        for ours, theirs in (("kernel", "weight"), ("bias", "bias"))
+    },
+    **_pair(f"{_BLOCK}.attention.out", f"{_NEOX_BLOCK}.attention.dense"),
+    **_pair(f"{_BLOCK}.mlp.up", f"{_NEOX_BLOCK}.mlp.dense_h_to_4h"),
+    **_pair(f"{_BLOCK}.mlp.down", f"{_NEOX_BLOCK}.mlp.dense_4h_to_h"),
+}
+
 
 def key_of(path) -> str:
     """Write the tree path of a parameter as the tables do: "layers.0.mlp.up.kernel"."""
     return ".".join(str(part.key) for part in path)
 
 
-def stored(names: Names, key: str) -> str | Third:
+def stored(names: Names, key: str) -> str | Part:
     """Return where a parameter is stored."""
     parts = key.split(".")
     if parts[0] != "layers":
         return names[key]
     entry = names[".".join(["layers", "{i}", *parts[2:]])]
-    if isinstance(entry, Third):
-        return entry._replace(name=entry.name.format(i=parts[1]))
-    return entry.format(i=parts[1])
+    if isinstance(entry, Part):
+        return entry._replace(name=entry.name.replace("{i}", parts[1]))
+    return entry.replace("{i}", parts[1])

@@ -11,34 +11,52 @@ import numpy as np
 
 from ._errors import CheckpointError
 from ._json import read_json, short
+from ._pointers import refuse_pointer
 from ._schema import INDEX
 
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _FLOATS = ("F32", "F16", "BF16")
+# Older versions of transformers stored these buffers with the parameters. The config implies them.
+_BUFFERS = (
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".rotary_emb.inv_freq",
+)
 
 
 class _Stored(NamedTuple):
     file: pathlib.Path
     handle: Any
+    name: str
 
 
 class Tensors:
     """The tensors of a folder by name; a context manager that keeps their files open.
+
+    Args:
+        folder: the folder.
+        text: take the text part of a model of several kinds alone, under a text model's names.
 
     Raises:
         CheckpointError: there are no safetensors, or a file is missing or damaged.
         ImportError: safetensors is not installed.
     """
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
+    def __init__(self, folder: pathlib.Path, *, text: bool = False):
+        self.place = folder
         self._stack = contextlib.ExitStack()
         self._stored: dict[str, _Stored] = {}
+        self._read: set[str] = set()
         try:
             for name in _files(folder):
-                stored = _Stored(folder / name, self._open(folder / name))
-                self._stored.update(dict.fromkeys(stored.handle.keys(), stored))
+                file, handle = folder / name, self._open(folder / name)
+                for key in handle.keys():
+                    ours = _text_name(key) if text else key
+                    if ours is not None:
+                        self._stored[ours] = _Stored(file, handle, key)
         except BaseException:
             self._stack.close()
             raise
@@ -54,9 +72,10 @@ class Tensors:
         return name in self._stored
 
     @property
-    def names(self) -> list[str]:
-        """The names of all tensors."""
-        return list(self._stored)
+    def unread(self) -> list[str]:
+        """The names of tensors that were not read yet, without those that a config implies."""
+        left = (name for name in self._stored if name not in self._read)
+        return [name for name in left if not name.endswith(_BUFFERS)]
 
     @property
     def layers(self) -> int:
@@ -69,11 +88,11 @@ class Tensors:
         if name not in self._stored:
             hint = "; is `tie_word_embeddings` right?" if name == "lm_head.weight" else ""
             raise CheckpointError(
-                f"{self.folder}: tensor `{name}` of shape {shape} is missing; check that "
+                f"{self.place}: tensor `{name}` of shape {shape} is missing; check that "
                 f"config.json and the safetensors files belong together{hint}"
             )
         stored = self._stored[name]
-        header = stored.handle.get_slice(name)
+        header = stored.handle.get_slice(stored.name)
         if tuple(header.get_shape()) != shape:
             raise CheckpointError(
                 f"{stored.file}: tensor `{name}` should be {shape} by config.json, found "
@@ -86,15 +105,18 @@ class Tensors:
             )
         return stored
 
-    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Read a tensor, checked as `check` does."""
-        return self.check(name, shape).handle.get_tensor(name)
+    def read(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Read a tensor as `dtype`, checked as `check` does."""
+        stored = self.check(name, shape)
+        self._read.add(name)
+        return stored.handle.get_tensor(stored.name).astype(dtype, copy=False)
 
     def _open(self, file: pathlib.Path):
         if not file.is_file():
             raise CheckpointError(
                 f"{file}: this shard is missing; {_INDEX} lists it, so download it too"
             )
+        refuse_pointer(file)
         safetensors = _safetensors()
         try:
             return self._stack.enter_context(safetensors.safe_open(file, framework="np"))
@@ -102,6 +124,14 @@ class Tensors:
             raise CheckpointError(
                 f"{file}: not a whole safetensors file ({error}); download it again"
             ) from error
+
+
+def _text_name(name: str) -> str | None:
+    """Return the name that a tensor has in a text model, None if it is not of the text part."""
+    for theirs, ours in (("language_model.", ""), ("model.language_model.", "model.")):
+        if name.startswith(theirs):
+            return ours + name.removeprefix(theirs)
+    return name if name == "lm_head.weight" else None
 
 
 def write(file: pathlib.Path, tensors: dict[str, np.ndarray]) -> None:

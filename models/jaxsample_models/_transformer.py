@@ -11,9 +11,10 @@ from flax import nnx
 
 from jaxsample import Model, ModelOutput
 
-from . import _attention as attention
-from ._attention import Attention, LayerCache
+from ._attention import Attention, Cache, LayerCache, init_cache, mask_segment
 from ._config import TransformerConfig
+from ._convolution import Convolution
+from ._experts import Experts
 from ._layers import Linear, Mlp, Norm, softcap
 from ._rotary import angles
 
@@ -23,19 +24,37 @@ Params = dict[str, Any]
 class Block(nnx.Module):
     """One layer: attention and MLP, each added to the residual stream."""
 
-    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
-        self.attention_norm = Norm(config.dim, config)
-        self.attention = Attention(config, rngs)
-        self.attention_post = Norm(config.dim, config) if config.post_norms else None
-        self.mlp_norm = Norm(config.dim, config)
-        self.mlp = Mlp(config, rngs)
-        self.mlp_post = Norm(config.dim, config) if config.post_norms else None
+    def __init__(self, config: TransformerConfig, layer: int, rngs: nnx.Rngs):
+        def norm(wanted: bool) -> Norm | None:
+            return Norm(config.dim, config) if wanted else None
 
-    def __call__(self, x, positions, mask, angles, cache):
-        y, cache = self.attention(self.attention_norm(x), positions, mask, angles, cache)
-        x = x + (y if self.attention_post is None else self.attention_post(y))
-        y = self.mlp(self.mlp_norm(x))
-        return x + (y if self.mlp_post is None else self.mlp_post(y)), cache
+        self.parallel, self.scale = config.parallel, config.residual_scale
+        self.attention_norm = norm(config.pre_norms)
+        convolved = layer in config.convolutions
+        self.attention = None if convolved else Attention(config, rngs)
+        self.convolution = Convolution(config, rngs) if convolved else None
+        self.attention_post = norm(config.post_norms)
+        self.mlp_norm = norm(config.pre_norms)
+        routed = config.routed(layer)
+        self.mlp = None if routed else Mlp(config, rngs)
+        self.experts = Experts(config, rngs) if routed else None
+        self.mlp_post = norm(config.post_norms)
+
+    def __call__(self, x, positions, mask, window, angles, cache):
+        y = _normed(self.attention_norm, x)
+        if self.attention is not None:
+            y, cache = self.attention(y, positions, mask, window, angles, cache)
+        elif self.convolution is not None:
+            y, cache = self.convolution(y, positions, cache)
+        middle = x + self.scale * _normed(self.attention_post, y)
+        mlp = self.experts if self.mlp is None else self.mlp
+        assert mlp is not None
+        y = mlp(_normed(self.mlp_norm, x if self.parallel else middle))
+        return middle + self.scale * _normed(self.mlp_post, y), cache
+
+
+def _normed(norm: Norm | None, x: jax.Array) -> jax.Array:
+    return x if norm is None else norm(x)
 
 
 class Transformer(nnx.Module):
@@ -61,7 +80,7 @@ class Transformer(nnx.Module):
             if config.positions == "learned"
             else None
         )
-        self.layers = nnx.List([Block(config, rngs) for _ in range(config.layers)])
+        self.layers = nnx.List([Block(config, i, rngs) for i in range(config.layers)])
         self.norm = Norm(config.dim, config)
         self.head = (
             None
@@ -73,16 +92,16 @@ class Transformer(nnx.Module):
         self,
         tokens: jax.Array,
         positions: jax.Array | None = None,
-        cache: tuple[LayerCache, ...] | None = None,
+        cache: Cache | None = None,
         segments: jax.Array | None = None,
-    ) -> tuple[jax.Array, tuple[LayerCache, ...] | None]:
+    ) -> tuple[jax.Array, Cache | None]:
         """Run tokens through all layers.
 
         Args:
             tokens: `[B, T]`.
             positions: `[B, T]`, -1 at padding; None means 0, 1, .. T - 1.
-            cache: keys and values of earlier tokens, from the model's `init_cache`; None to attend
-                among these tokens only, as in training.
+            cache: what the layers keep of earlier tokens, from the model's `init_cache`; None to
+                attend among these tokens only, as in training.
             segments: `[B, T]`, only without a cache: a token attends to its own segment.
 
         Returns:
@@ -101,18 +120,27 @@ class Transformer(nnx.Module):
         if self.places is not None:
             x = x + jnp.take(self.places[...], positions, axis=0, mode="clip").astype(x.dtype)
 
-        def mask(window: int | None) -> jax.Array:
-            if cache is None:
-                return attention.mask_segment(positions, segments, window)
-            return attention.mask_cached(positions, cache[0].keys.shape[2], window)
+        slots = tokens.shape[1]
+        for layer in cache or ():
+            if isinstance(layer, LayerCache):
+                slots = layer.keys.shape[2]
 
         windows = [config.window(layer) for layer in range(config.layers)]
-        masks = {window: mask(window) for window in set(windows)}
-        turns = angles(config, positions) if config.positions == "rotary" else None
+        ropes = [config.rope(layer) for layer in range(config.layers)]
+        masks = {
+            window: mask_segment(positions, segments, window) if cache is None else None
+            for window in set(windows)
+        }
+        size = config.rotary_dim or config.head_dim
+        turns = {
+            rope: None if rope is None else angles(size, *rope, positions, slots)
+            for rope in set(ropes)
+        }
         caches = []
         for i, block in enumerate(self.layers):
             kept = None if cache is None else cache[i]
-            x, kept = block(x, positions, masks[windows[i]], turns, kept)
+            window = windows[i]
+            x, kept = block(x, positions, masks[window], window, turns[ropes[i]], kept)
             caches.append(kept)
         return self.norm(x), None if cache is None else tuple(caches)
 
@@ -127,7 +155,7 @@ class Transformer(nnx.Module):
         logits = jax.lax.dot_general(
             hidden, weight.astype(hidden.dtype), axes, preferred_element_type=jnp.float32
         )
-        return softcap(logits, self.config.logit_softcap)
+        return softcap(self.config.logit_scale * logits, self.config.logit_softcap)
 
 
 @functools.cache
@@ -183,13 +211,13 @@ def as_model(config: TransformerConfig) -> Model:
     True
     """
 
-    def init_cache(batch: int, max_length: int):
+    def empty(batch: int, max_length: int):
         if config.positions == "learned" and max_length > config.max_length:
             raise ValueError(
                 f"`max_length` must be at most {config.max_length}, the number of positions that "
                 f"this model learned, got {max_length}"
             )
-        return attention.init_cache(config, batch, max_length)
+        return init_cache(config, batch, max_length)
 
     def apply(params: Params, tokens: jax.Array, positions: jax.Array, cache) -> ModelOutput:
         hidden, cache = bind(config, params)(tokens, positions, cache)
@@ -198,4 +226,4 @@ def as_model(config: TransformerConfig) -> Model:
     def unembed(params: Params, hidden: jax.Array) -> jax.Array:
         return bind(config, params).unembed(hidden)
 
-    return Model(init_cache, apply, unembed)
+    return Model(empty, apply, unembed)

@@ -9,28 +9,56 @@ import tempfile
 
 import jax
 import numpy as np
+import pytest
 from safetensors.numpy import save_file
 
 from jaxsample_models import shapes
 from jaxsample_models._families import FAMILIES, read_config
-from jaxsample_models._tensor_names import Third, key_of, stored
+from jaxsample_models._parts import Part
+from jaxsample_models._tensor_names import key_of, stored
 
 from . import reference
 
-CASES = ["gpt2", "llama-llama3", "mistral", "qwen2-windows", "qwen3", "gemma2"]
+CASES = [
+    "gpt2",
+    "llama-llama3",
+    "mistral",
+    "qwen2-windows",
+    "qwen3",
+    "gemma2",
+    "gemma3",
+    "smollm3",
+    "granite",
+    "olmo2",
+    "olmo3",
+    "phi3",
+    "ministral3",
+    "gpt_neox",
+    "lfm2",
+    "mixtral",
+    "qwen3_moe",
+    "gpt_oss",
+]
+NAMED_OTHERWISE = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}
+# Families whose laws another one holds by default.
+FULL = ("mistral", "olmo2", "qwen3_moe")
 LOGITS = pathlib.Path(__file__).parent / "families.npz"
+
+
+def swept(quick=None):
+    """Return all cases for `parametrize`, by default in `make test` those not in `FULL`."""
+    quick = [case for case in CASES if case not in FULL] if quick is None else quick
+    return [pytest.param(case, marks=() if case in quick else pytest.mark.full) for case in CASES]
 
 
 def config_json(case):
     """Return the config.json of a case of `reference.CASES`, with two layers."""
     family, fields = reference.CASES[case]
-    gpt2 = family == "GPT2"
-    return {
-        "architectures": ["GPT2LMHeadModel" if gpt2 else f"{family}ForCausalLM"],
-        "model_type": family.lower(),
-        **fields,
-        "n_layer" if gpt2 else "num_hidden_layers": 2,
-    }
+    name = NAMED_OTHERWISE.get(family, f"{family}ForCausalLM")
+    json = {"architectures": [name], "model_type": FAMILIES[name].model_type, **fields}
+    if "layer_types" in fields:
+        json["layer_types"] = fields["layer_types"][:2]
+    return json | {FAMILIES[name].layers: 2}
 
 
 def rows():
@@ -43,26 +71,34 @@ def write(case, folder):
     """Write a folder with random weights and return it."""
     fields = config_json(case)
     family = FAMILIES[fields["architectures"][0]]
+    config = read_config(fields)
     random = np.random.default_rng(0)
     tensors = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes(read_config(fields))):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes(config)):
         key = key_of(path)
         value = 0.3 * random.normal(size=leaf.shape).astype(np.float32)
-        flipped = family.transposed and key.endswith(".kernel") or key == "head.kernel"
-        value = value.T if flipped else value
         entry = stored(family.names, key)
-        if isinstance(entry, Third):
-            tensors.setdefault(entry.name, [None] * 3)[entry.index] = value
+        if isinstance(entry, Part):
+            whole = np.zeros(entry.whole(value.shape, config), np.float32)
+            whole = tensors.setdefault(entry.name, (key, whole))[1]
+            whole[..., entry.columns(config)] = value
+        elif "{e}" in entry:
+            tensors |= {entry.replace("{e}", str(e)): (key, one) for e, one in enumerate(value)}
         else:
-            tensors[entry] = value
+            tensors[entry] = (key, value)
     tensors = {
-        name: np.concatenate(value, axis=-1) if isinstance(value, list) else value
-        for name, value in tensors.items()
+        name: np.ascontiguousarray(value.swapaxes(-1, -2) if flipped(family, key, name) else value)
+        for name, (key, value) in tensors.items()
     }
-    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     save_file(tensors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(fields))
     return folder
+
+
+def flipped(family, key, name):
+    """Tell whether the tensor of a parameter is stored `[outputs, inputs]`."""
+    linear = family.transposed and key.endswith(".kernel") and name.endswith(".weight")
+    return linear or key == "head.kernel"
 
 
 def logits_of_transformers(case):

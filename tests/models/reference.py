@@ -1,6 +1,7 @@
 """The same models in torch, and their logits."""
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,25 @@ LLAMA3 = {
     "original_max_position_embeddings": 32,
 }
 LINEAR = {"rope_type": "linear", "rope_theta": 500.0, "factor": 4.0}
+YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 500.0,
+    "factor": 4.0,
+    "beta_fast": 2.0,
+    "beta_slow": 0.5,
+    "original_max_position_embeddings": 16,
+}
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 500.0,
+    "partial_rotary_factor": 0.75,
+    "short_factor": [1.0, 1.5, 2.0],
+    "long_factor": [1.0, 3.0, 7.0],
+}
+LAYERED = {
+    "full_attention": YARN,
+    "sliding_attention": {"rope_type": "default", "rope_theta": 50.0},
+}
 GPT2 = dict(
     vocab_size=61,
     n_embd=32,
@@ -38,7 +58,7 @@ GPT2 = dict(
     eos_token_id=2,
     initializer_range=0.2,
 )
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("GPT2", GPT2),
     "llama": ("Llama", SIZES | {"rope_parameters": THETA}),
     "llama-biases": ("Llama", SIZES | {"attention_bias": True, "mlp_bias": True, "head_dim": 12}),
@@ -61,6 +81,92 @@ CASES = {
             "query_pre_attn_scalar": 24,
             "attn_logit_softcapping": 2.0,
             "final_logit_softcapping": 3.0,
+        },
+    ),
+    "gemma3": (
+        "Gemma3Text",
+        SIZES
+        | {
+            "head_dim": 16,
+            "sliding_window": 6,
+            "sliding_window_pattern": 2,
+            "query_pre_attn_scalar": 24,
+            "rope_parameters": LAYERED | {"full_attention": LINEAR},
+        },
+    ),
+    "smollm3": ("SmolLM3", SIZES | {"no_rope_layer_interval": 2, "rope_parameters": THETA}),
+    "granite": (
+        "Granite",
+        SIZES
+        | {
+            "embedding_multiplier": 3.0,
+            "residual_multiplier": 0.5,
+            "attention_multiplier": 0.25,
+            "logits_scaling": 2.0,
+            "attention_bias": True,
+        },
+    ),
+    "olmo2": ("Olmo2", SIZES | {"rope_parameters": THETA}),
+    "olmo3": (
+        "Olmo3",
+        SIZES
+        | {
+            "sliding_window": 6,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+            "rope_parameters": LAYERED,
+        },
+    ),
+    "phi3": (
+        "Phi3",
+        SIZES | {"original_max_position_embeddings": 7, "rope_parameters": LONGROPE},
+    ),
+    "phi3-short": (
+        "Phi3",
+        SIZES | {"original_max_position_embeddings": 48, "rope_parameters": LONGROPE},
+    ),
+    "ministral3": (
+        "Ministral3",
+        SIZES | {"head_dim": 8, "rope_parameters": YARN | {"llama_4_scaling_beta": 0.3}},
+    ),
+    "llama-yarn": ("Llama", SIZES | {"rope_parameters": YARN | {"truncate": False}}),
+    "gpt_neox": ("GPTNeoX", SIZES | {"rope_parameters": THETA | {"partial_rotary_factor": 0.5}}),
+    "gpt_neox-serial": (
+        "GPTNeoX",
+        SIZES | {"use_parallel_residual": False, "attention_bias": False},
+    ),
+    "lfm2": (
+        "Lfm2",
+        SIZES
+        | {
+            "layer_types": ["conv", "full_attention", "conv"],
+            "conv_bias": True,
+            "block_multiple_of": 8,
+            "rope_parameters": THETA,
+        },
+    ),
+    "mixtral": ("Mixtral", SIZES | {"num_local_experts": 5, "num_experts_per_tok": 2}),
+    "gpt_oss": (
+        "GptOss",
+        SIZES
+        | {
+            "head_dim": 16,
+            "sliding_window": 6,
+            "swiglu_limit": 0.5,
+            "num_local_experts": 5,
+            "num_experts_per_tok": 2,
+            "rope_parameters": YARN | {"truncate": False},
+        },
+    ),
+    "qwen3_moe": (
+        "Qwen3Moe",
+        SIZES
+        | {
+            "head_dim": 16,
+            "num_experts": 6,
+            "num_experts_per_tok": 3,
+            "moe_intermediate_size": 24,
+            "mlp_only_layers": [0],
+            "norm_topk_prob": True,
         },
     ),
 }

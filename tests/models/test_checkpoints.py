@@ -197,11 +197,11 @@ def test_a_tensor_that_is_left_over(folder):
 @pytest.mark.parametrize(
     ("fields", "parts"),
     [
-        (dict(architectures=["MambaForCausalLM"]), ("MambaForCausalLM", "LlamaForCausalLM")),
-        (dict(architectures=..., model_type="mamba"), ("model_type 'mamba'", "GPT2LMHeadModel")),
-        (dict(rope_scaling={"rope_type": "yarn", "factor": 2.0}), ("rope_type", "yarn", "llama3")),
+        (dict(architectures=["Gemma3nForCausalLM"]), ("'Gemma3ForCausalLM'", "docs/models.md")),
+        (dict(architectures=..., model_type="gemma3n"), ("'gemma3n'", "'gemma2'")),
+        (dict(rope_scaling={"rope_type": "ntk", "factor": 2.0}), ("rope_type", "ntk", "llama3")),
         (dict(rope_scaling={"type": "linear"}), ("`factor` is missing",)),
-        (dict(partial_rotary_factor=0.5), ("partial_rotary_factor", "0.5")),
+        (dict(partial_rotary_factor=0.01), ("`rotary_dim` must be from 2", "got 0")),
         (dict(hidden_act="relu2"), ("hidden_act", "relu2", "silu")),
         (dict(hidden_size=...), ("`hidden_size` is missing",)),
         (dict(hidden_size="32"), ("`hidden_size`", "'32'")),

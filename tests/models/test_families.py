@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from jaxsample_models import load
+from jaxsample_models._families import read_config
 
 from . import families
 from .decoding import run
@@ -32,13 +33,7 @@ def assert_right(checkpoint, case):
     np.testing.assert_allclose(logits(checkpoint), expected, atol=TOLERANCE, rtol=0)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=pytest.mark.full if case == "mistral" else ())
-        for case in families.CASES
-    ],
-)
+@pytest.mark.parametrize("case", families.swept())
 def test_logits_are_those_of_transformers(case, tmp_path):
     assert_right(load(families.write(case, tmp_path)), case)
 
@@ -77,6 +72,32 @@ def test_rope_of_older_versions(tmp_path):
     fields["rope_scaling"] = rope | {"type": rope.pop("rope_type")}
     (tmp_path / "config.json").write_text(json.dumps(fields))
     assert load(tmp_path).config == config
+
+
+@pytest.mark.parametrize("layout", ["language_model.model.", "model.language_model."])
+def test_the_text_part_of_a_model_that_sees(layout, tmp_path):
+    """Its fields are nested, its tensors renamed, and those of the image part left alone."""
+    whole = load(families.write("gemma3", tmp_path))
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors = {name.replace("model.", layout, 1): value for name, value in tensors.items()}
+    seen = {f"vision_tower.layers.{i}.weight": np.ones((4, 4), np.float32) for i in range(5)}
+    save_file(tensors | seen, tmp_path / "model.safetensors")
+    fields = families.config_json("gemma3")
+    del fields["architectures"]
+    nested = {"architectures": ["Gemma3ForConditionalGeneration"], "text_config": fields}
+    (tmp_path / "config.json").write_text(json.dumps(nested))
+    part = load(tmp_path)
+    assert part.config == whole.config
+    jax.tree.map(np.testing.assert_array_equal, part.params, whole.params)
+
+
+def test_a_model_type_is_enough():
+    """The families are found without `architectures` too."""
+    for case in families.CASES:
+        fields = families.config_json(case)
+        named = read_config(fields)
+        del fields["architectures"]
+        assert read_config(fields) == named
 
 
 def test_bfloat16(tmp_path):

@@ -62,6 +62,22 @@ def test_logits_equal_transformers(case, folder):
     assert largest_difference(load(folder(case)), case) <= TOLERANCE
 
 
+def test_dynamic_rope_in_a_cache_beyond_the_original_length(tmp_path, monkeypatch):
+    """The length of the cache decides, so only a row as long as it equals transformers' row."""
+    rope = {"rope_type": "dynamic", "rope_theta": 500.0, "factor": 2.0}
+    fields = reference.SIZES | {"rope_parameters": rope, "max_position_embeddings": 24}
+    monkeypatch.setitem(reference.CASES, "dynamic", ("Llama", fields))
+    model = reference.build("dynamic")
+    checkpoint = load(reference.store(model, tmp_path))
+    row = rows()[0][0]
+    first, steps = run(checkpoint, row[None, :-STEPS], row[None, -STEPS:], LENGTHS[:1])
+    ours = np.concatenate([first[0], steps[0]])
+    assert np.abs(ours - reference.logits_alone(model, row)).max() <= TOLERANCE
+    short = row[:20]
+    first, _ = run(checkpoint, short[None], short[None, -4:], np.array([20]))
+    assert np.abs(first[0] - reference.logits_alone(model, short)).max() <= TOLERANCE
+
+
 @pytest.mark.parametrize("case", families.CASES)
 def test_stored_logits_are_those_of_transformers(case):
     expected = np.load(families.LOGITS)[case]

@@ -46,7 +46,7 @@ def main():
     params, model = init(config, jax.random.key(0)), as_model(config)
     tokens = jax.random.randint(jax.random.key(1), (4, 6), 0, 64)
     positions = jnp.broadcast_to(jnp.arange(6), (4, 6)).at[1, 3:].set(-1)
-    cache = model.init_cache(4, 100)
+    cache = model.init_cache(4, 600)
     expected = jax.jit(model.apply)(params, tokens, positions, cache)
 
     arguments = (

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxsample_models import RopeScaling, TransformerConfig, as_model, bind, init, shapes
+from jaxsample_models import RopeScaling, Routing, TransformerConfig, as_model, bind, init, shapes
 
 from .conftest import TINY
 
@@ -78,6 +78,28 @@ def test_a_row_of_padding_changes_nothing_and_is_finite(tiny, tokens):
     out = apply(config, params, tokens[:, :1], jnp.full((3, 1), -1), before.cache)
     assert jnp.isfinite(out.hidden).all()
     assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), out.cache, before.cache))
+
+
+def test_convolutions_keep_the_last_tokens_of_each_row(tiny, tokens, positions):
+    """Chunks equal the whole, padding keeps a row's cache, and position 0 forgets the past."""
+    config = dataclasses.replace(TINY, convolutions=(0,), convolution_width=4)
+    params = jax.tree.map(lambda leaf: 3 * leaf, init(config, jax.random.key(0)))
+    model = as_model(config)
+    dirty = jax.tree.map(lambda leaf: leaf + 7.0, model.init_cache(3, 20))
+    first = apply(config, params, tokens[:, :6], positions[:, :6], dirty)
+    second = apply(config, params, tokens[:, 6:], positions[:, 6:], first.cache)
+    hidden = jnp.concatenate([first.hidden, second.hidden], axis=1)
+    for b, length in enumerate([12, 5, 9]):
+        alone = whole(config, params, tokens[b : b + 1])[0]
+        assert_close(hidden[b, :length], alone[:length])
+    assert (second.cache[0].inputs[1] == first.cache[0].inputs[1]).all()
+    segments = jnp.array([[0] * 7 + [1] * 5])
+    places = jnp.concatenate([jnp.arange(7), jnp.arange(5)])[None]
+    packed = whole(config, params, tokens[:1], places, segments)
+    alone = whole(config, params, tokens[:1])
+    assert_close(packed[:, :7], alone[:, :7])
+    expected = whole(config, params, jnp.roll(tokens[:1], -7, axis=1))[:, :5]
+    assert_close(packed[:, 7:], expected)
 
 
 def test_positions_past_the_cache_are_dropped(tiny, tokens):
@@ -173,11 +195,18 @@ def test_learned_positions_bound_the_cache():
     ("fields", "message"),
     [
         (dict(norm="batch"), "`norm` must be one of"),
-        (dict(dtype="float16"), "`dtype` must be one of"),
+        (dict(dtype="float64"), "`dtype` must be one of"),
         (dict(layers=0), "`layers` must be at least 1"),
         (dict(dim=64.5), "`dim` must be at least 1 and whole, got 64.5"),
-        (dict(rope_scaling=RopeScaling("yarn", 2.0)), "must be 'linear' or 'llama3'"),
+        (dict(rope_scaling=RopeScaling("ntk", 2.0)), "`rope_scaling.kind` must be one of"),
         (dict(rope_scaling=RopeScaling("llama3", 2.0, 4.0, 4.0)), r"must be below .* \(4.0\)"),
+        (
+            dict(rope_scaling=RopeScaling("longrope", 2.0, short=(1.0,))),
+            "short` must have 4 entries",
+        ),
+        (dict(rotary_dim=3), "`rotary_dim` must be even"),
+        (dict(rotary_dim=10), r"`rotary_dim` must be from 2 to `head_dim` \(8\), got 10"),
+        (dict(routing=Routing(4, 5, 8)), r"`routing.chosen` must be from 1 .* \(4\), got 5"),
         (dict(kv_heads=3), "`kv_heads` must divide"),
         (dict(head_dim=7), "`head_dim` must be even"),
         (dict(windows=(4,)), "`windows` must have 2 entries"),

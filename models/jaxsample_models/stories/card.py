@@ -63,7 +63,7 @@ after any prefix. The model serves to test and study decoding, not to write pros
 ```python
 import jaxsample_models
 
-model, params, tokenizer, config, generation_config = jaxsample_models.embedded()
+model, params, tokenizer, config, generation_config, *_ = jaxsample_models.embedded()
 ```
 
 It has the architecture of Llama: width {config.dim}, {config.layers} layers, {config.heads} heads
