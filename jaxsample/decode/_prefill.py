@@ -107,7 +107,8 @@ def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, 
         state = start_states(sampler, axes, init_keys(keys), *given)
         zeros = jnp.zeros_like(lengths)
         recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
-        return state, keys, lengths, zeros, remaining, recent, remaining <= 0
+        matched = jnp.zeros((lengths.shape[0], 2), jnp.int32)
+        return state, keys, lengths, zeros, remaining, recent, matched, remaining <= 0
 
     by_rows = in_auto(begin, lambda *_: rows(hidden if logits is None else logits))
     return Decoding(*seen, *by_rows(prompts, sampler, key, lengths, budget))
