@@ -186,6 +186,7 @@ TESTS_OF_PARTS = {
     "tests/learned/test_exact.py",
     "tests/models/families.py",
     "tests/models/test_config_fields.py",
+    "tests/models/test_saved_tokenizers.py",
     "tests/stories/test_grammar.py",
     "tests/stories/test_weights.py",
     "tests/study/example.py",
@@ -201,7 +202,6 @@ TESTS_OF_PARTS = {
     "tests/study/test_report_page.py",
     "tests/study/test_surface.py",
     "tests/study/test_sweep.py",
-    "tests/study/test_text.py",
 }
 
 

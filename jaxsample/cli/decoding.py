@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxsample
-from jaxsample.study import Transcript
+from jaxsample.interop import Transcript
 
 if TYPE_CHECKING:
     from jaxsample import Transform

@@ -18,7 +18,7 @@ from jaxsample.cli.panels import Panels
 from jaxsample.cli.shades import legend, style_of
 from jaxsample.cli.tally import Tally
 from jaxsample.cli.terminal import terminals
-from jaxsample.study import Transcript
+from jaxsample.interop import Transcript
 
 
 def generate(

@@ -43,7 +43,7 @@ def spelling(text, by_text, rng):
 
 
 def test_rows_end_where_those_of_transformers_end():
-    """200 cases of one to three strings. The texts are ASCII, as theirs finds no split character."""
+    """200 cases of one to three strings, in ASCII: theirs finds no character split by tokens."""
     tokenizer = trained()
     theirs = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     vocabulary = vocabulary_of(tokenizer, special=True)

@@ -6,7 +6,6 @@ import zlib
 from collections import deque
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -54,7 +53,7 @@ def stop_strings(strings: str | Sequence[str], vocabulary: Sequence[bytes | None
     over[FOUND] = FOUND
     classes = classes.astype(np.int32)
     mark = np.int32(zlib.crc32(over.tobytes() + classes.tobytes()) >> 1 | 1)
-    return jax.tree.map(jnp.asarray, StopStrings(classes, over, mark))
+    return StopStrings(*map(jnp.asarray, (classes, over, mark)))
 
 
 def _search(strings):
