@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import jaxsample
@@ -72,8 +71,8 @@ def decode(
         sampler,
         max_new_tokens=-(-room // CHUNK) * CHUNK,  # a shorter last chunk would be compiled again
         max_length=length,
-        lengths=jnp.asarray([len(prompt)]),
-        budget=jnp.asarray([room]),
+        lengths=np.asarray([len(prompt)], np.int32),
+        budget=np.asarray([room], np.int32),
         eos=source.eos,
         samples=samples,
         record=RECORD,
@@ -113,12 +112,12 @@ def decode(
         start = time.perf_counter()
 
 
-def padded(source: Source, prompt: list[int], room: int) -> tuple[jax.Array, int]:
+def padded(source: Source, prompt: list[int], room: int) -> tuple[np.ndarray, int]:
     """Return a prompt as a padded batch of one, and the length of the prompt and `room` tokens."""
     length = min(_rounded(len(prompt) + room), source.context)
     tokens = np.zeros((1, min(_rounded(len(prompt)), length)), np.int32)
     tokens[0, : len(prompt)] = prompt
-    return jnp.asarray(tokens), length
+    return tokens, length
 
 
 def _rounded(n: int) -> int:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import jaxsample
@@ -65,7 +64,7 @@ def last_logits(source: Source, ids: list[int]) -> np.ndarray:
         tokens,
         jaxsample.chain(),
         max_length=length,
-        lengths=jnp.asarray([len(ids)]),
+        lengths=np.asarray([len(ids)], np.int32),
     )
     logits = decoding.logits
     if logits is None:  # the model returns hidden states only

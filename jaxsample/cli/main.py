@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from jaxsample.cli import interrupt
 
-EXTRA = {"click", "gguf", "matplotlib", "rich", "safetensors", "tokenizers", "typer"}
+EXTRA = {"click", "matplotlib", "rich", "safetensors", "tokenizers", "typer"}
 OURS = {"jaxsample", "jaxsample_models"}
 READERS = {"codecs", "csv", "encodings", "json", "pathlib", "tomllib"}
 UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}

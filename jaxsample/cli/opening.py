@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jaxsample.cli.loading import bar
 from jaxsample.study import Source
 
 EMBEDDED = "the embedded story model"
 
 
-def open_model(folder: Path | None) -> Source:
-    """Load a model folder, or the embedded model if none is given.
+def open_model(path: Path | None) -> Source:
+    """Load a model folder, a GGUF file or a named model, or the embedded model if none is given.
 
     Raises:
-        ValueError: if the folder is not a model, or has no tokenizer.
+        ValueError: if there is no such model, or it has no tokenizer.
+        ImportError: if the package of a named model is not installed.
     """
     import jaxsample_models
 
-    checkpoint = jaxsample_models.embedded() if folder is None else jaxsample_models.load(folder)
-    name = EMBEDDED if folder is None else folder.resolve().name
+    if path is None:
+        return Source(EMBEDDED, jaxsample_models.embedded())
+    name = path.resolve().name
+    with bar(name) as progress:
+        checkpoint = jaxsample_models.load(path, progress=progress)
     if checkpoint.tokenizer is None:
-        raise ValueError(f"{folder}: there is no tokenizer.json, so its tokens have no text")
+        raise ValueError(f"{path}: it holds no tokenizer (tokenizer.json), so tokens have no text")
     return Source(name, checkpoint)

@@ -23,9 +23,9 @@ def _study(
         list[Path] | None,
         typer.Option(
             "--model",
-            metavar="DIR",
-            help="A model folder in the Hugging Face layout. By default the embedded story model. "
-            "Only surface takes several.",
+            metavar="MODEL",
+            help="A model folder in the Hugging Face layout, a GGUF file, or smollm2. By default "
+            "the embedded story model. Only surface takes several.",
             show_default=False,
         ),
     ] = None,

@@ -15,8 +15,9 @@ Model = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        metavar="DIR",
-        help="A model folder in the Hugging Face layout. By default the embedded story model.",
+        metavar="MODEL",
+        help="A model folder in the Hugging Face layout, a GGUF file, or smollm2. By default the "
+        "embedded story model.",
         show_default=False,
     ),
 ]

@@ -92,6 +92,23 @@ def check_prompts(prompts: Any, streams: int) -> jax.Array:
     return as_int32("prompts", prompts)
 
 
+def check_ids(name: str, ids: Any, lengths: Any, size: int) -> None:
+    """Refuse token ids `[.., N]` outside of a vocabulary; values on a device are not read.
+
+    Raises:
+        ValueError: if one of the first `lengths` `[..]` ids of a row is not in `[0, size)`.
+    """
+    if isinstance(ids, jax.Array) or isinstance(lengths, jax.Array):
+        return
+    used = np.arange(ids.shape[-1]) < lengths[..., None]
+    wrong = ids[used & ((ids < 0) | (ids >= size))]
+    if wrong.size:
+        raise ValueError(
+            f"{name} must be token ids in 0..{size - 1}, got {wrong[0]}; check that the tokenizer "
+            "belongs to the model"
+        )
+
+
 def check_tokens(tokens: Any, batch: int) -> jax.Array:
     """Return the tokens to score as int32 `[B, N]`; ValueError if they are anything else."""
     tokens = as_array(tokens)

@@ -57,6 +57,11 @@ def vocab_size(model: Model, params: Any, logits: Any, hidden: Any) -> int:
     return jax.eval_shape(functools.partial(next_logits, model), params, logits, hidden).shape[-1]
 
 
+def empty_vocabulary(size: int) -> jax.Array:
+    """Return `[0, V]`, by whose shape a compiled function tells its caller V."""
+    return jnp.zeros((0, size), bool)
+
+
 def answers(
     model: Model,
     params: Any,

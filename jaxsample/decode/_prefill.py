@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import (
     RECENT,
+    check_ids,
     check_prompts,
     longest,
     on_device,
@@ -20,7 +21,12 @@ from jaxsample.decode._arguments import (
 )
 from jaxsample.decode._keys import init_keys, row_keys, sample_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import first_stream, last_output, vocab_size
+from jaxsample.decode._model_output import (
+    empty_vocabulary,
+    first_stream,
+    last_output,
+    vocab_size,
+)
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes, repeat_rows, repeat_sampler
 from jaxsample.decode._step import Decoding
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
@@ -43,8 +49,9 @@ def prefill(
 ) -> Decoding:
     """Run the prompts through the model and start the sampler's state.
 
-    Token ids and numbers must fit into int32. Values given as Python or numpy numbers are checked;
-    values on a device are not read, and a negative `budget` there counts as 0.
+    Token ids and numbers must fit into int32. Values given as Python or numpy numbers are checked,
+    and so are token ids against the vocabulary, except in the padding. Values on a device are not
+    read: ids outside of the vocabulary are the model's affair, a negative `budget` counts as 0.
 
     Args:
         key: one PRNG key, or `[B]` row keys. Row b of one key has `fold_in(key, b)`.
@@ -79,7 +86,9 @@ def prefill(
     lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
     budget = per_row("budget", budget, max_length, (batch,), 0)
     given = on_device((params, prompts, sampler, key, lengths, budget))
-    return _prefill(model, *given, max_length, samples, sampler_axes)
+    decoding, vocabulary = _prefill(model, *given, max_length, samples, sampler_axes)
+    check_ids("prompts", prompts, lengths, vocabulary.shape[-1])
+    return decoding
 
 
 @functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
@@ -111,7 +120,8 @@ def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, 
         return state, keys, lengths, zeros, remaining, recent, matched, remaining <= 0
 
     by_rows = in_auto(begin, lambda *_: rows(hidden if logits is None else logits))
-    return Decoding(*seen, *by_rows(prompts, sampler, key, lengths, budget))
+    decoding = Decoding(*seen, *by_rows(prompts, sampler, key, lengths, budget))
+    return decoding, empty_vocabulary(size)
 
 
 def _positions(prompts, lengths):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import (
+    check_ids,
     check_prompts,
     check_support,
     check_tokens,
@@ -22,7 +23,13 @@ from jaxsample.decode._arguments import (
 from jaxsample.decode._columns import batch_of, over_columns
 from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import answers, first_stream, unembedded, vocab_size
+from jaxsample.decode._model_output import (
+    answers,
+    empty_vocabulary,
+    first_stream,
+    unembedded,
+    vocab_size,
+)
 from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import (
     Drawn,
@@ -113,7 +120,9 @@ def score(
     support = check_support(support, tokens.shape)
     rows = prompts, tokens, sampler, lengths, token_lengths, budget, key, support
     given = on_device((params, *rows))
-    return _score(model, *given, check_record(record), sampler_axes, max_length)
+    seen, vocabulary = _score(model, *given, check_record(record), sampler_axes, max_length)
+    check_ids("prompts", prompts, lengths, vocabulary.shape[-1])
+    return seen
 
 
 @functools.partial(jax.jit, static_argnums=(0, 10, 11, 12))
@@ -157,7 +166,7 @@ def _score(
         functools.partial(unembedded, model, params) if rebuilt else None,
         axes_prefix(axes),
     )
-    return Score(**seen._asdict())
+    return Score(**seen._asdict()), empty_vocabulary(size)
 
 
 def _score_row(record, sampler, state, logits, hidden, token, live, support):

@@ -81,7 +81,7 @@ def loaded_once(request, monkeypatch):
         monkeypatch.setattr(
             jaxsample_models,
             "load",
-            lambda path: _loaded(load, path) if path == folder else load(path),
+            lambda path, **more: _loaded(load, path) if path == folder else load(path, **more),
         )
 
 

@@ -21,7 +21,7 @@ from jaxsample import (
 )
 from jaxsample.decode._records import Support
 from tests import toys
-from tests.decode.models import TABLE, TABLE_PARAMS, D
+from tests.decode.models import TABLE, TABLE_PARAMS, D, V
 
 PROMPTS = np.array([[3, 1, 4], [5, 9, 0]], np.int32)
 
@@ -104,6 +104,33 @@ def test_wide_integers_on_a_device_do_not_wrap():
         }.items():
             with pytest.raises(ValueError, match=f"{name} must fit into int32, got 42949"):
                 call(**{name: jnp.asarray(wide)})
+
+
+@pytest.mark.parametrize("wrong", [V, V + 7, -1])
+def test_token_ids_outside_of_the_vocabulary(wrong):
+    prompts = PROMPTS.copy()
+    prompts[1, -1] = wrong
+    message = rf"prompts must be token ids in 0..{V - 1}, got {wrong}; check that the tokenizer"
+    for given in (prompts, prompts.tolist()):
+        with pytest.raises(ValueError, match=message):
+            call(prompts=given)
+        with pytest.raises(ValueError, match=message):
+            next(iter(call(function=stream, prompts=given)))
+        with pytest.raises(ValueError, match=message):
+            jax.jit(lambda p=given: call(prompts=p))()
+        with pytest.raises(ValueError, match=message):
+            score(TABLE, TABLE_PARAMS, given, np.ones((2, 4), int), TopP(0.9))
+
+
+def test_ids_of_padding_and_on_a_device_are_not_read():
+    prompts = PROMPTS.copy()
+    prompts[1, -1] = -1
+    lengths = [prompts.shape[1], prompts.shape[1] - 1]
+    zero = np.where(prompts < 0, 0, prompts)
+    for given in (prompts, jnp.asarray(prompts)):
+        got = call(prompts=given, lengths=lengths).tokens
+        np.testing.assert_array_equal(got, call(prompts=zero, lengths=lengths).tokens)
+    call(prompts=jnp.full_like(prompts, V))
 
 
 def test_every_integer_type_is_an_integer():
