@@ -44,6 +44,7 @@ from jaxsample.transforms.temperatures._classes import ClassTemperature
 from jaxsample.transforms.temperatures._dynamic import DynamicTemperature
 from jaxsample.transforms.temperatures._quadratic import Quadratic
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
+from jaxsample.transforms.tokens._stop_strings import StopStrings
 from jaxsample.transforms.watermark._detect import Detection, detect
 from jaxsample.transforms.watermark._greenlist import Watermark
 from jaxsample.transforms.watermark._synthid import SynthID
@@ -86,6 +87,7 @@ __all__ = [
     "Score",
     "SequenceBias",
     "Step",
+    "StopStrings",
     "Suppress",
     "SynthID",
     "TailFree",

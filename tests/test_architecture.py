@@ -191,6 +191,7 @@ TESTS_OF_PARTS = {
     "tests/models/test_gguf_parity.py",
     "tests/models/test_gguf_tokenizer.py",
     "tests/models/test_placement.py",
+    "tests/models/test_saved_tokenizers.py",
     "tests/stories/test_grammar.py",
     "tests/stories/test_weights.py",
     "tests/study/example.py",
@@ -206,7 +207,6 @@ TESTS_OF_PARTS = {
     "tests/study/test_report_page.py",
     "tests/study/test_surface.py",
     "tests/study/test_sweep.py",
-    "tests/study/test_text.py",
 }
 
 

@@ -10,7 +10,7 @@ import rich  # noqa: F401  # without it, fail before JAX is imported
 import typer
 
 import jaxsample
-from jaxsample.cli import flags, studies, sweeps
+from jaxsample.cli import flags, studies, sweeps, texts
 from jaxsample.cli.prompt import Prompt, PromptFile, read_prompt
 
 app = typer.Typer(
@@ -56,7 +56,18 @@ def generate(
     top_p: flags.TopP = None,
     min_p: flags.MinP = None,
     preset: flags.Preset = None,
+    repetition_penalty: flags.RepetitionPenalty = None,
+    frequency_penalty: flags.FrequencyPenalty = None,
+    presence_penalty: flags.PresencePenalty = None,
+    chain: flags.Chain = None,
+    generation_config: flags.GenerationConfig = False,
     policy: flags.Policy = None,
+    stop: texts.Stop = None,
+    chat: texts.Chat = False,
+    messages: texts.Messages = None,
+    system: texts.System = None,
+    dtype: texts.DtypeFlag = texts.Dtype.float32,
+    device: texts.Device = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -113,9 +124,26 @@ def generate(
     """
     from jaxsample.cli.generate import generate
 
-    given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset, policy)
-    text = read_prompt(prompt, prompt_file)
-    generate(text, model, given, seed, samples, max_new_tokens, stats, color, as_json)
+    penalties = repetition_penalty, frequency_penalty, presence_penalty
+    given = flags.SamplerFlags(
+        temperature, edt, top_k, top_p, min_p, preset, policy, *penalties, chain, generation_config
+    )
+    texts.use_device(device)
+    text = read_prompt(prompt, prompt_file) if messages is None or prompt else None
+    generate(
+        text,
+        model,
+        given,
+        seed,
+        samples,
+        max_new_tokens,
+        stats,
+        color,
+        as_json,
+        stop=stop or (),
+        asked=texts.asked(text, chat, messages, system),
+        dtype=dtype,
+    )
 
 
 @app.command()

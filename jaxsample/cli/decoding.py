@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
 
 import jaxsample
-from jaxsample.study import Transcript
+from jaxsample.interop import Text, Transcript
 
 if TYPE_CHECKING:
-    from jaxsample import Transform
+    from jaxsample import Generation, Transform
     from jaxsample.study import Source
 
 CHUNK = 4  # tokens of each text that are decoded before they are shown
@@ -53,9 +53,17 @@ RECORD = "logprobs", "model_logprobs", "entropy"
 
 
 def decode(
-    source: Source, prompt: list[int], sampler: Transform, seed: int, samples: int, room: int
+    source: Source,
+    prompt: list[int],
+    sampler: Transform,
+    seed: int,
+    samples: int,
+    room: int,
+    stop: Sequence[str] = (),
 ) -> Iterator[Chunk]:
     """Yield the texts while they are drawn; the same seed draws the same texts.
+
+    A text ends before a string of `stop`.
 
     Raises:
         ValueError: if the model or the sampler returns logits from which no token can be drawn.
@@ -74,13 +82,41 @@ def decode(
         lengths=np.asarray([len(prompt)], np.int32),
         budget=np.asarray([room], np.int32),
         eos=source.eos,
+        stop=packed(source, stop),
         samples=samples,
         record=RECORD,
         chunk=CHUNK,
     )
-    texts = [Transcript(source.tokenizer, prompt) for _ in range(samples)]
-    drawn = np.zeros(samples, int)
-    for generation in stream:
+    texts = [Transcript(source.tokenizer, prompt, stop) for _ in range(samples)]
+    yield from chunks(stream, source, sampler, texts, room, start)
+
+
+def packed(source: Source, stop: Sequence[str]) -> Any:
+    """Return stop strings over the tokens of a model, as `generate` takes them."""
+    if not stop:
+        return ()
+    return Text.of(source.checkpoint).stop(list(stop), source.checkpoint.config.vocab_size)
+
+
+def chunks(
+    generations: Iterable[Generation],
+    source: Source,
+    sampler: Transform,
+    texts: Sequence[Transcript],
+    room: int,
+    start: float,
+) -> Iterator[Chunk]:
+    """Yield the tokens of generations `[1, samples, N]` as readable pieces.
+
+    Args:
+        generations: from `stream` or `resume`.
+        source, sampler: for messages, if no token can be drawn.
+        texts: the texts so far.
+        room: how many tokens a text may have.
+        start: the time at which the first generation began, of `time.perf_counter`.
+    """
+    drawn = np.zeros(len(texts), int)
+    for generation in generations:
         done = np.asarray(generation.decoding.done)
         seconds = time.perf_counter() - start
         if np.asarray(generation.invalid).any():
@@ -98,16 +134,16 @@ def decode(
         fields = [np.asarray(getattr(generation, name))[0] for name in ("tokens", *RECORD)]
         for g, text in enumerate(texts):
             for n, (token, *records) in enumerate(zip(*(f[g] for f in fields), strict=True)):
-                if n == lengths[g]:
+                if n == lengths[g] or text.stopped:
                     break
                 drawn[g] += 1
-                ended = int(token) in source.eos
                 readable = text.add(int(token))
+                ended = int(token) in source.eos or text.stopped
                 if ended or drawn[g] == room:
                     readable += text.rest()
                 pieces.append(Piece(g, int(token), readable, ended, *map(float, records)))
         yield Chunk(pieces, seconds)
-        if done.all():
+        if all(d or text.stopped for d, text in zip(done, texts, strict=True)):
             return
         start = time.perf_counter()
 

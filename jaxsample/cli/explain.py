@@ -16,7 +16,8 @@ from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.stages import probabilities, stages
 from jaxsample.cli.terminal import terminals
-from jaxsample.study import Source, Transcript
+from jaxsample.interop import Transcript
+from jaxsample.study import Source
 
 SHOWN = 20
 

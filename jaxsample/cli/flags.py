@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jaxsample.cli.chains import read_chain
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxsample import Transform
 
+WHOLE = ("chain", "generation_config", "policy")
+SAMPLING = frozenset(
+    "do_sample temperature top_k top_p min_p typical_p top_h epsilon_cutoff eta_cutoff"
+    " repetition_penalty no_repeat_ngram_size".split()
+)
 PANEL = "Sampler, in the order in which it runs"
 
 
@@ -31,7 +40,7 @@ Edt = Annotated[
         "T0 THETA",
     ),
 ]
-TopK = Annotated[int | None, _option("--top-k", "Keep the K most likely tokens.", "K")]
+TopK = Annotated[int | None, _option("--top-k", "Keep the K most likely tokens; 0 is off.", "K")]
 TopP = Annotated[
     float | None,
     _option("--top-p", "Keep the most likely tokens, until their probabilities sum to P.", "P"),
@@ -50,6 +59,45 @@ Preset = Annotated[
     ),
 ]
 
+RepetitionPenalty = Annotated[
+    float | None,
+    _option(
+        "--repetition-penalty",
+        "Divide the logits of tokens that occurred, prompt included, by R; 1 is off.",
+        "R",
+    ),
+]
+FrequencyPenalty = Annotated[
+    float | None,
+    _option(
+        "--frequency-penalty",
+        "Lower the logit of a token by A for each time it was drawn; 0 is off.",
+        "A",
+    ),
+]
+PresencePenalty = Annotated[
+    float | None,
+    _option(
+        "--presence-penalty", "Lower the logits of tokens that were drawn by A; 0 is off.", "A"
+    ),
+]
+Chain = Annotated[
+    str | None,
+    _option(
+        "--chain",
+        "Any transforms in the order in which they run, such as 'temperature=.8,top_p=.9,dry=.8', "
+        "or a .toml file with a list `chain`. It replaces the other flags, except --policy.",
+        "CHAIN",
+    ),
+]
+GenerationConfig = Annotated[
+    bool,
+    _option(
+        "--generation-config",
+        "Sample as the model's generation_config.json recommends. It replaces the other flags, "
+        "except --policy.",
+    ),
+]
 Policy = Annotated[
     Path | None,
     _option(
@@ -72,16 +120,29 @@ class SamplerFlags:
     min_p: float | None = None
     preset: str | None = None
     policy: Path | None = None
+    repetition_penalty: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    chain: str | None = None
+    generation_config: bool = False
 
     def members(self) -> list[Transform]:
-        """Return the members of the sampler: the policy, temperature or EDT, top-k, top-p, min-p.
+        """Return the members of the sampler, in the order in which they run.
+
+        They are the policy, then a chain, or else penalties, temperature or EDT, top-k, top-p and
+        min-p.
 
         Raises:
-            ValueError: if a value is out of range, or both --edt and --temperature are given.
+            ValueError: if a value is out of range, or two flags replace each other.
         """
         import jaxsample
         from jaxsample.interop import preset
 
+        whole = {"--chain": self.chain is not None, "--generation-config": self.generation_config}
+        others = (f.name for f in dataclasses.fields(self) if f.name not in WHOLE)
+        for flag, given in whole.items():
+            if given and (all(whole.values()) or any(getattr(self, f) is not None for f in others)):
+                raise ValueError(f"{flag} replaces the other flags of the sampler; give it alone")
         if self.edt is not None and self.temperature is not None:
             raise ValueError("--edt replaces --temperature; give one of them")
         temperature, top_p = self.temperature, self.top_p
@@ -94,17 +155,57 @@ class SamplerFlags:
             from jaxsample.learn import load
 
             members.append(_checked("--policy", load, self.policy))
+        if self.chain is not None:
+            return members + _checked("--chain", read_chain, self.chain)
+        for flag, make, value, scope in (
+            ("--repetition-penalty", jaxsample.RepetitionPenalty, self.repetition_penalty, "all"),
+            ("--frequency-penalty", jaxsample.FrequencyPenalty, self.frequency_penalty, "output"),
+            ("--presence-penalty", jaxsample.PresencePenalty, self.presence_penalty, "output"),
+        ):
+            if value is not None:
+                members.append(_checked(flag, make, value, scope))
         if self.edt is not None:
             members.append(_checked("--edt", jaxsample.EntropyTemperature, *self.edt))
         elif temperature is not None:
             members.append(_checked("--temperature", jaxsample.Temperature, temperature))
-        if self.top_k is not None:
+        if self.top_k:
             members.append(_checked("--top-k", jaxsample.TopK, self.top_k))
         if top_p is not None:
             members.append(_checked("--top-p", jaxsample.TopP, top_p))
         if self.min_p is not None:
             members.append(_checked("--min-p", jaxsample.MinP, self.min_p))
         return members
+
+    @property
+    def any(self) -> bool:
+        """Whether a flag was given."""
+        return any(getattr(self, f.name) not in (None, False) for f in dataclasses.fields(self))
+
+    def sampler(self, config: Mapping[str, Any]) -> Any:
+        """Return the sampler, for a model that recommends what `config` holds.
+
+        Raises:
+            ValueError: as for `members`, or if the model recommends nothing that is understood.
+        """
+        import jaxsample
+
+        members = self.members()
+        if self.generation_config:
+            if (found := recommended(config)) is None:
+                raise ValueError("--generation-config: the model's folder recommends no sampling")
+            members += list(found)
+        return jaxsample.chain(*members)
+
+
+def recommended(config: Mapping[str, Any]) -> Any:
+    """Return the sampler that a generation config recommends, or None if it speaks of ends alone.
+
+    Raises:
+        ValueError: if the config holds something that is not understood.
+    """
+    from jaxsample.interop import from_generation_config
+
+    return from_generation_config(config) if SAMPLING & config.keys() else None
 
 
 def _checked(flag: str, make: Any, *values: Any) -> Any:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from jaxsample import chain
 from jaxsample.cli import interrupt
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import Chunk, Piece, decode
-from jaxsample.cli.flags import SamplerFlags
+from jaxsample.cli.flags import SamplerFlags, recommended
 from jaxsample.cli.json_lines import JsonLines
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.page import Page
@@ -18,7 +18,7 @@ from jaxsample.cli.panels import Panels
 from jaxsample.cli.shades import legend, style_of
 from jaxsample.cli.tally import Tally
 from jaxsample.cli.terminal import terminals
-from jaxsample.study import Transcript
+from jaxsample.interop import Text, Transcript
 
 
 def generate(
@@ -31,6 +31,10 @@ def generate(
     stats: bool,
     color: str | None,
     as_json: bool,
+    *,
+    stop: Sequence[str] = (),
+    asked: tuple[list[dict[str, Any]], list[dict[str, Any]] | None] | None = None,
+    dtype: str = "float32",
 ) -> None:
     """Print `samples` texts on stdout while they are drawn, and remarks on stderr.
 
@@ -39,14 +43,22 @@ def generate(
     """
     if as_json and color is not None:
         raise ValueError("--color and --json exclude each other: JSON has no colours")
-    sampler = chain(*flags.members())
+    flags.members()  # refuses wrong values before the model is loaded
     console, notes = terminals()
-    source = open_model(model)
-    ids = source.encode(prompt)
+    source = open_model(model, dtype)
+    sampler = flags.sampler(source.checkpoint.generation_config)
+    if not flags.any and (found := recommended(source.checkpoint.generation_config)) is not None:
+        notes.print(f"--generation-config draws as {source.name} recommends: {found}", style="dim")
+    if asked is None:
+        ids = source.encode(prompt)
+    else:
+        text = Text.of(source.checkpoint)
+        prompt = text.chat(asked[0], tools=asked[1])
+        ids = source.fits(text.encode(prompt, special=False))
     room = source.room(ids, max_new_tokens)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     sampling = sampler if len(sampler) else "chain(), the model as it is"
-    if prompt and (unknown := source.unknown(prompt)):
+    if asked is None and prompt and (unknown := source.unknown(prompt)):
         notes.print(f"not in the vocabulary: {', '.join(unknown)}", style="dim", markup=False)
     notes.print(f"{sampling} · {source.name} · --seed {seed}", style="dim", markup=False)
     if max_new_tokens is None and len(ids) + room == source.context:
@@ -57,7 +69,7 @@ def generate(
     ended = 0
     tally = Tally()
     with notes.status("compiling") as status, interrupt.closing(status.stop):
-        chunks = decode(source, ids, sampler, seed, samples, room)
+        chunks = decode(source, ids, sampler, seed, samples, room, stop)
         first = next(chunks)
     if as_json:
         shared = {"seed": seed, "model": source.name, "sampler": repr(sampler)}
@@ -66,7 +78,7 @@ def generate(
     else:
         color = color or ("probability" if stats else None)
         shown = Page(console) if samples == 1 else Panels(console, samples)
-        for sample in range(samples):
+        for sample in range(samples if asked is None else 0):
             shown.add(sample, Transcript(source.tokenizer, ids).prompt, "bold")
 
         def show(piece: Piece) -> None:

@@ -10,7 +10,7 @@ from jaxsample.study import Source
 EMBEDDED = "the embedded story model"
 
 
-def open_model(path: Path | None) -> Source:
+def open_model(path: Path | None, dtype: str = "float32") -> Source:
     """Load a model folder, a GGUF file or a named model, or the embedded model if none is given.
 
     Raises:
@@ -23,7 +23,7 @@ def open_model(path: Path | None) -> Source:
         return Source(EMBEDDED, jaxsample_models.embedded())
     name = path.resolve().name
     with bar(name) as progress:
-        checkpoint = jaxsample_models.load(path, progress=progress)
+        checkpoint = jaxsample_models.load(path, dtype, progress=progress)
     if checkpoint.tokenizer is None:
         raise ValueError(f"{path}: it holds no tokenizer (tokenizer.json), so tokens have no text")
     return Source(name, checkpoint)

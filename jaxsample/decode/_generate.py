@@ -20,6 +20,7 @@ from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
 from jaxsample.decode._step import Decoding, Ending, advance
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
+from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 CHUNK = 16  # the largest number of steps between two checks for whether all rows are done
 
@@ -78,7 +79,7 @@ def generate(
     max_length: int | None = None,
     lengths: ArrayLike | None = None,
     eos: int | Sequence[int] = (),
-    stop: Sequence[Sequence[int]] = (),
+    stop: StopStrings | Sequence[Sequence[int]] = (),
     pad: int = 0,
     budget: ArrayLike | None = None,
     samples: int | None = None,
@@ -170,7 +171,7 @@ def resume(
     *,
     max_new_tokens: int,
     eos: int | Sequence[int] = (),
-    stop: Sequence[Sequence[int]] = (),
+    stop: StopStrings | Sequence[Sequence[int]] = (),
     pad: int = 0,
     samples: int | None = None,
     sampler_axes: Any = None,

@@ -7,7 +7,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import (
@@ -33,6 +35,8 @@ from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
 
+FEWEST = 16  # unread tokens that share a program
+
 
 def prefill(
     key: jax.Array,
@@ -46,6 +50,7 @@ def prefill(
     budget: ArrayLike | None = None,
     samples: int | None = None,
     sampler_axes: Any = None,
+    after: Decoding | None = None,
 ) -> Decoding:
     """Run the prompts through the model and start the sampler's state.
 
@@ -67,6 +72,9 @@ def prefill(
             repeated; static.
         sampler_axes: None (all rows share the leaves), 0 (every leaf carries `[B]`), or for a
             chain a tuple of these with one per member; static.
+        after: a `Decoding` that has read the first tokens of the prompts, as many as its
+            `position` says. They are not read again; the last token of a prompt always is. Its
+            cache is of the same `max_length`. The next turn of a conversation is read like this.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value.
@@ -75,6 +83,10 @@ def prefill(
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
     >>> decoding.position.tolist(), decoding.remaining.tolist()
     ([1, 1], [4, 4])
+    >>> longer = jnp.array([[0, 3, 1], [2, 2, 0]])  # each row begins with its prompt
+    >>> prefill(jax.random.key(0), bigram, table, longer, TopK(1), max_length=5,
+    ...         after=decoding).position.tolist()
+    [3, 3]
     """
     prompts = check_prompts(prompts, model.streams)
     batch, width = prompts.shape[0], prompts.shape[-1]
@@ -85,18 +97,42 @@ def prefill(
     samples = None if samples is None else positive_int("samples", samples)
     lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
     budget = per_row("budget", budget, max_length, (batch,), 0)
-    given = on_device((params, prompts, sampler, key, lengths, budget))
-    decoding, vocabulary = _prefill(model, *given, max_length, samples, sampler_axes)
+    unread = width
+    if after is not None:
+        if model.streams > 1 or samples is not None:
+            raise ValueError("after is for models of one stream, without samples")
+        if after.done.shape != (batch,):
+            raise ValueError(f"after has {after.done.shape[0]} rows, prompts has {batch}")
+        unread = _unread(lengths, after.position, width)
+        after = after._replace(logits=None, hidden=None, state=None)
+    given = on_device((params, prompts, sampler, key, lengths, budget, after))
+    decoding, vocabulary = _prefill(model, *given, max_length, samples, sampler_axes, unread)
     check_ids("prompts", prompts, lengths, vocabulary.shape[-1])
     return decoding
 
 
-@functools.partial(jax.jit, static_argnums=(0, 7, 8, 9))
-def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, samples, axes):
+def _unread(lengths, read, width):
+    """Return how many columns hold what is not read yet, rounded up to share programs."""
+    if isinstance(lengths, Tracer) or isinstance(read, Tracer):
+        return width
+    most = int(np.max(np.asarray(lengths) - np.asarray(read)))
+    return min(width, max(FEWEST, 1 << (most - 1).bit_length()))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 8, 9, 10, 11))
+def _prefill(
+    model, params, prompts, sampler, key, lengths, budget, after, max_length, samples, axes, unread
+):
     batch = prompts.shape[0]
-    positions = in_auto(_positions, alike)(prompts, lengths)
-    output = model.apply(params, prompts, positions, model.init_cache(batch, max_length))
-    last = first_stream(lengths, model.streams) - 1
+    if after is None:
+        tokens, positions = prompts, in_auto(_positions, alike)(prompts, lengths)
+        last = first_stream(lengths, model.streams) - 1
+        cache = model.init_cache(batch, max_length)
+    else:
+        rest = in_auto(functools.partial(_rest, unread), alike)
+        tokens, positions, last = rest(prompts, lengths, after.position)
+        cache = after.cache
+    output = model.apply(params, tokens, positions, cache)
     logits, hidden = last_output(model, params, output, last)
     size = vocab_size(model, params, logits, hidden)
     seen = output.cache, logits, hidden
@@ -116,7 +152,8 @@ def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, 
         state = start_states(sampler, axes, init_keys(keys), *given)
         zeros = jnp.zeros_like(lengths)
         recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
-        return state, keys, lengths, zeros, remaining, recent, remaining <= 0
+        matched = jnp.zeros((lengths.shape[0], 2), jnp.int32)
+        return state, keys, lengths, zeros, remaining, recent, matched, remaining <= 0
 
     by_rows = in_auto(begin, lambda *_: rows(hidden if logits is None else logits))
     decoding = Decoding(*seen, *by_rows(prompts, sampler, key, lengths, budget))
@@ -126,6 +163,14 @@ def _prefill(model, params, prompts, sampler, key, lengths, budget, max_length, 
 def _positions(prompts, lengths):
     columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
     return jnp.where(columns < lengths[..., None], columns, -1)
+
+
+def _rest(unread, prompts, lengths, read):
+    """Return the tokens that are not read yet, their positions, and the index of the last."""
+    read = jnp.minimum(read, lengths - 1)
+    columns = read[:, None] + lax.broadcasted_iota(jnp.int32, (prompts.shape[0], unread), 1)
+    tokens = jnp.take_along_axis(prompts, jnp.minimum(columns, prompts.shape[1] - 1), axis=1)
+    return tokens, jnp.where(columns < lengths[:, None], columns, -1), lengths - 1 - read
 
 
 def start_states(

@@ -25,6 +25,7 @@ from jaxsample.decode._sampler_axes import axes_prefix, check_axes
 from jaxsample.kernels._auto_axes import in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
+from jaxsample.transforms.tokens._stop_strings import FOUND, StopStrings
 
 
 class Decoding(NamedTuple):
@@ -42,6 +43,7 @@ class Decoding(NamedTuple):
         n: `[B]` int32, the number of tokens drawn.
         remaining: `[B]` int32, how many more tokens may be drawn.
         recent: `[B, 32]` int32, the last output tokens; -1 before the first.
+        matched: `[B, 2]` int32, how much of a stop string is written, see `StopStrings`.
         done: `[B]` bool, whether the row has ended.
 
     >>> prompts = jnp.array([[0], [2]])
@@ -60,6 +62,7 @@ class Decoding(NamedTuple):
     n: jax.Array
     remaining: jax.Array
     recent: jax.Array
+    matched: jax.Array
     done: jax.Array
 
 
@@ -95,7 +98,7 @@ class Ending(NamedTuple):
     """The tokens and sequences that end a row, and the token fed to a row that has ended."""
 
     eos: jax.Array
-    stop: jax.Array
+    stop: Any
     pad: jax.Array
 
     @classmethod
@@ -104,7 +107,8 @@ class Ending(NamedTuple):
         pads = token_ids("pad", pad)
         if pads.shape != (1,):
             raise ValueError(f"pad must be one token id, got {pad!r}")
-        return cls(token_ids("eos", eos), stop_table(stop), pads.reshape(()))
+        packed = stop if isinstance(stop, StopStrings) else stop_table(stop)
+        return cls(token_ids("eos", eos), packed, pads.reshape(()))
 
 
 def step(
@@ -114,7 +118,7 @@ def step(
     sampler: Transform,
     *,
     eos: int | Sequence[int] = (),
-    stop: Sequence[Sequence[int]] = (),
+    stop: StopStrings | Sequence[Sequence[int]] = (),
     pad: int = 0,
     record: Sequence[Any] = (),
     sampler_axes: Any = None,
@@ -127,7 +131,9 @@ def step(
         model, params, sampler, sampler_axes: the arguments of `prefill`, which made `decoding`;
             with `sampler_axes`, leaves carry the rows of `decoding`.
         eos: token ids that end a row; they stay in its tokens.
-        stop: token sequences; a row ends once its output ends with one of them.
+        stop: token sequences, or strings as `jaxsample.interop.stop_strings` packs them. A row
+            ends once its output ends with one of the sequences or holds one of the strings. The
+            tokens include the last one.
         pad: the token that fills a row after its end.
         record: see `generate`; static.
 
@@ -187,7 +193,8 @@ def _choose(record, axes, logits, d, sampler, ending):
     recent = jnp.where(
         fed[:, None], jnp.concatenate([d.recent[:, 1:], tokens[:, None]], axis=1), d.recent
     )
-    ended = jnp.any(tokens[:, None] == ending.eos[None, :], axis=1) | _stopped(recent, ending.stop)
+    matched, stopped = _stopped(d.matched, recent, tokens, fed, logits, ending.stop)
+    ended = jnp.any(tokens[:, None] == ending.eos[None, :], axis=1) | stopped
     remaining = d.remaining - counted
     done = d.done | ended | invalid | (remaining <= 0)
 
@@ -198,6 +205,7 @@ def _choose(record, axes, logits, d, sampler, ending):
         n=d.n + counted,
         remaining=remaining,
         recent=recent,
+        matched=matched,
         done=done,
     )
     read = jnp.where(fed, tokens, ending.pad), jnp.where(fed, d.position, -1)
@@ -214,6 +222,15 @@ def _draw_row(record, sampler, logits, hidden, state, key, live):
     return drawn.token, raw.valid, state, seen
 
 
-def _stopped(recent, stop):
-    matches = (recent[:, None, :] == stop[None]) | (stop < 0)[None]
-    return jnp.any(jnp.all(matches, axis=-1), axis=-1)
+def _stopped(matched, recent, tokens, fed, logits, stop):
+    """Return how much of a stop string each row has written, and whether a row has to stop."""
+    if not isinstance(stop, StopStrings):
+        matches = (recent[:, None, :] == stop[None]) | (stop < 0)[None]
+        return matched, jnp.any(jnp.all(matches, axis=-1), axis=-1)
+    if stop.classes.shape != logits.shape[1:]:
+        raise ValueError(
+            f"stop was made for {stop.classes.shape[0]} tokens, the model has {logits.shape[1]}; "
+            "pass its number of tokens to vocabulary_of as size"
+        )
+    matched = stop.after(matched, tokens, fed)
+    return matched, fed & (matched[:, 1] == FOUND)

@@ -14,6 +14,7 @@ from jaxsample.decode._model import Model
 from jaxsample.decode._records import check_record
 from jaxsample.decode._step import Ending
 from jaxsample.transforms.contract._transform import Transform
+from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 
 def stream(
@@ -27,7 +28,7 @@ def stream(
     max_length: int | None = None,
     lengths: ArrayLike | None = None,
     eos: int | Sequence[int] = (),
-    stop: Sequence[Sequence[int]] = (),
+    stop: StopStrings | Sequence[Sequence[int]] = (),
     pad: int = 0,
     budget: ArrayLike | None = None,
     samples: int | None = None,

@@ -10,4 +10,8 @@ from jaxsample.interop._serial import from_dict as from_dict
 from jaxsample.interop._serial import to_dict as to_dict
 from jaxsample.interop.automaton._compile import from_json_schema as from_json_schema
 from jaxsample.interop.automaton._compile import from_regex as from_regex
+from jaxsample.interop.automaton._stop import stop_strings as stop_strings
 from jaxsample.interop.automaton._vocabulary import vocabulary_of as vocabulary_of
+from jaxsample.interop.text._stops import cut as cut
+from jaxsample.interop.text._text import Text as Text
+from jaxsample.interop.text._transcript import Transcript as Transcript

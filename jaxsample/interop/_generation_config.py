@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxsample.interop.automaton._stop import stop_strings
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import BadWords, Suppress
@@ -36,6 +37,9 @@ ARGUMENTS = {
     "num_return_sequences": "samples",
 }
 
+# The field of strings that end a row; their tokens depend on a vocabulary.
+STOP = "stop_strings"
+
 # Fields that hold whole numbers; eos_token_id may also hold a list of them.
 WHOLE = frozenset({*ARGUMENTS, "bos_token_id"})
 
@@ -60,7 +64,6 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "remove_invalid_values": ((None, False), "an invalid row draws -1 and ends"),
     "watermarking_config": ((None,), "its hash differs from ours; use Watermark or SynthID"),
     "token_healing": ((None, False), "there is no token healing"),
-    "stop_strings": ((None,), "pass their tokens to generate as stop"),
     "max_time": ((None,), "pass a budget to generate"),
     "num_beams": ((None, 1), "there is no beam search"),
     "num_beam_groups": ((None, 1), "there is no beam search"),
@@ -109,13 +112,16 @@ def from_generation_config(config: Config) -> Chain:
         return chain(*(member for member in members if member is not None))
 
 
-def generate_arguments(config: Config) -> dict[str, Any]:
+def generate_arguments(
+    config: Config, vocabulary: Sequence[bytes | None] | None = None
+) -> dict[str, Any]:
     """Return the fields of a generation config that are arguments of `generate`.
 
     The keys are the names that `generate` has for them.
 
     Args:
         config: as for `from_generation_config`.
+        vocabulary: the bytes of each token, from `vocabulary_of`; `stop_strings` needs it.
 
     Raises:
         ValueError, FileNotFoundError: as for `from_generation_config`.
@@ -124,7 +130,12 @@ def generate_arguments(config: Config) -> dict[str, Any]:
     {'max_new_tokens': 20, 'eos': [2, 7]}
     """
     with _fields(config) as fields:
-        return {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
+        found = {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
+        if STOP in fields:
+            if vocabulary is None:
+                raise ValueError(f"{STOP} needs vocabulary=vocabulary_of(tokenizer, special=True)")
+            found["stop"] = stop_strings(fields[STOP], vocabulary)
+        return found
 
 
 @contextlib.contextmanager
@@ -147,7 +158,7 @@ def _fields(config: Config) -> Iterator[dict[str, Any]]:
 def _checked(config: Any) -> dict[str, Any]:
     if not isinstance(config, Mapping):
         raise ValueError(f"it must hold an object with fields, got {type(config).__name__}")
-    known = {*_BEFORE, *_WARPERS, *DEFAULTS, *ARGUMENTS, *SILENT, *ELSEWHERE}
+    known = {*_BEFORE, *_WARPERS, *DEFAULTS, *ARGUMENTS, STOP, *SILENT, *ELSEWHERE}
     for name, value in config.items():
         if name not in known:
             raise ValueError(f"there is no field {name!r}")

@@ -9,7 +9,6 @@ from jaxsample.study.draw._settings import read_settings as read_settings
 from jaxsample.study.draw._source import Source as Source
 from jaxsample.study.draw._sweep import Sweep as Sweep
 from jaxsample.study.draw._sweep import sweep as sweep
-from jaxsample.study.draw._text import Transcript as Transcript
 from jaxsample.study.measures._by_prompt import measure as measure
 from jaxsample.study.measures._correlations import Correlation as Correlation
 from jaxsample.study.measures._correlations import correlation as correlation

@@ -50,9 +50,13 @@ def _tokenizer(folder: pathlib.Path):
     refuse_pointer(file)
     package = tokenizers("reading tokenizer.json")
     try:
-        return package.Tokenizer.from_file(str(file))
+        tokenizer = package.Tokenizer.from_file(str(file))
     except Exception as error:
         raise CheckpointError(f"{file}: not a tokenizer ({error}); download it again") from error
+    # A tokenizer may be saved with the settings of its training; prompts are not cut nor padded.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _chat_template(folder: pathlib.Path, config: dict[str, Any]) -> str | None:

@@ -168,3 +168,36 @@ def test_an_unknown_decoder_is_an_error():
         vocabulary_of(bpe(), size=3)
     with pytest.raises(ValueError, match=r"tokenizers\.Tokenizer is needed, got dict"):
         vocabulary_of(json.loads("{}"))
+
+
+def byte_level(*added):
+    letters = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.BPE({letter: i for i, letter in enumerate(sorted(letters))}, [])
+    )
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    tokenizer.add_tokens(list(added))
+    return tokenizer
+
+
+def test_added_tokens_have_the_bytes_that_the_decoder_writes():
+    """The letter č stands for a carriage return, which no JSON string may hold."""
+    tokenizer = byte_level("čau", "日本")
+    tokenizer.add_special_tokens(["<end>"])
+    vocabulary = vocabulary_of(tokenizer)
+    assert vocabulary[256:] == [b"\rau", "日本".encode(), None]
+    assert tokenizer.decode([64, 256]).endswith("\rau")
+    assert vocabulary_of(tokenizer, special=True)[258] == b"<end>"
+    quote = vocabulary.index(b'"')
+    walker = Walker(from_json_schema({"type": "string"}, vocabulary, 258))
+    assert walker.take(quote)
+    assert walker.allowed()[257] and not walker.allowed()[256]
+
+
+def test_an_added_token_whose_bytes_are_not_known_is_never_allowed():
+    tokenizer = byte_level()
+    decoders = tokenizers.decoders
+    tokenizer.decoder = decoders.Sequence([decoders.Strip(" ", 1, 0), decoders.Fuse()])
+    tokenizer.add_tokens([" y", "zz"])
+    vocabulary = vocabulary_of(tokenizer)
+    assert vocabulary[256:] == [None, b"zz"], "the decoder strips the space of the first"

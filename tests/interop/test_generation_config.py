@@ -69,7 +69,6 @@ def test_suppressing_at_the_start_is_a_least_length_of_one():
         ({"num_beams": 4}, "num_beams=4.*beam"),
         ({"min_length": 10}, "min_length=10.*min_new_tokens"),
         ({"forced_eos_token_id": 2}, "forced_eos_token_id"),
-        ({"stop_strings": ["\n"]}, "stop_strings.*stop"),
         ({"penalty_alpha": 0.6}, "penalty_alpha"),
         ({"watermarking_config": {"bias": 2.0}}, "watermarking_config"),
         ({"remove_invalid_values": True}, "remove_invalid_values"),

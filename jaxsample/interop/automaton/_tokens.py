@@ -39,7 +39,7 @@ def over_tokens(
     if not ends.size or ends.min() < 0 or ends.max() >= len(vocabulary):
         raise ValueError(f"eos must be token ids in 0..{len(vocabulary) - 1}, got {eos!r}")
     done = len(automaton.table)
-    moves, classes = _moves(automaton, vocabulary)
+    moves, classes = moves_of(automaton, vocabulary)
     accepting = np.flatnonzero(automaton.accepts)
     moves.append(Moves(np.append(accepting, done), np.full(len(accepting) + 1, done)))
     classes[ends] = len(moves) - 1
@@ -64,7 +64,7 @@ def over_tokens(
     return jax.tree.map(jnp.asarray, TokenAutomaton(classes, table, distance[kept]))
 
 
-def _moves(automaton, vocabulary):
+def moves_of(automaton, vocabulary):
     """Return the moves of every class of tokens, and the class of each token.
 
     Reading another byte composes two maps of states. There are far fewer maps than texts, so

@@ -9,10 +9,13 @@ from typing import Any
 BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
-def vocabulary_of(tokenizer: Any, size: int | None = None) -> list[bytes | None]:
+def vocabulary_of(
+    tokenizer: Any, size: int | None = None, *, special: bool = False
+) -> list[bytes | None]:
     """Return the bytes that each token adds to the text.
 
-    The entry is None for special tokens and for ids without a token. The entries are bytes because
+    The entry is None for special tokens, for ids without a token, and for added tokens whose bytes
+    the tokenizer's decoder does not show. The entries are bytes because
     a token may end inside a character. This function decodes the letters of byte-level BPE,
     `<0xNN>` for single bytes, and "▁" for a space, also where the tokenizer's decoder would drop it
     at the start of a text.
@@ -20,6 +23,7 @@ def vocabulary_of(tokenizer: Any, size: int | None = None) -> list[bytes | None]
     Args:
         tokenizer: a `tokenizers.Tokenizer`, or a fast tokenizer of transformers.
         size: the number of tokens of the model, if it has more than the tokenizer.
+        special: whether special tokens have the bytes of their names, as `stop_strings` needs.
 
     Raises:
         ValueError: if the tokenizer's decoder joins tokens in an unknown way, or `size` is too
@@ -49,8 +53,18 @@ def vocabulary_of(tokenizer: Any, size: int | None = None) -> list[bytes | None]
         if unknown is not None:
             found[unknown] = None
     for added in described.get("added_tokens") or ():
-        found[added["id"]] = None if added["special"] else added["content"].encode()
+        i, content = added["id"], added["content"]
+        if added["special"]:
+            found[i] = content.encode() if special else None
+        elif not _decodes(tokenizer.decoder, content, spell(content)):
+            found[i] = None
     return found
+
+
+def _decodes(decoder, token, spelled):
+    """Whether the tokenizer's decoder adds these bytes for an added token after other text."""
+    beside = decoder.decode(["a", token, "a"])
+    return beside == f"a{spelled.decode(errors='replace')}a"
 
 
 def _speller(decoder):

@@ -75,6 +75,10 @@ class Source(NamedTuple):
             raise ValueError(f"{self.name} has no token to begin a text with; give a prompt")
         if prompt and "".join(self.unknown(prompt)) == "".join(prompt.split()):
             raise ValueError(f"{self.name} has no token of the prompt {prompt!r}")
+        return self.fits(ids)
+
+    def fits(self, ids: list[int]) -> list[int]:
+        """Return ids of a prompt; ValueError if the model has too few positions for them."""
         if len(ids) > self.context:
             raise ValueError(
                 f"the prompt has {len(ids)} tokens, more than the {self.context} positions "

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxsample.interop import Transcript
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import Row
-from jaxsample.study.draw._text import Transcript
 from jaxsample.study.measures._temperatures import temperatures
 
 

@@ -1,0 +1,90 @@
+"""Chains of any transforms, written on the command line or in a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxsample import Transform
+
+
+def read_chain(written: str) -> list[Transform]:
+    """Return the members of a chain such as 'temperature=.8,top_p=.9,dry=.8'.
+
+    Members run in the order in which they are written. A name is that of a transform in small
+    letters. Several values of one transform are joined by colons: 'entropy_temperature=1:.5'. A
+    text that ends in .toml is a file with a list `chain`, as settings of sweeps have it.
+
+    Raises:
+        ValueError: if a name is unknown or a value is wrong, or the file cannot be read.
+    """
+    if written.endswith(".toml"):
+        return _of_file(Path(written))
+    parts = [part.strip() for part in written.split(",")]
+    return [_made(part) for part in parts if part]
+
+
+def _of_file(path):
+    from jaxsample.interop import from_dict
+
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    members = data.get("chain")
+    if not isinstance(members, list) or set(data) != {"chain"}:
+        raise ValueError(f'{path}: write chain = [{{ transform = "TopP", p = 0.9 }}, ..]')
+    try:
+        return [from_dict(member) for member in members]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _made(part):
+    known = _transforms()
+    name, _, values = part.partition("=")
+    name = name.strip().lower().replace("-", "_")
+    if name not in known:
+        raise ValueError(f"no transform is named {name!r}; there are {', '.join(sorted(known))}")
+    cls = known[name]
+    fields = [f.name for f in dataclasses.fields(cls)]
+    given = [_value(v) for v in values.split(":")] if values else []
+    try:
+        return cls(*given)
+    except (ValueError, TypeError) as error:
+        shape = f"{name}={':'.join(fields).upper()}" if fields else name
+        raise ValueError(f"{part}: {error}; it is written {shape}") from None
+
+
+def _transforms() -> dict[str, Any]:
+    """Return the transforms that numbers describe, by name."""
+    import jaxsample
+
+    found = {}
+    for name in jaxsample.__all__:
+        thing = getattr(jaxsample, name)
+        if isinstance(thing, type) and issubclass(thing, jaxsample.Transform):
+            if dataclasses.is_dataclass(thing) and name not in ("Transform", "Function"):
+                found[_small(name)] = thing
+    return found
+
+
+def _small(name):
+    """Return top_k for TopK, and dry for DRY."""
+    if name.isupper():
+        return name.lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower().replace("synth_i_d", "synth_id")
+
+
+def _value(text):
+    text = text.strip()
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
