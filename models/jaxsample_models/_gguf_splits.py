@@ -58,9 +58,8 @@ SPLITS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys("gpt-4o llama4 kanana2 minimax-m2".split(), _GPT4O),
 }
 
-# A word that is a token stays whole, whatever the merges say.
+# A word that is a token stays whole whatever the merges say, and texts begin with the bos unless
+# the file says otherwise.
 WHOLE_WORDS = frozenset(
     "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 tekken".split()
 )
-# Texts begin with the bos unless the file says otherwise.
-BEGUN = WHOLE_WORDS

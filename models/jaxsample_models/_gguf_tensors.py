@@ -52,7 +52,8 @@ class GgufTensors:
         self._stored.clear()
 
     def __contains__(self, name: str) -> bool:
-        return self._key(name) in self._stored
+        key, expert = self._find(name)
+        return key in self._stored and (expert is None or expert < self._stored[key].shape[-1])
 
     @property
     def layers(self) -> int:
@@ -67,13 +68,15 @@ class GgufTensors:
 
     def check(self, name: str, shape: tuple[int, ...]) -> Any:
         """Find a tensor, which must have this shape and hold numbers that gguf can dequantise."""
-        key = self._key(name)
-        if key not in self._stored:
+        key, expert = self._find(name)
+        if name not in self:
+            whose = "" if expert is None else f" for expert {expert}"
             raise CheckpointError(
-                f"{self.place}: tensor `{key}` of shape {shape} is missing; download it again"
+                f"{self.place}: tensor `{key}` of shape {shape}{whose} is missing; download it "
+                f"again"
             )
         tensor = self._stored[key]
-        found = tuple(tensor.shape.tolist())[::-1]
+        found = tuple(tensor.shape.tolist())[::-1][0 if expert is None else 1 :]
         if found != shape:
             raise CheckpointError(
                 f"{self.place}: tensor `{key}` should be {shape} by the metadata, found {found}; "
@@ -85,6 +88,8 @@ class GgufTensors:
         """Read a tensor as `dtype`, piece by piece, checked as `check` does."""
         tensor = self.check(name, shape)
         self._read.add(tensor.name)
+        expert = self._find(name)[1]
+        data = tensor.data if expert is None else tensor.data[expert]
         rows = self._rows(name, shape[0])
         offset = self._architecture.norm_offset if name.endswith("norm.weight") else 0.0
         value = np.empty(shape, dtype)
@@ -92,9 +97,8 @@ class GgufTensors:
         for start in range(0, len(value), step):
             piece = slice(start, start + step)
             try:
-                value[piece] = (
-                    dequantize(tensor, rows[piece] if rows is not None else piece) - offset
-                )
+                picked = data[piece if rows is None else rows[piece]]
+                value[piece] = dequantize(picked, tensor.tensor_type) - offset
             except NotImplementedError as error:
                 raise CheckpointError(
                     f"{self.place}: tensor `{tensor.name}` is stored as {tensor.tensor_type.name}, "
@@ -102,11 +106,17 @@ class GgufTensors:
                 ) from error
         return value
 
-    def _key(self, name: str) -> str:
-        """Return llama.cpp's name of a tensor; one that it does not know stays."""
-        base, _, suffix = name.rpartition(".")
+    def _find(self, name: str) -> tuple[str, int | None]:
+        """Return llama.cpp's name of a tensor, and the expert if it stacks those of all experts.
+
+        A name that llama.cpp does not have stays.
+        """
+        one, expert = re.sub(r"\.experts\.\d+\.", ".experts.", name), None
+        if one != name:
+            expert = int(re.findall(r"\.experts\.(\d+)\.", name)[0])
+        base, _, suffix = one.rpartition(".")
         found = "output" if base == "lm_head" else self._names.get_name(base)
-        return name if found is None else f"{found}.{suffix}"
+        return (name if found is None else f"{found}.{suffix}"), expert
 
     def _rows(self, name: str, size: int) -> np.ndarray | None:
         """Return the order of the rows of a tensor, None if it is that of the file."""
@@ -117,8 +127,8 @@ class GgufTensors:
         return np.arange(size).reshape(heads, -1, 2).swapaxes(1, 2).ravel()
 
 
-def dequantize(tensor: Any, rows: Any = slice(None)) -> np.ndarray:
-    """Return rows of a tensor as float32."""
+def dequantize(data: np.ndarray, kind: Any) -> np.ndarray:
+    """Return stored values of one of gguf's types as float32."""
     import gguf
 
-    return gguf.dequantize(np.ascontiguousarray(tensor.data[rows]), tensor.tensor_type)
+    return gguf.dequantize(np.ascontiguousarray(data), kind)

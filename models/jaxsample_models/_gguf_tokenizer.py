@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ._gguf_splits import BEGUN, SPLITS, WHOLE_WORDS
+from ._gguf_splits import SPLITS, WHOLE_WORDS
 from ._json import short
-from ._tokenizer_files import tokenizers
+from ._tokenizer_files import tokenizers_package
 
 _NORMAL, _UNKNOWN, _CONTROL, _ADDED, _BYTE = 1, 2, 3, 4, 6  # kinds of tokens
 _SPACE = "\u2581"
@@ -46,53 +46,53 @@ def read_tokenizer(metadata: Mapping[str, Any]) -> Any:
 
 
 def _byte_level(found: Mapping[str, Any]):
-    tokenizers_ = tokenizers("a GGUF tokenizer")
+    tokenizers = _package()
     name = found.get("pre", "default")
     if name not in SPLITS:
         raise ValueError(f"pre-tokenizer {short(name)}; supported are {', '.join(SPLITS)}")
-    pre = tokenizers_.pre_tokenizers
-    splits = [pre.Split(tokenizers_.Regex(regex), "isolated") for regex in SPLITS[name]]
+    pre = tokenizers.pre_tokenizers
+    splits = [pre.Split(tokenizers.Regex(regex), "isolated") for regex in SPLITS[name]]
     merges = [tuple(merge.split(" ")) for merge in found["merges"]]
-    model = tokenizers_.models.BPE(
+    model = tokenizers.models.BPE(
         _vocabulary(found), merges, ignore_merges=name in WHOLE_WORDS, fuse_unk=False
     )
-    tokenizer = tokenizers_.Tokenizer(model)
+    tokenizer = tokenizers.Tokenizer(model)
     tokenizer.pre_tokenizer = pre.Sequence(
         [*splits, pre.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
-    tokenizer.decoder = tokenizers_.decoders.ByteLevel()
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
     return tokenizer
 
 
 def _sentencepiece(found: Mapping[str, Any]):
-    tokenizers_ = tokenizers("a GGUF tokenizer")
+    tokenizers = _package()
     vocabulary = _vocabulary(found)
     merges = (
         [tuple(merge.split(" ")) for merge in found["merges"]]
         if "merges" in found
         else _merges(vocabulary, found)
     )
-    model = tokenizers_.models.BPE(
+    model = tokenizers.models.BPE(
         vocabulary,
         merges,
         unk_token=_unknown(found),
         fuse_unk=True,
         byte_fallback=_has_bytes(found),
     )
-    return _spaced(tokenizers_.Tokenizer(model), found)
+    return _spaced(tokenizers.Tokenizer(model), found)
 
 
 def _unigram(found: Mapping[str, Any]):
-    tokenizers_ = tokenizers("a GGUF tokenizer")
+    tokenizers = _package()
     pieces = list(zip(found["tokens"], map(float, found["scores"]), strict=True))
-    model = tokenizers_.models.Unigram(pieces, found.get("unknown_token_id"), _has_bytes(found))
-    return _spaced(tokenizers_.Tokenizer(model), found)
+    model = tokenizers.models.Unigram(pieces, found.get("unknown_token_id"), _has_bytes(found))
+    return _spaced(tokenizers.Tokenizer(model), found)
 
 
 def _spaced(tokenizer: Any, found: Mapping[str, Any]):
     """Write spaces as sentencepiece does, with one before the text unless the file denies it."""
-    tokenizers_ = tokenizers("a GGUF tokenizer")
-    first, decoders = tokenizers_.normalizers, tokenizers_.decoders
+    tokenizers = _package()
+    first, decoders = tokenizers.normalizers, tokenizers.decoders
     prefix = found.get("add_space_prefix", True)
     tokenizer.normalizer = first.Sequence(
         [first.Prepend(_SPACE)] * prefix + [first.Replace(" ", _SPACE)]
@@ -123,8 +123,7 @@ def _merges(vocabulary: Mapping[str, int], found: Mapping[str, Any]) -> list[tup
 
 def _add_tokens(tokenizer: Any, found: Mapping[str, Any]) -> None:
     """Keep special tokens and a user's own whole wherever a text spells them."""
-    added = tokenizers("a GGUF tokenizer").AddedToken
-    vocabulary = _vocabulary(found)
+    added = _package().AddedToken
     pairs = [pair for pair in zip(found["tokens"], found["token_type"], strict=True) if pair[0]]
     tokenizer.add_special_tokens(
         [added(token, normalized=False) for token, kind in pairs if kind in (_UNKNOWN, _CONTROL)]
@@ -133,7 +132,7 @@ def _add_tokens(tokenizer: Any, found: Mapping[str, Any]) -> None:
         [
             added(token, normalized=False)
             for token, kind in pairs
-            if kind == _ADDED and token in vocabulary and token.strip(_SPACE)
+            if kind == _ADDED and token.strip(_SPACE)  # a text has spaces in place of these
         ]
     )
 
@@ -141,7 +140,7 @@ def _add_tokens(tokenizer: Any, found: Mapping[str, Any]) -> None:
 def _add_ends(tokenizer: Any, found: Mapping[str, Any]) -> None:
     """Let every text begin with the bos and end with the eos where the file says so."""
     sentencepiece = found["model"] == "llama"
-    begins = found.get("add_bos_token", sentencepiece or found.get("pre") in BEGUN)
+    begins = found.get("add_bos_token", sentencepiece or found.get("pre") in WHOLE_WORDS)
     ends = found.get("add_eos_token", found["model"] == "t5")
     ids = {"bos": found.get("bos_token_id"), "eos": found.get("eos_token_id")}
     used = {
@@ -152,9 +151,13 @@ def _add_ends(tokenizer: Any, found: Mapping[str, Any]) -> None:
     if used:
         one = [used[name] for name in ("bos",) if name in used] + ["$A"]
         one += [used[name] for name in ("eos",) if name in used]
-        tokenizer.post_processor = tokenizers("a GGUF tokenizer").processors.TemplateProcessing(
+        tokenizer.post_processor = _package().processors.TemplateProcessing(
             single=one, special_tokens=[(token, ids[name]) for name, token in used.items()]
         )
+
+
+def _package() -> Any:
+    return tokenizers_package("the tokenizer of a GGUF file")
 
 
 def _vocabulary(found: Mapping[str, Any]) -> dict[str, int]:

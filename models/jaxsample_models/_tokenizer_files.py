@@ -34,7 +34,7 @@ def read_texts(folder: pathlib.Path) -> Texts:
     return Texts(_tokenizer(folder), _chat_template(folder, config), special)
 
 
-def tokenizers(purpose: str):
+def tokenizers_package(purpose: str):
     """Import the tokenizers package; its error names what needs it."""
     try:
         import tokenizers
@@ -48,7 +48,7 @@ def _tokenizer(folder: pathlib.Path):
     if not file.is_file():
         return None
     refuse_pointer(file)
-    package = tokenizers("reading tokenizer.json")
+    package = tokenizers_package("reading tokenizer.json")
     try:
         return package.Tokenizer.from_file(str(file))
     except Exception as error:

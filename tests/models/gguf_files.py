@@ -1,10 +1,13 @@
 """GGUF files of tiny models, written by llama.cpp's rules from folders."""
 
 import json
+from unittest import mock
 
 import gguf
 import numpy as np
 from safetensors.numpy import load_file
+
+from . import families, reference
 
 NAMES = {
     "model.embed_tokens": "token_embd",
@@ -25,7 +28,17 @@ BLOCK = {
     "post_attention_layernorm": "ffn_norm",
     "pre_feedforward_layernorm": "ffn_norm",
     "post_feedforward_layernorm": "post_ffw_norm",
+    "self_attn.qkv_proj": "attn_qkv",
+    "mlp.gate_up_proj": "ffn_up",
     "mlp.gate_proj": "ffn_gate",
+    "mlp.gate": "ffn_gate_inp",
+    "block_sparse_moe.gate": "ffn_gate_inp",
+    "mlp.experts.gate_proj": "ffn_gate_exps",
+    "mlp.experts.up_proj": "ffn_up_exps",
+    "mlp.experts.down_proj": "ffn_down_exps",
+    "block_sparse_moe.experts.w1": "ffn_gate_exps",
+    "block_sparse_moe.experts.w2": "ffn_down_exps",
+    "block_sparse_moe.experts.w3": "ffn_up_exps",
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
     "ln_1": "attn_norm",
@@ -47,6 +60,16 @@ KEYS = {
     "sliding_window": "attention.sliding_window",
     "attn_logit_softcapping": "attn_logit_softcapping",
     "final_logit_softcapping": "final_logit_softcapping",
+    "sliding_window_pattern": "attention.sliding_window_pattern",
+    "rope_local_base_freq": "rope.freq_base_swa",
+    "num_local_experts": "expert_count",
+    "num_experts": "expert_count",
+    "num_experts_per_tok": "expert_used_count",
+    "moe_intermediate_size": "expert_feed_forward_length",
+    "attention_multiplier": "attention.scale",
+    "embedding_multiplier": "embedding_scale",
+    "residual_multiplier": "residual_scale",
+    "logits_scaling": "logit_scale",
     "n_embd": "embedding_length",
     "n_layer": "block_count",
     "n_head": "attention.head_count",
@@ -54,7 +77,42 @@ KEYS = {
     "bos_token_id": "tokenizer.ggml.bos_token_id",
     "eos_token_id": "tokenizer.ggml.eos_token_id",
 }
+INTERLEAVED = "llama", "smollm3", "granite"
+POST_NORMS = "gemma2", "gemma3", "olmo2"
 KINDS = gguf.GGMLQuantizationType
+
+# Fields of the cases that a GGUF file does not hold, and what they are where it does not.
+CASES = {
+    "llama": {},
+    "llama-biases": {},
+    "qwen2": {},
+    "qwen3": {},
+    "gemma2": {"query_pre_attn_scalar": 16},
+    "gemma3": {
+        "query_pre_attn_scalar": 16,
+        "rope_parameters": {"rope_theta": 500.0},
+        "rope_local_base_freq": 100.0,
+    },
+    "smollm3": {"no_rope_layer_interval": None},
+    "granite": {},
+    "olmo2": {"rms_norm_eps": 1e-6},
+    "mixtral": {"rms_norm_eps": 1e-6, "rope_parameters": {"rope_theta": 10000.0}},
+    "qwen3_moe": {"mlp_only_layers": None},
+    "phi3": {
+        "rms_norm_eps": 1e-6,
+        "original_max_position_embeddings": None,
+        "rope_parameters": {"rope_theta": 500.0},
+    },
+    "gpt2": {},
+}
+
+
+def folder_of(case, folder):
+    """Write a folder of a case with the fields above in place of its own."""
+    family, fields = reference.CASES[case]
+    fields = {key: value for key, value in (fields | CASES[case]).items() if value is not None}
+    with mock.patch.dict(reference.CASES, {case: (family, fields)}):
+        return families.write(case, folder)
 
 
 def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
@@ -66,7 +124,8 @@ def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
         tensors: tensors to add, or to replace by, under llama.cpp's names.
     """
     fields = json.loads((folder / "config.json").read_text())
-    architecture = fields["model_type"]
+    architecture = fields["model_type"].removesuffix("_text")
+    architecture = {"mixtral": "llama", "qwen3_moe": "qwen3moe"}.get(architecture, architecture)
     writer = gguf.GGUFWriter(file, architecture)
     metadata = {f"{architecture}.{key}": value for key, value in _metadata(fields).items()}
     metadata = {
@@ -76,13 +135,15 @@ def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
     for key, value in (metadata | dict(extra)).items():
         if key not in drop:
             _add(writer, key, value)
-    stored = {}
-    for name, value in load_file(folder / "model.safetensors").items():
+    stored, found = {}, load_file(folder / "model.safetensors")
+    for name in sorted(found):  # experts in their order; there are fewer than ten
         ours = _name(name, architecture)
-        if ours is not None:
-            stored[ours] = _laid_out(ours, value, architecture, fields)
+        value = _laid_out(ours, found[name], architecture, fields)
+        if ".experts." in name:
+            value = np.concatenate([*stored.get(ours, []), value]).reshape(-1, *value.shape)
+        stored[ours] = value
     for name, value in (stored | (tensors or {})).items():
-        fits = value.ndim == 2 and value.shape[1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
+        fits = value.ndim > 1 and value.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
         chosen = kind if fits else KINDS.F32
         writer.add_tensor(name, gguf.quantize(value, chosen), raw_dtype=chosen)
     writer.write_header_to_file()
@@ -124,19 +185,19 @@ def _name(name, architecture):
     if base in NAMES:
         return f"{NAMES[base]}.{suffix}"
     parts = base.split(".")
-    part = ".".join(parts[3:])
+    part = ".".join(part for part in parts[3:] if not part.isdigit())
     ours = BLOCK[part]
-    if architecture == "gemma2" and part == "post_attention_layernorm":
+    if architecture in POST_NORMS and part == "post_attention_layernorm":
         ours = "post_attention_norm"
     return f"blk.{parts[2]}.{ours}.{suffix}"
 
 
 def _laid_out(name, value, architecture, fields):
-    if architecture == "llama" and (".attn_q." in name or ".attn_k." in name):
+    if architecture in INTERLEAVED and (".attn_q." in name or ".attn_k." in name):
         heads = fields["num_attention_heads" if ".attn_q." in name else "num_key_value_heads"]
         halves = value.reshape(heads, 2, -1, *value.shape[1:])
         return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(value.shape))
-    if architecture == "gemma2" and name.endswith("norm.weight"):
+    if architecture.startswith("gemma") and name.endswith("norm.weight"):
         return value + 1
     if architecture == "gpt2" and name.startswith("blk.") and value.ndim == 2:
         return np.ascontiguousarray(value.T)

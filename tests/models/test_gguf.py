@@ -1,6 +1,5 @@
 """GGUF files that load, files that do not, and their error messages."""
 
-import dataclasses
 import functools
 import sys
 import types
@@ -23,16 +22,12 @@ def folder(tmp_path_factory):
     return families.write("llama", tmp_path_factory.mktemp("llama"))
 
 
-@pytest.mark.parametrize("case", ["llama", "llama-biases", "qwen2", "qwen3", "gemma2", "gpt2"])
+@pytest.mark.parametrize("case", gguf_files.CASES)
 def test_a_file_is_the_folder_it_was_made_of(case, tmp_path):
-    folder = families.write(case, tmp_path)
-    expected = load(folder)
-    found = load(gguf_files.write(folder, tmp_path / "model.gguf"))
-    # The scale of queries is not stored. llama.cpp takes that of the 2B and 9B models.
-    config = dataclasses.replace(expected.config, query_scale=found.config.query_scale)
-    assert found.config == config and found.tokenizer is None
-    assert found.config.query_scale == (16.0 if case == "gemma2" else None)
-    # Norms of Gemma 2 are stored as scale + 1, which rounds.
+    expected = load(gguf_files.folder_of(case, tmp_path))
+    found = load(gguf_files.write(tmp_path, tmp_path / "model.gguf"))
+    assert found.config == expected.config and found.tokenizer is None
+    # Norms of Gemma are stored as scale + 1, which rounds.
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-7),
         found.params,
@@ -106,11 +101,12 @@ def test_the_divisors_of_llama_3(folder, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        (dict(extra={"llama.expert_count": 8}.items()), ["routed experts (8)"]),
+        (dict(extra={"llama.expert_count": 8}.items()), ["blk.0.ffn_up_exps", "missing"]),
         (dict(extra={"split.count": 3}.items()), ["one of 3 files", "llama-gguf-split --merge"]),
         (dict(extra={"llama.block_count": 3}.items()), ["`num_hidden_layers` is 3", "2 layers"]),
         (dict(extra={"llama.rope.scaling.type": "odd"}.items()), ["`rope_type` is 'odd'"]),
         (dict(extra={"llama.attention.head_count": [4, 2]}.items()), ["`num_attention_heads` is"]),
+        (dict(drop=["llama.attention.head_count"]), ["`num_attention_heads` is missing"]),
         (dict(drop=["llama.embedding_length"]), ["`hidden_size` is missing"]),
         (
             dict(tensors={"blk.0.ffn_sub_norm.weight": np.ones(48, np.float32)}),
@@ -133,7 +129,7 @@ def test_files_that_do_not_load(folder, changes, parts, tmp_path):
 def test_an_unknown_architecture(folder, tmp_path):
     file = gguf_files.write(folder, tmp_path / "model.gguf", extra={"general.name": "x"}.items())
     file.write_bytes(file.read_bytes().replace(b"llama", b"lIama"))
-    fails(file, "architecture 'lIama'", "supported are llama, qwen2")
+    fails(file, "architecture 'lIama'", "supported are llama, llama with experts, qwen2")
 
 
 def test_damaged_files(folder, tmp_path):

@@ -10,7 +10,7 @@ import jaxsample
 from jaxsample_models import load
 from jaxsample_models._named import locate
 
-from . import families, gguf_files, reference
+from . import gguf_files, reference
 from .decoding import run
 from .gguf_files import KINDS
 
@@ -27,6 +27,15 @@ UNREAD = {
         "attn_logit_softcapping": 2.0,
         "final_logit_softcapping": 3.0,
     },
+    "gemma3": {
+        "query_pre_attn_scalar": 16,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "rope_parameters": {
+            "full_attention": {"rope_type": "default", "rope_theta": 500.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
+        },
+    },
+    "phi3": {"pad_token_id": 0},
     "gpt2": {"n_positions": 64, "vocab_size": 61},
 }
 
@@ -36,7 +45,7 @@ UNREAD = {
 def test_logits_of_tiny_models(case, kind, tmp_path):
     hub = reference.transformers()
     pytest.importorskip("accelerate", reason="transformers loads GGUF files by accelerate")
-    file = gguf_files.write(families.write(case, tmp_path), tmp_path / "model.gguf", kind)
+    file = gguf_files.write(gguf_files.folder_of(case, tmp_path), tmp_path / "model.gguf", kind)
     theirs = hub.AutoModelForCausalLM.from_pretrained(
         tmp_path, gguf_file=file.name, attn_implementation="eager", **UNREAD[case]
     )

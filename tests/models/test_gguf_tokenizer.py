@@ -161,6 +161,7 @@ def test_a_file_with_a_tokenizer(tmp_path):
         "tokenizer.ggml.merges": ["t a"],
         "tokenizer.ggml.padding_token_id": 0,
         "tokenizer.ggml.eot_token_id": 60,
+        "tokenizer.ggml.unknown_token_id": 2**32 - 1,  # none, as some writers put it
         "tokenizer.chat_template": "{{ messages }}",
     }
     folder = families.write("llama", tmp_path)

@@ -225,7 +225,7 @@ def test_learned_positions_bound_the_cache():
     ("fields", "message"),
     [
         (dict(norm="batch"), "`norm` must be one of"),
-        (dict(dtype="float16"), "`dtype` must be one of"),
+        (dict(dtype="float64"), "`dtype` must be one of"),
         (dict(layers=0), "`layers` must be at least 1"),
         (dict(dim=64.5), "`dim` must be at least 1 and whole, got 64.5"),
         (dict(rope_scaling=RopeScaling("ntk", 2.0)), "`rope_scaling.kind` must be one of"),
