@@ -3,6 +3,7 @@
 from ._checkpoints import Checkpoint as Checkpoint
 from ._checkpoints import embedded as embedded
 from ._checkpoints import load as load
+from ._config import Delta as Delta
 from ._config import RopeScaling as RopeScaling
 from ._config import Routing as Routing
 from ._config import TransformerConfig as TransformerConfig

@@ -17,6 +17,7 @@ from flax import nnx
 from ._attend import attend, attend_cached, visible
 from ._config import TransformerConfig
 from ._convolution import ConvolutionCache
+from ._delta import DeltaCache
 from ._layers import Linear, Norm
 from ._rotary import rotate
 
@@ -28,7 +29,7 @@ class LayerCache(NamedTuple):
     values: jax.Array
 
 
-Cache = tuple[LayerCache | ConvolutionCache, ...]
+Cache = tuple[LayerCache | ConvolutionCache | DeltaCache, ...]
 
 
 # With jit, because an eager `jnp.zeros` moves its 0 to the device, which transfer_guard refuses.
@@ -44,6 +45,11 @@ def init_cache(config: TransformerConfig, batch: int, max_length: int) -> Cache:
     def empty(layer: int):
         if layer in config.convolutions:
             return ConvolutionCache(jnp.zeros(past, config.dtype))
+        if config.delta is not None and layer in config.delta.layers:
+            delta = config.delta
+            inputs = (batch, delta.width - 1, delta.channels)
+            memory = (batch, delta.heads, delta.key_dim, delta.value_dim)
+            return DeltaCache(jnp.zeros(inputs, config.dtype), jnp.zeros(memory, jnp.float32))
         return LayerCache(jnp.zeros(shape, config.dtype), jnp.zeros(shape, config.dtype))
 
     return tuple(empty(layer) for layer in range(config.layers))
@@ -68,6 +74,8 @@ class Attention(nnx.Module):
         self.query = Linear(config.dim, wide, bias=bias, dtype=dtype, rngs=rngs)
         self.key = Linear(config.dim, narrow, bias=bias, dtype=dtype, rngs=rngs)
         self.value = Linear(config.dim, narrow, bias=bias, dtype=dtype, rngs=rngs)
+        gated = config.attention_gate
+        self.gate = Linear(config.dim, wide, bias=bias, dtype=dtype, rngs=rngs) if gated else None
         self.out = Linear(
             wide,
             config.dim,
@@ -110,7 +118,10 @@ class Attention(nnx.Module):
                 _write(cache.keys, key, positions), _write(cache.values, value, positions)
             )
             y = attend_cached(self.config, window, query, *cache, sinks, positions)
-        return self.out(y.swapaxes(1, 2).reshape(*x.shape[:-1], -1)), cache
+        y = y.swapaxes(1, 2).reshape(*x.shape[:-1], -1)
+        if self.gate is not None:
+            y = y * jax.nn.sigmoid(self.gate(x))
+        return self.out(y), cache
 
     def _heads(self, y: jax.Array, norm: Norm | None) -> jax.Array:
         heads = (*y.shape[:-1], -1, self.config.head_dim)

@@ -68,6 +68,34 @@ class Routing:
 
 
 @dataclasses.dataclass(frozen=True)
+class Delta:
+    """Replace attention by gated delta layers, whose memory of a row is one matrix a head.
+
+    Attributes:
+        layers: the layers.
+        heads: value heads.
+        key_heads: query and key heads; divides `heads`.
+        key_dim, value_dim: size of one head.
+        width: tokens that their convolution spans.
+
+    >>> Delta(layers=(0,), heads=2, key_heads=1, key_dim=4, value_dim=8).channels
+    24
+    """
+
+    layers: tuple[int, ...]
+    heads: int
+    key_heads: int
+    key_dim: int
+    value_dim: int
+    width: int = 4
+
+    @property
+    def channels(self) -> int:
+        """The number of channels of queries, keys and values together."""
+        return 2 * self.key_heads * self.key_dim + self.heads * self.value_dim
+
+
+@dataclasses.dataclass(frozen=True)
 class TransformerConfig:
     """Describe a decoder-only transformer; equal configs share one compiled model.
 
@@ -104,11 +132,13 @@ class TransformerConfig:
         qkv_bias, out_bias, mlp_bias: which projections have a bias.
         qk_norm: RMS norm over each head of the queries and keys (Qwen3).
         qk_norm_whole: that norm spans all heads together (OLMo 2).
+        attention_gate: the outputs of attention are multiplied by a sigmoid gate (Qwen 3.5).
         sinks: each head has a learned score that takes a share of its attention (gpt-oss).
         routing: None, or the experts in place of MLPs (Mixtral).
         convolutions: the layers with a short convolution in place of attention (LFM2).
         convolution_width: how many tokens it spans, at least 2.
         convolution_bias: it and its projections have biases.
+        delta: None, or the layers with a memory in place of attention (Qwen 3.5).
         tied: the embedding table is also the output head.
         windows: the sliding window of each layer, in positions; None for full attention, () if no
             layer has a window.
@@ -161,11 +191,13 @@ class TransformerConfig:
     mlp_bias: bool = False
     qk_norm: bool = False
     qk_norm_whole: bool = False
+    attention_gate: bool = False
     sinks: bool = False
     routing: Routing | None = None
     convolutions: tuple[int, ...] = ()
     convolution_width: int = 3
     convolution_bias: bool = False
+    delta: Delta | None = None
     tied: bool = True
     windows: tuple[int | None, ...] = ()
     attention_softcap: float | None = None
@@ -194,6 +226,11 @@ class TransformerConfig:
         if self.convolution_width < 2:
             raise ValueError(
                 f"`convolution_width` must be at least 2, got {self.convolution_width}"
+            )
+        if self.delta and self.delta.heads % self.delta.key_heads:
+            raise ValueError(
+                f"`delta.key_heads` must divide `delta.heads` ({self.delta.heads}), got "
+                f"{self.delta.key_heads}"
             )
         if self.windows and len(self.windows) != self.layers:
             raise ValueError(f"`windows` must have {self.layers} entries, got {len(self.windows)}")
@@ -235,6 +272,11 @@ class TransformerConfig:
         if self.local_rope_theta is not None and self.window(layer) is not None:
             return self.local_rope_theta, None
         return self.rope_theta, self.rope_scaling
+
+    def attends(self, layer: int) -> bool:
+        """Tell whether a layer has attention."""
+        other = self.delta.layers if self.delta else ()
+        return layer not in self.convolutions and layer not in other
 
     def routed(self, layer: int) -> bool:
         """Tell whether a layer has experts."""

@@ -44,6 +44,7 @@ FAMILIES = {
     "Ministral3ForCausalLM": Family("ministral3", llama.ministral3, names.LLAMA),
     "Qwen2ForCausalLM": Family("qwen2", llama.qwen2, names.LLAMA),
     "Qwen3ForCausalLM": Family("qwen3", llama.qwen3, names.QWEN3),
+    "Qwen3_5ForCausalLM": Family("qwen3_5_text", llama.qwen35, names.QWEN35),
     "SmolLM3ForCausalLM": Family("smollm3", llama.smollm3, names.LLAMA),
     "GraniteForCausalLM": Family("granite", llama.granite, names.LLAMA),
     "Olmo2ForCausalLM": Family("olmo2", llama.olmo2, names.OLMO2),

@@ -56,6 +56,20 @@ def windows(json: Json, layers: int, window: int | None, default: list[bool]):
     return tuple(window if slides else None for slides in sliding)
 
 
+def layers_of(json: Json, kind: str, default: list[bool]) -> tuple[int, ...]:
+    """Return the layers of this kind by `layer_types` or `default`; the others have attention."""
+    layers = len(default)
+    kinds = json.get("layer_types")
+    if kinds is None:
+        return tuple(layer for layer in range(layers) if default[layer])
+    if len(kinds) != layers:
+        raise ValueError(f"`layer_types` has {len(kinds)} entries; it must have {layers}")
+    for found in kinds:
+        if found not in ("full_attention", kind):
+            reject("layer_types", found, f"'full_attention' or {kind!r}")
+    return tuple(layer for layer in range(layers) if kinds[layer] == kind)
+
+
 def llama_like(
     json: Json,
     *,

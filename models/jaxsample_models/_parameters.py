@@ -98,8 +98,8 @@ def _sizes(config: TransformerConfig):
     yield "embed", (config.vocab_size, config.dim)
     if config.positions == "learned":
         yield "places", (config.max_length, config.dim)
-    attends = [layer for layer in range(config.layers) if layer not in config.convolutions][:1]
-    for layer in attends:
+    attends = [layer for layer in range(config.layers) if config.attends(layer)]
+    for layer in attends[:1]:
         attention = f"layers.{layer}.attention"
         yield f"{attention}.query.kernel", (config.dim, config.heads * config.head_dim)
         yield f"{attention}.key.kernel", (config.dim, config.kv_heads * config.head_dim)

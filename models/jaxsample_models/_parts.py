@@ -54,6 +54,11 @@ def experts_gate_up(config: TransformerConfig) -> tuple[int, ...]:
     return config.routing.dim, config.routing.dim
 
 
+def query_gate(config: TransformerConfig) -> tuple[int, ...]:
+    """Return the outputs of the projections to queries and to the gate of attention."""
+    return (config.heads * config.head_dim,) * 2
+
+
 def gate_up(config: TransformerConfig) -> tuple[int, ...]:
     """Return the outputs of the first two projections of a gated MLP."""
     return config.mlp_dim, config.mlp_dim

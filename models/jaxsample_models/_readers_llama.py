@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._fields import Json, llama_like, need, reject, windows
+from ._config import Delta
+from ._fields import Json, layers_of, llama_like, need, reject, windows
 from ._rope_fields import local_rope
 
 
@@ -48,6 +49,28 @@ def qwen3(json: Json) -> dict[str, Any]:
     bias = json.get("attention_bias", False)
     fields = qwen2(json) | {"qkv_bias": bias, "out_bias": bias, "qk_norm": True}
     return fields | {"head_dim": json.get("head_dim", 128)}
+
+
+def qwen35(json: Json) -> dict[str, Any]:
+    bias = json.get("attention_bias", False)
+    fields = llama_like({"partial_rotary_factor": 0.25, **json}, kv_heads=4, head_dim=256)
+    every = json.get("full_attention_interval", 4)
+    default = [(layer + 1) % every != 0 for layer in range(fields["layers"])]
+    return fields | {
+        "norm_offset": 1.0,
+        "qkv_bias": bias,
+        "out_bias": bias,
+        "qk_norm": True,
+        "attention_gate": True,
+        "delta": Delta(
+            layers_of(json, "linear_attention", default),
+            json.get("linear_num_value_heads", 32),
+            json.get("linear_num_key_heads", 16),
+            json.get("linear_key_head_dim", 128),
+            json.get("linear_value_head_dim", 128),
+            json.get("linear_conv_kernel_dim", 4),
+        ),
+    }
 
 
 def smollm3(json: Json) -> dict[str, Any]:
@@ -102,21 +125,14 @@ def lfm2(json: Json) -> dict[str, Any]:
         multiple = json.get("block_multiple_of", 256)
         inner = int(json.get("block_ffn_dim_multiplier", 1.0) * int(2 * inner / 3))
         inner = -(-inner // multiple) * multiple
-    kinds = json.get("layer_types")
-    if kinds is None:
-        attends = json.get("full_attn_idxs", range(layers))
-        kinds = ["full_attention" if layer in attends else "conv" for layer in range(layers)]
-    if len(kinds) != layers:
-        raise ValueError(f"`layer_types` has {len(kinds)} entries; it must have {layers}")
-    for kind in kinds:
-        if kind not in ("full_attention", "conv"):
-            reject("layer_types", kind, "'full_attention' or 'conv'")
+    attends = json.get("full_attn_idxs", range(layers))
+    default = [layer not in attends for layer in range(layers)]
     fields = llama_like({**json, "intermediate_size": inner}, kv_heads=8, theta=1e6)
     return fields | {
         "norm_eps": json.get("norm_eps", 1e-5),
         "tied": json.get("tie_embedding", json.get("tie_word_embeddings", True)),
         "qk_norm": True,
-        "convolutions": tuple(layer for layer in range(layers) if kinds[layer] == "conv"),
+        "convolutions": layers_of(json, "conv", default),
         "convolution_width": json.get("conv_L_cache", 3),
         "convolution_bias": json.get("conv_bias", False),
     }

@@ -105,6 +105,10 @@ def _llama_json(config: TransformerConfig) -> dict[str, Any]:
 def _rope_json(scaling: RopeScaling | None) -> dict[str, Any]:
     if scaling is None:
         return {}
+    if scaling.kind not in ("linear", "llama3"):
+        raise CheckpointError(
+            f"a Llama folder cannot hold this config: `rope_scaling` of kind {scaling.kind!r}"
+        )
     fields: dict[str, Any] = {"rope_type": scaling.kind, "factor": scaling.factor}
     if scaling.kind == "llama3":
         fields |= {

@@ -154,6 +154,13 @@ _TEXT_CONFIG: Schema = {
     "full_attn_idxs": _INDICES,
     "conv_L_cache": _SIZE,
     "conv_bias": _FLAG,
+    # Qwen 3.5
+    "full_attention_interval": _SIZE,
+    "linear_num_value_heads": _SIZE,
+    "linear_num_key_heads": _SIZE,
+    "linear_key_head_dim": _SIZE,
+    "linear_value_head_dim": _SIZE,
+    "linear_conv_kernel_dim": _SIZE,
     # Mixtral and Qwen
     "num_experts": _SIZE,
     "num_local_experts": _SIZE,

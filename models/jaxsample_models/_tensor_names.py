@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._parts import Part, experts_gate_up, gate_up, query_key_value
+from ._parts import Part, experts_gate_up, gate_up, query_gate, query_key_value
 
 # "{i}" stands for the layer. A name with "{e}" is one tensor for each expert; they are stacked.
 Names = dict[str, str | Part]
@@ -33,6 +33,29 @@ LLAMA: Names = {
 QWEN3: Names = LLAMA | {
     f"{_BLOCK}.attention.query_norm.scale": f"{_STORED}.self_attn.q_norm.weight",
     f"{_BLOCK}.attention.key_norm.scale": f"{_STORED}.self_attn.k_norm.weight",
+}
+
+_DELTA = f"{_STORED}.linear_attn"
+QWEN35: Names = QWEN3 | {
+    **{
+        f"{_BLOCK}.attention.{part}.{ours}": Part(
+            f"{_STORED}.self_attn.q_proj.{theirs}",
+            index,
+            query_gate,
+            groups=lambda config: config.heads,
+        )
+        for index, part in enumerate(("query", "gate"))
+        for ours, theirs in (("kernel", "weight"), ("bias", "bias"))
+    },
+    f"{_BLOCK}.delta.inputs.kernel": f"{_DELTA}.in_proj_qkv.weight",
+    f"{_BLOCK}.delta.gate.kernel": f"{_DELTA}.in_proj_z.weight",
+    f"{_BLOCK}.delta.strength.kernel": f"{_DELTA}.in_proj_b.weight",
+    f"{_BLOCK}.delta.step.kernel": f"{_DELTA}.in_proj_a.weight",
+    f"{_BLOCK}.delta.out.kernel": f"{_DELTA}.out_proj.weight",
+    f"{_BLOCK}.delta.taps": f"{_DELTA}.conv1d.weight",
+    f"{_BLOCK}.delta.fade": f"{_DELTA}.A_log",
+    f"{_BLOCK}.delta.step_bias": f"{_DELTA}.dt_bias",
+    f"{_BLOCK}.delta.scale": f"{_DELTA}.norm.weight",
 }
 
 GEMMA2: Names = LLAMA | {

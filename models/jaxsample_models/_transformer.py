@@ -14,6 +14,7 @@ from jaxsample import Model, ModelOutput
 from ._attention import Attention, Cache, LayerCache, init_cache, mask_segment
 from ._config import TransformerConfig
 from ._convolution import Convolution
+from ._delta import DeltaLayer
 from ._experts import Experts
 from ._layers import Linear, Mlp, Norm, softcap
 from ._rotary import angles
@@ -30,9 +31,10 @@ class Block(nnx.Module):
 
         self.parallel, self.scale = config.parallel, config.residual_scale
         self.attention_norm = norm(config.pre_norms)
-        convolved = layer in config.convolutions
-        self.attention = None if convolved else Attention(config, rngs)
+        convolved, attends = layer in config.convolutions, config.attends(layer)
+        self.attention = Attention(config, rngs) if attends else None
         self.convolution = Convolution(config, rngs) if convolved else None
+        self.delta = None if attends or convolved else DeltaLayer(config, rngs)
         self.attention_post = norm(config.post_norms)
         self.mlp_norm = norm(config.pre_norms)
         routed = config.routed(layer)
@@ -46,6 +48,8 @@ class Block(nnx.Module):
             y, cache = self.attention(y, positions, mask, window, angles, cache)
         elif self.convolution is not None:
             y, cache = self.convolution(y, positions, cache)
+        elif self.delta is not None:
+            y, cache = self.delta(y, positions, cache)
         middle = x + self.scale * _normed(self.attention_post, y)
         mlp = self.experts if self.mlp is None else self.mlp
         assert mlp is not None
@@ -108,11 +112,13 @@ class Transformer(nnx.Module):
             The hidden states after the final norm, `[B, T, D]`, and the cache.
 
         Raises:
-            ValueError: `segments` together with a cache.
+            ValueError: `segments` together with a cache, or with delta layers.
         """
         if cache is not None and segments is not None:
             raise ValueError("`segments` are for training: they cannot be combined with a cache")
         config = self.config
+        if segments is not None and config.delta is not None:
+            raise ValueError("`segments` cannot be told apart by the memory of delta layers")
         if positions is None:
             positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
         x = jnp.take(self.embed[...], tokens, axis=0, mode="clip").astype(config.dtype)

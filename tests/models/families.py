@@ -35,13 +35,18 @@ CASES = [
     "ministral3",
     "gpt_neox",
     "lfm2",
+    "qwen3_5",
     "mixtral",
     "qwen3_moe",
     "gpt_oss",
 ]
-NAMED_OTHERWISE = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}
+NAMED_OTHERWISE = {
+    "GPT2": "GPT2LMHeadModel",
+    "Gemma3Text": "Gemma3ForCausalLM",
+    "Qwen3_5Text": "Qwen3_5ForCausalLM",
+}
 # Families whose laws another one holds by default.
-FULL = ("mistral", "olmo2", "qwen3_moe")
+FULL = ("mistral", "smollm3", "granite", "olmo2", "qwen3_5", "mixtral", "qwen3_moe")
 LOGITS = pathlib.Path(__file__).parent / "families.npz"
 
 

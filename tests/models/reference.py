@@ -144,6 +144,19 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "rope_parameters": THETA,
         },
     ),
+    "qwen3_5": (
+        "Qwen3_5Text",
+        SIZES
+        | {
+            "head_dim": 16,
+            "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+            "linear_num_value_heads": 4,
+            "linear_num_key_heads": 2,
+            "linear_key_head_dim": 8,
+            "linear_value_head_dim": 12,
+            "rope_parameters": THETA | {"partial_rotary_factor": 0.5},
+        },
+    ),
     "mixtral": ("Mixtral", SIZES | {"num_local_experts": 5, "num_experts_per_tok": 2}),
     "gpt_oss": (
         "GptOss",

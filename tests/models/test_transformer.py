@@ -10,7 +10,16 @@ import numpy as np
 import optax
 import pytest
 
-from jaxsample_models import RopeScaling, Routing, TransformerConfig, as_model, bind, init, shapes
+from jaxsample_models import (
+    Delta,
+    RopeScaling,
+    Routing,
+    TransformerConfig,
+    as_model,
+    bind,
+    init,
+    shapes,
+)
 
 from .conftest import TINY
 
@@ -100,6 +109,27 @@ def test_convolutions_keep_the_last_tokens_of_each_row(tiny, tokens, positions):
     assert_close(packed[:, :7], alone[:, :7])
     expected = whole(config, params, jnp.roll(tokens[:1], -7, axis=1))[:, :5]
     assert_close(packed[:, 7:], expected)
+
+
+def test_delta_layers_keep_a_memory_of_each_row(tiny, tokens, positions):
+    """Chunks equal the whole, padding keeps a row's memory, and position 0 forgets the past."""
+    delta = Delta(layers=(0,), heads=4, key_heads=2, key_dim=8, value_dim=4)
+    config = dataclasses.replace(TINY, delta=delta)
+    params = init(config, jax.random.key(0))
+    model = as_model(config)
+    dirty = jax.tree.map(lambda leaf: leaf + 7.0, model.init_cache(3, 20))
+    first = apply(config, params, tokens[:, :6], positions[:, :6], dirty)
+    second = apply(config, params, tokens[:, 6:], positions[:, 6:], first.cache)
+    hidden = jnp.concatenate([first.hidden, second.hidden], axis=1)
+    expected = whole(config, params, tokens)
+    for b, length in enumerate([12, 5, 9]):
+        assert_close(hidden[b, :length], expected[b, :length])
+    kept, before = second.cache[0], first.cache[0]
+    assert (kept.memory[1] == before.memory[1]).all()
+    assert (kept.inputs[1] == before.inputs[1]).all()
+    assert not (kept.memory[0] == before.memory[0]).any()
+    with pytest.raises(ValueError, match="delta layers"):
+        bind(config, params)(tokens, segments=jnp.zeros_like(tokens))
 
 
 def test_positions_past_the_cache_are_dropped(tiny, tokens):
