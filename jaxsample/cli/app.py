@@ -133,7 +133,7 @@ def generate(
         as_json,
         stop=stop or (),
         asked=texts.asked(text, chat, messages, system),
-        dtype=dtype,
+        dtype=dtype.value,
     )
 
 
@@ -179,7 +179,7 @@ def chat(
         temperature, edt, top_k, top_p, min_p, preset, policy, *penalties, chain, generation_config
     )
     texts.use_device(device)
-    chat(model, given, seed, max_new_tokens, system, stop or (), dtype)
+    chat(model, given, seed, max_new_tokens, system, stop or (), dtype.value)
 
 
 @app.command()
