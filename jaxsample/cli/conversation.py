@@ -58,7 +58,8 @@ class Conversation:
         """Forget every turn."""
         self.messages: list[dict[str, Any]] = list(self._system)
         self.read = self.length = 0
-        self._decoding: Decoding | None = None
+        self._decoding: Decoding | None = None  # it has read the tokens of `_ids`
+        self._latest: Decoding | None = None
         self._ids: list[int] = []  # what the cache holds
         self._written = ""  # its text
         self._slots = 0
@@ -79,12 +80,16 @@ class Conversation:
         drawn: list[int] = []
         answer = ""
         generations = self._drawn(decoding, room)
+        self._decoding = None
         for chunk in chunks(generations, self._source, self.sampler, [transcript], room, start):
             drawn += [piece.token for piece in chunk.pieces]
             answer += "".join(piece.text for piece in chunk.pieces)
             yield chunk
         self.messages = [*messages, {"role": "assistant", "content": answer}]
         self._ids = ids + drawn
+        self._decoding = self._latest
+        if self._latest is not None and int(self._latest.position[0]) != len(self._ids):
+            self._decoding = None  # tokens were drawn past a stop string
         self._written = prompt + self._text.decode(drawn, special=True)
 
     def _encoded(self, prompt):
@@ -140,5 +145,5 @@ class Conversation:
                 samples=1,
                 record=RECORD,
             )
-            self._decoding = decoding = generation.decoding
+            self._latest = decoding = generation.decoding
             yield generation
