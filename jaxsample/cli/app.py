@@ -68,16 +68,7 @@ def generate(
     system: texts.System = None,
     dtype: texts.DtypeFlag = texts.Dtype.float32,
     device: texts.Device = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=2**32 - 1,
-            metavar="S",
-            help="The same seed draws the same text. By default every run has a new one.",
-            show_default=False,
-        ),
-    ] = None,
+    seed: texts.Seed = None,
     samples: Annotated[
         int, typer.Option("-n", "--samples", min=1, metavar="N", help="How many texts to draw.")
     ] = 1,
@@ -142,8 +133,53 @@ def generate(
         as_json,
         stop=stop or (),
         asked=texts.asked(text, chat, messages, system),
-        dtype=dtype,
+        dtype=dtype.value,
     )
+
+
+@app.command()
+def chat(
+    model: Annotated[
+        Path,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="A model folder, a GGUF file, or a name such as smollm2.",
+        ),
+    ] = Path("smollm2"),
+    temperature: flags.Temperature = None,
+    edt: flags.Edt = None,
+    top_k: flags.TopK = None,
+    top_p: flags.TopP = None,
+    min_p: flags.MinP = None,
+    preset: flags.Preset = None,
+    repetition_penalty: flags.RepetitionPenalty = None,
+    frequency_penalty: flags.FrequencyPenalty = None,
+    presence_penalty: flags.PresencePenalty = None,
+    chain: flags.Chain = None,
+    generation_config: flags.GenerationConfig = False,
+    policy: flags.Policy = None,
+    stop: texts.Stop = None,
+    system: texts.System = None,
+    seed: texts.Seed = None,
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, metavar="N", help="The largest number of tokens of an answer.")
+    ] = 512,
+    dtype: texts.DtypeFlag = texts.Dtype.float32,
+    device: texts.Device = None,
+) -> None:
+    """Talk with a model. Each turn is read onto the cache of the ones before.
+
+    In the conversation, /help lists the commands.
+    """
+    from jaxsample.cli.chat import chat
+
+    penalties = repetition_penalty, frequency_penalty, presence_penalty
+    given = flags.SamplerFlags(
+        temperature, edt, top_k, top_p, min_p, preset, policy, *penalties, chain, generation_config
+    )
+    texts.use_device(device)
+    chat(model, given, seed, max_new_tokens, system, stop or (), dtype.value)
 
 
 @app.command()

@@ -92,10 +92,18 @@ def decode(
 
 
 def packed(source: Source, stop: Sequence[str]) -> Any:
-    """Return stop strings over the tokens of a model, as `generate` takes them."""
+    """Return stop strings over the tokens of a model, as `generate` takes them.
+
+    Where the bytes of its tokens are not known, nothing: the text alone says where it ends.
+    """
     if not stop:
         return ()
-    return Text.of(source.checkpoint).stop(list(stop), source.checkpoint.config.vocab_size)
+    try:
+        return Text.of(source.checkpoint).stop(list(stop), source.checkpoint.config.vocab_size)
+    except ValueError:
+        if "" in stop:
+            raise
+        return ()
 
 
 def chunks(

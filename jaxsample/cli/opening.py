@@ -23,7 +23,7 @@ def open_model(path: Path | None, dtype: str = "float32") -> Source:
         return Source(EMBEDDED, jaxsample_models.embedded())
     name = path.resolve().name
     with bar(name) as progress:
-        checkpoint = jaxsample_models.load(path, dtype, progress=progress)
+        checkpoint = jaxsample_models.load(path, dtype=dtype, progress=progress)
     if checkpoint.tokenizer is None:
         raise ValueError(f"{path}: it holds no tokenizer (tokenizer.json), so tokens have no text")
     return Source(name, checkpoint)

@@ -20,6 +20,17 @@ Stop = Annotated[
         show_default=False,
     ),
 ]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        min=0,
+        max=2**32 - 1,
+        metavar="S",
+        help="The same seed draws the same text. By default every run has a new one.",
+        show_default=False,
+    ),
+]
 Chat = Annotated[
     bool,
     typer.Option("--chat", help="PROMPT is the message of a user; the model answers it."),

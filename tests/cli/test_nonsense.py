@@ -9,7 +9,7 @@ FLAGS = [
     (["--temperature", "nan"], ["--temperature", "nan"]),
     (["--temperature", "warm"], ["--temperature", "valid"]),
     (["--top-p", "2"], ["--top-p", "[0, 1]", "2.0"]),
-    (["--top-k", "0"], ["--top-k", "0"]),
+    (["--top-k", "-1"], ["--top-k", "-1"]),
     (["--min-p", "-0.5"], ["--min-p", "-0.5"]),
     (["--edt", "-1", "0.5"], ["--edt", "t0", "-1.0"]),
     (["--edt", "1", "0.5", "--temperature", "1"], ["--edt", "--temperature", "one of them"]),
