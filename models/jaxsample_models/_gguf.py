@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ._errors import CheckpointError
-from ._gguf_config import architecture_of, config_json
+from ._gguf_config import DIVISORS, architecture_of, config_json
 from ._gguf_tensors import GgufTensors, dequantize
 from ._gguf_tokenizer import read_tokenizer
 from ._json import checked
@@ -41,11 +41,11 @@ def read_gguf(file: pathlib.Path) -> Stored:
             f"--merge FIRST OUT"
         )
     try:
-        turns = stored.get("rope_freqs.weight")
-        turns = None if turns is None else dequantize(turns.data, turns.tensor_type)
+        divisors = {name: stored[name] for name in DIVISORS if name in stored}
+        divisors = {name: dequantize(t.data, t.tensor_type) for name, t in divisors.items()}
         embed = stored.get("token_embd.weight")
         rows = 0 if embed is None else int(embed.shape[-1])
-        fields = config_json(metadata, rows, stored, turns)
+        fields = config_json(metadata, rows, stored, divisors)
         architecture = architecture_of(metadata)
     except ValueError as error:
         raise CheckpointError(f"{file}: {error}") from error

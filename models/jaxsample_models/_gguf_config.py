@@ -12,6 +12,10 @@ from ._json import short
 
 Get = Callable[..., Any]
 
+# The tensors that divide rotary frequencies: those of Llama 3, and of models for two lengths.
+LLAMA3, LONG, SHORT = "rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"
+DIVISORS = (LLAMA3, LONG, SHORT)
+
 
 class Architecture(NamedTuple):
     """How llama.cpp stores one architecture, and how Hugging Face describes it.
@@ -60,9 +64,12 @@ def _qwen3_moe(get: Get) -> dict[str, Any]:
 
 
 def _olmo2(get: Get) -> dict[str, Any]:
-    if get("attention.sliding_window"):
-        raise ValueError("OLMo 3 in a GGUF file (olmo2 with windows) is not supported")
-    return {}
+    if not get("attention.sliding_window"):
+        return {}
+    fields = _renamed(
+        sliding_window="attention.sliding_window", rope_local_base_freq="rope.freq_base_swa"
+    )
+    return {"architectures": ["Olmo3ForCausalLM"], **fields(get)}  # stored as an OLMo 2
 
 
 ARCHITECTURES = {
@@ -138,7 +145,10 @@ def architecture_of(metadata: Mapping[str, Any]) -> Architecture:
 
 
 def config_json(
-    metadata: Mapping[str, Any], vocab_size: int, tensors: Collection[str], turns: Any = None
+    metadata: Mapping[str, Any],
+    vocab_size: int,
+    tensors: Collection[str],
+    divisors: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
     """Return the fields of config.json, None where the file says nothing.
 
@@ -146,7 +156,7 @@ def config_json(
         metadata: the metadata of the file.
         vocab_size: the rows of its embedding.
         tensors: the names of its tensors.
-        turns: the tensor "rope_freqs.weight", if there is one.
+        divisors: those of its tensors that divide rotary frequencies, by name.
 
     Raises:
         ValueError: the architecture or its rotary positions are not supported.
@@ -176,7 +186,7 @@ def config_json(
         "mlp_bias": "blk.0.ffn_down.bias" in tensors,
         "tie_word_embeddings": "output.weight" not in tensors,
         "rope_theta": get("rope.freq_base"),
-        "rope_scaling": _scaling(get, turns, head_dim),
+        "rope_scaling": _scaling(get, divisors, head_dim),
         "partial_rotary_factor": get("rope.dimension_count", head_dim) / head_dim
         if head_dim
         else None,
@@ -184,17 +194,28 @@ def config_json(
     return fields | architecture.fields(get)
 
 
-def _scaling(get: Get, turns: Any, head_dim: Any) -> dict[str, Any] | None:
+def _scaling(get: Get, divisors: Mapping[str, Any], head_dim: Any) -> dict[str, Any] | None:
     kind = get("rope.scaling.type", "none")
-    if turns is not None:
-        return _llama3(turns, get("rope.freq_base", 10000.0), head_dim)
-    if kind == "none":
+    if LLAMA3 in divisors:
+        return _llama3(divisors[LLAMA3], get("rope.freq_base", 10000.0), head_dim)
+    if LONG in divisors and SHORT in divisors:
+        fields = {
+            "rope_type": "longrope",
+            "short_factor": divisors[SHORT].tolist(),
+            "long_factor": divisors[LONG].tolist(),
+            "attention_factor": get("rope.scaling.attn_factor"),
+        }
+    elif kind == "none":
         return None
-    return {
-        "rope_type": kind,
-        "factor": get("rope.scaling.factor"),
-        "original_max_position_embeddings": get("rope.scaling.original_context_length"),
-    }
+    else:
+        fields = {
+            "rope_type": kind,
+            "factor": get("rope.scaling.factor"),
+            "beta_fast": get("rope.scaling.yarn_beta_fast"),
+            "beta_slow": get("rope.scaling.yarn_beta_slow"),
+        }
+    fields["original_max_position_embeddings"] = get("rope.scaling.original_context_length")
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _llama3(turns: np.ndarray, theta: float, head_dim: int) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from ._errors import CheckpointError
-from ._gguf_config import Architecture
+from ._gguf_config import DIVISORS, Architecture
 
 _PIECE = 1 << 18  # values that are dequantised at a time
-_IMPLIED = ("rope_freqs.weight",)  # the config holds it
 
 
 class GgufTensors:
@@ -43,7 +42,7 @@ class GgufTensors:
         self._json = json
         kind = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == name)
         self._names = gguf.get_tensor_name_map(kind, self.layers)
-        self._read = set(_IMPLIED)
+        self._read = set(DIVISORS)  # the config holds them
 
     def __enter__(self) -> GgufTensors:
         return self

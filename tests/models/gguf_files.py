@@ -74,11 +74,19 @@ KEYS = {
     "n_layer": "block_count",
     "n_head": "attention.head_count",
     "n_positions": "context_length",
+    "original_max_position_embeddings": "rope.scaling.original_context_length",
     "bos_token_id": "tokenizer.ggml.bos_token_id",
     "eos_token_id": "tokenizer.ggml.eos_token_id",
 }
+YARN = {
+    "factor": "factor",
+    "beta_fast": "yarn_beta_fast",
+    "beta_slow": "yarn_beta_slow",
+    "original_max_position_embeddings": "original_context_length",
+}
 INTERLEAVED = "llama", "smollm3", "granite"
 POST_NORMS = "gemma2", "gemma3", "olmo2"
+STORED_AS = {"mixtral": "llama", "qwen3_moe": "qwen3moe", "olmo3": "olmo2"}
 KINDS = gguf.GGMLQuantizationType
 
 # Fields of the cases that a GGUF file does not hold, and what they are where it does not.
@@ -96,6 +104,7 @@ CASES = {
     "smollm3": {"no_rope_layer_interval": None},
     "granite": {},
     "olmo2": {"rms_norm_eps": 1e-6},
+    "olmo3": {"rms_norm_eps": 1e-6, "layer_types": None},
     "mixtral": {"rms_norm_eps": 1e-6, "rope_parameters": {"rope_theta": 10000.0}},
     "qwen3_moe": {"mlp_only_layers": None},
     "phi3": {
@@ -103,6 +112,7 @@ CASES = {
         "original_max_position_embeddings": None,
         "rope_parameters": {"rope_theta": 500.0},
     },
+    "phi3-short": {"rms_norm_eps": 1e-6},
     "gpt2": {},
 }
 
@@ -125,7 +135,7 @@ def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
     """
     fields = json.loads((folder / "config.json").read_text())
     architecture = fields["model_type"].removesuffix("_text")
-    architecture = {"mixtral": "llama", "qwen3_moe": "qwen3moe"}.get(architecture, architecture)
+    architecture = STORED_AS.get(architecture, architecture)
     writer = gguf.GGUFWriter(file, architecture)
     metadata = {f"{architecture}.{key}": value for key, value in _metadata(fields).items()}
     metadata = {
@@ -142,6 +152,9 @@ def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
         if ".experts." in name:
             value = np.concatenate([*stored.get(ours, []), value]).reshape(-1, *value.shape)
         stored[ours] = value
+    for length in ("long", "short"):
+        if divisors := fields.get("rope_parameters", {}).get(f"{length}_factor"):
+            stored[f"rope_factors_{length}.weight"] = np.array(divisors, np.float32)
     for name, value in (stored | (tensors or {})).items():
         fits = value.ndim > 1 and value.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
         chosen = kind if fits else KINDS.F32
@@ -161,9 +174,18 @@ def _metadata(fields):
             "feed_forward_length": 4 * fields["n_embd"],
             "attention.layer_norm_epsilon": 1e-5,
         }
+    every = rope.get("full_attention", rope)
+    if "sliding_attention" in rope:
+        found["rope.freq_base_swa"] = rope["sliding_attention"]["rope_theta"]
+    if every.get("rope_type") == "yarn":
+        found["rope.scaling.type"] = "yarn"
+        found |= {f"rope.scaling.{ours}": every[theirs] for theirs, ours in YARN.items()}
+    if "partial_rotary_factor" in rope:
+        size = fields["hidden_size"] // fields["num_attention_heads"]
+        found["rope.dimension_count"] = int(size * rope["partial_rotary_factor"])
     return found | {
         "attention.layer_norm_rms_epsilon": fields.get("rms_norm_eps", 1e-6),
-        "rope.freq_base": rope.get("rope_theta", 10000.0),
+        "rope.freq_base": every.get("rope_theta", 10000.0),
     }
 
 
