@@ -46,7 +46,18 @@ NAMED_OTHERWISE = {
     "Qwen3_5Text": "Qwen3_5ForCausalLM",
 }
 # Families whose laws another one holds by default.
-FULL = ("mistral", "smollm3", "granite", "olmo2", "qwen3_5", "mixtral", "qwen3_moe")
+FULL = (
+    "mistral",
+    "smollm3",
+    "granite",
+    "olmo2",
+    "olmo3",
+    "lfm2",
+    "qwen3_5",
+    "mixtral",
+    "gpt_oss",
+    "qwen3_moe",
+)
 LOGITS = pathlib.Path(__file__).parent / "families.npz"
 
 

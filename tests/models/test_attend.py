@@ -93,6 +93,7 @@ def test_what_is_not_written_is_not_read():
     assert temporary(64 * SLOTS) < 2 * temporary(SLOTS)
 
 
+@pytest.mark.full
 def test_a_chunked_prompt_takes_no_square_of_memory():
     """All scores at once would take 2 * 4 * 2048 * 2048 floats, 128 MiB."""
     positions = jnp.broadcast_to(jnp.arange(2048, dtype=jnp.int32), (2, 2048))

@@ -89,47 +89,38 @@ def test_a_row_of_padding_changes_nothing_and_is_finite(tiny, tokens):
     assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), out.cache, before.cache))
 
 
-def test_convolutions_keep_the_last_tokens_of_each_row(tiny, tokens, positions):
+DELTA = Delta(layers=(1,), heads=4, key_heads=2, key_dim=8, value_dim=4)
+
+
+def test_layers_without_attention_keep_the_past_of_each_row(tokens, positions):
     """Chunks equal the whole, padding keeps a row's cache, and position 0 forgets the past."""
-    config = dataclasses.replace(TINY, convolutions=(0,), convolution_width=4)
-    params = jax.tree.map(lambda leaf: 3 * leaf, init(config, jax.random.key(0)))
-    model = as_model(config)
-    dirty = jax.tree.map(lambda leaf: leaf + 7.0, model.init_cache(3, 20))
-    first = apply(config, params, tokens[:, :6], positions[:, :6], dirty)
-    second = apply(config, params, tokens[:, 6:], positions[:, 6:], first.cache)
-    hidden = jnp.concatenate([first.hidden, second.hidden], axis=1)
-    for b, length in enumerate([12, 5, 9]):
-        alone = whole(config, params, tokens[b : b + 1])[0]
-        assert_close(hidden[b, :length], alone[:length])
-    assert (second.cache[0].inputs[1] == first.cache[0].inputs[1]).all()
-    segments = jnp.array([[0] * 7 + [1] * 5])
-    places = jnp.concatenate([jnp.arange(7), jnp.arange(5)])[None]
-    packed = whole(config, params, tokens[:1], places, segments)
-    alone = whole(config, params, tokens[:1])
-    assert_close(packed[:, :7], alone[:, :7])
-    expected = whole(config, params, jnp.roll(tokens[:1], -7, axis=1))[:, :5]
-    assert_close(packed[:, 7:], expected)
-
-
-def test_delta_layers_keep_a_memory_of_each_row(tiny, tokens, positions):
-    """Chunks equal the whole, padding keeps a row's memory, and position 0 forgets the past."""
-    delta = Delta(layers=(0,), heads=4, key_heads=2, key_dim=8, value_dim=4)
-    config = dataclasses.replace(TINY, delta=delta)
+    config = dataclasses.replace(TINY, convolutions=(0,), convolution_width=4, delta=DELTA)
     params = init(config, jax.random.key(0))
-    model = as_model(config)
-    dirty = jax.tree.map(lambda leaf: leaf + 7.0, model.init_cache(3, 20))
+    dirty = jax.tree.map(lambda leaf: leaf + 7.0, as_model(config).init_cache(3, 20))
     first = apply(config, params, tokens[:, :6], positions[:, :6], dirty)
     second = apply(config, params, tokens[:, 6:], positions[:, 6:], first.cache)
     hidden = jnp.concatenate([first.hidden, second.hidden], axis=1)
     expected = whole(config, params, tokens)
     for b, length in enumerate([12, 5, 9]):
         assert_close(hidden[b, :length], expected[b, :length])
-    kept, before = second.cache[0], first.cache[0]
-    assert (kept.memory[1] == before.memory[1]).all()
-    assert (kept.inputs[1] == before.inputs[1]).all()
-    assert not (kept.memory[0] == before.memory[0]).any()
+    # The second row has no token in the second chunk, the first has six.
+    for kept, before in zip(*map(jax.tree.leaves, (second.cache, first.cache)), strict=True):
+        assert (kept[1] == before[1]).all()
+        assert not (kept[0] == before[0]).any()
     with pytest.raises(ValueError, match="delta layers"):
         bind(config, params)(tokens, segments=jnp.zeros_like(tokens))
+
+
+@pytest.mark.full
+def test_convolutions_stay_in_their_segment(tokens):
+    config = dataclasses.replace(TINY, convolutions=(0,))
+    params = init(config, jax.random.key(0))
+    segments = jnp.array([[0] * 7 + [1] * 5])
+    places = jnp.concatenate([jnp.arange(7), jnp.arange(5)])[None]
+    packed = whole(config, params, tokens[:1], places, segments)
+    assert_close(packed[:, :7], whole(config, params, tokens[:1])[:, :7])
+    rolled = jnp.roll(tokens[:1], -7, axis=1)
+    assert_close(packed[:, 7:], whole(config, params, rolled)[:, :5])
 
 
 def test_positions_past_the_cache_are_dropped(tiny, tokens):
