@@ -193,6 +193,7 @@ def explain(
     top_p: flags.TopP = None,
     min_p: flags.MinP = None,
     preset: flags.Preset = None,
+    chain: flags.Chain = None,
     png: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also write a figure, as PNG.", show_default=False),
@@ -205,7 +206,7 @@ def explain(
     """
     from jaxsample.cli.explain import explain
 
-    given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset)
+    given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset, chain=chain)
     explain(read_prompt(prompt, prompt_file), model, given, png)
 
 

@@ -18,8 +18,9 @@ from jaxsample.cli.opening import open_model
 from jaxsample.cli.page import Page
 from jaxsample.cli.tally import Tally
 from jaxsample.cli.terminal import Terminal, terminals
+from jaxsample.interop import preset
 
-DEFAULT = "temperature=0.7,top_p=0.9"
+DEFAULT = "chat"  # a preset
 HELP = """/sampler CHAIN  draw with another chain, such as temperature=.8,min_p=.1
 /stats          speed, entropy and log-probability of the last answer
 /reset          forget the conversation
@@ -81,7 +82,7 @@ def _sampler(flags, source):
         return flags.sampler(config), ""
     if (found := recommended(config)) is not None:
         return found, ", as the model recommends"
-    return jaxsample.chain(*read_chain(DEFAULT)), ", unless you choose"
+    return preset(DEFAULT), f", the preset {DEFAULT}"
 
 
 def _lines(notes: Terminal) -> Iterator[str]:

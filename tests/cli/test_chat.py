@@ -86,7 +86,7 @@ def test_commands_of_a_conversation(chatting):
     assert run.status == 0
     assert run.out.count("\n") == 1
     for said in (
-        "chain(Temperature(value=0.7), TopP(p=0.9))",
+        "chain(Temperature(value=0.5), TopP(p=0.5)), the preset chat",
         "prompt          4 tokens, 4 read, 0 in the cache",
         "chain(TopK(k=1))",
         "top_k=x",
@@ -192,3 +192,8 @@ def test_numbers_of_a_chain_reach_it():
         2,
         3,
     ]
+
+
+def test_a_flag_of_zero_is_given():
+    assert SamplerFlags(temperature=0.0).any and SamplerFlags(top_k=0).any
+    assert not SamplerFlags().any
