@@ -179,7 +179,8 @@ class SamplerFlags:
     @property
     def any(self) -> bool:
         """Whether a flag was given."""
-        return any(getattr(self, f.name) not in (None, False) for f in dataclasses.fields(self))
+        values = (getattr(self, f.name) for f in dataclasses.fields(self))
+        return any(value is not None and value is not False for value in values)  # 0 is a value
 
     def sampler(self, config: Mapping[str, Any]) -> Any:
         """Return the sampler, for a model that recommends what `config` holds.
