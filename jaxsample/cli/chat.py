@@ -134,5 +134,5 @@ def _stats(talk, tally):
 def _said(notes: Terminal) -> Iterator[None]:
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         notes.print(str(error), style="red", markup=False)
