@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -207,6 +208,13 @@ def recommended(config: Mapping[str, Any]) -> Any:
     from jaxsample.interop import from_generation_config
 
     return from_generation_config(config) if SAMPLING & config.keys() else None
+
+
+def offered(config: Mapping[str, Any]) -> Any:
+    """Return what `recommended` does, but None if it raises: nobody asked for the config."""
+    with contextlib.suppress(ValueError):
+        return recommended(config)
+    return None
 
 
 def _checked(flag: str, make: Any, *values: Any) -> Any:

@@ -198,6 +198,16 @@ def test_what_a_model_recommends_is_offered(talking, chatting):
             del talking.checkpoint.generation_config[key]
 
 
+def test_a_recommendation_that_no_chain_can_follow_stops_no_one(talking, chatting, monkeypatch):
+    config = talking.checkpoint.generation_config
+    monkeypatch.setitem(config, "num_beams", 4)
+    monkeypatch.setitem(config, "do_sample", True)
+    assert chatting("generate", "the", "--max-new-tokens", "4", "--seed", "1").status == 0
+    assert chatting("chat", "--model", "tiny", lines=["/exit"]).status == 0
+    refused = chatting("generate", "the", "--generation-config")
+    assert refused.status == 2 and "num_beams=4" in refused.err
+
+
 def test_numbers_of_a_chain_reach_it():
     (dry,) = read_chain("dry=.8:2:3")
     assert [float(np.asarray(x)) for x in (dry.multiplier, dry.base, dry.allowed_length)] == [
