@@ -120,7 +120,9 @@ def generate(
         temperature, edt, top_k, top_p, min_p, preset, policy, *penalties, chain, generation_config
     )
     texts.use_device(device)
-    text = read_prompt(prompt, prompt_file) if messages is None or prompt else None
+    # A conversation needs no prompt, so a pipe is left alone beside it.
+    given_prompt = messages is None or prompt or prompt_file
+    text = read_prompt(prompt, prompt_file) if given_prompt else None
     generate(
         text,
         model,

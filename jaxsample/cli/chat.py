@@ -13,7 +13,7 @@ from jaxsample.cli import interrupt
 from jaxsample.cli.chains import read_chain
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.conversation import Conversation
-from jaxsample.cli.flags import SamplerFlags, recommended
+from jaxsample.cli.flags import SamplerFlags, offered
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.page import Page
 from jaxsample.cli.tally import Tally
@@ -80,7 +80,7 @@ def _sampler(flags, source):
     config = source.checkpoint.generation_config
     if flags.any:
         return flags.sampler(config), ""
-    if (found := recommended(config)) is not None:
+    if (found := offered(config)) is not None:
         return found, ", as the model recommends"
     return preset(DEFAULT), f", the preset {DEFAULT}"
 
@@ -135,5 +135,5 @@ def _stats(talk, tally):
 def _said(notes: Terminal) -> Iterator[None]:
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         notes.print(str(error), style="red", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -179,8 +180,8 @@ class SamplerFlags:
     @property
     def any(self) -> bool:
         """Whether a flag was given."""
-        given = (getattr(self, f.name) for f in dataclasses.fields(self))
-        return any(value is not None and value is not False for value in given)
+        values = (getattr(self, f.name) for f in dataclasses.fields(self))
+        return any(value is not None and value is not False for value in values)  # 0 is a value
 
     def sampler(self, config: Mapping[str, Any]) -> Any:
         """Return the sampler, for a model that recommends what `config` holds.
@@ -207,6 +208,13 @@ def recommended(config: Mapping[str, Any]) -> Any:
     from jaxsample.interop import from_generation_config
 
     return from_generation_config(config) if SAMPLING & config.keys() else None
+
+
+def offered(config: Mapping[str, Any]) -> Any:
+    """Return what `recommended` does, but None if it raises: nobody asked for the config."""
+    with contextlib.suppress(ValueError):
+        return recommended(config)
+    return None
 
 
 def _checked(flag: str, make: Any, *values: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from jaxsample.cli import interrupt
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import Chunk, Piece, decode
-from jaxsample.cli.flags import SamplerFlags, recommended
+from jaxsample.cli.flags import SamplerFlags, offered
 from jaxsample.cli.json_lines import JsonLines
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.page import Page
@@ -47,7 +47,7 @@ def generate(
     console, notes = terminals()
     source = open_model(model, dtype)
     sampler = flags.sampler(source.checkpoint.generation_config)
-    if not flags.any and (found := recommended(source.checkpoint.generation_config)) is not None:
+    if not flags.any and (found := offered(source.checkpoint.generation_config)) is not None:
         notes.print(f"--generation-config draws as {source.name} recommends: {found}", style="dim")
     if asked is None:
         ids = source.encode(prompt)

@@ -78,6 +78,7 @@ def test_commands_of_a_conversation(chatting):
         "/stats",
         "/sampler top_k=1",
         "/sampler top_k=x",
+        "/sampler nowhere.toml",
         "/reset",
         "/what",
         "/exit",
@@ -90,6 +91,7 @@ def test_commands_of_a_conversation(chatting):
         "prompt          4 tokens, 4 read, 0 in the cache",
         "chain(TopK(k=1))",
         "top_k=x",
+        "nowhere.toml",
         "the conversation is forgotten",
         "/sampler CHAIN",
     ):
@@ -106,6 +108,11 @@ def test_an_answer_to_a_message_and_to_a_file(chatting, tmp_path):
     assert chatting("generate", "--messages", file, *options).out == one.out
     file.write_text(json.dumps({"messages": messages, "tools": []}))
     assert chatting("generate", "--messages", file, *options).out == one.out
+    file.write_text(json.dumps(messages[:1]))
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("a dog")
+    more = chatting("generate", "--messages", file, "--prompt-file", prompt, "--json", *options)
+    assert "a dog" in json.loads(more.out)["prompt"]
     file.write_text('{"messages": []}')
     refused = chatting("generate", "--messages", file)
     assert refused.status == 2 and "must hold a message" in refused.err
@@ -142,6 +149,12 @@ def test_text_ends_before_a_stop_string(cli, tiny):
 def test_samplers_of_the_command_line(given, sampler):
     config = {"eos_token_id": 1, "do_sample": True, "top_k": 2, "top_p": 0.5}
     assert sampler in repr(SamplerFlags(**given).sampler(config))
+
+
+@pytest.mark.parametrize("flag", ["--temperature", "--top-k", "--presence-penalty"])
+def test_a_flag_of_zero_is_a_choice(chatting, flag):
+    talk = chatting("chat", "--model", "tiny", flag, 0, lines=["/exit"])
+    assert "unless you choose" not in talk.err
 
 
 def test_a_chain_from_a_file(tmp_path):
@@ -183,6 +196,16 @@ def test_what_a_model_recommends_is_offered(talking, chatting):
     finally:
         for key in ("do_sample", "top_k"):
             del talking.checkpoint.generation_config[key]
+
+
+def test_a_recommendation_that_no_chain_can_follow_stops_no_one(talking, chatting, monkeypatch):
+    config = talking.checkpoint.generation_config
+    monkeypatch.setitem(config, "num_beams", 4)
+    monkeypatch.setitem(config, "do_sample", True)
+    assert chatting("generate", "the", "--max-new-tokens", "4", "--seed", "1").status == 0
+    assert chatting("chat", "--model", "tiny", lines=["/exit"]).status == 0
+    refused = chatting("generate", "the", "--generation-config")
+    assert refused.status == 2 and "num_beams=4" in refused.err
 
 
 def test_numbers_of_a_chain_reach_it():

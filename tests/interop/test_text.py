@@ -43,6 +43,11 @@ def test_what_a_tokenizer_was_saved_with_does_not_touch_prompts():
     assert saved.truncation["max_length"] == 3, "the tokenizer of the caller is as it was"
 
 
+def test_half_a_character_is_refused():
+    with pytest.raises(ValueError, match=r"the text holds '\\ud83d'"):
+        Text(tokenizer()).encode("a \ud83d b")
+
+
 def test_special_tokens_are_decoded_if_wanted():
     text = Text(tokenizer())
     assert text.decode([1, 2, 4]) == "a c"

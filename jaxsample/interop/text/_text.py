@@ -62,7 +62,16 @@ class Text:
         return cls(checkpoint.tokenizer, template, getattr(checkpoint, "special_tokens", None))
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
-        """Return the ids of a text; `special` adds what the tokenizer puts around texts."""
+        """Return the ids of a text; `special` adds what the tokenizer puts around texts.
+
+        Raises:
+            ValueError: if the text has a lone surrogate, which is half of a character.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            half = text[error.start]
+            raise ValueError(f"the text holds {half!r}, half of a character; remove it") from None
         return self.tokenizer.encode(text, add_special_tokens=special).ids
 
     def decode(self, ids: Sequence[int], *, special: bool = False) -> str:
