@@ -3,11 +3,11 @@
 from ._checkpoints import Checkpoint as Checkpoint
 from ._checkpoints import embedded as embedded
 from ._checkpoints import load as load
-from ._config import Delta as Delta
-from ._config import RopeScaling as RopeScaling
-from ._config import Routing as Routing
 from ._config import TransformerConfig as TransformerConfig
 from ._errors import CheckpointError as CheckpointError
+from ._layer_kinds import Delta as Delta
+from ._layer_kinds import RopeScaling as RopeScaling
+from ._layer_kinds import Routing as Routing
 from ._saving import save as save
 from ._transformer import Transformer as Transformer
 from ._transformer import as_model as as_model

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._config import Routing
 from ._fields import Json, llama_like, need, reject, windows
+from ._layer_kinds import Routing
 
 
 def mixtral(json: Json) -> dict[str, Any]:

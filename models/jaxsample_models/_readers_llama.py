@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._config import Delta
 from ._fields import Json, layers_of, llama_like, need, reject, windows
+from ._layer_kinds import Delta
 from ._rope_fields import local_rope
 
 

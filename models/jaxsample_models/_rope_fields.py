@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ._config import RopeScaling
 from ._json import short
+from ._layer_kinds import RopeScaling
 
 Json = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._config import RopeScaling
+from ._layer_kinds import RopeScaling
 
 
 def frequencies(size: int, theta: float, scaling: RopeScaling | None, slots: int) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""The kinds of layers and rotary positions that some families have."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class RopeScaling:
+    """Scale rotary frequencies, for contexts longer than those of pretraining.
+
+    "linear" divides every frequency by `factor`. "llama3" and "yarn" divide only the low ones and
+    interpolate in between. "dynamic" and "longrope" change nothing, or divide by `short`, in a
+    cache of at most `original` positions. In a longer one "dynamic" raises the base of the
+    wavelengths and "longrope" divides by `long`; the cache's length decides, so that all of its
+    keys agree.
+
+    Attributes:
+        kind: "linear", "llama3", "yarn", "dynamic" or "longrope".
+        factor: the ratio of the new context length to the original one.
+        low: llama3 and yarn divide frequencies that turn at most this often in `original` tokens.
+        high: llama3 and yarn keep frequencies that turn at least this often; must be above `low`.
+        original: the original context length, in tokens.
+        short, long: the divisor of each frequency for longrope.
+        attention: multiplies rotated queries and keys (yarn and longrope).
+        truncate: yarn rounds the ends of the interpolated range to whole channels.
+
+    >>> RopeScaling("linear", factor=2.0).factor
+    2.0
+    """
+
+    kind: str
+    factor: float
+    low: float = 1.0
+    high: float = 4.0
+    original: int = 8192
+    short: tuple[float, ...] = ()
+    long: tuple[float, ...] = ()
+    attention: float = 1.0
+    truncate: bool = True
+
+
+SCALINGS = ("linear", "llama3", "yarn", "dynamic", "longrope")
+
+
+@dataclasses.dataclass(frozen=True)
+class Routing:
+    """Replace MLPs by experts, of which a router chooses some for each token.
+
+    Attributes:
+        experts: number of experts.
+        chosen: number of experts that each token goes to.
+        dim: inner width of an expert.
+        normalized: the weights of the chosen experts sum to 1.
+        bias: the router and the experts have biases.
+        dense: the layers that keep an MLP.
+
+    >>> Routing(experts=8, chosen=2, dim=64).chosen
+    2
+    """
+
+    experts: int
+    chosen: int
+    dim: int
+    normalized: bool = True
+    bias: bool = False
+    dense: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Delta:
+    """Replace attention by gated delta layers, whose memory of a row is one matrix a head.
+
+    Attributes:
+        layers: the layers.
+        heads: value heads.
+        key_heads: query and key heads; divides `heads`.
+        key_dim, value_dim: size of one head.
+        width: tokens that their convolution spans.
+
+    >>> Delta(layers=(0,), heads=2, key_heads=1, key_dim=4, value_dim=8).channels
+    24
+    """
+
+    layers: tuple[int, ...]
+    heads: int
+    key_heads: int
+    key_dim: int
+    value_dim: int
+    width: int = 4
+
+    @property
+    def channels(self) -> int:
+        """The number of channels of queries, keys and values together."""
+        return 2 * self.key_heads * self.key_dim + self.heads * self.value_dim
