@@ -146,7 +146,9 @@ def chunks(
                     break
                 drawn[g] += 1
                 readable = text.add(int(token))
-                ended = int(token) in source.eos or text.stopped
+                # A stop string in special tokens ends the row, but the text does not show it.
+                last = done[g] and n + 1 == lengths[g] and drawn[g] < room
+                ended = int(token) in source.eos or text.stopped or bool(last)
                 if ended or drawn[g] == room:
                     readable += text.rest()
                 pieces.append(Piece(g, int(token), readable, ended, *map(float, records)))

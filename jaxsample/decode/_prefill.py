@@ -75,6 +75,8 @@ def prefill(
         after: a `Decoding` that has read the first tokens of the prompts, as many as its
             `position` says. They are not read again; the last token of a prompt always is. Its
             cache is of the same `max_length`. The next turn of a conversation is read like this.
+            A cache that is more than keys and values, such as that of short convolutions, cannot
+            read a token twice: then every prompt must be longer than `position`.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value.

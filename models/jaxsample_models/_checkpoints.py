@@ -77,8 +77,8 @@ def load(
 
     >>> load("no/such/folder")
     Traceback (most recent call last):
-    jaxsample_models.CheckpointError: no/such/folder: no such folder; give the folder that holds
-    config.json
+    jaxsample_models.CheckpointError: no/such/folder: no such folder or file; give the folder that
+    holds config.json, a GGUF file, or one of the names smollm2
     """
     place = locate(path)
     stored = read_gguf(place) if place.is_file() else read_folder(place)

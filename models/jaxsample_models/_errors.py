@@ -11,7 +11,8 @@ class CheckpointError(ValueError):
     ...     jaxsample_models.load("no/such/folder")
     ... except CheckpointError as error:
     ...     print(error)
-    no/such/folder: no such folder; give the folder that holds config.json
+    no/such/folder: no such folder or file; give the folder that holds config.json, a GGUF file, or
+    one of the names smollm2
     """
 
 

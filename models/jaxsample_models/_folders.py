@@ -8,6 +8,7 @@ import pathlib
 from ._errors import CheckpointError
 from ._fields import text_fields
 from ._json import read_json
+from ._named import NAMED
 from ._schema import CONFIG, SPECIAL_TOKENS
 from ._sources import Stored
 from ._tensors import Tensors
@@ -22,7 +23,10 @@ def read_folder(folder: pathlib.Path) -> Stored:
         ImportError: safetensors or tokenizers is not installed.
     """
     if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such folder; give the folder that holds config.json")
+        raise CheckpointError(
+            f"{folder}: no such folder or file; give the folder that holds config.json, a GGUF "
+            f"file, or one of the names {', '.join(NAMED)}"
+        )
     file = folder / "config.json"
     json = read_json(file, CONFIG)
     if json is None:

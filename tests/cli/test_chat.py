@@ -135,6 +135,14 @@ def test_text_ends_before_a_stop_string(cli, tiny):
     assert found["finish_reason"] == "stop"
 
 
+def test_a_special_token_is_a_stop_string(cli):
+    options = "Once", "--max-new-tokens", 4, "--chain", "force_tokens=1,top_k=1", "--stop", "<s>"
+    run = cli("generate", *options, "--seed", 1, "--json")
+    found = json.loads(run.out)
+    assert (found["tokens"], found["text"], found["finish_reason"]) == ([1], "", "stop")
+    assert "--max-new-tokens" not in run.err
+
+
 @pytest.mark.parametrize(
     ("given", "sampler"),
     [

@@ -122,15 +122,6 @@ def test_token_ids_outside_of_the_vocabulary(wrong):
             score(TABLE, TABLE_PARAMS, given, np.ones((2, 4), int), TopP(0.9))
 
 
-@pytest.mark.parametrize("wrong", [V, -1])
-def test_scored_ids_outside_of_the_vocabulary(wrong):
-    tokens = np.array([[1, 2, 3, 4], [1, 2, 3, wrong]])
-    with pytest.raises(ValueError, match=rf"tokens must be token ids in 0..{V - 1}, got {wrong}"):
-        score(TABLE, TABLE_PARAMS, PROMPTS, tokens, TopP(0.9))
-    for given in (dict(tokens=tokens, token_lengths=[4, 3]), dict(tokens=jnp.asarray(tokens))):
-        score(TABLE, TABLE_PARAMS, PROMPTS, sampler=TopP(0.9), **given)
-
-
 def test_ids_of_padding_and_on_a_device_are_not_read():
     prompts = PROMPTS.copy()
     prompts[1, -1] = -1

@@ -95,6 +95,7 @@ def test_what_templates_expect_is_there(template, expected):
         ("{{ ''.__class__.__mro__ }}", "unsafe|undefined|refused"),
         ("{{ messages.append(1) }}", "refused"),
         ("{% set n = namespace(__x=1) %}", "may not hold"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "calls itself without an end"),
         (None, "has no chat template"),
     ],
 )

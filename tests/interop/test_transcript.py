@@ -155,3 +155,11 @@ def test_what_may_begin_a_stop_string_is_held_back():
     grown = Transcript(kind, stop=["cde"])
     assert [grown.add(t) for t in kind.encode("acdcdx").ids] == ["a", "", "", "cd", "", "cdx"]
     assert grown.add(kind.token_to_id("c")) == "" and grown.rest() == "c"
+
+
+@pytest.mark.parametrize("stop", ["", ["a", ""]])
+def test_an_empty_stop_string_is_refused(stop, tokenizer):
+    with pytest.raises(ValueError, match="a character or more"):
+        cut("abc", stop)
+    with pytest.raises(ValueError, match="a character or more"):
+        Transcript(tokenizer, [], stop)

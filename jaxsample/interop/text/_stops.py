@@ -11,11 +11,22 @@ def cut(text: str, stop: str | Sequence[str]) -> str:
     The first string is the one that ends first; of several that end at one place, it is the
     longest. So the text is the same whether it is read at once or piece by piece.
 
+    Raises:
+        ValueError: if a string is empty.
+
     >>> cut("hello\\nUser: hi", ["User:", "\\nUser"])
     'hello'
     """
-    found = first(text, [stop] if isinstance(stop, str) else stop)
+    found = first(text, listed(stop))
     return text if found is None else text[:found]
+
+
+def listed(stop: str | Sequence[str]) -> list[str]:
+    """Return one stop string or several as a list; ValueError if one is empty."""
+    strings = [stop] if isinstance(stop, str) else list(stop)
+    if "" in strings:
+        raise ValueError(f"stop strings must have a character or more, got {stop!r}")
+    return strings
 
 
 def first(text: str, strings: Sequence[str]) -> int | None:

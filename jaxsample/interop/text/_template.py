@@ -29,6 +29,8 @@ def render(template: str, messages: Any, tools: Any, variables: Mapping[str, Any
         raise ValueError(f"chat template, line {error.lineno}: {error.message}") from error
     except (jinja2.exceptions.TemplateError, TypeError, ArithmeticError, LookupError) as error:
         raise ValueError(f"the chat template refused the messages: {error}") from error
+    except RecursionError:  # without its long trace
+        raise ValueError("a macro of the chat template calls itself without an end") from None
 
 
 def _jinja2() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jaxsample.interop.text._stops import begun, first
+from jaxsample.interop.text._stops import begun, first, listed
 
 INCOMPLETE = "\ufffd"
 CONTEXT = 48  # tokens that are decoded again with every new one
@@ -26,6 +26,9 @@ class Transcript:
         stop: strings that end the text. It is cut before the string, and what may be the begin of
             one is held back.
 
+    Raises:
+        ValueError: if a stop string is empty.
+
     Attributes:
         prompt: the text of the prompt, without bytes at its end that complete no character.
         stopped: whether the text holds a stop string. Nothing is added after it.
@@ -40,7 +43,7 @@ class Transcript:
 
     def __init__(self, tokenizer: Any, prompt: Sequence[int] = (), stop: Sequence[str] = ()):
         self._tokenizer = tokenizer
-        self._stop = [stop] if isinstance(stop, str) else list(stop)
+        self._stop = listed(stop)
         self._ids = list(prompt)
         self._text = self._decoded(self._ids)
         self.prompt = self._text.rstrip(INCOMPLETE)
