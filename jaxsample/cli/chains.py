@@ -51,12 +51,16 @@ def _made(part):
     if name not in known:
         raise ValueError(f"no transform is named {name!r}; there are {', '.join(sorted(known))}")
     cls = known[name]
-    fields = [f.name for f in dataclasses.fields(cls)]
+    fields = [f for f in dataclasses.fields(cls) if f.init]
+    missing = dataclasses.MISSING
+    needed = sum(f.default is missing and f.default_factory is missing for f in fields)
+    shape = f"{name}={':'.join(f.name.upper() for f in fields)}" if fields else name
     given = [_value(v) for v in values.split(":")] if values else []
+    if not needed <= len(given) <= len(fields):
+        raise ValueError(f"{part}: {len(given)} values; it is written {shape}")
     try:
         return cls(*given)
     except (ValueError, TypeError) as error:
-        shape = f"{name}={':'.join(fields).upper()}" if fields else name
         raise ValueError(f"{part}: {error}; it is written {shape}") from None
 
 

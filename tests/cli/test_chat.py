@@ -179,7 +179,8 @@ def test_a_chain_from_a_file(tmp_path):
     [
         (["--chain", "tempo=1"], "no transform is named 'tempo'"),
         (["--chain", "top_p=7"], "top_p=7"),
-        (["--chain", "top_p"], "it is written top_p=P"),
+        (["--chain", "top_p"], "0 values; it is written top_p=P"),
+        (["--chain", "top_p=1:2"], "2 values; it is written top_p=P"),
         (["--chain", "top_k=5", "--top-p", "0.5"], "--chain replaces the other flags"),
         (["--generation-config", "--top-p", "0.5"], "--generation-config replaces"),
         (["--generation-config"], "recommends no sampling"),
