@@ -114,7 +114,8 @@ def _by_blocks(config, window, query, keys, values, sinks, positions) -> jax.Arr
         scores = jnp.where(mask[:, None], _scores(config, query, key), _MASKED)
         now = jnp.maximum(largest, scores.max(axis=-1))
         weights = jnp.exp(scores - now[..., None])
-        # What is masked before the first visible key is multiplied by 0 here, after it, in `exp`.
+        # The weights of masked keys vanish: `fade` multiplies those before the first visible key by
+        # 0, and the `exp` of those after it is 0.
         fade = jnp.exp(largest - now)
         total = total * fade + weights.sum(axis=-1)
         return now, total, y * fade[..., None] + _weighted(weights.astype(value.dtype), value)

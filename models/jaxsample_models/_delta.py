@@ -23,7 +23,7 @@ _CHUNK = 64
 
 
 class DeltaCache(NamedTuple):
-    """What a layer keeps of each row.
+    """The state of each row in a layer.
 
     Attributes:
         inputs: the inputs of its convolution for the last tokens, `[B, width - 1, channels]`.
@@ -143,7 +143,7 @@ def _chunk(chunk: tuple[jax.Array, ...], memory: jax.Array) -> tuple[jax.Array, 
     between = jnp.exp(between)
     weighted = key * strength[..., None]
     system = jnp.einsum("bhtk,bhsk->bhts", weighted, key) * between
-    # What the memory before the chunk holds under each key is taken out of the values.
+    # Subtract from the values the part that the memory before the chunk holds under each key.
     held = jnp.einsum("bhtk,bhkv->bhtv", weighted * jnp.exp(faded)[..., None], memory)
     new = jax.lax.linalg.triangular_solve(
         system,
