@@ -137,9 +137,20 @@ jax.monitoring.register_event_duration_secs_listener(press)
 """
 
 
+@pytest.fixture(scope="module")
+def count():
+    """The number of programs that the command compiles."""
+    code = WHILE_COMPILING.format(number=0) + COMMAND.format(arguments=["generate"])
+    code = code.replace("sys.exit(main())", "main(); print(); print(len(programs))")
+    out, err = finish(start(code, JAX_ENABLE_COMPILATION_CACHE="false"))
+    assert out, err
+    return int(out.splitlines()[-1])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [1, 3, 5])  # of six
-def test_while_a_program_is_compiled(number):
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+def test_while_a_program_is_compiled(share, count):
+    number = 1 + int(share * (count - 1))
     code = WHILE_COMPILING.format(number=number) + COMMAND.format(arguments=["generate"])
     ended(code, JAX_ENABLE_COMPILATION_CACHE="false")
 
