@@ -7,7 +7,6 @@ pass. Slot j of the cache holds position j; a query attends to slots at or befor
 from __future__ import annotations
 
 import functools
-import math
 from typing import NamedTuple
 
 import jax
@@ -18,7 +17,7 @@ from ._attend import attend, attend_cached, visible
 from ._config import TransformerConfig
 from ._convolution import ConvolutionCache
 from ._delta import DeltaCache
-from ._layers import Linear, Norm
+from ._layers import Linear, Norm, to_residual
 from ._rotary import rotate
 
 
@@ -76,14 +75,7 @@ class Attention(nnx.Module):
         self.value = Linear(config.dim, narrow, bias=bias, dtype=dtype, rngs=rngs)
         gated = config.attention_gate
         self.gate = Linear(config.dim, wide, bias=bias, dtype=dtype, rngs=rngs) if gated else None
-        self.out = Linear(
-            wide,
-            config.dim,
-            bias=config.out_bias,
-            dtype=dtype,
-            rngs=rngs,
-            scale=1 / math.sqrt(2 * config.layers),
-        )
+        self.out = to_residual(config, wide, bias=config.out_bias, rngs=rngs)
 
         def norm(whole: int) -> Norm | None:
             normed = whole if config.qk_norm_whole else size

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ._config import TransformerConfig
-from ._layers import Linear
+from ._layers import Linear, to_residual
 
 
 class ConvolutionCache(NamedTuple):
@@ -27,14 +27,7 @@ class Convolution(nnx.Module):
         self.inputs = Linear(dim, 3 * dim, bias=bias, dtype=dtype, rngs=rngs)
         self.taps = taps(dim, config.convolution_width, dtype, rngs)
         self.bias = nnx.Param(jnp.zeros((dim,), dtype)) if bias else None
-        self.out = Linear(
-            dim,
-            dim,
-            bias=bias,
-            dtype=dtype,
-            rngs=rngs,
-            scale=1 / math.sqrt(2 * config.layers),
-        )
+        self.out = to_residual(config, dim, bias=bias, rngs=rngs)
 
     def __call__(
         self, x: jax.Array, positions: jax.Array, cache: ConvolutionCache | None

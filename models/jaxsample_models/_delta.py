@@ -17,7 +17,7 @@ from flax import nnx
 
 from ._config import TransformerConfig
 from ._convolution import convolve, taps
-from ._layers import Linear
+from ._layers import Linear, to_residual
 
 _CHUNK = 64
 
@@ -57,14 +57,7 @@ class DeltaLayer(nnx.Module):
         self.fade = nnx.Param(jnp.zeros((delta.heads,), dtype))
         self.step_bias = nnx.Param(jnp.ones((delta.heads,), dtype))
         self.scale = nnx.Param(jnp.ones((delta.value_dim,), dtype))
-        self.out = Linear(
-            inner,
-            dim,
-            bias=False,
-            dtype=dtype,
-            rngs=rngs,
-            scale=1 / math.sqrt(2 * config.layers),
-        )
+        self.out = to_residual(config, inner, bias=False, rngs=rngs)
 
     def __call__(
         self, x: jax.Array, positions: jax.Array, cache: DeltaCache | None

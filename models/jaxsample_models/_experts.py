@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ._config import TransformerConfig
-from ._layers import Linear, glu
+from ._layers import Linear, glu, output_scale
 
 _LARGEST_BLOCK = 128
 
@@ -50,7 +50,7 @@ class Experts(nnx.Module):
             )
 
         self.up, self.gate = linears(width, inner), linears(width, inner)
-        self.down = linears(inner, width, 1 / math.sqrt(2 * config.layers))
+        self.down = linears(inner, width, output_scale(config))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         tokens = x.reshape(-1, x.shape[-1])

@@ -38,6 +38,17 @@ class Linear(nnx.Module):
         return y if self.bias is None else y + _last_axis(self.bias[...].astype(x.dtype), y)
 
 
+def output_scale(config: TransformerConfig) -> float:
+    """Return the initial scale of layers that add to the residual stream: there are two a block."""
+    return 1 / math.sqrt(2 * config.layers)
+
+
+def to_residual(config: TransformerConfig, inputs: int, *, bias: bool, rngs: nnx.Rngs) -> Linear:
+    """Make the last layer of attention, or of what replaces it, or of an MLP."""
+    scale = output_scale(config)
+    return Linear(inputs, config.dim, bias=bias, dtype=config.dtype, rngs=rngs, scale=scale)
+
+
 class Norm(nnx.Module):
     """An RMS norm or a layer norm of the last axis, computed in float32."""
 
@@ -68,14 +79,7 @@ class Mlp(nnx.Module):
         self.gate = (
             Linear(width, inner, bias=bias, dtype=config.dtype, rngs=rngs) if config.gated else None
         )
-        self.down = Linear(
-            inner,
-            width,
-            bias=bias,
-            dtype=config.dtype,
-            rngs=rngs,
-            scale=1 / math.sqrt(2 * config.layers),
-        )
+        self.down = to_residual(config, inner, bias=bias, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         up = self.up(x)
