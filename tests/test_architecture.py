@@ -14,10 +14,10 @@ FLOORS = {
     "kernels": 0,
     "transforms": 1,
     "decode": 2,
-    "interop": 2,
-    "learn": 3,
-    "study": 4,
-    "cli": 5,
+    "interop": 3,
+    "learn": 4,
+    "study": 5,
+    "cli": 6,
 }
 # Modules that are commands: `python -m`, and the application.
 COMMANDS = {"jaxsample/__main__.py", "stories/train.py", "stories/card.py"}
