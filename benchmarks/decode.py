@@ -30,12 +30,13 @@ import tempfile
 from pathlib import Path
 
 from decoders.fleet import CHECKED, OURS, PEERS, Fleet
-from decoders.models import SHAPES, copied, size_of, write
+from decoders.models import SHAPES, copied, gguf_of, size_of, write
 from decoders.overhead import ARMS, QUICK_ARMS
 from decoders.overhead import measure as measure_overhead
 from decoders.steps import QUICK as QUICK_STEPS
 from decoders.steps import SETTINGS as STEP_SETTINGS
 from decoders.steps import measure as measure_steps
+from decoders.steps import others
 from harness.hire import THREADS, interpreters
 from harness.options import chosen, parser, versions_line
 from harness.progress import progress
@@ -64,6 +65,9 @@ def measure_all(given, fleet, folders):
             config, parameters = size_of(folder)
             opened = fleet.open(folder, config.vocab_size)
             lines, shares, steps = [], [], []
+            also = {}
+            if "steps" in given.parts and not given.quick:
+                also = others(opened, gguf_of(name))
             for batch in given.batches if "decoders" in given.parts else ():
                 step(f"{name}, B = {batch}: decoders")
                 lines.append(measure(opened, batch, given))
@@ -76,7 +80,7 @@ def measure_all(given, fleet, folders):
                 step(f"{name}, B = {batch}: steps")
                 settings, least = (QUICK_STEPS, 2) if given.quick else (STEP_SETTINGS, 5)
                 about = given.steps, given.rounds, given.budget, settings, least
-                steps.append(measure_steps(opened, batch, *about))
+                steps.append(measure_steps(opened, also, batch, *about))
             yield {
                 "name": name,
                 "parameters": parameters,
