@@ -17,6 +17,7 @@ from ._convolution import Convolution
 from ._delta import DeltaLayer
 from ._experts import Experts
 from ._layers import Linear, Mlp, Norm, softcap
+from ._product import product
 from ._rotary import angles
 
 Params = dict[str, Any]
@@ -153,14 +154,9 @@ class Transformer(nnx.Module):
     def unembed(self, hidden: jax.Array) -> jax.Array:
         """Compute float32 logits `[.., V]` from hidden states `[.., D]`."""
         if self.head is None:
-            axes = (((hidden.ndim - 1,), (1,)), ((), ()))
-            weight = self.embed[...]
+            logits = product(hidden, self.embed[...], axis=1)
         else:
-            axes = (((hidden.ndim - 1,), (0,)), ((), ()))
-            weight = self.head.kernel[...]
-        logits = jax.lax.dot_general(
-            hidden, weight.astype(hidden.dtype), axes, preferred_element_type=jnp.float32
-        )
+            logits = product(hidden, self.head.kernel[...])
         return softcap(self.config.logit_scale * logits, self.config.logit_softcap)
 
 
