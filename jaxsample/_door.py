@@ -5,6 +5,8 @@ from jaxsample.decode._generate import Generation, generate, resume
 from jaxsample.decode._guidance import guided
 from jaxsample.decode._model import Model, ModelOutput
 from jaxsample.decode._prefill import prefill
+from jaxsample.decode._requests import Request
+from jaxsample.decode._rollout import Finished, rollout
 from jaxsample.decode._sample import sample
 from jaxsample.decode._score import Score, score
 from jaxsample.decode._step import Decoding, Step, step
@@ -63,6 +65,7 @@ __all__ = [
     "Epsilon",
     "Eta",
     "ExponentialLengthDecay",
+    "Finished",
     "FloatLeaf",
     "ForceTokens",
     "FrequencyPenalty",
@@ -84,6 +87,7 @@ __all__ = [
     "Prompt",
     "Quadratic",
     "RepetitionPenalty",
+    "Request",
     "Score",
     "SequenceBias",
     "Step",
@@ -113,6 +117,7 @@ __all__ = [
     "partition",
     "prefill",
     "resume",
+    "rollout",
     "sample",
     "score",
     "stack",
