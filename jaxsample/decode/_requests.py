@@ -1,4 +1,4 @@
-"""The prompts of a rollout, one at a time: checks, and groups that are read together."""
+"""The prompts of a rollout: checks, parts that are read, and rows that enter slots."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import LARGEST, as_array, as_int, as_int32, is_integer
+from jaxsample.decode._slots import Placing
 from jaxsample.transforms.contract._transform import Transform
 
 
@@ -110,14 +111,65 @@ class Source:
         return tokens
 
 
-def parts(lengths: Sequence[int], widths: Sequence[int]) -> Iterator[tuple[int, int]]:
+class Row(NamedTuple):
+    """A row that waits for a slot: its place among the prompts read, its prompt, its sample."""
+
+    source: int
+    item: Item
+    sample: int | None
+
+
+def rows_of(items: Sequence[Item], samples: int | None) -> list[Row]:
+    """Return the rows of prompts that were read together."""
+    numbers = [None] if samples is None else range(samples)
+    return [Row(i, item, g) for i, item in enumerate(items) for g in numbers]
+
+
+def parts(longest: int, widths: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Split columns among programs: yield the start and the width of each part.
 
     All parts but the last have the largest width. The last has the smallest that holds the rest of
     the longest prompt.
     """
-    start, longest = 0, max(lengths)
+    start = 0
     while longest - start > widths[-1]:
         yield start, widths[-1]
         start += widths[-1]
     yield start, next(width for width in widths if width >= longest - start)
+
+
+def placing_of(entering: dict[int, Row], count: int, slots: int, max_length: int) -> Placing:
+    """Describe the rows that enter slots, filled up to `count` with rows that enter none."""
+    rows, spare = list(entering.values()), count - len(entering)
+    places = [*entering, *[slots] * spare]
+    rows += rows[:1] * spare
+    items = [row.item for row in rows]
+    tokens = np.zeros((count, max_length), np.int32)
+    for line, item in zip(tokens, items, strict=True):
+        line[: item.tokens.size] = item.tokens
+
+    def column(values):
+        return np.fromiter(values, np.int32, count)
+
+    return Placing(
+        source=column(row.source for row in rows),
+        slot=column(places),
+        index=column(item.index for item in items),
+        sample=None if rows[0].sample is None else column(row.sample for row in rows),
+        tokens=tokens,
+        lengths=column(item.tokens.size for item in items),
+        budgets=column(item.budget for item in items),
+        sampler=None if items[0].sampler is None else _stacked(items),
+    )
+
+
+def _stacked(items):
+    first = jax.tree.structure(items[0].sampler)
+    for item in items:
+        if jax.tree.structure(item.sampler) != first:
+            raise ValueError(
+                "the samplers of a rollout must have one structure, got "
+                f"{items[0].sampler!r} at prompt {items[0].index} and {item.sampler!r} at prompt "
+                f"{item.index}; a transform has a neutral value that switches it off"
+            )
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *(item.sampler for item in items))

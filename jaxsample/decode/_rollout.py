@@ -16,7 +16,7 @@ from jaxsample.decode import _slots
 from jaxsample.decode._arguments import on_device, positive_int
 from jaxsample.decode._model import Model
 from jaxsample.decode._records import Support, Top, check_record
-from jaxsample.decode._requests import Item, Source, parts
+from jaxsample.decode._requests import Row, Source, parts, placing_of, rows_of
 from jaxsample.decode._sampler_axes import check_axes
 from jaxsample.decode._step import Ending
 from jaxsample.transforms.contract._transform import Transform
@@ -155,44 +155,28 @@ class _Common(NamedTuple):
     record: tuple
 
 
-class _Row(NamedTuple):
-    """A row that waits for a slot: its place in the reading, its prompt, its sample."""
-
-    source: int
-    item: Item
-    sample: int
-
-
 def _run(key, now, source, common, count, steps):
-    waiting: collections.deque[_Row] = collections.deque()
-    owner: list[_Row | None] = [None] * count
+    waiting: collections.deque[Row] = collections.deque()
+    owner: list[Row | None] = [None] * count
     state = reading = None
     while True:
         params = now()
-        while free := [slot for slot in range(count) if owner[slot] is None]:
-            needed = min(common.refill, len(waiting)) if source.over else common.refill
-            if len(free) < needed and len(free) < count:
-                break
+        while free := _free(owner, source, waiting, common.refill):
             if not waiting:
                 items = source.take(common.refill)
                 if not items:
                     break
                 reading = _read(params, items, common)
-                waiting.extend(
-                    _Row(i, item, g)
-                    for i, item in enumerate(items)
-                    for g in range(common.samples or 1)
-                )
-            entering = [
-                waiting.popleft() for _ in range(min(len(free), len(waiting), common.refill))
-            ]
-            places = dict(zip(free, entering, strict=False))
-            placing = _placing(places, common, count)
-            given = on_device((params, key, reading, placing, common.sampler))
+                waiting.extend(rows_of(items, common.samples))
+            some = free[: min(common.refill, len(waiting))]
+            entering = {slot: waiting.popleft() for slot in some}
+            placing = placing_of(entering, common.refill, count, common.max_length)
+            given = params, key, reading, placing, common.sampler
+            given = on_device(given)
             if state is None:
                 state = _slots.idle(common.model, *given, count, steps, common.record)
             state = _slots.place(common.model, state, *given)
-            for slot, row in places.items():
+            for slot, row in entering.items():
                 owner[slot] = row
         busy = np.array([row is not None for row in owner])
         if not busy.any():
@@ -200,8 +184,8 @@ def _run(key, now, source, common, count, steps):
         last = source.over and not waiting
         wanted = np.int32(busy.sum() if last else min(common.refill, busy.sum()))
         given = on_device((params, state, common.sampler, common.ending, busy, wanted))
-        state, (done, n) = _slots.decode(common.model, *given, common.record, common.chunk)
-        done, n = jax.device_get((done, n))
+        state, told = _slots.decode(common.model, *given, common.record, common.chunk)
+        done, n = jax.device_get(told)
         ready = np.flatnonzero(busy & done)
         for first in range(0, len(ready), common.refill):
             some = ready[first : first + common.refill]
@@ -212,12 +196,19 @@ def _run(key, now, source, common, count, steps):
         raise source.failure
 
 
+def _free(owner, source, waiting, refill):
+    """Return the free slots, or none while there are too few for a refill."""
+    free = [slot for slot, row in enumerate(owner) if row is None]
+    needed = min(refill, len(waiting)) if source.over else refill
+    return free if len(free) >= needed or len(free) == len(owner) else []
+
+
 def _read(params, items, common):
     rows = common.refill
     lengths = np.ones(rows, np.int32)
     lengths[: len(items)] = [item.tokens.size for item in items]
     reading = _slots.unread(common.model, rows, common.max_length)
-    for start, width in parts(lengths, common.widths):
+    for start, width in parts(int(lengths.max()), common.widths):
         tokens = np.zeros((rows, width), np.int32)
         for row, item in zip(tokens, items, strict=False):
             part = item.tokens[start : start + width]
@@ -225,42 +216,6 @@ def _read(params, items, common):
         given = on_device((params, reading, tokens, lengths, np.int32(start)))
         reading = _slots.read(common.model, *given)
     return reading
-
-
-def _placing(places, common, count):
-    """Describe the rows that enter slots, filled up to R with rows that enter none."""
-    rows = list(places.values())
-    slots = list(places) + [count] * (common.refill - len(rows))
-    rows += [rows[0]] * (common.refill - len(rows))
-    tokens = np.zeros((len(rows), common.max_length), np.int32)
-    for line, row in zip(tokens, rows, strict=True):
-        line[: row.item.tokens.size] = row.item.tokens
-
-    def column(values):
-        return np.fromiter(values, np.int32, len(rows))
-
-    return _slots.Placing(
-        column(row.source for row in rows),
-        column(slots),
-        column(row.item.index for row in rows),
-        None if common.samples is None else column(row.sample for row in rows),
-        tokens,
-        column(row.item.tokens.size for row in rows),
-        column(row.item.budget for row in rows),
-        None if common.sampler is not None else _stacked([row.item for row in rows]),
-    )
-
-
-def _stacked(items):
-    first = jax.tree.structure(items[0].sampler)
-    for item in items:
-        if jax.tree.structure(item.sampler) != first:
-            raise ValueError(
-                "the samplers of a rollout must have one structure, got "
-                f"{items[0].sampler!r} at prompt {items[0].index} and {item.sampler!r} at prompt "
-                f"{item.index}; a transform has a neutral value that switches it off"
-            )
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *(item.sampler for item in items))
 
 
 def _results(state, some, n, owner, common):
@@ -273,4 +228,4 @@ def _results(state, some, n, owner, common):
         texts = written.tokens, *written[4:]  # the tokens and the records
         texts = jax.tree.map(lambda x, i=i, end=n[slot]: x[i, :end], texts)
         flags = bool(invalid[i]), bool(logits[i])
-        yield Finished(row.item.index, row.sample, *texts, *flags)  # type: ignore[arg-type]
+        yield Finished(row.item.index, row.sample or 0, *texts, *flags)  # type: ignore[arg-type]
