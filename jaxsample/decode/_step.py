@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxsample.decode._arguments import on_device, stop_table, token_ids
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import last_output, next_logits
+from jaxsample.decode._model_output import kept, last_output, next_logits
 from jaxsample.decode._records import (
     Drawn,
     Support,
@@ -22,7 +22,7 @@ from jaxsample.decode._records import (
     settle_and_observe,
 )
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
-from jaxsample.kernels._auto_axes import in_auto, rows
+from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 from jaxsample.transforms.tokens._stop_strings import FOUND, StopStrings
@@ -174,7 +174,9 @@ def advance(
     rest: Any = decoding._replace(cache=None, logits=None)
     rest, drawn, (tokens, positions) = choose(logits, rest, sampler, ending)
     output = model.apply(params, tokens, positions, decoding.cache)
-    logits, hidden = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
+    new = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
+    old = decoding.logits, decoding.hidden
+    logits, hidden = in_auto(kept, alike)(new, old, positions[:, 0] >= 0)
     return rest._replace(cache=output.cache, logits=logits, hidden=hidden), drawn
 
 
