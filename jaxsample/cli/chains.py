@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 def read_chain(written: str) -> list[Transform]:
     """Return the members of a chain such as 'temperature=.8,top_p=.9,dry=.8'.
 
-    Members run in the order in which they are written. A name is that of a transform in small
-    letters. Several values of one transform are joined by colons: 'entropy_temperature=1:.5'. A
-    text that ends in .toml is a file with a list `chain`, as settings of sweeps have it.
+    Members run in the order in which they are written; top_k=0 is left out. A name is that of a
+    transform in small letters. Several values of one transform are joined by colons:
+    'entropy_temperature=1:.5'. A text that ends in .toml is a file with a list `chain`, as settings
+    of sweeps have it.
 
     Raises:
         ValueError: if a name is unknown or a value is wrong, or the file cannot be read.
@@ -25,7 +26,8 @@ def read_chain(written: str) -> list[Transform]:
     if written.endswith(".toml"):
         return _of_file(Path(written))
     parts = [part.strip() for part in written.split(",")]
-    return [_made(part) for part in parts if part]
+    made = (_made(part) for part in parts if part)
+    return [member for member in made if member is not None]
 
 
 def _of_file(path):
@@ -56,6 +58,8 @@ def _made(part):
     needed = sum(f.default is missing and f.default_factory is missing for f in fields)
     shape = f"{name}={':'.join(f.name.upper() for f in fields)}" if fields else name
     given = [_value(v) for v in values.split(":")] if values else []
+    if (name, given) == ("top_k", [0]):
+        return None
     if not needed <= len(given) <= len(fields):
         raise ValueError(f"{part}: {len(given)} values; it is written {shape}")
     try:
