@@ -8,8 +8,13 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from jaxsample import Transform
+    from jaxsample.study import Source
+
+IDS = "IdsLeaf", "SequencesLeaf"  # the types of fields that hold token ids
 
 
 def read_chain(written: str) -> list[Transform]:
@@ -28,6 +33,25 @@ def read_chain(written: str) -> list[Transform]:
     parts = [part.strip() for part in written.split(",")]
     made = (_made(part) for part in parts if part)
     return [member for member in made if member is not None]
+
+
+def known(sampler: Any, source: Source) -> Any:
+    """Return a chain whose token ids the model has.
+
+    Raises:
+        ValueError: if a member holds an id outside of the vocabulary.
+    """
+    size = source.checkpoint.config.vocab_size
+    for member in sampler:
+        for f in dataclasses.fields(member) if dataclasses.is_dataclass(member) else ():
+            if str(f.type).rpartition(".")[2] in IDS:
+                ids = np.asarray(getattr(member, f.name))
+                if (ids >= size).any():
+                    raise ValueError(
+                        f"{member}: {f.name} must be token ids in 0..{size - 1}, the vocabulary of "
+                        f"{source.name}, got {ids.max()}"
+                    )
+    return sampler
 
 
 def _of_file(path):

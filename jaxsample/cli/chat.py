@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jaxsample
 from jaxsample.cli import interrupt
-from jaxsample.cli.chains import read_chain
+from jaxsample.cli.chains import known, read_chain
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.conversation import Conversation
 from jaxsample.cli.flags import SamplerFlags, offered
@@ -69,7 +69,7 @@ def chat(
         elif command == "/sampler":
             with _said(notes):
                 if rest:
-                    talk.sampler = jaxsample.chain(*read_chain(rest.strip()))
+                    talk.sampler = known(jaxsample.chain(*read_chain(rest.strip())), source)
                 notes.print(str(talk.sampler), style="dim", markup=False)
         elif command == "/stats":
             for text in _stats(talk, tally):
@@ -81,7 +81,7 @@ def chat(
 def _sampler(flags, source):
     config = source.checkpoint.generation_config
     if flags.any:
-        return flags.sampler(config), ""
+        return known(flags.sampler(config), source), ""
     if (found := offered(config)) is not None:
         return found, ", as the model recommends"
     return preset(DEFAULT), f", the preset {DEFAULT}"

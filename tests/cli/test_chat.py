@@ -244,6 +244,7 @@ def test_a_chain_from_a_file(tmp_path):
         (["--chain", "top_k=5", "--top-p", "0.5"], "--chain replaces the other flags"),
         (["--generation-config", "--top-p", "0.5"], "--generation-config replaces"),
         (["--generation-config"], "recommends no sampling"),
+        (["--chain", "force_tokens=99999999"], "tokens must be token ids in 0..12"),
         (["--device", "abacus"], "there is no 'abacus'"),
         (["--dtype", "int3"], "int3"),
     ],
