@@ -18,7 +18,7 @@ from jaxsample.decode._model_output import empty_vocabulary, vocab_size
 from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Support, Top, check_record
 from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
-from jaxsample.decode._step import Decoding, Ending, advance
+from jaxsample.decode._step import Decoding, Ending, Step, advance
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
@@ -228,14 +228,18 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
     else:
         decoding, steps = lax.scan(body, decoding, None, length=length)
     steps = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), steps)
+    return generation_of(steps, decoding, samples), empty_vocabulary(size)
+
+
+def generation_of(steps: Step, decoding: Decoding, samples: int | None) -> Generation:
+    """Pack the steps of all rows, arrays `[B, N, ..]`, and the decoding after them."""
     lengths = jnp.sum(steps.live & ~steps.invalid, axis=1, dtype=jnp.int32)
     invalid = (jnp.any(x, axis=1) for x in (steps.invalid, steps.invalid_logits))
     outputs = steps.tokens, lengths, *steps[4:], *invalid
     if samples is not None:
         outputs = jax.tree.map(lambda x: x.reshape(-1, samples, *x.shape[1:]), outputs)
     # Type checkers do not know the length of the tuple.
-    generation = Generation(*outputs, decoding)  # type: ignore[arg-type]
-    return generation, empty_vocabulary(size)
+    return Generation(*outputs, decoding)  # type: ignore[arg-type]
 
 
 _resume_keeping = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10))

@@ -193,10 +193,9 @@ def advance(
 ) -> tuple[Decoding, Step]:
     """Run one `step` on checked arguments."""
     logits = next_logits(model, params, decoding.logits, decoding.hidden)
-    choose = in_auto(functools.partial(_choose, record, axes), lambda _, d, *more: rows(d.position))
     # The model runs outside: a model for Explicit axes names them.
     rest: Any = decoding._replace(cache=None, logits=None)
-    rest, drawn, (tokens, positions) = choose(logits, rest, sampler, ending)
+    rest, drawn, (tokens, positions) = choose(record, axes, logits, rest, sampler, ending)
     output = model.apply(params, tokens, positions, decoding.cache)
     new = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
     old = decoding.logits, decoding.hidden
@@ -204,11 +203,19 @@ def advance(
     return rest._replace(cache=output.cache, logits=logits, hidden=hidden), drawn
 
 
+def choose(record, axes, logits, decoding, sampler, ending):
+    """Draw a token for every row; return the decoding after it, its records and what to feed.
+
+    The cache and the logits of `decoding` are None, and so is the hidden state after it.
+    """
+    inside = in_auto(functools.partial(_choose, record, axes), lambda _, d, *more: rows(d.position))
+    return inside(logits, decoding, sampler, ending)
+
+
 def _choose(record, axes, logits, d, sampler, ending):
-    """Draw a token for every row; return the decoding after it, its records and what to feed."""
     live = ~d.done
     keys = draw_keys(d.keys, d.n)
-    draw = functools.partial(_draw_row, record)
+    draw = functools.partial(draw_row, record)
     each_row = jax.vmap(draw, in_axes=(axes_prefix(axes), 0, 0, 0, 0, 0))
     tokens, fit, state, seen = each_row(sampler, logits, d.hidden, d.state, keys, live)
 
@@ -239,7 +246,8 @@ def _choose(record, axes, logits, d, sampler, ending):
     return after, drawn, tuple(x[:, None] for x in read)
 
 
-def _draw_row(record, sampler, logits, hidden, state, key, live):
+def draw_row(record, sampler, logits, hidden, state, key, live):
+    """Draw for one row; return the token, whether the logits are valid, the state, the records."""
     raw = Row.of(logits)
     final, received = sampler.through(raw, state, hidden)
     drawn = Drawn(final.draw(key), raw, final, received)
