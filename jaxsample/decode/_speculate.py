@@ -109,7 +109,7 @@ def _begin(draft, params, prompts, lengths, max_length, samples):
     return state if samples is None else repeat_rows(state, samples)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 9, 10, 11, 12, 13), donate_argnums=(4, 5))
+@functools.partial(jax.jit, static_argnums=(0, 1, 9, 10, 11, 12, 13), donate_argnums=4)
 def _speculate(
     model, draft, params, draft_params, cache, drafting, rest, sampler, ending, ahead, record,
     length, samples, axes,
