@@ -6,6 +6,7 @@ from ._checkpoints import load as load
 from ._config import TransformerConfig as TransformerConfig
 from ._errors import CheckpointError as CheckpointError
 from ._layer_kinds import Delta as Delta
+from ._layer_kinds import GlobalHeads as GlobalHeads
 from ._layer_kinds import RopeScaling as RopeScaling
 from ._layer_kinds import Routing as Routing
 from ._saving import save as save

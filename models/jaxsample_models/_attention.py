@@ -35,10 +35,6 @@ Cache = tuple[LayerCache | ConvolutionCache | DeltaCache, ...]
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def init_cache(config: TransformerConfig, batch: int, max_length: int) -> Cache:
     """Make an empty cache for `batch` rows of at most `max_length` positions."""
-    # Heads come before slots so that the matmuls of attention read the cache in place. With any
-    # other order XLA copies the whole cache at each step (5 times slower at 1024 slots on a CPU).
-    shape = (batch, config.kv_heads, max_length, config.head_dim)
-
     past = (batch, config.convolution_width - 1, config.dim)
 
     def empty(layer: int):
@@ -49,6 +45,11 @@ def init_cache(config: TransformerConfig, batch: int, max_length: int) -> Cache:
             inputs = (batch, delta.width - 1, delta.channels)
             memory = (batch, delta.heads, delta.key_dim, delta.value_dim)
             return DeltaCache(jnp.zeros(inputs, config.dtype), jnp.zeros(memory, jnp.float32))
+        # Heads come before slots so that the matmuls of attention read the cache in place. With
+        # any other order XLA copies the whole cache at each step (5 times slower at 1024 slots on
+        # a CPU).
+        kv_heads, size = config.key_heads(layer)
+        shape = (batch, kv_heads, max_length, size)
         return LayerCache(jnp.zeros(shape, config.dtype), jnp.zeros(shape, config.dtype))
 
     return tuple(empty(layer) for layer in range(config.layers))
@@ -66,13 +67,18 @@ def mask_segment(positions: jax.Array, segments: jax.Array | None, window: int |
 class Attention(nnx.Module):
     """Attention over the cache, or over the tokens of the call if there is no cache."""
 
-    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
+    def __init__(self, config: TransformerConfig, layer: int, rngs: nnx.Rngs):
         self.config = config
-        size, dtype, bias = config.head_dim, config.dtype, config.qkv_bias
-        wide, narrow = config.heads * size, config.kv_heads * size
+        kv_heads, size = config.key_heads(layer)
+        self.size, dtype, bias = size, config.dtype, config.qkv_bias
+        wide, narrow = config.heads * size, kv_heads * size
         self.query = Linear(config.dim, wide, bias=bias, dtype=dtype, rngs=rngs)
         self.key = Linear(config.dim, narrow, bias=bias, dtype=dtype, rngs=rngs)
-        self.value = Linear(config.dim, narrow, bias=bias, dtype=dtype, rngs=rngs)
+        self.value = (
+            None
+            if config.keys_are_values(layer)
+            else Linear(config.dim, narrow, bias=bias, dtype=dtype, rngs=rngs)
+        )
         gated = config.attention_gate
         self.gate = Linear(config.dim, wide, bias=bias, dtype=dtype, rngs=rngs) if gated else None
         self.out = to_residual(config, wide, bias=config.out_bias, rngs=rngs)
@@ -94,8 +100,9 @@ class Attention(nnx.Module):
         cache: LayerCache | None,
     ) -> tuple[jax.Array, LayerCache | None]:
         query = self._heads(self.query(x), self.query_norm)
-        key = self._heads(self.key(x), self.key_norm)
-        value = self._heads(self.value(x), None)
+        key = self.key(x)
+        value = self._heads(key if self.value is None else self.value(x), None)
+        key = self._heads(key, self.key_norm)
         if angles is not None:
             query, key = rotate(query, *angles), rotate(key, *angles)
         if self.config.query_growth:
@@ -116,7 +123,7 @@ class Attention(nnx.Module):
         return self.out(y), cache
 
     def _heads(self, y: jax.Array, norm: Norm | None) -> jax.Array:
-        heads = (*y.shape[:-1], -1, self.config.head_dim)
+        heads = (*y.shape[:-1], -1, self.size)
         if norm is None:
             return y.reshape(heads)
         return norm(y).reshape(heads) if self.config.qk_norm_whole else norm(y.reshape(heads))

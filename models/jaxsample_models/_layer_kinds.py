@@ -44,6 +44,24 @@ SCALINGS = ("linear", "llama3", "yarn", "dynamic", "longrope")
 
 
 @dataclasses.dataclass(frozen=True)
+class GlobalHeads:
+    """Give the layers without a window other heads than those with one.
+
+    Attributes:
+        kv_heads: key and value heads.
+        head_dim: size of one head.
+        keys_are_values: values are made by the projection of the keys.
+
+    >>> GlobalHeads(kv_heads=1, head_dim=512).keys_are_values
+    False
+    """
+
+    kv_heads: int
+    head_dim: int
+    keys_are_values: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Routing:
     """Replace MLPs by experts, of which a router chooses some for each token.
 

@@ -101,8 +101,9 @@ def _sizes(config: TransformerConfig):
     attends = [layer for layer in range(config.layers) if config.attends(layer)]
     for layer in attends[:1]:
         attention = f"layers.{layer}.attention"
-        yield f"{attention}.query.kernel", (config.dim, config.heads * config.head_dim)
-        yield f"{attention}.key.kernel", (config.dim, config.kv_heads * config.head_dim)
+        kv_heads, size = config.key_heads(layer)
+        yield f"{attention}.query.kernel", (config.dim, config.heads * size)
+        yield f"{attention}.key.kernel", (config.dim, kv_heads * size)
     if config.routing and config.routed(0):
         routing = config.routing
         yield f"{block}.experts.up.kernel", (routing.experts, config.dim, routing.dim)

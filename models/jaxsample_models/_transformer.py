@@ -32,7 +32,7 @@ class Block(nnx.Module):
         self.parallel, self.scale = config.parallel, config.residual_scale
         self.attention_norm = norm(config.pre_norms)
         convolved, attends = layer in config.convolutions, config.attends(layer)
-        self.attention = Attention(config, rngs) if attends else None
+        self.attention = Attention(config, layer, rngs) if attends else None
         self.convolution = Convolution(config, rngs) if convolved else None
         self.delta = None if attends or convolved else DeltaLayer(config, rngs)
         self.attention_post = norm(config.post_norms)
@@ -137,10 +137,8 @@ class Transformer(nnx.Module):
             window: mask_segment(positions, segments, window) if cache is None else None
             for window in set(windows)
         }
-        size = config.rotary_dim or config.head_dim
         turns = {
-            rope: None if rope is None else angles(size, *rope, positions, slots)
-            for rope in set(ropes)
+            rope: None if rope is None else angles(*rope, positions, slots) for rope in set(ropes)
         }
         caches = []
         for i, block in enumerate(self.layers):
