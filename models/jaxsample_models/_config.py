@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ._config_checks import check
-from ._layer_kinds import Delta, GlobalHeads, RopeScaling, Routing
+from ._layer_kinds import Delta, GlobalHeads, LayerInputs, RopeScaling, Routing, SharedKeys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +20,7 @@ class TransformerConfig:
         kv_heads: key and value heads; divides `heads`.
         head_dim: size of one head, independent of `dim`; even if positions are rotary.
         global_heads: None, or other `kv_heads` and `head_dim` of layers without a window (Gemma 4).
+        shared_keys: None, or the last layers, which read keys of earlier ones (Gemma 4 E2B).
         mlp_dim: inner width of the MLP.
         max_length: positions the model was trained for; a hard limit if they are learned.
         norm: "rms" or "layer".
@@ -45,7 +46,10 @@ class TransformerConfig:
         gated: the MLP is `down(activation(gate(x)) * up(x))`, else `down(activation(up(x)))`.
         qkv_bias, out_bias, mlp_bias: which projections have a bias.
         qk_norm: RMS norm over each head of the queries and keys (Qwen3).
+        value_norm: RMS norm without scales over each head of the values (Gemma 4).
         qk_norm_whole: that norm spans all heads together (OLMo 2).
+        layer_inputs: None, or the embeddings that every layer has of its own (Gemma 4 E2B).
+        layer_scales: the output of each layer is multiplied by a learned number (Gemma 4).
         attention_gate: the outputs of attention are multiplied by a sigmoid gate (Qwen 3.5).
         sinks: each head has a learned score that takes a share of its attention (gpt-oss).
         routing: None, or the experts in place of MLPs (Mixtral).
@@ -119,6 +123,10 @@ class TransformerConfig:
     logit_scale: float = 1.0
     query_scale: float | None = None
     global_heads: GlobalHeads | None = None
+    shared_keys: SharedKeys | None = None
+    value_norm: bool = False
+    layer_inputs: LayerInputs | None = None
+    layer_scales: bool = False
     dtype: str = "float32"
 
     def __post_init__(self):
@@ -134,6 +142,20 @@ class TransformerConfig:
         """Tell whether a layer has one projection for keys and values."""
         wide = self.global_heads if self.window(layer) is None else None
         return wide is not None and wide.keys_are_values
+
+    def source(self, layer: int) -> int:
+        """Return the layer whose keys and values a layer reads: most often itself."""
+        own = self.layers - (self.shared_keys.layers if self.shared_keys else 0)
+        if layer < own:
+            return layer
+        windowed = self.window(layer) is not None
+        return max(i for i in range(own) if (self.window(i) is not None) == windowed)
+
+    def mlp_width(self, layer: int) -> int:
+        """Return the inner width of a layer's MLP."""
+        if self.shared_keys is not None and self.source(layer) != layer:
+            return self.shared_keys.mlp_dim
+        return self.mlp_dim
 
     def rope(self, layer: int) -> tuple[int, float, RopeScaling | None] | None:
         """Return the channels, base and scaling of a layer's rotary positions, if it has any."""

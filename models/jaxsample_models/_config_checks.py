@@ -29,11 +29,11 @@ def check(config: TransformerConfig) -> None:
             raise ValueError(f"`{name}` must be at least 1 and whole, got {value!r}")
     if config.positions == "rotary":
         _check_rotary(config)
-    _check_layers(config)
     if config.windows and len(config.windows) != config.layers:
         raise ValueError(f"`windows` must have {config.layers} entries, got {len(config.windows)}")
     if any(window is not None and window < 1 for window in config.windows):
         raise ValueError(f"a window must be None or at least 1, got {config.windows}")
+    _check_layers(config)
 
 
 def _check_layers(config: TransformerConfig) -> None:
@@ -48,6 +48,13 @@ def _check_layers(config: TransformerConfig) -> None:
             f"`routing.chosen` must be from 1 to `routing.experts` ({config.routing.experts}), "
             f"got {config.routing.chosen}"
         )
+    if config.shared_keys is not None:
+        last = config.shared_keys.layers
+        kinds = [config.window(layer) is None for layer in range(config.layers)]
+        if not 0 < last < config.layers or not set(kinds[-last:]) <= set(kinds[:-last]):
+            raise ValueError(
+                f"`shared_keys.layers` must leave a layer of each kind before these, got {last}"
+            )
     if config.convolution_width < 2:
         raise ValueError(f"`convolution_width` must be at least 2, got {config.convolution_width}")
     if config.delta and config.delta.heads % config.delta.key_heads:

@@ -52,6 +52,7 @@ FAMILIES = {
     "Phi3ForCausalLM": Family("phi3", llama.phi3, names.PHI3),
     "Gemma2ForCausalLM": Family("gemma2", gemma.gemma2, names.GEMMA2),
     "Gemma3ForCausalLM": Family("gemma3_text", gemma.gemma3, names.GEMMA3),
+    "Gemma4ForCausalLM": Family("gemma4_text", gemma.gemma4, names.GEMMA4),
     "Lfm2ForCausalLM": Family("lfm2", llama.lfm2, names.LFM2),
     "MixtralForCausalLM": Family("mixtral", experts.mixtral, names.MIXTRAL),
     "Qwen3MoeForCausalLM": Family("qwen3_moe", experts.qwen3_moe, names.QWEN3_MOE),

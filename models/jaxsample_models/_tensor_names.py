@@ -66,6 +66,16 @@ GEMMA2: Names = LLAMA | {
 
 GEMMA3: Names = QWEN3 | GEMMA2
 
+GEMMA4: Names = GEMMA3 | {
+    "inputs.table": "model.embed_tokens_per_layer.weight",
+    "inputs.projection.kernel": "model.per_layer_model_projection.weight",
+    "inputs.norm.scale": "model.per_layer_projection_norm.weight",
+    f"{_BLOCK}.input.gate.kernel": f"{_STORED}.per_layer_input_gate.weight",
+    f"{_BLOCK}.input.out.kernel": f"{_STORED}.per_layer_projection.weight",
+    f"{_BLOCK}.input.norm.scale": f"{_STORED}.post_per_layer_input_norm.weight",
+    f"{_BLOCK}.output_scale": f"{_STORED}.layer_scalar",
+}
+
 OLMO2: Names = QWEN3 | {
     f"{_BLOCK}.attention_post.scale": f"{_STORED}.post_attention_layernorm.weight",
     f"{_BLOCK}.mlp_post.scale": f"{_STORED}.post_feedforward_layernorm.weight",
