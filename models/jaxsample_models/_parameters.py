@@ -51,8 +51,9 @@ def read_params(
         return placed
 
     params = jax.tree_util.tree_map_with_path(read, expected)
-    idle = set(_idle(family, config))
-    if left := [name for name in tensors.unread if name not in idle]:
+    for name in _idle(family, config):
+        tensors.skip(name)
+    if left := tensors.unread:
         raise CheckpointError(
             f"{tensors.place}: tensor `{left[0]}` (of {len(left)} like it) has no place in a "
             f"model of this config; check that the two belong together"

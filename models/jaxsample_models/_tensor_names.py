@@ -194,6 +194,24 @@ GPT_NEOX: Names = {
 }
 
 
+# GGUF files hold some of these tensors in other parts, or name them as weights.
+GGUF_GEMMA4: Names = {f"{_BLOCK}.output_scale": f"{_STORED}.layer_scalar.weight"}
+GGUF_QWEN35: Names = {f"{_BLOCK}.delta.step_bias": f"{_DELTA}.dt_proj.bias"}
+GGUF_GPT_OSS: Names = {
+    f"{_BLOCK}.attention.sinks": f"{_STORED}.self_attn.sinks.weight",
+    **{
+        f"{_BLOCK}.experts.{part}.{ours}": f"{_OSS_MLP}.experts.{{e}}.{part}_proj.{theirs}"
+        for part in ("gate", "up", "down")
+        for ours, theirs in (("kernel", "weight"), ("bias", "bias"))
+    },
+}
+GGUF_GPT_NEOX: Names = {
+    key: entry._replace(groups=Part("", 0, query_key_value).groups)
+    for key, entry in GPT_NEOX.items()
+    if isinstance(entry, Part)
+}
+
+
 def key_of(path) -> str:
     """Write the tree path of a parameter as the tables do: "layers.0.mlp.up.kernel"."""
     return ".".join(str(part.key) for part in path)
