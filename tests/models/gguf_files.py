@@ -170,8 +170,12 @@ CASES = {
     },
     "phi3-short": {"rms_norm_eps": 1e-6},
     "gpt2": {},
-    "gpt_neox": {"rope_parameters": {"rope_theta": 10000.0, "partial_rotary_factor": 0.5}},
-    "gpt_neox-serial": {"attention_bias": True},
+    "gpt_neox": {
+        "num_key_value_heads": None,
+        "use_parallel_residual": True,
+        "rope_parameters": {"rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+    },
+    "gpt_neox-serial": {"num_key_value_heads": None, "attention_bias": True},
     "ministral3": {
         "rms_norm_eps": 1e-6,
         "rope_parameters": reference.YARN
