@@ -118,7 +118,7 @@ def test_the_divisors_of_llama_3(folder, tmp_path):
         ),
         (
             dict(extra={"tokenizer.ggml.model": "bert", "tokenizer.ggml.tokens": ["a"]}.items()),
-            ["tokenizer", "'bert'", "gpt2, llama, t5"],
+            ["tokenizer", "'bert'", "gpt2, llama, gemma4, t5"],
         ),
     ],
 )
