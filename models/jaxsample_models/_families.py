@@ -78,6 +78,11 @@ def family_of(json: Json) -> Family:
             return FAMILIES[architecture]
     if not found and kind in _BY_MODEL_TYPE:
         return _BY_MODEL_TYPE[kind]
+    if not found and not kind:
+        raise ValueError(
+            "`architectures` and `model_type` are both missing, so nothing says how to read the "
+            'model; download the file again, or add one of them, such as "model_type": "llama"'
+        )
     key, named, known = "architectures", found, list(FAMILIES)
     if not found:
         key, named, known = "model_type", kind, list(_BY_MODEL_TYPE)

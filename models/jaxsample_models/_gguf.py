@@ -62,6 +62,10 @@ def _open(file: pathlib.Path):
     refuse_pointer(file)
     with open(file, "rb") as opened:
         if opened.read(4) != b"GGUF":
+            if file.suffix in (".safetensors", ".json"):
+                raise CheckpointError(
+                    f"{file}: one file of a model folder; give the folder, {file.parent}"
+                )
             raise CheckpointError(
                 f"{file}: not a GGUF file; give one, or the folder that holds config.json"
             )
