@@ -18,7 +18,7 @@ def test_four_devices(tmp_path):
         "JAX_PLATFORMS": "cpu",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "models")]),
     }
-    command = [sys.executable, "-m", "tests.models.test_shardings", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.models.test_loading_in_parts", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
