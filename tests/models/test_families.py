@@ -109,14 +109,15 @@ def test_rope_of_older_versions(tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["language_model.model.", "model.language_model."])
-def test_the_text_part_of_a_model_that_sees(layout, tmp_path):
+@pytest.mark.parametrize("case", ["gemma3", "gemma4-shared"])
+def test_the_text_part_of_a_model_that_sees(case, layout, tmp_path):
     """Its fields are nested, its tensors renamed, and those of the image part left alone."""
-    whole = load(families.write("gemma3", tmp_path))
+    whole = load(families.write(case, tmp_path))
     tensors = load_file(tmp_path / "model.safetensors")
     tensors = {name.replace("model.", layout, 1): value for name, value in tensors.items()}
     seen = {f"vision_tower.layers.{i}.weight": np.ones((4, 4), np.float32) for i in range(5)}
     save_file(tensors | seen, tmp_path / "model.safetensors")
-    fields = families.config_json("gemma3")
+    fields = families.config_json(case)
     del fields["architectures"]
     nested = {"architectures": ["Gemma3ForConditionalGeneration"], "text_config": fields}
     (tmp_path / "config.json").write_text(json.dumps(nested))
