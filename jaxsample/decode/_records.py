@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.decode._arguments import as_int
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.rows._moments import log_mass_and_entropy
 from jaxsample.transforms.rows._row import Row
 
@@ -16,6 +17,7 @@ PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
 SIZED = "support", "top"
 
 
+@exported
 class Support(NamedTuple):
     """The kept set of each token.
 
@@ -28,6 +30,7 @@ class Support(NamedTuple):
     larger: jax.Array
 
 
+@exported
 class Top(NamedTuple):
     """The likeliest tokens under the model.
 
