@@ -15,7 +15,8 @@ from jaxsample import TopK, generate
 from jaxsample.interop import from_sampling_params, preset
 from conftest import BIGRAM, TABLE
 prompts = np.array([[0], [2]])
-print(generate(jax.random.key(0), BIGRAM, TABLE, prompts, TopK(1), max_new_tokens=3).tokens.tolist())
+out = generate(jax.random.key(0), BIGRAM, TABLE, prompts, TopK(1), max_new_tokens=3)
+print(out.tokens.tolist())
 for door in ("jaxsample.learn", "jaxsample.study", "jaxsample_models"):
     try:
         __import__(door)
