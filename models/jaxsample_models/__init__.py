@@ -1,5 +1,6 @@
 """Flax (nnx) transformers for jaxsample, and the story model that runs without a download."""
 
+from . import _packages as _packages  # first, for its error
 from ._checkpoints import Checkpoint as Checkpoint
 from ._checkpoints import embedded as embedded
 from ._checkpoints import load as load

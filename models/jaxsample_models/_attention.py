@@ -10,6 +10,7 @@ import functools
 from typing import NamedTuple
 
 import jax
+import jax.export
 import jax.numpy as jnp
 from flax import nnx
 
@@ -29,6 +30,11 @@ class LayerCache(NamedTuple):
 
 
 Cache = tuple[LayerCache | ConvolutionCache | DeltaCache | None, ...]
+
+for kind in (LayerCache, ConvolutionCache, DeltaCache):
+    jax.export.register_namedtuple_serialization(
+        kind, serialized_name=f"jaxsample_models.{kind.__name__}"
+    )
 
 
 # With jit, because an eager `jnp.zeros` moves its 0 to the device, which transfer_guard refuses.

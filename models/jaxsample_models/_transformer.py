@@ -186,7 +186,7 @@ def bind(config: TransformerConfig, params: Params) -> Transformer:
     >>> bind(config, init(config, jax.random.key(0))).unembed(jnp.zeros(4)).shape
     (9,)
     """
-    return nnx.merge(_graph(config)[0], params)
+    return nnx.merge(_graph(config)[0], nnx.restore_int_paths(params))
 
 
 def shapes(config: TransformerConfig) -> Params:
@@ -197,7 +197,7 @@ def shapes(config: TransformerConfig) -> Params:
     >>> shapes(config)["embed"]
     ShapeDtypeStruct(shape=(9, 4), dtype=float32)
     """
-    return nnx.to_pure_dict(_graph(config)[1])
+    return _named(nnx.to_pure_dict(_graph(config)[1]))
 
 
 def init(config: TransformerConfig, key: jax.Array) -> Params:
@@ -210,7 +210,12 @@ def init(config: TransformerConfig, key: jax.Array) -> Params:
     True
     """
     # Without jit, the random draw of each shape compiles once for all layers.
-    return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key))))
+    return _named(nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key)))))
+
+
+def _named(tree):
+    """Return nested dicts whose keys are strings: Flax numbers layers, files name them."""
+    return {str(k): _named(v) for k, v in tree.items()} if isinstance(tree, dict) else tree
 
 
 @functools.cache
