@@ -161,7 +161,9 @@ def per_row(
     if not isinstance(array, jax.Array) and ((array < low) | (array > high)).any():
         raise ValueError(f"{name} must be in {low}..{high}, got {array.tolist()}")
     array = as_int32(name, array)
-    broadcast: Any = jnp.broadcast_to if isinstance(array, jax.Array) else np.broadcast_to
+    known = all(isinstance(n, int) for n in shape)  # `jax.export` may leave the batch open
+    on_host = known and not isinstance(array, jax.Array)
+    broadcast: Any = np.broadcast_to if on_host else jnp.broadcast_to
     return broadcast(array, shape)
 
 

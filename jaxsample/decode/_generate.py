@@ -20,12 +20,14 @@ from jaxsample.decode._records import Support, Top, check_record
 from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
 from jaxsample.decode._step import Decoding, Ending, Step, advance
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 CHUNK = 16  # the largest number of steps between two checks for whether all rows are done
 
 
+@exported
 class Generation(NamedTuple):
     """The generated tokens of every row, and the records of them that were requested.
 

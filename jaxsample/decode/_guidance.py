@@ -11,8 +11,10 @@ import jax.numpy as jnp
 
 from jaxsample.decode._model import Model, ModelOutput
 from jaxsample.decode._model_output import rebuilds
+from jaxsample.transforms.contract._exported import exported
 
 
+@exported
 class Streams(NamedTuple):
     """The cache of a guided model.
 

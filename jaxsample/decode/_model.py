@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxsample.transforms.contract._exported import exported
 
+
+@exported
 class ModelOutput(NamedTuple):
     """What `Model.apply` returns.
 

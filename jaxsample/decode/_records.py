@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.decode._arguments import as_int
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.rows._moments import log_mass_and_entropy
 from jaxsample.transforms.rows._row import Row
 
@@ -17,6 +18,7 @@ SIZED = "support", "top"
 MOST = 1 << 20  # above every vocabulary; an array of such records would not fit anywhere
 
 
+@exported
 class Support(NamedTuple):
     """The kept set of each token.
 
@@ -29,6 +31,7 @@ class Support(NamedTuple):
     larger: jax.Array
 
 
+@exported
 class Top(NamedTuple):
     """The likeliest tokens under the model.
 

@@ -30,11 +30,13 @@ from jaxsample.decode._records import (
 )
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 from jaxsample.transforms.tokens._stop_strings import FOUND, StopStrings
 
 
+@exported
 class Decoding(NamedTuple):
     """The state of decoding: a pytree whose leaves all have the rows as their first axis.
 
@@ -73,6 +75,7 @@ class Decoding(NamedTuple):
     done: jax.Array
 
 
+@exported
 class Step(NamedTuple):
     """One token of every row; see `Generation` for the records.
 
