@@ -138,6 +138,7 @@ def rollout(
     functions = types.FunctionType, types.MethodType, functools.partial
     now = params if isinstance(params, functions) else lambda: params
     size = _slots.vocabulary(model, now(), refill, max_length)
+    common.ending.check(size)
     source = Source(prompts, sampler, budget, max_length, size)
     steps = positive_int("max_new_tokens", max_new_tokens)
     return _run(key, now, source, common, slots, steps)
