@@ -29,6 +29,11 @@ class Next(NamedTuple):
         sampler: the transform of the target.
         state: its state after `token`.
         axes: `sampler_axes`, see `prefill`.
+
+    >>> stand = Next(jnp.array([1]), jnp.array([4]), None, None, TopK(1), (), None)
+    >>> text = lookup().init(None, jnp.array([[1, 2, 0, 3]]), jnp.array([4]), 9)
+    >>> lookup().propose(None, text, 2, stand)[0]
+    Array([[2, 0]], dtype=int32)
     """
 
     token: jax.Array
@@ -52,6 +57,14 @@ class Draft(NamedTuple):
             and a static number of tokens; -1 from where there is no proposal.
         keep: `(params, state, tokens [B, 1 + ahead], positions [B, 1 + ahead]) -> state`: the last
             token and the proposals that were right, at their positions; the others have -1.
+
+    >>> def next_ids(params, state, ahead, next):  # propose t + 1, t + 2, ..
+    ...     return (next.token[:, None] + 1 + jnp.arange(ahead)) % 4, state
+    >>> counting = Draft(lambda params, prompts, lengths, max_length: (), next_ids,
+    ...                  lambda params, state, tokens, positions: state)
+    >>> speculate(jax.random.key(0), bigram, table, jnp.array([[0]]), TopK(1), draft=counting,
+    ...           max_new_tokens=5).tokens
+    Array([[1, 2, 3, 0, 1]], dtype=int32)
     """
 
     init: Callable[[Any, jax.Array, jax.Array, int], Any]
@@ -124,6 +137,11 @@ def by_model(model: Model) -> Draft:
 
     Args:
         model: a model with the vocabulary of the target; its parameters are `draft_params`.
+
+    >>> worse = 0.5 * table
+    >>> speculate(jax.random.key(0), bigram, table, jnp.array([[0]]), TopK(1), max_new_tokens=4,
+    ...           draft=by_model(bigram), draft_params=worse).tokens
+    Array([[1, 2, 3, 0]], dtype=int32)
     """
 
     def init(params, prompts, lengths, max_length):

@@ -22,6 +22,12 @@ class Request(NamedTuple):
         sampler: the transform of this prompt alone, of the same structure for all prompts. Either
             every prompt brings one, or none.
         budget: the largest number of tokens to draw, >= 0; as in `rollout` by default.
+
+    >>> prompts = [Request([0], TopK(1)), Request([2], TopK(1), budget=1)]
+    >>> done = rollout(jax.random.key(0), bigram, table, prompts, None, slots=2, max_length=6,
+    ...                max_new_tokens=3)
+    >>> sorted((finished.index, finished.tokens.tolist()) for finished in done)
+    [(0, [1, 2, 3]), (1, [3])]
     """
 
     prompt: ArrayLike

@@ -111,6 +111,12 @@ def rollout(
     Raises:
         ValueError: if an argument has a wrong type, shape or value; for `prompts`, when the wrong
             one is reached, with its place.
+
+    >>> prompts = ([token] for token in (0, 1, 2))
+    >>> done = rollout(jax.random.key(0), bigram, table, prompts, TopK(1), slots=2, max_length=6,
+    ...                max_new_tokens=4, eos=3)
+    >>> sorted((finished.index, finished.tokens.tolist()) for finished in done)
+    [(0, [1, 2, 3]), (1, [2, 3]), (2, [3])]
     """
     slots, max_length = positive_int("slots", slots), positive_int("max_length", max_length)
     refill = max(1, slots // 4) if refill is None else positive_int("refill", refill)
