@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jaxsample
 from jaxsample import learn
-from tests.doors import DOORS
+from tests.doors import DOORS, LOOPS
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
@@ -66,7 +66,8 @@ def room(path):
 
 def private(module):
     """Whether a module lies behind a door."""
-    return module.split(".")[0] in ("jaxsample", "jaxsample_models") and module not in DOORS
+    ours = module.split(".")[0] in ("jaxsample", "jaxsample_models")
+    return ours and module not in (*DOORS, *LOOPS)
 
 
 def test_nothing_imports_upward():
@@ -103,6 +104,7 @@ def test_modules_behind_a_door_look_private():
         for path in [*LIBRARY, *MODELS]
         if not path.name.startswith("_")
         and "/cli/" not in name(path)
+        and not name(path).endswith(tuple(f"/{loop.split('.')[-1]}.py" for loop in LOOPS))
         and not name(path).endswith(tuple(COMMANDS))
     ]
     assert not public
@@ -120,7 +122,7 @@ def test_models_import_the_door_of_the_library_alone():
 
 def test_heavy_libraries_stay_where_they_belong():
     homes = {
-        "flax": {"learn"},
+        "flax": {"learn", "interop"},  # for modules of flax
         "matplotlib": {"study", "cli"},
         "typer": {"study", "cli"},
         "rich": {"study", "cli", "learn"},  # training shows a bar
@@ -133,6 +135,11 @@ def test_heavy_libraries_stay_where_they_belong():
         if room(path) not in homes.get(module.split(".")[0], {room(path)})
     ]
     assert not wrong
+
+
+def test_modules_for_other_libraries_are_imported_on_their_own():
+    """`jaxsample.interop` needs none of these libraries."""
+    assert not [(name(path), m) for path in LIBRARY for m in IMPORTS[path] if m in LOOPS]
 
 
 def test_the_command_line_imports_the_models_lazily():

@@ -68,9 +68,11 @@ def sample_rows(
     if instead is None or not -1 <= instead <= LARGEST:
         raise ValueError(f'invalid must be a token id, -1 or "raise", got {invalid!r}')
     tokens = _drawn(logits, key, sampler, state, np.int32(instead))
-    if invalid != "raise":
-        return tokens
-    return _checked(tokens) if isinstance(tokens, Tracer) else _refuse(jax.device_get(tokens))
+    if invalid == "raise" and isinstance(tokens, Tracer):
+        return _checked(tokens)
+    if invalid == "raise":
+        _refuse(jax.device_get(tokens))
+    return tokens
 
 
 def _check_shapes(key, logits, state):

@@ -34,7 +34,9 @@ def test_every_row_draws_with_its_own_key():
     np.testing.assert_array_equal(tokens, expected(keys))
     assert tokens.dtype == jnp.int32
     for other in (jax.jit(sample_rows), lambda *a: sample_rows(*a, invalid="raise")):
-        np.testing.assert_array_equal(other(KEY, LOGITS, SAMPLER), tokens)
+        again = other(KEY, LOGITS, SAMPLER)
+        np.testing.assert_array_equal(again, tokens)
+        assert isinstance(again, jax.Array)
     legacy = jax.random.key_data(KEY)
     np.testing.assert_array_equal(sample_rows(legacy, np.asarray(LOGITS), SAMPLER), tokens)
     assert sample_rows(KEY, LOGITS[0, 0], SAMPLER) == tokens[0, 0]
