@@ -62,7 +62,7 @@ class Rollout(base_rollout.BaseRollout):
     ...     pad_id = lambda self: 0
     >>> settings = base_rollout.RolloutConfig(max_tokens_to_generate=4, max_prompt_length=2)
     >>> engine(nnx.Module(), Digits()).generate(["01", "2"], settings).text
-    ['2', '']
+    ['2', '012']
     """
 
     def __init__(
