@@ -27,7 +27,7 @@ def installed(library, file="__init__.py"):
 INTEROP = Path(__file__).parent / "jaxsample" / "interop"
 collect_ignore = [
     INTEROP / f"{name}.py"
-    for name in ("gemma", "keras_hub", "maxtext", "tunix")
+    for name in ("gemma", "keras_hub", "lm_eval", "maxtext", "tunix")
     if not installed(name)
 ]
 if not installed("transformers", "generation/flax_logits_process.py"):

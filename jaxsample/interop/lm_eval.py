@@ -52,7 +52,7 @@ class LM(TemplateLM):
     >>> lm = LM(jaxsample_models.embedded(), chain(TopK(1)), batch_size=1)
     >>> request = "A funny story. Once upon a", {"until": ["."], "max_gen_toks": 8}
     >>> lm.generate_until([Instance("generate_until", {}, request, 0)], disable_tqdm=True)
-    [' time there was a girl named Mia']
+    ['time there was a girl named Mia']
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class LM(TemplateLM):
         ids = self.tok_encode(context) or [self.prefix_token_id]
         sampler = self._sampler
         if sampler is None:
-            if not wanted["do_sample"]:
+            if not wanted.get("do_sample"):
                 wanted.pop("temperature", None)
             sampler = from_generation_config(wanted)
         until = tuple(stop for stop in until if stop)
@@ -128,12 +128,7 @@ class LM(TemplateLM):
         )
         tokens, ends = jax.device_get((drawn.tokens, drawn.lengths))
         rows = zip(batch, tokens, ends, strict=False)
-        return [cut(self._written(one.ids, row[:end]), until) for one, row, end in rows]
-
-    def _written(self, prompt, tokens):
-        """Decode tokens after their prompt: some tokenizers drop a space at the beginning."""
-        before = self._text.decode(prompt)
-        return self._text.decode([*prompt, *tokens])[len(before) :]
+        return [cut(self._text.decode(row[:end]), until) for _, row, end in rows]
 
     def loglikelihood_rolling(
         self, requests: Sequence[Any], disable_tqdm: bool = False
