@@ -6,7 +6,10 @@ import sys
 
 import typer
 
-SETTINGS = {"context_settings": {"ignore_unknown_options": True, "allow_extra_args": True}}
+SETTINGS = {
+    "context_settings": {"ignore_unknown_options": True, "allow_extra_args": True},
+    "options_metavar": "[ARGUMENTS]...",
+}
 
 
 def lm_eval(arguments: typer.Context) -> None:
