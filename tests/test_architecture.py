@@ -110,6 +110,12 @@ def test_modules_behind_a_door_look_private():
     assert not public
 
 
+def test_modules_for_other_libraries_are_imported_on_their_own():
+    """`jaxsample.interop` needs none of these libraries."""
+    importing = {name(path) for path in LIBRARY if set(IMPORTS[path]) & set(LOOPS)}
+    assert importing <= {"jaxsample/cli/evaluated.py"}, "only what lm-eval itself loads"
+
+
 def test_models_import_the_door_of_the_library_alone():
     wrong = [
         (name(path), module)
@@ -122,7 +128,7 @@ def test_models_import_the_door_of_the_library_alone():
 
 def test_heavy_libraries_stay_where_they_belong():
     homes = {
-        "flax": {"learn", "interop"},  # for modules of flax
+        "flax": {"learn", "interop"},  # adapters of flax modules import it when they are called
         "matplotlib": {"study", "cli"},
         "typer": {"study", "cli"},
         "rich": {"study", "cli", "learn"},  # training shows a bar
@@ -135,12 +141,6 @@ def test_heavy_libraries_stay_where_they_belong():
         if room(path) not in homes.get(module.split(".")[0], {room(path)})
     ]
     assert not wrong
-
-
-def test_modules_for_other_libraries_are_imported_on_their_own():
-    """`jaxsample.interop` needs none of these libraries."""
-    importing = {name(path) for path in LIBRARY if set(IMPORTS[path]) & set(LOOPS)}
-    assert importing <= {"jaxsample/cli/evaluated.py"}, "only what lm-eval itself loads"
 
 
 def test_the_command_line_imports_the_models_lazily():
