@@ -128,7 +128,7 @@ def test_models_import_the_door_of_the_library_alone():
 
 def test_heavy_libraries_stay_where_they_belong():
     homes = {
-        "flax": {"learn", "interop"},  # adapters of flax modules import it when they are called
+        "flax": {"learn", "interop"},  # for modules of flax
         "matplotlib": {"study", "cli"},
         "typer": {"study", "cli"},
         "rich": {"study", "cli", "learn"},  # training shows a bar
