@@ -1,5 +1,6 @@
 """tunix trains a policy by GRPO on rollouts that a sampler of this library draws."""
 
+import dataclasses
 import functools
 import os
 import subprocess
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import EntropyTemperature, MinP, TopK, chain, generate, score
+from jaxsample import EntropyTemperature, MinP, Temperature, TopK, chain, generate, score
 
 pytest.importorskip("tunix", reason="pip install google-tunix")
 
@@ -144,6 +145,20 @@ def test_the_ratio_of_an_unchanged_policy_is_one(training):
     anchor = Rollout(policy(), Words(), None, SETTINGS, sampler=SAMPLER, adapt=adapt)
     # The reference is the policy before the training; float32 sums of 61 terms.
     np.testing.assert_allclose(anchor.get_per_token_logps(*given), new, atol=1e-5)
+
+
+def test_recomputed_log_probabilities_have_the_temperature_of_the_loss():
+    settings = dataclasses.replace(SETTINGS, temperature=0.7)
+    rollout = Rollout(policy(), Words(), None, settings, sampler=chain(), adapt=adapt)
+    drawn = rollout.generate(PROMPTS, settings)
+    rows = np.array([np.r_[row, [PAD] * (8 - len(row))] for row in drawn.tokens], np.int32)
+    got = rollout.get_per_token_logps(jnp.array(drawn.left_padded_prompt_tokens), jnp.array(rows))
+    model, params = adapt(rollout.model())
+    prompts, lengths = prompts_of(PROMPTS)
+    want = score(model, params, prompts, rows, Temperature(0.7), lengths=lengths).logprobs
+    live = rows != PAD  # tunix masks what it takes for padding
+    # The two run the model in other orders of summation.
+    np.testing.assert_allclose(np.asarray(got)[live], np.asarray(want)[live], atol=1e-4)
 
 
 def test_greedy_rollouts_equal_those_of_tunix():
