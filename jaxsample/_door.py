@@ -6,6 +6,7 @@ from jaxsample.decode._guidance import guided
 from jaxsample.decode._model import Model, ModelOutput
 from jaxsample.decode._prefill import prefill
 from jaxsample.decode._sample import sample
+from jaxsample.decode._sample_rows import sample_rows
 from jaxsample.decode._score import Score, score
 from jaxsample.decode._step import Decoding, Step, step
 from jaxsample.decode._stream import stream
@@ -114,6 +115,7 @@ __all__ = [
     "prefill",
     "resume",
     "sample",
+    "sample_rows",
     "score",
     "stack",
     "step",
