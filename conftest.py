@@ -1,13 +1,15 @@
-"""A cache of compiled programs, names every doctest may use, and which pages are slow."""
+"""Compiled programs are kept, names for doctests, and which pages are slow."""
 
+import gc
 import importlib.util
 import os
 from pathlib import Path
 
-# JAX reads these when it is imported; processes that tests start inherit them.
+# JAX and Keras read these when they are imported; processes that tests start inherit them.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent / ".jax_cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +17,26 @@ import numpy as np
 import pytest
 
 import jaxsample
+
+# Tracing makes many small objects that live on. Python looks for garbage among them after every 700
+# by default, which takes a fifth of the time that JAX traces.
+gc.set_threshold(20_000, 20, 20)
+
+
+def installed(library, file="__init__.py"):
+    spec = importlib.util.find_spec(library)
+    return bool(spec and spec.origin) and (Path(spec.origin).parent / file).exists()
+
+
+# The examples in modules for other libraries run where these are installed.
+INTEROP = Path(__file__).parent / "jaxsample" / "interop"
+collect_ignore = [
+    INTEROP / f"{name}.py"
+    for name in ("gemma", "keras_hub", "lm_eval", "maxtext", "tunix")
+    if not installed(name)
+]
+if not installed("transformers", "generation/flax_logits_process.py"):
+    collect_ignore.append(INTEROP / "transformers.py")
 
 
 def pytest_collection_modifyitems(items):

@@ -18,6 +18,9 @@ napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
+# The modules for other libraries are shown where these are not installed.
+autodoc_mock_imports = ["gemma", "keras", "keras_hub", "lm_eval", "maxtext", "tunix"]
+autodoc_mock_imports += ["transformers.generation.flax_logits_process"]
 python_maximum_signature_line_length = 120
 toc_object_entries_show_parents = "hide"
 

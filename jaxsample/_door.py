@@ -9,6 +9,7 @@ from jaxsample.decode._prefill import prefill
 from jaxsample.decode._requests import Request
 from jaxsample.decode._rollout import Finished, rollout
 from jaxsample.decode._sample import sample
+from jaxsample.decode._sample_rows import sample_rows
 from jaxsample.decode._score import Score, score
 from jaxsample.decode._speculate import speculate
 from jaxsample.decode._step import Decoding, Step, step
@@ -125,6 +126,7 @@ __all__ = [
     "resume",
     "rollout",
     "sample",
+    "sample_rows",
     "score",
     "speculate",
     "stack",

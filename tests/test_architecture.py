@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jaxsample
 from jaxsample import learn
-from tests.doors import DOORS
+from tests.doors import DOORS, LOOPS
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
@@ -66,7 +66,8 @@ def room(path):
 
 def private(module):
     """Whether a module lies behind a door."""
-    return module.split(".")[0] in ("jaxsample", "jaxsample_models") and module not in DOORS
+    ours = module.split(".")[0] in ("jaxsample", "jaxsample_models")
+    return ours and module not in (*DOORS, *LOOPS)
 
 
 def test_nothing_imports_upward():
@@ -103,9 +104,16 @@ def test_modules_behind_a_door_look_private():
         for path in [*LIBRARY, *MODELS]
         if not path.name.startswith("_")
         and "/cli/" not in name(path)
+        and not name(path).endswith(tuple(f"/{loop.split('.')[-1]}.py" for loop in LOOPS))
         and not name(path).endswith(tuple(COMMANDS))
     ]
     assert not public
+
+
+def test_modules_for_other_libraries_are_imported_on_their_own():
+    """`jaxsample.interop` needs none of these libraries."""
+    importing = {name(path) for path in LIBRARY if set(IMPORTS[path]) & set(LOOPS)}
+    assert importing <= {"jaxsample/cli/evaluated.py"}, "only what lm-eval itself loads"
 
 
 def test_models_import_the_door_of_the_library_alone():
@@ -120,7 +128,7 @@ def test_models_import_the_door_of_the_library_alone():
 
 def test_heavy_libraries_stay_where_they_belong():
     homes = {
-        "flax": {"learn"},
+        "flax": {"learn", "interop"},  # for modules of flax
         "matplotlib": {"study", "cli"},
         "typer": {"study", "cli"},
         "rich": {"study", "cli", "learn"},  # training shows a bar

@@ -10,7 +10,7 @@ import rich  # noqa: F401  # without it, fail before JAX is imported
 import typer
 
 import jaxsample
-from jaxsample.cli import flags, studies, sweeps, texts
+from jaxsample.cli import flags, harness, studies, sweeps, texts
 from jaxsample.cli.prompt import Prompt, PromptFile, read_prompt
 from jaxsample.cli.taking import takes_sampler
 
@@ -187,6 +187,7 @@ def explain(
 
 app.command()(sweeps.sweep)
 app.add_typer(studies.study, name="study")
+app.command("lm-eval", **harness.SETTINGS)(harness.lm_eval)
 
 
 @app.command()

@@ -8,8 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from jaxsample import Transform
     from jaxsample.study import Source
@@ -41,6 +39,8 @@ def known(sampler: Any, source: Source) -> Any:
     Raises:
         ValueError: if a member holds an id outside of the vocabulary.
     """
+    import numpy as np  # the help of the commands starts without it
+
     size = source.checkpoint.config.vocab_size
     for member in sampler:
         for f in dataclasses.fields(member) if dataclasses.is_dataclass(member) else ():

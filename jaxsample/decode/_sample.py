@@ -45,9 +45,14 @@ def sample(
     >>> sample(jax.random.key(0), jnp.array([0.0, 9.0, 1.0]), TopK(1))
     Array(1, dtype=int32)
     """
+    check_sampler(sampler)
+    return _sampled(jnp.asarray(key), jnp.asarray(logits), sampler, state, hidden)
+
+
+def check_sampler(sampler: Any) -> None:
+    """Refuse a sampler that is no transform; ValueError."""
     if not isinstance(sampler, Transform) or jax.tree_util.all_leaves([sampler]):
         raise ValueError(f"sampler must be a transform, such as chain(TopP(0.9)), got {sampler!r}")
-    return _sampled(jnp.asarray(key), jnp.asarray(logits), sampler, state, hidden)
 
 
 @functools.partial(jax.jit, inline=True)

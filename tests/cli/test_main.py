@@ -111,3 +111,10 @@ def test_the_version_costs_no_import_of_jax():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     version, heavy = done.stdout.split()
     assert version[0].isdigit() and heavy == "False"
+
+
+def test_lm_eval_names_its_extra():
+    done = alone("lm-eval", "--tasks", "gsm8k", before="sys.modules['lm_eval'] = None")
+    line, status = done.stderr.splitlines()
+    assert line == "jaxsample: this needs lm-eval: pip install 'jaxsample[lm-eval]'"
+    assert status == "[] 2"

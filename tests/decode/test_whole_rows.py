@@ -148,7 +148,6 @@ def _filtered(row, share, floor):
 STAGES = {
     "given": lambda row, share, floor: row,
     "divided": lambda row, share, floor: row.divide(0.7),
-    "filtered": _filtered,
     "filtered and divided": lambda *args: _filtered(*args).divide(1.3),
     "nearest": lambda row, share, floor: _nearest(row, share),
     "filtered, nearest, divided": lambda row, share, floor: _nearest(
@@ -228,12 +227,10 @@ RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", 70), ("to
 
 
 GENERATED = {
-    "filters": chain(Temperature(0.9), TopK(50), TopP(0.9)),
     "stateful order": chain(EntropyTemperature(1.0, 0.2), toys.Nucleus(0.9, 0.97)),
     "stateful token": chain(toys.Counts(0.5), MinP(0.1)),
     "no filter": toys.Probe(),
     "mirostat": chain(TopPDecay(0.99, 0.9), Mirostat(3.0, 0.5)),
-    "typical": chain(Typical(0.5), Temperature(0.9), toys.Nucleus(0.99, 0.97)),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors import DOORS
+from tests.doors import DOORS, LOOPS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
@@ -56,3 +56,14 @@ def test_every_public_name_has_a_docstring_and_an_example(module, name):
     else:  # a constant has no docstring of its own; its example is on the page
         text = dict(listed())[f"{module}.{name}"]
     assert doctest.DocTestParser().get_examples(text)
+
+
+@pytest.mark.parametrize("module", LOOPS)
+def test_modules_for_other_libraries_are_in_the_reference(module):
+    """They are read, not imported: their libraries are not installed everywhere."""
+    tree = ast.parse((ROOT / module.replace(".", "/")).with_suffix(".py").read_text())
+    defined = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    things = {n.name: ast.get_docstring(n) for n in defined if not n.name.startswith("_")}
+    shown = [name for name, _ in listed()]
+    assert things and all(shown.count(f"{module}.{name}") == 1 for name in things)
+    assert all(doctest.DocTestParser().get_examples(text or "") for text in things.values())

@@ -129,10 +129,15 @@ def test_a_truncated_checkpoint_is_named_and_the_one_before_serves(folder, finis
     np.testing.assert_array_equal(run(folder).sampler.value, finished[1].sampler.value)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the result of the program that is killed below."""
+    return fit_program.run(tmp_path_factory.mktemp("whole"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_process_resumes_with_the_same_bits(tmp_path, how):
-    whole = fit_program.run(tmp_path / "whole")
+def test_a_killed_process_resumes_with_the_same_bits(tmp_path, whole, how):
     folder = tmp_path / "killed"
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-m", "tests.learn.fit_program", str(folder)]

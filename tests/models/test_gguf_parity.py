@@ -110,8 +110,6 @@ def test_smollm2_writes_the_same(smollm2):
     file, ours = smollm2
     hub = reference.transformers()
     pytest.importorskip("accelerate", reason="transformers loads GGUF files by accelerate")
-    import torch
-
     theirs = hub.AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name).eval()
     prompt = np.array(ours.tokenizer.encode(TEXTS[1]).ids)
     expected = reference.logits_alone(theirs, prompt)
@@ -128,15 +126,9 @@ def test_smollm2_writes_the_same(smollm2):
         ours.params,
         jnp.array([prompt]),
         jaxsample.TopK(1),
-        max_new_tokens=64,
+        max_new_tokens=32,
     )
-    with torch.no_grad():
-        written = theirs.generate(
-            torch.tensor([prompt]),
-            attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
-            max_new_tokens=64,
-            do_sample=False,
-            eos_token_id=-1,
-            pad_token_id=0,
-        )
-    assert told.tokens[0].tolist() == written[0, len(prompt) :].tolist()
+    # Each token is the likeliest after those before it, by one pass of transformers over the text.
+    text = np.array([*prompt, *np.asarray(told.tokens[0])])
+    likeliest = reference.logits_alone(theirs, text).argmax(axis=-1)
+    np.testing.assert_array_equal(text[len(prompt) :], likeliest[len(prompt) - 1 : -1])

@@ -51,9 +51,9 @@ def test_equals_the_definition_at_the_edges(texts):
 
 
 @pytest.mark.slow
-def test_a_thousand_texts_equal_the_definition():
-    texts = draw_texts(1000, 10, words=[*WORDS, *map(str, range(60))])
-    assert len(set(texts)) > 800
+def test_hundreds_of_different_texts_equal_the_definition():
+    texts = draw_texts(400, 10, words=[*WORDS, *map(str, range(60))])
+    assert len(set(texts)) > 320
     assert self_bleu(texts) == pytest.approx(naive(texts), abs=1e-9)
 
 
