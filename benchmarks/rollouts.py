@@ -162,7 +162,7 @@ def draw(results, path):
         steps = np.array(arm["live"])
         ends = range(0, len(steps), 16)
         lines[name] = [(first, float(steps[first : first + 16].mean())) for first in ends]
-    panel = Panel("slots at work", "step", "slots", lines, log=False, ticks=[0, len(steps)])
+    panel = Panel("slots at work", "step", "slots", lines, log=False, ticks=[])
     return picture(path, [panel], "rollouts")
 
 

@@ -102,8 +102,8 @@ def rollout(
         max_new_tokens: N, the largest number of tokens for a prompt; static.
         widths: the numbers of columns in which prompts are read: one compiled program each. A
             prompt longer than the widest is read in several parts; static.
-        refill: R, how many prompts are read at once, and how many slots must be free before that; a
-            quarter of the slots by default; static.
+        refill: R, how many prompts are read at once, and how many slots must be free before that; an
+            eighth of the slots by default; static.
         chunk: the largest number of steps between two looks at the device; static.
         samples: rows per prompt; the model reads the prompt once.
         budget: the largest number of tokens for each prompt, below `max_new_tokens`.
@@ -119,7 +119,7 @@ def rollout(
     [(0, [1, 2, 3]), (1, [2, 3]), (2, [3])]
     """
     slots, max_length = positive_int("slots", slots), positive_int("max_length", max_length)
-    refill = max(1, slots // 4) if refill is None else positive_int("refill", refill)
+    refill = max(1, slots // 8) if refill is None else positive_int("refill", refill)
     if refill > slots:
         raise ValueError(f"refill must be at most the {slots} slots, got {refill}")
     if sampler is not None:
