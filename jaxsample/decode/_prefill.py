@@ -21,6 +21,7 @@ from jaxsample.decode._arguments import (
     per_row,
     positive_int,
 )
+from jaxsample.decode._contract import empty_cache, streams_of
 from jaxsample.decode._keys import init_keys, row_keys, sample_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import (
@@ -90,7 +91,7 @@ def prefill(
     ...         after=decoding).position.tolist()
     [3, 3]
     """
-    prompts = check_prompts(prompts, model.streams)
+    prompts = check_prompts(prompts, streams_of(model))
     batch, width = prompts.shape[0], prompts.shape[-1]
     max_length = positive_int("max_length", max_length)
     if max_length < width:
@@ -129,7 +130,7 @@ def _prefill(
     if after is None:
         tokens, positions = prompts, in_auto(_positions, alike)(prompts, lengths)
         last = first_stream(lengths, model.streams) - 1
-        cache = model.init_cache(batch, max_length)
+        cache = empty_cache(model, batch, max_length)
     else:
         rest = in_auto(functools.partial(_rest, unread), alike)
         tokens, positions, last = rest(prompts, lengths, after.position)

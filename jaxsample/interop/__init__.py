@@ -13,6 +13,7 @@ from jaxsample.interop.automaton._compile import from_regex as from_regex
 from jaxsample.interop.automaton._stop import stop_strings as stop_strings
 from jaxsample.interop.automaton._vocabulary import vocabulary_of as vocabulary_of
 from jaxsample.interop.models._batch_axis import batch_axis as batch_axis
+from jaxsample.interop.models._check import check_model as check_model
 from jaxsample.interop.models._linen import from_linen as from_linen
 from jaxsample.interop.models._nnx import from_nnx as from_nnx
 from jaxsample.interop.models._one_row import one_row as one_row
