@@ -83,10 +83,9 @@ def main(page: str, count: int, rounds: int, budget_s: float):
     try:
         for recipe in recipes(PAGES / f"{page}.md"):
             found = {"recipe": recipe.name, "versions": versions(page), **compare(recipe)}
-            found |= {"lines": lines(Path(PAGES / f"{page}.md")), "broken": check(recipe)}
-            print(
-                json.dumps(found | {"seconds": time(recipe, count, rounds, budget_s)}), flush=True
-            )
+            found |= {"lines": lines(PAGES / f"{page}.md"), "broken": check(recipe)}
+            found["seconds"] = time(recipe, count, rounds, budget_s)
+            print(json.dumps(found), flush=True)
     except ModuleNotFoundError as error:
         print(json.dumps({"absent": str(error)}), flush=True)
 
