@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "stacks"
-BLOCK = re.compile(r"^## (?P<title>.+)$|^```python\n(?P<code>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^## (?P<title>[^\n]+)$|^```python\n(?P<code>.*?)^```$", re.M | re.S)
 
 
 class Recipe(NamedTuple):
@@ -42,7 +44,9 @@ def recipes(page: Path) -> Iterator[Recipe]:
     Raises:
         ImportError: if the library is not installed.
     """
-    names: dict[str, Any] = {"__name__": f"docs.stacks.{page.stem}"}
+    module = types.ModuleType(f"recipe_{page.stem}")
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    names = vars(module)
     title = None
     for found in BLOCK.finditer(page.read_text()):
         if found["title"]:
