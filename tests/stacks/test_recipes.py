@@ -8,8 +8,7 @@ import pytest
 from benchmarks.recipes.pages import PAGES, lines, recipes
 from benchmarks.recipes.program import PACKAGES, check, compare
 
-# Flax's modules are toys that every run affords; other libraries take a minute.
-MARKS = {page: () if page == "flax" else pytest.mark.peers for page in PACKAGES}
+MARKS = {page: pytest.mark.full if page == "flax" else pytest.mark.peers for page in PACKAGES}
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=MARKS[page]) for page in PACKAGES])

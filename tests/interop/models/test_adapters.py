@@ -112,12 +112,48 @@ class Linen(linen.Module):
         return linen.Dense(toys.V)(x)
 
 
+class Nnx(nnx.Module):
+    def __init__(self, rngs):
+        self.embed = nnx.Embed(toys.V, toys.D, rngs=rngs)
+        self.attention = nnx.MultiHeadAttention(2, toys.D, decode=False, rngs=rngs)
+        self.head = nnx.Linear(toys.D, toys.V, rngs=rngs)
+
+    def __call__(self, tokens):
+        x = self.embed(tokens)
+        mask = None if self.attention.decode else linen.make_causal_mask(tokens)
+        return self.head(x + self.attention(x, mask=mask))
+
+
+@functools.cache
+def variables():
+    return Linen().init(jax.random.key(0), jnp.ones((1, 4), jnp.int32))
+
+
+FLAX = {
+    "linen": (
+        lambda: from_linen(Linen(), variables()),
+        lambda: from_linen(Linen(decode=True), variables(), decode=True),
+    ),
+    "nnx": (
+        lambda: from_nnx(Nnx(nnx.Rngs(0))),
+        lambda: from_nnx(Nnx(nnx.Rngs(0)), decode=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FLAX)
+def test_a_module_of_flax_with_a_cache_draws_what_it_draws_without(kind):
+    tokens, cached = (greedy(*make()) for make in FLAX[kind])
+    np.testing.assert_array_equal(tokens, cached)
+    assert len(np.unique(tokens)) > 3
+
+
 def test_linen_modules_say_whether_they_have_a_cache():
-    variables = Linen(decode=True).init(jax.random.key(0), jnp.ones((1, 4), jnp.int32))
+    cached = Linen(decode=True).init(jax.random.key(0), jnp.ones((1, 4), jnp.int32))
     with pytest.raises(ValueError, match='variables have a "cache": pass decode=True'):
-        from_linen(Linen(), variables)
+        from_linen(Linen(), cached)
     with pytest.raises(ValueError, match="build it with its own decode=True"):
-        from_linen(Linen(), variables, decode=True)
+        from_linen(Linen(), cached, decode=True)
 
 
 def test_nnx_modules_say_whether_they_have_a_cache():
@@ -165,11 +201,11 @@ def test_the_same_functions_make_an_equal_model_that_compiles_once(counted):
         "without_cache": lambda: (without_cache(text), toys.PARAMS),
         "batch_axis": lambda: (batch_axis(toys.BROKEN[next(iter(toys.BROKEN))], 1), toys.PARAMS),
         "one_token": lambda: (one_token(toys.recurrent_cache, toys.recurrent_step), toys.PARAMS),
-        "from_nnx": lambda: from_nnx(module),
-        "from_linen": lambda: from_linen(Linen(), variables),
+        "from_nnx, no cache": FLAX["nnx"][0],
+        "from_nnx": FLAX["nnx"][1],
+        "from_linen, no cache": FLAX["linen"][0],
+        "from_linen": FLAX["linen"][1],
     }
-    module = nnx.Embed(toys.V, toys.V, rngs=nnx.Rngs(0))
-    variables = {"params": {}}
     for make in makers.values():
         (first, _), (second, _) = make(), make()
         assert first == second and hash(first) == hash(second)
