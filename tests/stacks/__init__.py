@@ -1,0 +1,1 @@
+"""Tests against other libraries; each file is skipped where its library is not installed."""
