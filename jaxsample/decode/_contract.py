@@ -40,11 +40,9 @@ def empty_cache(model: Model, batch: int, max_length: int) -> Any:
         ValueError: if the first axis of a leaf is not the batch.
     """
     cache = model.init_cache(batch, max_length)
-    leaves = jax.tree_util.tree_leaves_with_path(cache)
-    if all(_certain(np.shape(leaf), batch) for _, leaf in leaves):
-        return cache
     # Other axes may be as long as the batch, so ask which one grows with it.
     twice = jax.tree.leaves(jax.eval_shape(lambda: model.init_cache(2 * batch, max_length)))
+    leaves = jax.tree_util.tree_leaves_with_path(cache)
     for (path, leaf), other in zip(leaves, twice, strict=False):
         shape = np.shape(leaf)
         grown = [i for i, (a, b) in enumerate(zip(shape, other.shape, strict=False)) if b == 2 * a]
@@ -54,10 +52,6 @@ def empty_cache(model: Model, batch: int, max_length: int) -> Any:
                 f"{_remedy(grown)}"
             )
     return cache
-
-
-def _certain(shape, batch):
-    return shape[:1] == (batch,) and shape.count(batch) == 1
 
 
 def _remedy(grown):

@@ -62,7 +62,7 @@ WRONG = {
     "batch_axis(model, 1) moves it": with_cache(3, "B", 5),
     "batch_axis(model, 2) moves it": with_cache(2, 5, "B"),  # the first axis is 2, as the batch is
     "jaxsample.interop.one_row gives each row": with_cache(),
-    "one_token for a state": with_cache(2, 5),
+    "one_token for a state": with_cache(2, 5),  # as long as the batch by chance
 }
 
 
