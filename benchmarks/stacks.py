@@ -1,6 +1,6 @@
 """Greedy tokens and the time of a token with models of other libraries, beside their own samplers.
 
-    python benchmarks/stacks.py [--quick] [--out DIR] [--pages flax,tunix]
+    python benchmarks/stacks.py [--quick] [--out DIR] [--pages flax,tunix] [--tokens 32]
         [--environments FILE or PAGE=PYTHON ...]
 
 The code on each page of docs/stacks is run, in the interpreter that --environments names for the
@@ -8,11 +8,13 @@ page, or in this one. A file of environments has one PAGE=PYTHON a line. A recip
 small random weights in float32. "equal" counts the ragged rows whose tokens are those that the
 library draws for each row alone. "ms a token" is a step of four rows, and the ratio is over the
 library's own sampler in the same run. A library without a sampler is compared with a loop over its
-forward pass, and that loop is not timed.
+forward pass, and that loop is not timed. Pages that an earlier run left in DIR are kept, so heavy
+environments can be run one by one.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -38,13 +40,19 @@ def interpreters(made, given) -> dict[str, str]:
     return found
 
 
-def shown(page: str, found: dict, tokens: int) -> list[str]:
+def kept(out: Path | None) -> dict[str, list[dict]]:
+    """Return the pages of an earlier run into the same folder."""
+    path = out and out / "results.json"
+    return json.loads(path.read_text())["pages"] if path and path.exists() else {}
+
+
+def shown(page: str, found: dict) -> list[str]:
     """Return the row of the table for one recipe."""
     name, version = next(iter(found["versions"].items()))
     seconds = found["seconds"]
     own = seconds.get("own")
     milliseconds = [
-        figures(1e3 * summary(runs)["median"] / tokens) if runs else "-"
+        figures(1e3 * summary(runs)["median"] / found["tokens"]) if runs else "-"
         for runs in (seconds["ours"], own)
     ]
     return [
@@ -67,26 +75,27 @@ HEADERS = [
 def main():
     made = parser(__doc__, "nothing else", "one recipe's page, few tokens")
     made.add_argument("--pages", help=f"of {', '.join(PACKAGES)}")
+    made.add_argument("--tokens", type=int, default=32, help="tokens that are drawn and timed")
     made.add_argument("--environments", nargs="*", default=[], metavar="FILE or PAGE=PYTHON")
     given = made.parse_args()
     pages = chosen(made, given.pages or ("flax" if given.quick else ",".join(PACKAGES)), PACKAGES)
     pythons = interpreters(made, given.environments)
-    tokens, rounds, budget = (4, 3, 1.0) if given.quick else (32, 15, 10.0)
+    tokens, rounds, budget = (4, 3, 1.0) if given.quick else (given.tokens, 15, 10.0)
     before = environment()
     print(heading(before))
-    results = {"benchmark": "stacks", "before": before, "tokens": tokens, "pages": {}}
+    results = {"benchmark": "stacks", "before": before, "pages": kept(given.out)}
     with progress(len(pages)) as step:
         for page in pages:
             step(page)
             args = page, tokens, rounds, budget
             python = pythons.get(page, sys.executable)
             found = list(findings(PROGRAM, args, 3600, {"JAX_PLATFORMS": "cpu"}, python))
-            results["pages"][page] = found
+            results["pages"][page] = [{"tokens": tokens, **part} for part in found]
             if given.out:
                 save(given.out, results)
     rows = [
-        shown(page, found, tokens)
-        for page, all_found in results["pages"].items()
+        shown(page, found)
+        for page, all_found in sorted(results["pages"].items())
         for found in all_found
         if "recipe" in found
     ]

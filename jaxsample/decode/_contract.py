@@ -45,8 +45,9 @@ def empty_cache(model: Model, batch: int, max_length: int) -> Any:
     leaves = jax.tree_util.tree_leaves_with_path(cache)
     for (path, leaf), other in zip(leaves, twice, strict=False):
         shape = np.shape(leaf)
-        grown = [i for i, (a, b) in enumerate(zip(shape, other.shape, strict=False)) if b == 2 * a]
-        if grown != [0]:
+        pairs = enumerate(zip(shape, other.shape, strict=False))
+        grown = [axis for axis, (length, longer) in pairs if longer == 2 * length > 0]
+        if grown != [0] or shape[0] != batch:
             raise ValueError(
                 f"cache{jax.tree_util.keystr(path)} has shape {list(shape)} for {batch} rows; "
                 f"{_remedy(grown)}"
@@ -55,7 +56,7 @@ def empty_cache(model: Model, batch: int, max_length: int) -> Any:
 
 
 def _remedy(grown):
-    if grown:
+    if grown and grown[0]:
         return f"the batch must be axis 0: jaxsample.interop.batch_axis(model, {grown[0]}) moves it"
     return (
         "axis 0 of every leaf must be the batch: jaxsample.interop.one_row gives each row a cache "

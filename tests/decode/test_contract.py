@@ -87,3 +87,10 @@ def test_the_cache_of_a_guided_model_is_looked_at_inside():
 def test_a_cache_of_squares_is_not_taken_for_another():
     CALLS["prefill"](with_cache("B", 2, 2))
     CALLS["prefill"](with_cache("B"))
+    CALLS["prefill"](with_cache("B", 0))
+
+
+def test_an_axis_of_rows_and_heads_together_is_not_the_batch():
+    model = Model(lambda batch, max_length: jnp.zeros((4 * batch, 5)), apply)
+    with pytest.raises(ValueError, match=r"cache has shape \[8, 5\] for 2 rows; axis 0 of every"):
+        CALLS["prefill"](model)
