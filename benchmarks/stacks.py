@@ -73,7 +73,7 @@ HEADERS = [
 
 
 def main():
-    made = parser(__doc__, "nothing else", "one recipe's page, few tokens")
+    made = parser(__doc__, "nothing else", "the first recipe of flax, few tokens")
     made.add_argument("--pages", help=f"of {', '.join(PACKAGES)}")
     made.add_argument("--tokens", type=int, default=32, help="tokens that are drawn and timed")
     made.add_argument("--environments", nargs="*", default=[], metavar="FILE or PAGE=PYTHON")
@@ -87,7 +87,7 @@ def main():
     with progress(len(pages)) as step:
         for page in pages:
             step(page)
-            args = page, tokens, rounds, budget
+            args = page, tokens, rounds, budget, *([1] if given.quick else [])
             python = pythons.get(page, sys.executable)
             found = list(findings(PROGRAM, args, 3600, {"JAX_PLATFORMS": "cpu"}, python))
             results["pages"][page] = [{"tokens": tokens, **part} for part in found]

@@ -1,12 +1,15 @@
 """Run the recipes of one page and print what is found, one JSON object a line.
 
-    python program.py PAGE TOKENS ROUNDS BUDGET
+    python program.py PAGE TOKENS ROUNDS BUDGET [FIRST]
+
+FIRST is the number of recipes to run, all by default.
 
 An environment of another library runs it too, so it imports only JAX and this library.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from importlib import metadata
@@ -79,9 +82,9 @@ def time(recipe: Recipe, count: int, rounds: int, budget_s: float) -> dict[str, 
     return take_turns(arms, rounds, budget_s, 3)
 
 
-def main(page: str, count: int, rounds: int, budget_s: float):
+def main(page: str, count: int, rounds: int, budget_s: float, first: int | None = None):
     try:
-        for recipe in recipes(PAGES / f"{page}.md"):
+        for recipe in itertools.islice(recipes(PAGES / f"{page}.md"), first):
             found = {"recipe": recipe.name, "versions": versions(page), **compare(recipe)}
             found |= {"lines": lines(PAGES / f"{page}.md"), "broken": check(recipe)}
             found["seconds"] = time(recipe, count, rounds, budget_s)
@@ -91,4 +94,5 @@ def main(page: str, count: int, rounds: int, budget_s: float):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    page, count, rounds, budget, *first = sys.argv[1:]
+    main(page, int(count), int(rounds), float(budget), *map(int, first))
