@@ -73,7 +73,7 @@ HEADERS = [
 
 
 def main():
-    made = parser(__doc__, "nothing else", "the first recipe of flax, few tokens")
+    made = parser(__doc__ or "", "nothing else", "the first recipe of flax, few tokens")
     made.add_argument("--pages", help=f"of {', '.join(PACKAGES)}")
     made.add_argument("--tokens", type=int, default=32, help="tokens that are drawn and timed")
     made.add_argument("--environments", nargs="*", default=[], metavar="FILE or PAGE=PYTHON")
