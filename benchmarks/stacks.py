@@ -52,7 +52,7 @@ def shown(page: str, found: dict) -> list[str]:
     seconds = found["seconds"]
     own = seconds.get("own")
     milliseconds = [
-        figures(1e3 * summary(runs)["median"] / found["tokens"]) if runs else "-"
+        figures(1e3 * summary(runs)["median_s"] / found["tokens"]) if runs else "-"
         for runs in (seconds["ours"], own)
     ]
     return [
