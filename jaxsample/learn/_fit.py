@@ -19,7 +19,7 @@ from jaxsample.learn._batches import batches, step_key
 from jaxsample.learn._checkpoints import Journal
 from jaxsample.learn._cross_entropy import cross_entropy
 from jaxsample.learn._examples import Examples
-from jaxsample.learn._hosts import by_rows, is_first, reported, whole
+from jaxsample.learn._hosts import by_rows, is_first, on_device, reported, whole
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
 from jaxsample.learn._preferences import Pairs
@@ -145,7 +145,7 @@ def fit(
         "sharpness": list(sharpness),
     }
     # Transfer once instead of at every step.
-    sampler, params = jax.device_put((sampler, params))
+    sampler, params = on_device((sampler, params))
     run = start(forms.optimizer, sampler)
     if not jax.tree.leaves(run.raw):
         raise ValueError(f"nothing in {sampler!r} can be trained")

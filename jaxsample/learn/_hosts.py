@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,10 +25,20 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def own(folder: str | Path) -> Path:
+    """Return the folder of this process inside of a folder that several may share."""
+    return Path(folder, *[str(jax.process_index())] * (jax.process_count() > 1))
+
+
 def on_other_hosts(tree: Any) -> bool:
     """Whether a part of some array lies on the devices of other processes."""
     leaves = jax.tree.leaves(tree)
     return not all(x.is_fully_addressable for x in leaves if isinstance(x, jax.Array))
+
+
+def on_device(tree: Any) -> Any:
+    """Move a tree to the device, except the arrays that other processes hold parts of."""
+    return jax.tree.map(lambda x: x if on_other_hosts(x) else jax.device_put(x), tree)
 
 
 def whole(x: Any) -> np.ndarray:

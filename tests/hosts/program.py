@@ -1,0 +1,81 @@
+"""One of two processes with two devices each: `python -m tests.hosts.program RANK PORT FOLDER`.
+
+It writes what it found to FOLDER/RANK.pickle. At the end the second process kills itself in the
+middle of a sweep, and the first writes how it took that to FOLDER/report.txt.
+"""
+
+import os
+import pickle
+import signal
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxsample.study.draw._program import Program
+from tests.hosts import ways
+
+
+class Together:
+    """The vocabulary on the devices of each process, the rows on both processes."""
+
+    def __init__(self):
+        axes = ("data", "model")
+        self.mesh = jax.make_mesh((2, 2), axes, axis_types=(AxisType.Auto,) * 2)
+
+    def table(self, x):
+        at = NamedSharding(self.mesh, P(None, "model"))
+        return jax.make_array_from_callback(x.shape, at, lambda part: x[part])
+
+    def rows(self, x):
+        """Place rows of which each process gives its half."""
+        if isinstance(x, jax.Array):  # keys
+            return jax.random.wrap_key_data(self.rows(np.asarray(jax.random.key_data(x))))
+        half = np.split(x, 2)[jax.process_index()]
+        return jax.make_array_from_process_local_data(NamedSharding(self.mesh, P("data")), half)
+
+
+def on_host(tree):
+    return jax.tree.map(lambda x: multihost_utils.process_allgather(x, tiled=True), tree)
+
+
+def die_in_the_second_turn():
+    run, calls = Program.run, []
+
+    def killed(self, jobs):
+        calls.append(jobs)
+        if jax.process_index() == 1 and len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return run(self, jobs)
+
+    Program.run = killed
+
+
+def main():
+    rank, port, folder = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    jax.config.update("jax_num_cpu_devices", 2)
+    jax.distributed.initialize(f"127.0.0.1:{port}", 2, rank)
+    assert (jax.process_count(), jax.device_count(), jax.local_device_count()) == (2, 4, 2)
+    place = Together()
+    found = {name: on_host(way(place)) for name, way in ways.DECODED.items()}
+    # One folder for each process: the second must stay empty.
+    sampler, history = ways.fitted(place, folder / f"fit{rank}")
+    found["fitted"] = on_host(sampler), history
+    found["split"] = ways.swept(out=folder / f"split{rank}")
+    found["together"] = ways.swept(place.table, folder / f"together{rank}")
+    (folder / f"{rank}.pickle").write_bytes(pickle.dumps(jax.tree.map(np.asarray, found)))
+    die_in_the_second_turn()
+    try:
+        ways.swept(out=folder / "killed")
+    except RuntimeError as error:
+        (folder / "report.txt").write_text(str(error))
+    # An orderly end waits for the process that is gone.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""What two hosts do together and one process does alone: decoding, scores, a training, a sweep."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxsample import (
+    FrequencyPenalty,
+    Model,
+    ModelOutput,
+    Temperature,
+    TopP,
+    chain,
+    generate,
+    score,
+    stack,
+    stream,
+)
+from jaxsample.learn import Examples, fit
+from jaxsample.study import Item, Source, grid, sweep
+from tests.study.models import bigrams
+
+B, V, NEW = 4, 128, 3
+TABLE = np.float32(2 * np.random.default_rng(1).standard_normal((V, V)))
+PROMPTS = np.arange(2 * B, dtype=np.int32).reshape(B, 2)
+TEXTS = np.random.default_rng(2).integers(0, V, (B, NEW)).astype(np.int32)
+KEY = 3
+ADAM = optax.adam(0.1)
+SETTINGS = grid("t {t}", lambda t: chain(Temperature(t), TopP(0.9)), t=[0.5, 1.0, 1.5])
+ITEMS = [Item("one", "w1"), Item("two", "w2 w3 w4")]
+SWEEP = {"samples": 3, "max_new_tokens": 6, "batch_size": 4}
+
+
+def _looked_up(table, tokens, positions, cache):
+    return ModelOutput(table[tokens], None, cache + 1)
+
+
+MODEL = Model(lambda batch, max_length: jnp.zeros((batch, 1), jnp.int32), _looked_up)
+
+
+class Alone:
+    """Everything on one device."""
+
+    def table(self, x):
+        """Place the model's parameters."""
+        return x
+
+    def rows(self, x):
+        """Place an array `[B, ..]`."""
+        return x
+
+
+def _decoded(place, sampler, key=None, **options):
+    key = jax.random.key(KEY) if key is None else key
+    given = MODEL, place.table(TABLE), place.rows(PROMPTS), sampler
+    return generate(key, *given, max_new_tokens=NEW, **options)._replace(decoding=None)
+
+
+def plain(place):
+    return _decoded(place, chain(Temperature(0.7), TopP(0.5)))
+
+
+def whole_rows(place):
+    """Each token is one of more than the 64 largest."""
+    return _decoded(place, chain(Temperature(3.0), TopP(0.99)))
+
+
+def records(place):
+    record = "logprobs", "model_logprobs", "entropy", "kept", ("support", 4), ("top", 3)
+    return _decoded(place, Temperature(0.7), record=record)
+
+
+def samples(place):
+    return _decoded(place, Temperature(0.7), samples=2, record=())
+
+
+def stateful(place):
+    return _decoded(place, chain(FrequencyPenalty(0.5), TopP(0.9)), eos=5, record=())
+
+
+def per_row_samplers(place):
+    settings = stack([chain(Temperature(t), TopP(0.9)) for t in (0.5, 0.8, 1.0, 1.5)])
+    return _decoded(place, settings, sampler_axes=0, record=())
+
+
+def streamed(place):
+    given = MODEL, place.table(TABLE), place.rows(PROMPTS), Temperature(0.7)
+    parts = stream(jax.random.key(KEY), *given, max_new_tokens=NEW, chunk=2, record=())
+    return [part._replace(decoding=None) for part in parts]
+
+
+def rows_with_their_keys(place):
+    keys = jax.random.split(jax.random.key(KEY), B)
+    return _decoded(place, chain(Temperature(0.7), TopP(0.5)), place.rows(keys))
+
+
+def scored(place):
+    sampler = chain(Temperature(0.7), TopP(0.9))
+    return score(MODEL, place.table(TABLE), place.rows(PROMPTS), place.rows(TEXTS), sampler)
+
+
+def fitted(place, folder=None):
+    texts = Examples(TEXTS, prompts=PROMPTS)
+    options = dict(steps=4, batch_size=B, every=2, optimizer=ADAM, held_out=texts, folder=folder)
+    key = jax.random.key(KEY)
+    found = fit(Temperature(1.0), MODEL, place.table(TABLE), texts, key=key, **options)
+    return found.sampler, found.history
+
+
+def swept(table=None, out=None):
+    """Sweep; with a function `table` it places the parameters."""
+    source = bigrams()
+    if table is not None:
+        placed = {"table": table(np.asarray(source.checkpoint.params["table"]))}
+        checkpoint = type(source.checkpoint)(**vars(source.checkpoint) | {"params": placed})
+        source = Source(source.name, checkpoint)
+    return sweep(source, SETTINGS, ITEMS, out=out, **SWEEP).rows
+
+
+DECODED = {
+    way.__name__: way
+    for way in (
+        plain,
+        whole_rows,
+        records,
+        samples,
+        stateful,
+        per_row_samplers,
+        streamed,
+        rows_with_their_keys,
+        scored,
+    )
+}
