@@ -28,7 +28,7 @@ from jaxsample.learn._training import CAUSES, Forms, evaluate, finish, start, tr
 from jaxsample.transforms.contract._transform import Transform
 
 SOFT = 30.0, 300.0
-KEPT = "start all processes again with the same arguments: with a folder training resumes"
+KEPT = "start all processes again with the same arguments; with `folder` the training resumes"
 
 
 class Fit(NamedTuple):

@@ -1,5 +1,7 @@
 """What two hosts do together and one process does alone: decoding, scores, a training, a sweep."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,9 +21,9 @@ from jaxsample import (
 )
 from jaxsample.learn import Examples, fit
 from jaxsample.study import Item, Source, grid, sweep
-from tests.study.models import bigrams
+from tests.study.models import WORDS, bigrams
 
-B, V, NEW = 4, 128, 3
+B, V, NEW = 4, 128, 4
 TABLE = np.float32(2 * np.random.default_rng(1).standard_normal((V, V)))
 PROMPTS = np.arange(2 * B, dtype=np.int32).reshape(B, 2)
 TEXTS = np.random.default_rng(2).integers(0, V, (B, NEW)).astype(np.int32)
@@ -62,37 +64,31 @@ def plain(place):
 
 
 def whole_rows(place):
-    """Each token is one of more than the 64 largest."""
+    """The tokens are drawn from more than the 64 largest."""
     return _decoded(place, chain(Temperature(3.0), TopP(0.99)))
-
-
-def records(place):
-    record = "logprobs", "model_logprobs", "entropy", "kept", ("support", 4), ("top", 3)
-    return _decoded(place, Temperature(0.7), record=record)
-
-
-def samples(place):
-    return _decoded(place, Temperature(0.7), samples=2, record=())
-
-
-def stateful(place):
-    return _decoded(place, chain(FrequencyPenalty(0.5), TopP(0.9)), eos=5, record=())
-
-
-def per_row_samplers(place):
-    settings = stack([chain(Temperature(t), TopP(0.9)) for t in (0.5, 0.8, 1.0, 1.5)])
-    return _decoded(place, settings, sampler_axes=0, record=())
-
-
-def streamed(place):
-    given = MODEL, place.table(TABLE), place.rows(PROMPTS), Temperature(0.7)
-    parts = stream(jax.random.key(KEY), *given, max_new_tokens=NEW, chunk=2, record=())
-    return [part._replace(decoding=None) for part in parts]
 
 
 def rows_with_their_keys(place):
     keys = jax.random.split(jax.random.key(KEY), B)
     return _decoded(place, chain(Temperature(0.7), TopP(0.5)), place.rows(keys))
+
+
+def records(place):
+    record = "logprobs", "model_logprobs", "entropy", "kept", ("support", 4), ("top", 3)
+    return _decoded(place, chain(Temperature(0.7), TopP(0.5)), record=record)
+
+
+def samples_with_state(place):
+    sampler = chain(FrequencyPenalty(0.5), TopP(0.9))
+    return _decoded(place, sampler, samples=2, eos=5, record=())
+
+
+def streamed_with_a_sampler_for_each_row(place):
+    settings = stack([chain(Temperature(t), TopP(0.9)) for t in (0.5, 0.8, 1.0, 1.5)])
+    given = MODEL, place.table(TABLE), place.rows(PROMPTS), settings
+    options = dict(max_new_tokens=NEW, chunk=2, sampler_axes=0, record=())
+    parts = stream(jax.random.key(KEY), *given, **options)
+    return [part._replace(decoding=None) for part in parts]
 
 
 def scored(place):
@@ -108,14 +104,13 @@ def fitted(place, folder=None):
     return found.sampler, found.history
 
 
-def swept(table=None, out=None):
-    """Sweep; with a function `table` it places the parameters."""
+def swept(place=np.asarray, out=None):
+    """Sweep with parameters that a function places."""
     source = bigrams()
-    if table is not None:
-        placed = {"table": table(np.asarray(source.checkpoint.params["table"]))}
-        checkpoint = type(source.checkpoint)(**vars(source.checkpoint) | {"params": placed})
-        source = Source(source.name, checkpoint)
-    return sweep(source, SETTINGS, ITEMS, out=out, **SWEEP).rows
+    table = np.random.default_rng(3).standard_normal((len(WORDS), len(WORDS)))
+    changed = {"params": {"table": place(np.float32(2 * table))}}
+    checkpoint = SimpleNamespace(**vars(source.checkpoint) | changed)
+    return sweep(Source(source.name, checkpoint), SETTINGS, ITEMS, out=out, **SWEEP).rows
 
 
 DECODED = {
@@ -123,12 +118,10 @@ DECODED = {
     for way in (
         plain,
         whole_rows,
-        records,
-        samples,
-        stateful,
-        per_row_samplers,
-        streamed,
         rows_with_their_keys,
+        records,
+        samples_with_state,
+        streamed_with_a_sampler_for_each_row,
         scored,
     )
 }

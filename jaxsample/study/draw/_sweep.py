@@ -28,9 +28,7 @@ from jaxsample.study.draw._sweep_folder import locked, writable, writing
 from jaxsample.study.draw._versions import versions
 
 ARGUMENTS = "sweep.json"
-KEPT = (
-    "start all processes again with the same arguments: a sweep with `out` resumes where it stopped"
-)
+KEPT = "start all processes again with the same arguments; with `out` the sweep resumes"
 STORES = {"jsonl": Lines, "parquet": Parquet}
 SHAPE = {
     "settings": [list],
