@@ -61,7 +61,7 @@ def main():
             step(case["decoded"]["name"])
             ready = worker.prepare(program="generate", sampler=SAMPLER, **case)
             facts = ready.call(0)
-            kept = {name: facts[name] for name in ("arguments", "peak", "seconds", "collectives")}
+            kept = {name: facts[name] for name in ("arguments", "peak", "seconds")}
             rows.append(case | kept)
     print(show(rows))
     if given.out:
