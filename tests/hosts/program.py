@@ -17,6 +17,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxsample.study.draw._program import Program
+from jaxsample_models import load, shardings
 from tests.hosts import ways
 
 
@@ -43,6 +44,16 @@ def on_host(tree):
     return jax.tree.map(lambda x: multihost_utils.process_allgather(x, tiled=True), tree)
 
 
+def load_parts(folder, mesh):
+    """Load a model, of which the devices of a process get their parts alone."""
+    found = load(folder, mesh=mesh).params
+    wanted = shardings(ways.CONFIG, mesh).params
+    for x, value, at in zip(*map(jax.tree.leaves, (found, ways.weights(), wanted)), strict=True):
+        assert x.sharding == at
+        for shard in x.addressable_shards:
+            np.testing.assert_array_equal(shard.data, value[shard.index])
+
+
 def die_in_the_second_turn():
     run, calls = Program.run, []
 
@@ -61,6 +72,7 @@ def main():
     jax.distributed.initialize(f"127.0.0.1:{port}", 2, rank)
     assert (jax.process_count(), jax.device_count(), jax.local_device_count()) == (2, 4, 2)
     place = Together()
+    load_parts(folder / "model", place.mesh)
     found = {name: on_host(way(place)) for name, way in ways.DECODED.items()}
     # One folder for each process: the second must stay empty.
     sampler, history = ways.fitted(place, folder / f"fit{rank}")

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxsample_models import save
 from tests.hosts import ways
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def folder(tmp_path_factory):
     """Run the two processes, and return the folder with what they found."""
     folder = tmp_path_factory.mktemp("hosts")
+    save(folder / "model", ways.CONFIG, ways.weights())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

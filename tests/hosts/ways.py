@@ -21,6 +21,7 @@ from jaxsample import (
 )
 from jaxsample.learn import Examples, fit
 from jaxsample.study import Item, Source, grid, sweep
+from jaxsample_models import TransformerConfig, shapes
 from tests.study.models import WORDS, bigrams
 
 B, V, NEW = 4, 128, 4
@@ -32,6 +33,15 @@ ADAM = optax.adam(0.1)
 SETTINGS = grid("t {t}", lambda t: chain(Temperature(t), TopP(0.9)), t=[0.5, 1.0, 1.5])
 ITEMS = [Item("one", "w1"), Item("two", "w2 w3 w4")]
 SWEEP = {"samples": 3, "max_new_tokens": 6, "batch_size": 4}
+CONFIG = TransformerConfig(
+    vocab_size=64, dim=16, layers=1, heads=4, kv_heads=2, head_dim=4, mlp_dim=32, max_length=16
+)
+
+
+def weights():
+    """Return parameters of a transformer, the same ones in every process."""
+    random = np.random.default_rng(5)
+    return jax.tree.map(lambda leaf: np.float32(random.normal(size=leaf.shape)), shapes(CONFIG))
 
 
 def _looked_up(table, tokens, positions, cache):
