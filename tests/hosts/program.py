@@ -78,8 +78,12 @@ def main():
     sampler, history = ways.fitted(place, folder / f"fit{rank}")
     found["fitted"] = on_host(sampler), history
     found["split"] = ways.swept(out=folder / f"split{rank}")
-    found["together"] = ways.swept(place.table, folder / f"together{rank}")
-    (folder / f"{rank}.pickle").write_bytes(pickle.dumps(jax.tree.map(np.asarray, found)))
+    found["together"] = ways.swept(place.table, out=folder / f"together{rank}")
+    try:
+        ways.swept(seeds=(rank,))
+    except ValueError as error:
+        found["refused"] = str(error)
+    (folder / f"{rank}.pickle").write_bytes(pickle.dumps(found))
     die_in_the_second_turn()
     try:
         ways.swept(out=folder / "killed")

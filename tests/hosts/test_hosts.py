@@ -91,6 +91,11 @@ def test_two_hosts_sweep_as_one(found, folder, way):
     assert not (folder / f"{way}1").exists()
 
 
+def test_hosts_with_other_arguments_are_refused(found):
+    for host, other in zip(found, (1, 0), strict=True):
+        assert host["refused"].startswith(f"process {other} sweeps with other seeds")
+
+
 def test_a_killed_host_is_reported_and_a_new_run_goes_on(folder):
     report = (folder / "report.txt").read_text()
     assert report.startswith("process 0 of 2 lost another one, which was killed or failed")

@@ -114,13 +114,13 @@ def fitted(place, folder=None):
     return found.sampler, found.history
 
 
-def swept(place=np.asarray, out=None):
+def swept(place=np.asarray, **options):
     """Sweep with parameters that a function places."""
     source = bigrams()
     table = np.random.default_rng(3).standard_normal((len(WORDS), len(WORDS)))
     changed = {"params": {"table": place(np.float32(2 * table))}}
     checkpoint = SimpleNamespace(**vars(source.checkpoint) | changed)
-    return sweep(Source(source.name, checkpoint), SETTINGS, ITEMS, out=out, **SWEEP).rows
+    return sweep(Source(source.name, checkpoint), SETTINGS, ITEMS, **SWEEP, **options).rows
 
 
 DECODED = {

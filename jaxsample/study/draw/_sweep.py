@@ -17,7 +17,7 @@ import jax
 
 from jaxsample.decode._arguments import positive_int
 from jaxsample.interop._files import read_json, write_whole
-from jaxsample.learn._hosts import by_all, is_first, of_first, reported
+from jaxsample.learn._hosts import by_all, gathered, is_first, of_first, reported
 from jaxsample.learn._progress import bar
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._program import Job, Program
@@ -145,6 +145,8 @@ def sweep(
         "model": program.digest,
         "versions": versions(),
     }
+    arguments = json.loads(json.dumps(arguments))
+    _agreed(arguments)
     with contextlib.ExitStack() as stack:
         stack.enter_context(reported(KEPT))
         store: Store = Memory()
@@ -185,6 +187,17 @@ def _turns(program: Program, batches: list[list[Job]]) -> Iterator[list[list[Row
         yield by_all(functools.partial(program.run, mine))[: len(some)]
 
 
+def _agreed(arguments: dict[str, Any]) -> None:
+    """Check that all processes sweep the same."""
+    for process, others in enumerate(gathered(arguments)):
+        other = [name for name, value in arguments.items() if others[name] != value]
+        if other:
+            raise ValueError(
+                f"process {process} sweeps with other {', '.join(other)} than process "
+                f"{jax.process_index()}; give all of them the same arguments"
+            )
+
+
 def _distinct(items: Sequence[Item]) -> list[Item]:
     if not items:
         raise ValueError("there are no prompts to run")
@@ -207,7 +220,6 @@ def _seeds(seeds: Sequence[int]) -> list[int]:
 def _open(folder: Path, kind: type, arguments: dict[str, Any]) -> Store:
     """Open the rows in a folder, and check that they are rows of this sweep."""
     path = folder / ARGUMENTS
-    arguments = json.loads(json.dumps(arguments))
     if path.exists():
         there = read_json(path, SHAPE, "the description of a sweep")
         other = [name for name, value in arguments.items() if there[name] != value]
