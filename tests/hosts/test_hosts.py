@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def folder(tmp_path_factory):
     """Run the two processes, and return the folder with what they found."""
     folder = tmp_path_factory.mktemp("hosts")
-    save(folder / "model", ways.CONFIG, ways.weights())
+    save(folder / "model", ways.CONFIG, ways.weights(), dtype="float32")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

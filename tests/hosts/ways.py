@@ -9,6 +9,7 @@ import optax
 
 from jaxsample import (
     FrequencyPenalty,
+    MinP,
     Model,
     ModelOutput,
     Temperature,
@@ -30,7 +31,7 @@ PROMPTS = np.arange(2 * B, dtype=np.int32).reshape(B, 2)
 TEXTS = np.random.default_rng(2).integers(0, V, (B, NEW)).astype(np.int32)
 KEY = 3
 ADAM = optax.adam(0.1)
-SETTINGS = grid("t {t}", lambda t: chain(Temperature(t), TopP(0.9)), t=[0.5, 1.0, 1.5])
+SETTINGS = grid("t {t}", lambda t: Temperature(t), t=[0.5, 1.0, 1.5])
 ITEMS = [Item("one", "w1"), Item("two", "w2 w3 w4")]
 SWEEP = {"samples": 3, "max_new_tokens": 6, "batch_size": 4}
 CONFIG = TransformerConfig(
@@ -85,16 +86,16 @@ def rows_with_their_keys(place):
 
 def records(place):
     record = "logprobs", "model_logprobs", "entropy", "kept", ("support", 4), ("top", 3)
-    return _decoded(place, chain(Temperature(0.7), TopP(0.5)), record=record)
+    return _decoded(place, chain(Temperature(0.7), MinP(0.1)), record=record)
 
 
 def samples_with_state(place):
-    sampler = chain(FrequencyPenalty(0.5), TopP(0.9))
+    sampler = chain(FrequencyPenalty(0.5), Temperature(0.7))
     return _decoded(place, sampler, samples=2, eos=5, record=())
 
 
 def streamed_with_a_sampler_for_each_row(place):
-    settings = stack([chain(Temperature(t), TopP(0.9)) for t in (0.5, 0.8, 1.0, 1.5)])
+    settings = stack([Temperature(t) for t in (0.5, 0.8, 1.0, 1.5)])
     given = MODEL, place.table(TABLE), place.rows(PROMPTS), settings
     options = dict(max_new_tokens=NEW, chunk=2, sampler_axes=0, record=())
     parts = stream(jax.random.key(KEY), *given, **options)
@@ -102,7 +103,7 @@ def streamed_with_a_sampler_for_each_row(place):
 
 
 def scored(place):
-    sampler = chain(Temperature(0.7), TopP(0.9))
+    sampler = chain(Temperature(0.7), MinP(0.1))
     return score(MODEL, place.table(TABLE), place.rows(PROMPTS), place.rows(TEXTS), sampler)
 
 
