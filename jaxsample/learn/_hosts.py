@@ -19,6 +19,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 
+PIECE = 2**24  # bytes that are sent at once, because they pass through the memory of the devices
+
 
 def is_first() -> bool:
     """Whether this process is the one that writes files."""
@@ -55,7 +57,8 @@ def gathered(value: Any) -> list[Any]:
     told = np.frombuffer(json.dumps(value).encode(), np.uint8)
     sizes = multihost_utils.process_allgather(np.int32(told.size))
     parts = multihost_utils.process_allgather(_padded(told, int(sizes.max())))
-    return [_read(part, size) for part, size in zip(parts, sizes, strict=True)]
+    rows = (np.asarray(part, np.uint8)[:size] for part, size in zip(parts, sizes, strict=True))
+    return [json.loads(row.tobytes()) for row in rows]
 
 
 def of_first(make: Callable[[], Any]) -> Any:
@@ -73,8 +76,13 @@ def of_first(make: Callable[[], Any]) -> Any:
         except ValueError as error:
             outcome = {"error": str(error)}
         told = np.frombuffer(json.dumps(outcome).encode(), np.uint8)
-    size = int(multihost_utils.broadcast_one_to_all(np.int32(told.size)))
-    outcome = _read(multihost_utils.broadcast_one_to_all(_padded(told, size)), size)
+    pieces = np.asarray(divmod(told.size, PIECE), np.int32)
+    full, rest = map(int, multihost_utils.broadcast_one_to_all(pieces))
+    parts = []
+    for i, size in enumerate([PIECE] * full + [rest]):
+        piece = _padded(told[i * PIECE :][:size], size)
+        parts.append(np.asarray(multihost_utils.broadcast_one_to_all(piece), np.uint8)[:size])
+    outcome = json.loads(b"".join(part.tobytes() for part in parts))
     if "error" in outcome:
         raise ValueError(outcome["error"])
     return outcome["value"]
@@ -119,8 +127,8 @@ def reported(kept: str) -> Iterator[None]:
         if jax.process_count() == 1:
             raise
         raise RuntimeError(
-            f"process {jax.process_index()} of {jax.process_count()} lost another one, which was "
-            f"killed or failed ({str(error).partition(chr(10))[0]}); {kept}"
+            f"process {jax.process_index()} of {jax.process_count()} stopped, because another one "
+            f"was killed or failed, or JAX did ({str(error).partition(chr(10))[0]}); {kept}"
         ) from error
 
 
@@ -167,7 +175,3 @@ def _padded(told: np.ndarray, size: int) -> np.ndarray:
     room = np.zeros(1 << max(size - 1, 1).bit_length(), np.uint8)
     room[: told.size] = told
     return room
-
-
-def _read(part: Any, size: Any) -> Any:
-    return json.loads(np.asarray(part, np.uint8)[: int(size)].tobytes())

@@ -16,6 +16,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxsample.learn import _hosts
 from jaxsample.study.draw._program import Program
 from jaxsample_models import load, shardings
 from tests.hosts import ways
@@ -71,6 +72,7 @@ def main():
     jax.config.update("jax_num_cpu_devices", 2)
     jax.distributed.initialize(f"127.0.0.1:{port}", 2, rank)
     assert (jax.process_count(), jax.device_count(), jax.local_device_count()) == (2, 4, 2)
+    _hosts.PIECE = 4096  # so that the rows of a sweep are sent in several pieces
     place = Together()
     load_parts(folder / "model", place.mesh)
     found = {name: on_host(way(place)) for name, way in ways.DECODED.items()}

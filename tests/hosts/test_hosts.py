@@ -98,7 +98,7 @@ def test_hosts_with_other_arguments_are_refused(found):
 
 def test_a_killed_host_is_reported_and_a_new_run_goes_on(folder):
     report = (folder / "report.txt").read_text()
-    assert report.startswith("process 0 of 2 lost another one, which was killed or failed")
+    assert report.startswith("process 0 of 2 stopped, because another one was killed or failed")
     assert "start all processes again with the same arguments" in report
     kept = (folder / "killed" / "rows.jsonl").read_text()
     assert len(kept.splitlines()) == 2 * ways.SWEEP["batch_size"]  # a batch of each process
