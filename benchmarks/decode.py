@@ -21,7 +21,9 @@ own sampler chain.
 
 The second table, the part `overhead`, compares generate with a loop of the model's own steps. It
 needs no peers: see `decoders/overhead.py`. The third, the part `steps`, has the time of a step
-after a prompt of 128 tokens, beside the time to read the weights: see `decoders/steps.py`.
+after a prompt of 128 tokens, beside the time to read the weights: see `decoders/steps.py`. The
+fourth, the part `rooms`, has the time of a step for caches of several sizes, of which 64 tokens are
+written: see `decoders/rooms.py`. It needs no peers.
 """
 
 from __future__ import annotations
@@ -30,12 +32,16 @@ import tempfile
 from pathlib import Path
 
 from decoders.fleet import CHECKED, OURS, PEERS, Fleet
-from decoders.models import SHAPES, copied, size_of, write
+from decoders.models import SHAPES, copied, gguf_of, size_of, write
 from decoders.overhead import ARMS, QUICK_ARMS
 from decoders.overhead import measure as measure_overhead
+from decoders.rooms import QUICK as QUICK_ROOMS
+from decoders.rooms import ROOMS
+from decoders.rooms import measure as measure_rooms
 from decoders.steps import QUICK as QUICK_STEPS
 from decoders.steps import SETTINGS as STEP_SETTINGS
 from decoders.steps import measure as measure_steps
+from decoders.steps import others
 from harness.hire import THREADS, interpreters
 from harness.options import chosen, parser, versions_line
 from harness.progress import progress
@@ -45,7 +51,7 @@ from harness.turns import take_turns
 SETTINGS = {"temperature": 0.8, "top_k": 50, "top_p": 0.9}
 STORIES = "stories260K"
 SMOLLM2 = "smollm2"
-PARTS = ("decoders", "overhead", "steps")
+PARTS = ("decoders", "overhead", "steps", "rooms")
 
 
 def measure(opened, batch, given):
@@ -63,7 +69,10 @@ def measure_all(given, fleet, folders):
         for name, folder in folders.items():
             config, parameters = size_of(folder)
             opened = fleet.open(folder, config.vocab_size)
-            lines, shares, steps = [], [], []
+            lines, shares, steps, rooms = [], [], [], []
+            also = {}
+            if "steps" in given.parts and not given.quick:
+                also = others(opened, gguf_of(name))
             for batch in given.batches if "decoders" in given.parts else ():
                 step(f"{name}, B = {batch}: decoders")
                 lines.append(measure(opened, batch, given))
@@ -76,7 +85,12 @@ def measure_all(given, fleet, folders):
                 step(f"{name}, B = {batch}: steps")
                 settings, least = (QUICK_STEPS, 2) if given.quick else (STEP_SETTINGS, 5)
                 about = given.steps, given.rounds, given.budget, settings, least
-                steps.append(measure_steps(opened, batch, *about))
+                steps.append(measure_steps(opened, also, batch, *about))
+            for batch in given.batches if "rooms" in given.parts else ():
+                step(f"{name}, B = {batch}: rooms")
+                sizes, least = (QUICK_ROOMS, 2) if given.quick else (ROOMS, 5)
+                about = given.steps, given.rounds, given.budget, sizes, least
+                rooms.append(measure_rooms(opened.ours, batch, *about))
             yield {
                 "name": name,
                 "parameters": parameters,
@@ -85,6 +99,7 @@ def measure_all(given, fleet, folders):
                 "decoders": lines,
                 "overhead": shares,
                 "steps": steps,
+                "rooms": rooms,
             }
 
 

@@ -197,6 +197,7 @@ TESTS_OF_PARTS = {
     "tests/models/test_gguf_parity.py",
     "tests/models/test_gguf_tokenizer.py",
     "tests/models/test_placement.py",
+    "tests/models/test_product.py",
     "tests/models/test_saved_tokenizers.py",
     "tests/stories/test_grammar.py",
     "tests/stories/test_weights.py",

@@ -21,15 +21,19 @@ CHECKED = {"batch": 4, "prompt": 16, "steps": 16}
 
 @dataclass(frozen=True)
 class Peer:
-    """A decoder in its own process: its script, and the packages whose versions are reported."""
+    """A decoder in its own process: its script, and the packages whose versions are reported.
+
+    One that is not `resuming` reads the prompts in every call.
+    """
 
     script: str
     packages: tuple[str, ...]
+    resuming: bool = True
 
 
 PEERS = {
     "transformers": Peer("torch_generate", ("transformers", "torch")),
-    "flax": Peer("flax_generate", ("transformers", "flax", "jax", "jaxlib")),
+    "flax": Peer("flax_generate", ("transformers", "flax", "jax", "jaxlib"), False),
     "llama": Peer("llama_generate", ("llama-cpp-python", "gguf")),
 }
 
@@ -87,14 +91,30 @@ class Opened:
                 self.said[name] = f"failed: {error}"
         self.peers = [name for name, said in self.said.items() if said.startswith("same")]
 
-    def arms(self, batch: int, prompt: int, steps: int, settings: dict):
-        """Return an arm for each decoder, which measures the seconds of one generation `[B, N]`."""
-        prompts = prompts_of(batch, prompt, self.common["vocab_size"])
-        arms = {OURS: timed(caller(self.ours, prompts, steps, settings))}
-        spec = {"batch": batch, "prompt": prompt, "steps": steps, "settings": settings}
+    def arms(
+        self, batch: int, prompt: int, steps: int, settings: dict | None, room: int | None = None
+    ):
+        """Return an arm for each decoder, which measures the seconds of one generation `[B, N]`.
+
+        With `room`, the prompts are read once, before all runs, into caches of so many tokens.
+        """
+        about = batch, prompt, steps, settings, room
+        arms = {OURS: self.arm_of_ours(self.ours, *about)}
         for name in self.peers:
-            arms[name] = self.workers[name].prepare(**self.common, **spec)
+            if room is None or PEERS[name].resuming:
+                arms[name] = self.arm_of_peer(name, self.common["folder"], *about)
         return arms
+
+    def arm_of_ours(self, decoder, batch, prompt, steps, settings, room):
+        """Return an arm for a decoder of our own."""
+        prompts = prompts_of(batch, prompt, self.common["vocab_size"])
+        return timed(caller(decoder, prompts, steps, settings, room))
+
+    def arm_of_peer(self, name, folder, batch, prompt, steps, settings, room):
+        """Return an arm for a peer that reads its weights from `folder`."""
+        spec = {"batch": batch, "prompt": prompt, "steps": steps, "settings": settings}
+        spec |= {**self.common, "folder": str(folder), "room": room}
+        return self.workers[name].prepare(**spec)
 
     def forget(self):
         """Let the workers drop all arms."""

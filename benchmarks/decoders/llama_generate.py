@@ -29,22 +29,23 @@ class Decoder:
         lib.llama_log_set(_quiet, None)
         lib.llama_backend_init()
         params = lib.llama_model_default_params()
-        self.model = lib.llama_model_load_from_file(str(write_gguf(folder)).encode(), params)
+        path = folder if folder.endswith(".gguf") else str(write_gguf(folder))
+        self.model = lib.llama_model_load_from_file(path.encode(), params)
         if not self.model:
             raise RuntimeError(f"llama.cpp could not load the GGUF of {folder}")
         self.threads = threads
-        self.shape = self.context = self.batch = None
+        self.shape = self.context = self.batch = self.read = None
 
     def __del__(self):
         self._release()
         lib.llama_model_free(self.model)
 
-    def greedy(self, prompts, steps):
+    def greedy(self, prompts, steps, room=None):
         """Return the greedy tokens `[B, N]`."""
         with _chains([[lib.llama_sampler_init_greedy()] for _ in prompts]) as chains:
-            return self._run(prompts, steps, chains)
+            return self._run(prompts, steps, chains, room)
 
-    def sample(self, prompts, steps, seed, temperature, top_k, top_p):
+    def sample(self, prompts, steps, seed, temperature, top_k, top_p, room=None):
         """Return sampled tokens `[B, N]`, the filters in the order of transformers."""
         rows = [
             [
@@ -56,16 +57,24 @@ class Decoder:
             for row in range(len(prompts))
         ]
         with _chains(rows) as chains:
-            return self._run(prompts, steps, chains)
+            return self._run(prompts, steps, chains, room)
 
-    def _run(self, prompts, steps, chains):
+    def _run(self, prompts, steps, chains, room):
         batch, length = prompts.shape
-        self._make(batch, length, length + steps)
-        lib.llama_memory_clear(lib.llama_get_memory(self.context), False)
+        self._make(batch, length, room or length + steps)
         tokens = np.zeros((batch, steps), np.int32)
-        rows, places = np.divmod(np.arange(batch * length), length)
-        self._decode(prompts.ravel(), places, rows, places == length - 1)
-        at, every = np.arange(batch) * length + length - 1, np.arange(batch)
+        every = np.arange(batch)
+        if room is None or self.read is not prompts:
+            lib.llama_memory_clear(lib.llama_get_memory(self.context), False)
+            rows, places = np.divmod(np.arange(batch * length), length)
+            self._decode(prompts.ravel(), places, rows, places == length - 1)
+            at = every * length + length - 1
+            self.read = prompts
+        else:
+            for row in every.tolist():
+                lib.llama_memory_seq_rm(lib.llama_get_memory(self.context), row, length - 1, -1)
+            self._decode(prompts[:, -1], np.full(batch, length - 1), every, every >= 0)
+            at = every
         for step in range(steps):
             for row, chain in enumerate(chains):
                 tokens[row, step] = lib.llama_sampler_sample(chain, self.context, int(at[row]))
@@ -109,7 +118,7 @@ class Decoder:
         if self.context:
             lib.llama_batch_free(self.batch)
             lib.llama_free(self.context)
-        self.shape = self.context = self.batch = None
+        self.shape = self.context = self.batch = self.read = None
 
 
 @contextlib.contextmanager

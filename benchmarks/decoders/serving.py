@@ -1,7 +1,9 @@
 """The server side of a decoder in another environment.
 
 A decoder is made from a folder and a number of threads. Its methods `greedy(prompts, steps)` and
-`sample(prompts, steps, seed, temperature, top_k, top_p)` return tokens `[B, N]`.
+`sample(prompts, steps, seed, temperature, top_k, top_p)` return tokens `[B, N]`. Both take `room`:
+with it the decoder reads the prompts in its first call alone, into a cache of so many tokens a row,
+and later calls go on from there.
 """
 
 from __future__ import annotations
@@ -19,19 +21,20 @@ def serve_decoder(make):
     def prepare(spec):
         made = decoder(spec["folder"], spec["threads"])
         prompts = prompts_of(spec["batch"], spec["prompt"], spec["vocab_size"])
-        return caller(made, prompts, spec["steps"], spec["settings"])
+        return caller(made, prompts, spec["steps"], spec["settings"], spec.get("room"))
 
     serve(prepare)
 
 
-def caller(made, prompts: np.ndarray, steps: int, settings: dict | None):
+def caller(made, prompts: np.ndarray, steps: int, settings: dict | None, room: int | None = None):
     """Return `call(i)`, which decodes greedily without settings, and else samples with seed i."""
+    kept = {} if room is None else {"room": room}
 
     def call(i):
         if settings is None:
-            tokens = np.asarray(made.greedy(prompts, steps))
+            tokens = np.asarray(made.greedy(prompts, steps, **kept))
         else:
-            tokens = np.asarray(made.sample(prompts, steps, i, **settings))
+            tokens = np.asarray(made.sample(prompts, steps, i, **settings, **kept))
         if tokens.shape != (len(prompts), steps):
             raise ValueError(f"asked for {(len(prompts), steps)} tokens, got {tokens.shape}")
         return tokens
@@ -39,6 +42,7 @@ def caller(made, prompts: np.ndarray, steps: int, settings: dict | None):
     return call
 
 
+@functools.cache
 def prompts_of(batch: int, length: int, vocab_size: int) -> np.ndarray:
     """Draw prompts `[B, P]` that begin with id 1, as the published models expect."""
     prompts = np.random.default_rng(0).integers(3, vocab_size, (batch, length), np.int32)

@@ -6,6 +6,7 @@ from harness.plot import Panel, picture
 from harness.report import faster, figures, ratio, table, times
 
 from .overhead import BASE
+from .rooms import WRITTEN
 from .steps import PRODUCTS, PROMPT, READ
 
 # The largest interval of an overhead that is shown although its sign is not certain.
@@ -29,19 +30,32 @@ def tables(results: dict) -> str:
             "multiples of the time of the matrix products alone"
         )
         parts += [f"{_title(model)}\n{_steps(model)}" for model in models]
+    if "rooms" in results["parts"]:
+        parts.append(f"ms of a step after {WRITTEN} tokens, by the size of the cache; medians")
+        parts += [f"{_title(model)}\n{_rooms(model)}" for model in models]
     return "\n\n".join(parts)
 
 
 def _steps(model):
+    return _compared(model["steps"], lambda arms: PRODUCTS, "of products")
+
+
+def _rooms(model):
+    return _compared(model["rooms"], lambda arms: next(iter(arms)), "of the smallest")
+
+
+def _compared(lines, pick, words):
+    """Return a table of steps, and how many times the arm that `pick` chooses each takes."""
     rows = []
-    for line in model["steps"]:
-        base = line["arms"][PRODUCTS]["times_s"]
+    for line in lines:
+        base = pick(line["arms"])
         for name, arm in line["arms"].items():
             low, high = (figures(arm[end] * 1e3) for end in ("low_s", "high_s"))
             middle = figures(arm["median_s"] * 1e3)
-            found = "" if name == PRODUCTS else times(ratio(arm["times_s"], base))
+            against = line["arms"][base]["times_s"]
+            found = "" if name == base else times(ratio(arm["times_s"], against))
             rows.append([f"B={line['batch']}  {name}", middle, f"{low} .. {high}", found])
-    return table(["decoder, settings", "ms/step", "interval", "of products"], rows)
+    return table(["step", "ms/step", "interval", words], rows)
 
 
 def _speeds(results):

@@ -1,11 +1,13 @@
 """The time of one decode step after a prompt, by decoder and settings, beside two lower bounds.
 
-A step is (time of N new tokens - time of one) / (N - 1), so the prefill does not count. The bounds
-are the time to read all weights once, and that of the matrix products alone.
+The prompts are read once, before all runs. A step is (time of N tokens - time of one) / (N - 1), so
+the fixed cost of a call does not count. The bounds are the time to read all weights once, and that
+of the matrix products alone.
 """
 
 from __future__ import annotations
 
+import functools
 import statistics
 
 import jax
@@ -13,7 +15,11 @@ import jax.numpy as jnp
 from harness.report import recorded
 from harness.turns import take_turns, timed
 
+from . import ours
+from .fleet import OURS
+
 PROMPT = 128
+ROOM = 192  # tokens of a row's cache
 SETTINGS = {
     "greedy": None,
     "T .8, k 50, p .9": {"temperature": 0.8, "top_k": 50, "top_p": 0.9},
@@ -24,18 +30,30 @@ READ, PRODUCTS = "the weights, read once", "the matrix products alone"
 REPEATED = 8  # steps of products in one timed call
 
 
-def measure(opened, batch: int, steps: int, rounds: int, budget: float, settings: dict, least: int):
+def others(opened, quantised=None) -> dict:
+    """Return makers of arms for other forms of the weights, by name: bfloat16, and a GGUF."""
+    half = ours.Decoder(opened.common["folder"], "bfloat16")
+    made = {f"{OURS} bfloat16": functools.partial(opened.arm_of_ours, half)}
+    if quantised is not None and "llama" in opened.peers:
+        made[f"llama {quantised.stem}"] = functools.partial(opened.arm_of_peer, "llama", quantised)
+    return made
+
+
+def measure(opened, also, batch, steps, rounds, budget, settings, least):
     """Return the seconds of a step for each decoder and setting, and of the two bounds."""
     found = {}
     for name, chosen in settings.items():
-        long = opened.arms(batch, PROMPT, steps, chosen)
-        short = opened.arms(batch, PROMPT, 1, chosen)
-        arms = {(kind, n): arms[kind] for n, arms in ((steps, long), (1, short)) for kind in arms}
+        arms = {}
+        for n in (steps, 1):
+            about = batch, PROMPT, n, chosen, ROOM
+            arms |= {(kind, n): arm for kind, arm in opened.arms(*about).items()}
+            arms |= {(kind, n): make(*about) for kind, make in also.items()}
         times = take_turns(arms, rounds, budget, least)
-        for kind in long:
-            base = statistics.median(times[kind, 1])
-            runs = [(seconds - base) / (steps - 1) for seconds in times[kind, steps]]
-            found[f"{kind}, {name}"] = runs
+        for kind, n in arms:
+            if n == steps:
+                base = statistics.median(times[kind, 1])
+                runs = [(seconds - base) / (steps - 1) for seconds in times[kind, steps]]
+                found[f"{kind}, {name}"] = runs
         opened.forget()
     floors = {READ: _reading(opened.ours.params), PRODUCTS: _products(opened.ours, batch)}
     found |= take_turns(floors, rounds, budget, least)

@@ -18,27 +18,41 @@ class Decoder:
         self.model.eval()
         # Every row must decode N steps, so the checkpoint's end of text is ignored.
         self.model.generation_config = transformers.GenerationConfig(pad_token_id=0)
+        self.read = None
 
-    def _run(self, prompts, steps: int, **settings) -> np.ndarray:
-        prompts = torch.as_tensor(np.asarray(prompts, np.int64))
+    def _run(self, prompts, steps: int, room: int | None, **settings) -> np.ndarray:
+        tokens = torch.as_tensor(np.asarray(prompts, np.int64))
         with torch.inference_mode():
+            if room is not None:
+                settings["past_key_values"] = self._after(prompts, tokens)
             out = self.model.generate(
-                prompts,
-                attention_mask=torch.ones_like(prompts),
+                tokens,
+                attention_mask=torch.ones_like(tokens),
                 max_new_tokens=steps,
                 use_cache=True,
                 **settings,
             )
-        return out[:, prompts.shape[1] :].numpy()
+        return out[:, tokens.shape[1] :].numpy()
 
-    def greedy(self, prompts, steps):
+    def _after(self, prompts, tokens):
+        """Return the cache of all tokens but the last, as this `generate` wants it."""
+        if self.read is None or self.read[0] is not prompts:
+            cache = transformers.DynamicCache(config=self.model.config)
+            self.model(tokens[:, :-1], past_key_values=cache, use_cache=True, logits_to_keep=1)
+            self.read = prompts, cache
+        cache = self.read[1]
+        if written := cache.get_seq_length() - tokens.shape[1] + 1:  # by the call before this one
+            cache.crop(-written)
+        return cache
+
+    def greedy(self, prompts, steps, room=None):
         """Return the greedy tokens `[B, N]`."""
-        return self._run(prompts, steps, do_sample=False)
+        return self._run(prompts, steps, room, do_sample=False)
 
-    def sample(self, prompts, steps, seed, **settings):
+    def sample(self, prompts, steps, seed, room=None, **settings):
         """Return sampled tokens `[B, N]`."""
         torch.manual_seed(seed)
-        return self._run(prompts, steps, do_sample=True, **settings)
+        return self._run(prompts, steps, room, do_sample=True, **settings)
 
 
 if __name__ == "__main__":

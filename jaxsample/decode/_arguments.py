@@ -101,7 +101,14 @@ def check_ids(name: str, ids: Any, lengths: Any, size: int) -> None:
     if isinstance(ids, jax.Array) or isinstance(lengths, jax.Array):
         return
     used = np.arange(ids.shape[-1]) < lengths[..., None]
-    wrong = ids[used & ((ids < 0) | (ids >= size))]
+    check_known(name, ids[used], size)
+
+
+def check_known(name: str, ids: Any, size: int) -> None:
+    """Refuse numpy token ids that are not in `[0, size)`; ids on a device are not read."""
+    if isinstance(ids, jax.Array):
+        return
+    wrong = ids[(ids < 0) | (ids >= size)]
     if wrong.size:
         raise ValueError(
             f"{name} must be token ids in 0..{size - 1}, got {wrong[0]}; check that the tokenizer "
@@ -154,7 +161,9 @@ def per_row(
     if not isinstance(array, jax.Array) and ((array < low) | (array > high)).any():
         raise ValueError(f"{name} must be in {low}..{high}, got {array.tolist()}")
     array = as_int32(name, array)
-    broadcast: Any = jnp.broadcast_to if isinstance(array, jax.Array) else np.broadcast_to
+    known = all(isinstance(n, int) for n in shape)  # `jax.export` may leave the batch open
+    on_host = known and not isinstance(array, jax.Array)
+    broadcast: Any = np.broadcast_to if on_host else jnp.broadcast_to
     return broadcast(array, shape)
 
 

@@ -14,17 +14,20 @@ from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import check_prompts, on_device, positive_int
 from jaxsample.decode._model import Model
+from jaxsample.decode._model_output import empty_vocabulary, vocab_size
 from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Support, Top, check_record
 from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
 from jaxsample.decode._step import Decoding, Ending, advance
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 CHUNK = 16  # the largest number of steps between two checks for whether all rows are done
 
 
+@exported
 class Generation(NamedTuple):
     """The generated tokens of every row, and the records of them that were requested.
 
@@ -131,7 +134,9 @@ def generate(
     )
     static = record, length, samples, sampler_axes, bool(early_stop)
     given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
-    return _resume_donating(model, *given, *static)
+    generation, vocabulary = _resume_donating(model, *given, *static)
+    ending.check(vocabulary.shape[-1])
+    return generation
 
 
 def start(
@@ -208,11 +213,14 @@ def resume(
     ending, record = Ending.of(eos, stop, pad), check_record(record)
     static = record, length, samples, sampler_axes, bool(early_stop)
     given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
-    return _resume_keeping(model, *given, *static)
+    generation, vocabulary = _resume_keeping(model, *given, *static)
+    ending.check(vocabulary.shape[-1])
+    return generation
 
 
 def _resume(model, params, cache, rest, sampler, ending, record, length, samples, axes, early_stop):
     decoding = rest._replace(cache=cache)
+    size = vocab_size(model, params, decoding.logits, decoding.hidden)
 
     def body(d, _):
         return _advance(model, params, d, sampler, ending, record, axes)
@@ -228,7 +236,8 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
     if samples is not None:
         outputs = jax.tree.map(lambda x: x.reshape(-1, samples, *x.shape[1:]), outputs)
     # Type checkers do not know the length of the tuple.
-    return Generation(*outputs, decoding)  # type: ignore[arg-type]
+    generation = Generation(*outputs, decoding)  # type: ignore[arg-type]
+    return generation, empty_vocabulary(size)
 
 
 _resume_keeping = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10))

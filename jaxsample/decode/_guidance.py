@@ -11,8 +11,10 @@ import jax.numpy as jnp
 
 from jaxsample.decode._model import Model, ModelOutput
 from jaxsample.decode._model_output import rebuilds
+from jaxsample.transforms.contract._exported import exported
 
 
+@exported
 class Streams(NamedTuple):
     """The cache of a guided model.
 
@@ -115,7 +117,8 @@ def _guided(model, structure, axes):
             combiner = jax.tree.map(functools.partial(_spread, logits.shape[0]), combiner)
         return jax.vmap(call, in_axes=(axes, 0))(combiner, logits)
 
-    return Model(init_cache, apply, None if model.unembed is None else unembed, streams=2)
+    unembeds = None if model.unembed is None else unembed
+    return Model(init_cache, apply, unembeds, streams=2, rewinds=model.rewinds)
 
 
 def _call(combiner: Callable, logits):

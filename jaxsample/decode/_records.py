@@ -9,13 +9,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxsample.decode._arguments import as_int
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.rows._moments import log_mass_and_entropy
 from jaxsample.transforms.rows._row import Row
 
 PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
 SIZED = "support", "top"
+MOST = 1 << 20  # above every vocabulary; an array of such records would not fit anywhere
 
 
+@exported
 class Support(NamedTuple):
     """The kept set of each token.
 
@@ -28,6 +31,7 @@ class Support(NamedTuple):
     larger: jax.Array
 
 
+@exported
 class Top(NamedTuple):
     """The likeliest tokens under the model.
 
@@ -82,6 +86,8 @@ def _entry(r):
         return r
     if isinstance(r, tuple | list) and len(r) == 2 and r[0] in SIZED:
         size = as_int(r[1])
+        if size is not None and size > MOST:
+            raise ValueError(f"record: {(r[0], size)!r} asks for more than {MOST} tokens")
         if size is not None and size > 0:
             return r[0], size
     raise ValueError(

@@ -41,10 +41,12 @@ from jaxsample.decode._records import (
 )
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
 from jaxsample.kernels._auto_axes import in_auto
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
 
+@exported
 class Score(NamedTuple):
     """The records of given tokens, as `Generation` has them; 0 past the end of a row.
 

@@ -8,11 +8,18 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxsample.decode._arguments import on_device, stop_table, token_ids
+from jaxsample.decode._arguments import check_known, on_device, stop_table, token_ids
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import last_output, next_logits
+from jaxsample.decode._model_output import (
+    empty_vocabulary,
+    kept,
+    last_output,
+    next_logits,
+    vocab_size,
+)
 from jaxsample.decode._records import (
     Drawn,
     Support,
@@ -22,12 +29,14 @@ from jaxsample.decode._records import (
     settle_and_observe,
 )
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
-from jaxsample.kernels._auto_axes import in_auto, rows
+from jaxsample.kernels._auto_axes import alike, in_auto, rows
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 from jaxsample.transforms.tokens._stop_strings import FOUND, StopStrings
 
 
+@exported
 class Decoding(NamedTuple):
     """The state of decoding: a pytree whose leaves all have the rows as their first axis.
 
@@ -66,6 +75,7 @@ class Decoding(NamedTuple):
     done: jax.Array
 
 
+@exported
 class Step(NamedTuple):
     """One token of every row; see `Generation` for the records.
 
@@ -110,6 +120,17 @@ class Ending(NamedTuple):
         packed = stop if isinstance(stop, StopStrings) else stop_table(stop)
         return cls(token_ids("eos", eos), packed, pads.reshape(()))
 
+    def check(self, size: int) -> None:
+        """Refuse ids outside of a vocabulary; ids on a device are not read.
+
+        Raises:
+            ValueError: if an id is not in `[0, size)`.
+        """
+        check_known("eos", self.eos, size)
+        check_known("pad", self.pad.reshape(-1), size)
+        if isinstance(self.stop, np.ndarray):
+            check_known("stop", self.stop[self.stop >= 0], size)
+
 
 def step(
     model: Model,
@@ -138,7 +159,8 @@ def step(
         record: see `generate`; static.
 
     Raises:
-        ValueError: if an argument has a wrong type, shape or value.
+        ValueError: if an argument has a wrong type, shape or value. A token id outside of the
+            vocabulary is one, unless it is on a device, where it is not read.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -149,13 +171,18 @@ def step(
     [2 0] [False  True]
     """
     check_axes(sampler, sampler_axes, decoding.done.shape[0])
-    given = on_device((params, decoding, sampler, Ending.of(eos, stop, pad)))
-    return _step(model, *given, check_record(record), sampler_axes)
+    ending = Ending.of(eos, stop, pad)
+    given = on_device((params, decoding, sampler, ending))
+    decoding, drawn, vocabulary = _step(model, *given, check_record(record), sampler_axes)
+    ending.check(vocabulary.shape[-1])
+    return decoding, drawn
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5, 6))
 def _step(model, params, decoding, sampler, ending, record, axes):
-    return advance(model, params, decoding, sampler, ending, record, axes)
+    size = vocab_size(model, params, decoding.logits, decoding.hidden)
+    decoding, drawn = advance(model, params, decoding, sampler, ending, record, axes)
+    return decoding, drawn, empty_vocabulary(size)
 
 
 def advance(
@@ -174,7 +201,9 @@ def advance(
     rest: Any = decoding._replace(cache=None, logits=None)
     rest, drawn, (tokens, positions) = choose(logits, rest, sampler, ending)
     output = model.apply(params, tokens, positions, decoding.cache)
-    logits, hidden = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
+    new = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
+    old = decoding.logits, decoding.hidden
+    logits, hidden = in_auto(kept, alike)(new, old, positions[:, 0] >= 0)
     return rest._replace(cache=output.cache, logits=logits, hidden=hidden), drawn
 
 

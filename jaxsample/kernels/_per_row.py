@@ -52,7 +52,7 @@ def per_row(
             x[None] if d is None else jnp.moveaxis(x, d, 0)
             for x, d in zip(operands, axes, strict=True)
         ]
-        shape = size, max(x.shape[1] for x in moved)
+        shape = size, _whole(x.shape[1] for x in moved)
 
         def merged(x):
             if x.shape[:2] == (1, 1) and shares:
@@ -110,7 +110,12 @@ def _like_known(need, *operands, jaxpr, count):
 
 
 def _rows(operands):
-    return max(x.shape[0] for x in operands)
+    return _whole(x.shape[0] for x in operands)
+
+
+def _whole(sizes):
+    """Return the one size that is not 1; `jax.export` may leave it open, so it has no order."""
+    return next((size for size in sizes if size != 1), 1)
 
 
 def _each_row(xs, rows):
@@ -123,7 +128,7 @@ def _one(jaxpr, consts):
 
 def _of_all(need, *operands, jaxpr, count):
     rows, consts = _rows((need, *operands)), operands[count:]
-    shared = [x.shape[0] < rows for x in consts]
+    shared = [x.shape[0] != rows for x in consts]
     consts = [x[0] if one else x for x, one in zip(consts, shared, strict=True)]
     axes = [None if one else 0 for one in shared]
     return jax.vmap(lambda *row: _one(jaxpr, row), in_axes=axes, axis_size=rows)(*consts)

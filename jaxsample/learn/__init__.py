@@ -1,5 +1,6 @@
 """Training of samplers."""
 
+from jaxsample.learn import _packages as _packages  # first, for its error
 from jaxsample.learn._bounds import constrain as constrain
 from jaxsample.learn._bounds import unconstrain as unconstrain
 from jaxsample.learn._credit import Credit as Credit

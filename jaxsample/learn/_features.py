@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.transforms.contract._exported import exported
+
 LIKELIEST = 5  # tokens in the feature "top"
 FAR = 50.0  # distance below the maximum at which logits are clipped
 NUCLEUS = 0.95
@@ -25,6 +27,7 @@ HISTORY = "position", "surprisal"
 _WIDTHS = dict.fromkeys((*DISTRIBUTION, "nucleus", *HISTORY), 1) | {"top": LIKELIEST + 1}
 
 
+@exported
 class Memory(NamedTuple):
     """The state of a policy, for one text.
 

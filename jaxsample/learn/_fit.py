@@ -45,7 +45,7 @@ class Fit(NamedTuple):
 
     >>> texts = Examples(np.array([[0], [0], [0], [1]]),
     ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
-    >>> found = fit(Temperature(1.0), None, None, texts, key=jax.random.key(0), steps=4,
+    >>> found = fit(jax.random.key(0), Temperature(1.0), None, None, texts, steps=4,
     ...             batch_size=4, every=2)
     >>> found.steps, [entry["step"] for entry in found.history]
     (4, [2, 4])
@@ -58,12 +58,12 @@ class Fit(NamedTuple):
 
 
 def fit(
+    key: jax.Array,
     sampler: Transform | Policy,
     model: Model | None,
     params: Any,
     data: Examples | Pairs | Callable[[jax.Array], Examples | Pairs],
     *,
-    key: jax.Array,
     steps: int,
     batch_size: int = 32,
     objective: Callable = cross_entropy,
@@ -90,11 +90,11 @@ def fit(
     split no parameter; else each process trains alone. The first process alone uses `folder`.
 
     Args:
+        key: a PRNG key.
         sampler: a `Policy`, which stands for `Learned(policy)`, or any transform or chain.
         model, params: the frozen model; None if the examples hold its outputs.
         data: examples, visited in epochs in an order that depends on `key`; or `key -> Examples`, a
             jittable function that draws a fresh batch.
-        key: a PRNG key.
         steps: the number of optimizer steps.
         batch_size: examples per step.
         objective: `(sampler, examples, key, model, params) -> (sum, count)`; the loss is sum /
@@ -119,7 +119,7 @@ def fit(
 
     >>> texts = Examples(np.array([[0], [0], [0], [1]]),
     ...                  logits=np.float32([[[2.0, 0.0]]]).repeat(4, axis=0))
-    >>> found = fit(Temperature(1.0), None, None, texts, key=jax.random.key(0), steps=300,
+    >>> found = fit(jax.random.key(0), Temperature(1.0), None, None, texts, steps=300,
     ...             batch_size=4, optimizer=optax.adam(0.1))
     >>> round(float(found.sampler.value), 2)  # the odds in the texts are 3 to 1: 2 / T = log 3
     1.82

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
+from jaxsample.learn._description import SETTINGS
 from jaxsample.learn._features import Memory, extract, surprisal
 from jaxsample.learn._policy import Policy
 from jaxsample.learn._soft import SHARPNESS
@@ -55,13 +56,24 @@ class Learned(Transform):
             graph, params, rest = nnx.split(self.graph, nnx.Param, ...)
             for name, value in (
                 ("graph", graph),
-                ("params", nnx.to_pure_dict(params)),
-                ("rest", nnx.to_pure_dict(rest)),
+                ("params", _named(nnx.to_pure_dict(params))),
+                ("rest", _named(nnx.to_pure_dict(rest))),
             ):
                 object.__setattr__(self, name, value)
         if not isinstance(self.graph, nnx.GraphDef):
             raise ValueError(f"Learned takes a Policy, got {self.graph!r}")
         super().__post_init__()
+
+    @classmethod
+    def static_to_json(cls, fields):
+        settings = _settings(fields["graph"])
+        if settings is None or _graph(settings) != fields["graph"]:
+            raise TypeError("graph is not that of a Policy")
+        return fields | {"graph": settings}
+
+    @classmethod
+    def static_from_json(cls, data):
+        return data | {"graph": _graph(data["graph"])}
 
     # `kind` is a class attribute elsewhere, and depends on a field here.
     @property
@@ -72,7 +84,7 @@ class Learned(Transform):
     @property
     def policy(self) -> Policy:
         """The policy as a Flax module."""
-        return nnx.merge(self.graph, self.params, self.rest)
+        return nnx.merge(self.graph, *map(nnx.restore_int_paths, (self.params, self.rest)))
 
     def init(self, key, prompt):
         del key, prompt
@@ -127,6 +139,23 @@ def _seen(policy, row, memory, hidden):
     if policy.per == "instance":
         seen = jnp.where(memory.n == 0, seen, memory.first)
     return seen
+
+
+def _graph(settings):
+    """Return the graph of a policy with these settings."""
+    policy = nnx.eval_shape(lambda: Policy(**settings, rngs=nnx.Rngs(0)))
+    return nnx.split(policy, nnx.Param, ...)[0]
+
+
+def _settings(graph):
+    """Return the settings of the policy that has this graph, or None."""
+    found = {name: entry.value for name, entry in graph.attributes if hasattr(entry, "value")}
+    return {name: found[name] for name in SETTINGS} if set(SETTINGS) <= set(found) else None
+
+
+def _named(tree):
+    """Return nested dicts whose keys are strings: Flax numbers layers, files name them."""
+    return {str(k): _named(v) for k, v in tree.items()} if isinstance(tree, dict) else tree
 
 
 def describe(policy: Policy) -> str:

@@ -151,7 +151,7 @@ def _scores(config: TransformerConfig, query: jax.Array, key: jax.Array) -> jax.
     """Compute scores `[B, heads, T, S]` in float32."""
     batch, heads, steps, size = query.shape
     # Queries that share a key head become rows of one matmul, so keys need not be repeated.
-    grouped = query.reshape(batch, config.kv_heads, -1, size)
+    grouped = query.reshape(batch, key.shape[1], -1, size)
     scores = jnp.einsum("bkqd,bksd->bkqs", grouped, key, preferred_element_type=jnp.float32)
     scores = scores.reshape(batch, heads, steps, -1) / math.sqrt(config.query_scale or size)
     return softcap(scores, config.attention_softcap)

@@ -150,6 +150,7 @@ def _read_config(stored: Stored) -> tuple[TransformerConfig, Family]:
             )
         if stored.outputs_first:
             family = family._replace(transposed=True)
+        family = family._replace(names=family.names | stored.names)
         return read_config(json), family
     except ValueError as error:
         raise CheckpointError(f"{stored.file}: {error}") from error

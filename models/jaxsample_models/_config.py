@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from ._layer_kinds import SCALINGS, Delta, RopeScaling, Routing
+from ._config_checks import check
+from ._layer_kinds import Delta, GlobalHeads, LayerInputs, RopeScaling, Routing, SharedKeys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +19,8 @@ class TransformerConfig:
         heads: query heads.
         kv_heads: key and value heads; divides `heads`.
         head_dim: size of one head, independent of `dim`; even if positions are rotary.
+        global_heads: None, or other `kv_heads` and `head_dim` of layers without a window (Gemma 4).
+        shared_keys: None, or the last layers, which read keys of earlier ones (Gemma 4 E2B).
         mlp_dim: inner width of the MLP.
         max_length: positions the model was trained for; a hard limit if they are learned.
         norm: "rms" or "layer".
@@ -43,7 +46,10 @@ class TransformerConfig:
         gated: the MLP is `down(activation(gate(x)) * up(x))`, else `down(activation(up(x)))`.
         qkv_bias, out_bias, mlp_bias: which projections have a bias.
         qk_norm: RMS norm over each head of the queries and keys (Qwen3).
+        value_norm: RMS norm without scales over each head of the values (Gemma 4).
         qk_norm_whole: that norm spans all heads together (OLMo 2).
+        layer_inputs: None, or the embeddings that every layer has of its own (Gemma 4 E2B).
+        layer_scales: the output of each layer is multiplied by a learned number (Gemma 4).
         attention_gate: the outputs of attention are multiplied by a sigmoid gate (Qwen 3.5).
         sinks: each head has a learned score that takes a share of its attention (gpt-oss).
         routing: None, or the experts in place of MLPs (Mixtral).
@@ -116,74 +122,49 @@ class TransformerConfig:
     logit_softcap: float | None = None
     logit_scale: float = 1.0
     query_scale: float | None = None
+    global_heads: GlobalHeads | None = None
+    shared_keys: SharedKeys | None = None
+    value_norm: bool = False
+    layer_inputs: LayerInputs | None = None
+    layer_scales: bool = False
     dtype: str = "float32"
 
     def __post_init__(self):
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"`{name}` must be one of {allowed}, got {getattr(self, name)!r}")
-        for name in _SIZES:
-            value = getattr(self, name)
-            if not hasattr(value, "__index__") or value < 1:
-                raise ValueError(f"`{name}` must be at least 1 and whole, got {value!r}")
-        if self.heads % self.kv_heads:
-            raise ValueError(f"`kv_heads` must divide `heads` ({self.heads}), got {self.kv_heads}")
-        if self.positions == "rotary":
-            self._check_rotary()
-        if self.routing and not 1 <= self.routing.chosen <= self.routing.experts:
-            raise ValueError(
-                f"`routing.chosen` must be from 1 to `routing.experts` ({self.routing.experts}), "
-                f"got {self.routing.chosen}"
-            )
-        if self.convolution_width < 2:
-            raise ValueError(
-                f"`convolution_width` must be at least 2, got {self.convolution_width}"
-            )
-        if self.delta and self.delta.heads % self.delta.key_heads:
-            raise ValueError(
-                f"`delta.key_heads` must divide `delta.heads` ({self.delta.heads}), got "
-                f"{self.delta.key_heads}"
-            )
-        if self.windows and len(self.windows) != self.layers:
-            raise ValueError(f"`windows` must have {self.layers} entries, got {len(self.windows)}")
-        if any(window is not None and window < 1 for window in self.windows):
-            raise ValueError(f"a window must be None or at least 1, got {self.windows}")
+        check(self)
 
-    def _check_rotary(self):
-        size = self.head_dim if self.rotary_dim is None else self.rotary_dim
-        name = "head_dim" if self.rotary_dim is None else "rotary_dim"
-        if size % 2:
-            raise ValueError(f"`{name}` must be even for rotary positions, got {size}")
-        if not 2 <= size <= self.head_dim:
-            raise ValueError(
-                f"`rotary_dim` must be from 2 to `head_dim` ({self.head_dim}), got {size}"
-            )
-        scaling = self.rope_scaling
-        if scaling is None:
-            return
-        if scaling.kind not in SCALINGS:
-            raise ValueError(f"`rope_scaling.kind` must be one of {SCALINGS}, got {scaling.kind!r}")
-        if scaling.low >= scaling.high:
-            raise ValueError(
-                f"`rope_scaling.low` must be below `rope_scaling.high` ({scaling.high}), got "
-                f"{scaling.low}"
-            )
-        for field in ("short", "long") if scaling.kind == "longrope" else ():
-            count = len(getattr(scaling, field))
-            if count != size // 2:
-                raise ValueError(
-                    f"`rope_scaling.{field}` must have {size // 2} entries, got {count}"
-                )
-        if scaling.kind == "dynamic" and size == 2:
-            raise ValueError("dynamic `rope_scaling` needs at least 4 rotary channels, got 2")
+    def key_heads(self, layer: int) -> tuple[int, int]:
+        """Return the number of key heads of a layer, and the size of one."""
+        if self.global_heads is not None and self.window(layer) is None:
+            return self.global_heads.kv_heads, self.global_heads.head_dim
+        return self.kv_heads, self.head_dim
 
-    def rope(self, layer: int) -> tuple[float, RopeScaling | None] | None:
-        """Return the base and the scaling of a layer's rotary positions, None without them."""
+    def keys_are_values(self, layer: int) -> bool:
+        """Tell whether a layer has one projection for keys and values."""
+        wide = self.global_heads if self.window(layer) is None else None
+        return wide is not None and wide.keys_are_values
+
+    def source(self, layer: int) -> int:
+        """Return the layer whose keys and values a layer reads: most often itself."""
+        own = self.layers - (self.shared_keys.layers if self.shared_keys else 0)
+        if layer < own:
+            return layer
+        windowed = self.window(layer) is not None
+        return max(i for i in range(own) if (self.window(i) is not None) == windowed)
+
+    def mlp_width(self, layer: int) -> int:
+        """Return the inner width of a layer's MLP."""
+        if self.shared_keys is not None and self.source(layer) != layer:
+            return self.shared_keys.mlp_dim
+        return self.mlp_dim
+
+    def rope(self, layer: int) -> tuple[int, float, RopeScaling | None] | None:
+        """Return the channels, base and scaling of a layer's rotary positions, if it has any."""
         if self.positions != "rotary" or layer in self.unrotated:
             return None
+        size = self.rotary_dim or self.key_heads(layer)[1]
         if self.local_rope_theta is not None and self.window(layer) is not None:
-            return self.local_rope_theta, None
-        return self.rope_theta, self.rope_scaling
+            return size, self.local_rope_theta, None
+        return size, self.rope_theta, self.rope_scaling
 
     def attends(self, layer: int) -> bool:
         """Tell whether a layer has attention."""
@@ -197,12 +178,3 @@ class TransformerConfig:
     def window(self, layer: int) -> int | None:
         """Return the sliding window of a layer, None if it attends to all positions."""
         return self.windows[layer] if self.windows else None
-
-
-_CHOICES = {
-    "norm": ("rms", "layer"),
-    "positions": ("rotary", "learned"),
-    "activation": ("silu", "gelu", "gelu_tanh"),
-    "dtype": ("float32", "bfloat16", "float16"),
-}
-_SIZES = ("vocab_size", "dim", "layers", "heads", "kv_heads", "head_dim", "mlp_dim", "max_length")

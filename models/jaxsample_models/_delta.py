@@ -17,7 +17,7 @@ from flax import nnx
 
 from ._config import TransformerConfig
 from ._convolution import convolve, taps
-from ._layers import Linear, to_residual
+from ._layers import Linear, to_residual, unit_rms
 
 _CHUNK = 64
 
@@ -81,8 +81,7 @@ class DeltaLayer(nnx.Module):
             memory = jnp.where(starts[:, None, None, None], 0.0, cache.memory)
         strength, fade = strength.swapaxes(1, 2), fade.swapaxes(1, 2)
         y, memory = _through(query, key, value, strength, fade, memory)
-        y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + self.eps)
-        y = y * self.scale[...].astype(jnp.float32)[None, None, None]
+        y = unit_rms(y, self.eps) * self.scale[...].astype(jnp.float32)[None, None, None]
         y = y.swapaxes(1, 2).reshape(*x.shape[:2], -1)
         y = (y * jax.nn.silu(self.gate(x).astype(jnp.float32))).astype(x.dtype)
         return self.out(y), None if kept is None else DeltaCache(kept, memory)

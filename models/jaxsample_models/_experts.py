@@ -15,6 +15,7 @@ from flax import nnx
 
 from ._config import TransformerConfig
 from ._layers import Linear, glu, output_scale
+from ._product import product
 
 _LARGEST_BLOCK = 128
 
@@ -29,7 +30,7 @@ class Linears(nnx.Module):
 
     def __call__(self, x: jax.Array, expert: jax.Array) -> jax.Array:
         """Apply the layer of one expert to `[tokens, inputs]`."""
-        y = x @ self.kernel[...][expert].astype(x.dtype)
+        y = product(x, self.kernel[...][expert]).astype(x.dtype)
         return y if self.bias is None else y + self.bias[...][expert][None].astype(x.dtype)
 
 

@@ -18,6 +18,8 @@ def of_output(params, tokens: jax.Array, positions: jax.Array, cache) -> ModelOu
     rows: Any = PartitionSpec(_spec(tokens)[0])
 
     def of_layer(weights, layer):
+        if layer is None:  # it reads the keys of another
+            return None
         if "convolution" in weights:
             return rows
         by_heads = (
@@ -26,7 +28,7 @@ def of_output(params, tokens: jax.Array, positions: jax.Array, cache) -> ModelOu
         heads = PartitionSpec(*rows, _spec(by_heads["kernel"])[1])
         return jax.tree.map(lambda x: heads if x.ndim == 4 else rows, layer)
 
-    kept = (of_layer(params["layers"][i], layer) for i, layer in enumerate(cache))
+    kept = (of_layer(params["layers"][str(i)], layer) for i, layer in enumerate(cache))
     return ModelOutput(None, rows, tuple(kept))
 
 

@@ -52,6 +52,7 @@ FAMILIES = {
     "Phi3ForCausalLM": Family("phi3", llama.phi3, names.PHI3),
     "Gemma2ForCausalLM": Family("gemma2", gemma.gemma2, names.GEMMA2),
     "Gemma3ForCausalLM": Family("gemma3_text", gemma.gemma3, names.GEMMA3),
+    "Gemma4ForCausalLM": Family("gemma4_text", gemma.gemma4, names.GEMMA4),
     "Lfm2ForCausalLM": Family("lfm2", llama.lfm2, names.LFM2),
     "MixtralForCausalLM": Family("mixtral", experts.mixtral, names.MIXTRAL),
     "Qwen3MoeForCausalLM": Family("qwen3_moe", experts.qwen3_moe, names.QWEN3_MOE),
@@ -77,6 +78,11 @@ def family_of(json: Json) -> Family:
             return FAMILIES[architecture]
     if not found and kind in _BY_MODEL_TYPE:
         return _BY_MODEL_TYPE[kind]
+    if not found and not kind:
+        raise ValueError(
+            "`architectures` and `model_type` are both missing, so nothing says how to read the "
+            'model; download the file again, or add one of them, such as "model_type": "llama"'
+        )
     key, named, known = "architectures", found, list(FAMILIES)
     if not found:
         key, named, known = "model_type", kind, list(_BY_MODEL_TYPE)

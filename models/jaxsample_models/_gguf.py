@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ._errors import CheckpointError
-from ._gguf_config import DIVISORS, architecture_of, config_json
+from ._gguf_architectures import architecture_of
+from ._gguf_config import config_json
+from ._gguf_file import DIVISORS, GgufFile
 from ._gguf_tensors import GgufTensors, dequantize
 from ._gguf_tokenizer import read_tokenizer
 from ._json import checked
@@ -20,7 +22,7 @@ from ._sources import Stored
 from ._tokenizer_files import Texts
 
 # The ends of a turn in chats, which files name beside the end of a text or not at all.
-_TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>")
+_TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<turn|>")
 _CONTROL = 3
 
 
@@ -45,21 +47,25 @@ def read_gguf(file: pathlib.Path) -> Stored:
         divisors = {name: dequantize(t.data, t.tensor_type) for name, t in divisors.items()}
         embed = stored.get("token_embd.weight")
         rows = 0 if embed is None else int(embed.shape[-1])
-        fields = config_json(metadata, rows, stored, divisors)
         architecture = architecture_of(metadata)
+        fields = config_json(GgufFile(metadata, rows, stored, divisors))
     except ValueError as error:
         raise CheckpointError(f"{file}: {error}") from error
     json = checked(file, {key: value for key, value in fields.items() if value is not None}, CONFIG)
     tensors = GgufTensors(file, stored, metadata["general.architecture"], architecture, json)
     ids = checked(file, _special_ids(metadata), SPECIAL_TOKENS)
     texts = functools.partial(_texts, file, metadata)
-    return Stored(file, json, ids, texts, tensors, outputs_first=True)
+    return Stored(file, json, ids, texts, tensors, outputs_first=True, names=architecture.names)
 
 
 def _open(file: pathlib.Path):
     refuse_pointer(file)
     with open(file, "rb") as opened:
         if opened.read(4) != b"GGUF":
+            if file.suffix in (".safetensors", ".json"):
+                raise CheckpointError(
+                    f"{file}: one file of a model folder; give the folder, {file.parent}"
+                )
             raise CheckpointError(
                 f"{file}: not a GGUF file; give one, or the folder that holds config.json"
             )

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ._errors import CheckpointError
-from ._gguf_config import DIVISORS, Architecture
+from ._gguf_architectures import Architecture
+from ._gguf_file import DIVISORS
+from ._gguf_layouts import columns, rows, unfolded
 
 _PIECE = 1 << 18  # values that are dequantised at a time
 
@@ -39,10 +41,11 @@ class GgufTensors:
         self.place = file
         self._stored = dict(stored)
         self._architecture = architecture
+        self._offset = architecture.norm_offset
         self._json = json
         kind = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == name)
         self._names = gguf.get_tensor_name_map(kind, self.layers)
-        self._read = set(DIVISORS)  # the config holds them
+        self._read: set[str] = set(DIVISORS)  # the config holds them
 
     def __enter__(self) -> GgufTensors:
         return self
@@ -65,6 +68,10 @@ class GgufTensors:
         """The names of tensors that were not read yet, without those that the config implies."""
         return [name for name in self._stored if name not in self._read]
 
+    def skip(self, name: str) -> None:
+        """Count a tensor as read, if there is one of this name."""
+        self._read.add(self._find(name)[0])
+
     def check(self, name: str, shape: tuple[int, ...]) -> Any:
         """Find a tensor, which must have this shape and hold numbers that gguf can dequantise."""
         key, expert = self._find(name)
@@ -76,7 +83,7 @@ class GgufTensors:
             )
         tensor = self._stored[key]
         found = tuple(tensor.shape.tolist())[::-1][0 if expert is None else 1 :]
-        if found != shape:
+        if found != _without_ones(shape):
             raise CheckpointError(
                 f"{self.place}: tensor `{key}` should be {shape} by the metadata, found {found}; "
                 f"download it again"
@@ -89,21 +96,22 @@ class GgufTensors:
         self._read.add(tensor.name)
         expert = self._find(name)[1]
         data = tensor.data if expert is None else tensor.data[expert]
-        rows = self._rows(name, shape[0])
-        offset = self._architecture.norm_offset if name.endswith("norm.weight") else 0.0
-        value = np.empty(shape, dtype)
+        order = rows(name, shape[0], self._architecture.interleaved, self._json)
+        across = columns(name, self._json)
+        value = np.empty(_without_ones(shape), dtype)
         step = max(1, _PIECE // max(1, value[0].size))
         for start in range(0, len(value), step):
             piece = slice(start, start + step)
             try:
-                picked = data[piece if rows is None else rows[piece]]
-                value[piece] = dequantize(picked, tensor.tensor_type) - offset
+                picked = data[piece if order is None else order[piece]]
+                picked = unfolded(name, dequantize(picked, tensor.tensor_type), self._offset)
+                value[piece] = picked if across is None else picked[..., across]
             except NotImplementedError as error:
                 raise CheckpointError(
                     f"{self.place}: tensor `{tensor.name}` is stored as {tensor.tensor_type.name}, "
                     f"which gguf cannot dequantise; update it: pip install -U gguf"
                 ) from error
-        return value
+        return value.reshape(shape)
 
     def _find(self, name: str) -> tuple[str, int | None]:
         """Return llama.cpp's name of a tensor, and the expert if it stacks those of all experts.
@@ -113,17 +121,16 @@ class GgufTensors:
         one, expert = re.sub(r"\.experts\.\d+\.", ".experts.", name), None
         if one != name:
             expert = int(re.findall(r"\.experts\.(\d+)\.", name)[0])
+        if whole := self._names.get_name(one):
+            return whole, expert
         base, _, suffix = one.rpartition(".")
         found = "output" if base == "lm_head" else self._names.get_name(base)
         return (name if found is None else f"{found}.{suffix}"), expert
 
-    def _rows(self, name: str, size: int) -> np.ndarray | None:
-        """Return the order of the rows of a tensor, None if it is that of the file."""
-        if not self._architecture.interleaved or not re.search(r"\.[qk]_proj\.", name):
-            return None
-        query = ".q_proj." in name
-        heads = self._json["num_attention_heads" if query else "num_key_value_heads"]
-        return np.arange(size).reshape(heads, -1, 2).swapaxes(1, 2).ravel()
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape in which a file stores the taps `[channels, 1, width]` of convolutions."""
+    return (shape[0], shape[2]) if len(shape) == 3 and shape[1] == 1 else shape
 
 
 def dequantize(data: np.ndarray, kind: Any) -> np.ndarray:

@@ -28,7 +28,7 @@ def read_tokenizer(metadata: Mapping[str, Any]) -> Any:
     kind = found.get("model", "none")
     if kind == "none":
         return None
-    makers = {"gpt2": _byte_level, "llama": _sentencepiece, "t5": _unigram}
+    makers = {"gpt2": _byte_level, "llama": _sentencepiece, "gemma4": _gemma4, "t5": _unigram}
     if kind not in makers:
         raise ValueError(f"model {short(kind)}; supported are {', '.join(makers)}")
     found.setdefault("token_type", [_NORMAL] * len(found["tokens"]))
@@ -80,6 +80,19 @@ def _sentencepiece(found: Mapping[str, Any]):
         byte_fallback=_has_bytes(found),
     )
     return _spaced(tokenizers.Tokenizer(model), found)
+
+
+def _gemma4(found: Mapping[str, Any]):
+    """Make a tokenizer with merges, of which none crosses from a line to the newlines after it."""
+    pre, known = _package().pre_tokenizers, set(found["tokens"])
+    runs = sorted((token for token in known if token and not token.strip("\n")), key=len)
+    # A run of newlines that is a token stays whole, though files have no merges for it.
+    whole = [f"{run[:i]} {run[i:]}" for run in runs for i in range(1, len(run))]
+    whole = [merge for merge in whole if known.issuperset(merge.split(" "))]
+    found = {"add_space_prefix": False, **found, "merges": whole + found["merges"]}
+    tokenizer = _sentencepiece(found)
+    tokenizer.pre_tokenizer = pre.Split(_package().Regex(r"[^\n]+|\n+"), "isolated")
+    return tokenizer
 
 
 def _unigram(found: Mapping[str, Any]):

@@ -8,6 +8,7 @@ import reprlib
 from typing import Any
 
 from ._errors import CheckpointError
+from ._pointers import refuse_pointer
 from ._schema import Schema
 
 
@@ -31,6 +32,7 @@ def read_json(file: pathlib.Path, schema: Schema) -> dict[str, Any] | None:
     except RecursionError as error:
         raise CheckpointError(f"{file}: nested too deeply; download it again") from error
     except ValueError as error:
+        refuse_pointer(file)
         raise CheckpointError(f"{file}: not JSON ({error}); download it again") from error
     if not isinstance(value, dict):
         raise CheckpointError(

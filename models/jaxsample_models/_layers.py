@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ._config import TransformerConfig
+from ._product import product
 
 _ACTIVATIONS = {
     "silu": jax.nn.silu,
@@ -34,7 +35,7 @@ class Linear(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((outputs,), dtype)) if bias else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = x @ self.kernel[...].astype(x.dtype)
+        y = product(x, self.kernel[...]).astype(x.dtype)
         return y if self.bias is None else y + _last_axis(self.bias[...].astype(x.dtype), y)
 
 
@@ -47,6 +48,11 @@ def to_residual(config: TransformerConfig, inputs: int, *, bias: bool, rngs: nnx
     """Make the last layer of attention, or of what replaces it, or of an MLP."""
     scale = output_scale(config)
     return Linear(inputs, config.dim, bias=bias, dtype=config.dtype, rngs=rngs, scale=scale)
+
+
+def unit_rms(x: jax.Array, eps: float) -> jax.Array:
+    """Divide the last axis by its root mean square; `x` is float32."""
+    return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + eps)
 
 
 class Norm(nnx.Module):
@@ -62,7 +68,7 @@ class Norm(nnx.Module):
         y = x.astype(jnp.float32)
         if self.centred:
             y = y - jnp.mean(y, axis=-1, keepdims=True)
-        y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + self.eps)
+        y = unit_rms(y, self.eps)
         y = y * _last_axis(self.scale[...].astype(jnp.float32) + self.offset, y)
         if self.bias is not None:
             y = y + _last_axis(self.bias[...].astype(jnp.float32), y)
@@ -72,8 +78,8 @@ class Norm(nnx.Module):
 class Mlp(nnx.Module):
     """The MLP of a block, gated if `config.gated` is true."""
 
-    def __init__(self, config: TransformerConfig, rngs: nnx.Rngs):
-        width, inner, bias = config.dim, config.mlp_dim, config.mlp_bias
+    def __init__(self, config: TransformerConfig, inner: int, rngs: nnx.Rngs):
+        width, bias = config.dim, config.mlp_bias
         self.config = config
         self.up = Linear(width, inner, bias=bias, dtype=config.dtype, rngs=rngs)
         self.gate = (
@@ -84,15 +90,20 @@ class Mlp(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         up = self.up(x)
         if self.gate is None:
-            return self.down(_ACTIVATIONS[self.config.activation](up))
+            return self.down(activate(self.config, up))
         return self.down(glu(self.config, self.gate(x), up))
+
+
+def activate(config: TransformerConfig, x: jax.Array) -> jax.Array:
+    """Apply the activation function of the config."""
+    return _ACTIVATIONS[config.activation](x)
 
 
 def glu(config: TransformerConfig, gate: jax.Array, up: jax.Array) -> jax.Array:
     """Multiply the inner channels of a gated MLP by their activated gates."""
     limit = config.glu_limit
     if limit is None:
-        return _ACTIVATIONS[config.activation](gate) * up
+        return activate(config, gate) * up
     gate, up = jnp.minimum(gate, limit), jnp.clip(up, -limit, limit)
     return gate * jax.nn.sigmoid(_GLU_ALPHA * gate) * (up + 1)
 

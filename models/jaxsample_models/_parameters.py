@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -51,6 +51,8 @@ def read_params(
         return placed
 
     params = jax.tree_util.tree_map_with_path(read, expected)
+    for name in _idle(family, config):
+        tensors.skip(name)
     if left := tensors.unread:
         raise CheckpointError(
             f"{tensors.place}: tensor `{left[0]}` (of {len(left)} like it) has no place in a "
@@ -105,16 +107,30 @@ def _sizes(config: TransformerConfig):
     yield "embed", (config.vocab_size, config.dim)
     if config.positions == "learned":
         yield "places", (config.max_length, config.dim)
+    if config.layer_inputs is not None:
+        inputs = config.layer_inputs
+        yield "inputs.table", (inputs.vocab_size, config.layers * inputs.dim)
     attends = [layer for layer in range(config.layers) if config.attends(layer)]
-    for layer in attends[:1]:
+    for layer in {config.key_heads(i): i for i in reversed(attends)}.values():
         attention = f"layers.{layer}.attention"
-        yield f"{attention}.query.kernel", (config.dim, config.heads * config.head_dim)
-        yield f"{attention}.key.kernel", (config.dim, config.kv_heads * config.head_dim)
+        kv_heads, size = config.key_heads(layer)
+        yield f"{attention}.query.kernel", (config.dim, config.heads * size)
+        yield f"{attention}.key.kernel", (config.dim, kv_heads * size)
     if config.routing and config.routed(0):
         routing = config.routing
         yield f"{block}.experts.up.kernel", (routing.experts, config.dim, routing.dim)
     else:
-        yield f"{block}.mlp.up.kernel", (config.dim, config.mlp_dim)
+        dense = (i for i in reversed(range(config.layers)) if not config.routed(i))
+        for width, layer in {config.mlp_width(i): i for i in dense}.items():
+            yield f"layers.{layer}.mlp.up.kernel", (config.dim, width)
+
+
+def _idle(family: Family, config: TransformerConfig) -> Iterator[str]:
+    """Yield the tensors of layers that read the keys of others, which some folders hold too."""
+    for layer in range(config.layers):
+        if config.source(layer) != layer:
+            for part in ("key.kernel", "value.kernel", "key_norm.scale"):
+                yield str(stored(family.names, f"layers.{layer}.attention.{part}"))
 
 
 def _find(

@@ -26,7 +26,7 @@ def mistral(json: Json) -> dict[str, Any]:
 
 
 def ministral3(json: Json) -> dict[str, Any]:
-    rope = need(json, "rope_parameters")
+    rope = need(json, "rope_scaling" if "rope_scaling" in json else "rope_parameters")
     fields = llama_like(json, kv_heads=8, head_dim=128, norm_eps=1e-5)
     if fields["rope_scaling"] is None:
         reject("rope_parameters.rope_type", rope.get("rope_type"), "a kind of scaling")

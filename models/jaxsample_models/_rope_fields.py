@@ -11,7 +11,7 @@ from ._layer_kinds import RopeScaling
 
 Json = Mapping[str, Any]
 
-_KINDS = ("default", "linear", "llama3", "dynamic", "yarn", "longrope")
+_KINDS = ("default", "linear", "llama3", "dynamic", "yarn", "longrope", "proportional")
 
 
 def need(json: Json, key: str) -> Any:
@@ -27,10 +27,11 @@ def rope(json: Json, head_dim: int, theta: float) -> dict[str, Any]:
     # Models with two kinds of layers nest the fields of each; `local_rope` reads the other.
     fields = {**fields, **fields.get("full_attention", {})}
     share = fields.get("partial_rotary_factor", json.get("partial_rotary_factor", 1.0))
+    proportional = _kind(fields) == "proportional"  # it turns a part of all channels
     return {
         "rope_theta": float(fields.get("rope_theta", json.get("rope_theta", theta))),
         "rope_scaling": _scaling(fields, json),
-        "rotary_dim": None if share == 1.0 else int(head_dim * share),
+        "rotary_dim": None if share == 1.0 or proportional else int(head_dim * share),
     }
 
 
@@ -62,6 +63,9 @@ def _scaling(fields: Json, json: Json) -> RopeScaling | None:
         raise ValueError(f"`rope_type` is {short(kind)}; only {', '.join(_KINDS)} are supported")
     if kind == "default":
         return None
+    if kind == "proportional":
+        share = float(fields.get("partial_rotary_factor", 1.0))
+        return RopeScaling(kind, float(fields.get("factor", 1.0)), share=share)
     original = fields.get("original_max_position_embeddings", longest)
     original = json.get("original_max_position_embeddings", original)
     if original < 2:

@@ -34,6 +34,9 @@ def _stretch(plain: np.ndarray, theta: float, scaling: RopeScaling | None, slots
         return plain
     if scaling.kind == "linear":
         return plain / scaling.factor
+    if scaling.kind == "proportional":
+        turning = np.arange(len(plain)) < int(2 * len(plain) * scaling.share // 2)
+        return np.where(turning, plain / scaling.factor, 0.0)
     if scaling.kind == "longrope":
         return plain / np.array(scaling.long if slots > scaling.original else scaling.short)
     if scaling.kind == "yarn":

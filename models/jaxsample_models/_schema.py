@@ -61,6 +61,15 @@ _POSITIVES = Kind("a list of finite numbers above 0", _list_of(_positive))
 _INDICES = Kind("a list of whole numbers from 0 to 2**31 - 1", _list_of(_whole(0)))
 _PADDING = Kind("a token id, or -1 for none", _whole(-1))
 
+_HEADS = Kind(
+    "an object of the `head_dim` and `num_key_value_heads` of layers",
+    _object_of(
+        lambda value: (
+            _object_of(_whole(1))(value) and set(value) <= {"head_dim", "num_key_value_heads"}
+        )
+    ),
+)
+
 SPECIAL_TOKENS: Schema = {
     "bos_token_id": _TOKENS,
     "eos_token_id": _TOKENS,
@@ -131,12 +140,24 @@ _TEXT_CONFIG: Schema = {
     "use_sliding_window": _FLAG,
     "max_window_layers": _INDEX,
     "hidden_activation": _TEXT,
-    "use_bidirectional_attention": _FLAG,
+    "use_bidirectional_attention": Kind(
+        "true, false or a text", lambda value: type(value) in (bool, str)
+    ),
     "attn_logit_softcapping": _POSITIVE._replace(nullable=True),
     "final_logit_softcapping": _POSITIVE._replace(nullable=True),
     "query_pre_attn_scalar": _POSITIVE,
     "sliding_window_pattern": _SIZE,
     "_sliding_window_pattern": _SIZE,
+    # Gemma 4
+    "enable_moe_block": _FLAG,
+    "attention_k_eq_v": _FLAG,
+    "use_double_wide_mlp": _FLAG,
+    "global_head_dim": _SIZE,
+    "num_global_key_value_heads": _SIZE,
+    "num_kv_shared_layers": _INDEX,
+    "hidden_size_per_layer_input": _INDEX._replace(nullable=True),
+    "vocab_size_per_layer_input": _SIZE,
+    "per_layer_config": _HEADS,
     # SmolLM3 and Granite
     "no_rope_layers": _INDICES,
     "no_rope_layer_interval": _SIZE,

@@ -66,7 +66,7 @@ def shardings(
     >>> mesh = jax.make_mesh((1, 1), ("data", "model"))
     >>> config = TransformerConfig(vocab_size=9, dim=4, layers=1, heads=2, kv_heads=1, head_dim=2,
     ...                            mlp_dim=8, max_length=16)
-    >>> layer = shardings(config, mesh).params["layers"][0]
+    >>> layer = shardings(config, mesh).params["layers"]["0"]
     >>> tuple(layer["mlp"]["up"]["kernel"].spec), tuple(layer["mlp"]["down"]["kernel"].spec)
     ((None, 'model'), ('model',))
     """
@@ -117,48 +117,56 @@ class _Split(NamedTuple):
 def _split(config: TransformerConfig, key: str, ndim: int) -> _Split | None:
     """Return how a parameter is split, None if each device has all of it."""
     *owner, kind = key.split(".")
-    name = ".".join(owner[2:] if owner[:1] == ["layers"] else owner)
+    in_layer = owner[:1] == ["layers"]
+    layer, name = (int(owner[1]), owner[2:]) if in_layer else (0, owner)
+    name = ".".join(name)
     if key == "embed":
         return _Split(0, config.vocab_size)
-    if name in (outputs := _outputs(config)) and kind in ("kernel", "bias"):
+    if key == "inputs.table" and config.layer_inputs is not None:
+        return _Split(0, config.layer_inputs.vocab_size)
+    if name in (outputs := _outputs(config, layer)) and kind in ("kernel", "bias"):
         return _Split(ndim - 1, outputs[name])
-    if name in (inputs := _inputs(config)) and kind == "kernel":
+    if name in (inputs := _inputs(config, layer)) and kind == "kernel":
         return _Split(ndim - 2, inputs[name])
     return None
 
 
-def _outputs(config: TransformerConfig) -> dict[str, int]:
-    """Return the layers that are split by their outputs, and the number of heads or channels."""
+def _outputs(config: TransformerConfig, layer: int) -> dict[str, int]:
+    """Return what is split by its outputs, and the number of its heads or channels."""
+    kv_heads, _ = config.key_heads(layer)
     inner = config.routing.dim if config.routing else 1
     heads = config.delta.heads if config.delta else 1
     return {
         "head": config.vocab_size,
         "attention.query": config.heads,
         "attention.gate": config.heads,
-        "attention.key": config.kv_heads,
-        "attention.value": config.kv_heads,
-        "mlp.up": config.mlp_dim,
-        "mlp.gate": config.mlp_dim,
+        "attention.key": kv_heads,
+        "attention.value": kv_heads,
+        "mlp.up": config.mlp_width(layer),
+        "mlp.gate": config.mlp_width(layer),
         # The loop over blocks of tokens reads a part of every expert, and no device waits.
         "experts.up": inner,
         "experts.gate": inner,
         "delta.gate": heads,
         "delta.strength": heads,
         "delta.step": heads,
+        "input.gate": config.layer_inputs.dim if config.layer_inputs else 1,
     }
 
 
-def _inputs(config: TransformerConfig) -> dict[str, int]:
-    """Return the layers that are split by their inputs, and the number of heads or channels."""
+def _inputs(config: TransformerConfig, layer: int) -> dict[str, int]:
+    """Return what is split by its inputs, and the number of its heads or channels."""
     return {
         "attention.out": config.heads,
-        "mlp.down": config.mlp_dim,
+        "mlp.down": config.mlp_width(layer),
         "experts.down": config.routing.dim if config.routing else 1,
         "delta.out": config.delta.heads if config.delta else 1,
+        "input.out": config.layer_inputs.dim if config.layer_inputs else 1,
         # Their outputs are several parts side by side, which a split by outputs would cut through.
         "delta.inputs": config.dim,
         "convolution.inputs": config.dim,
         "convolution.out": config.dim,
+        "inputs.projection": config.dim,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ._tensor_names import Names
 from ._tokenizer_files import Texts
 
 
@@ -36,6 +37,10 @@ class TensorSource(Protocol):
         """The tensors, as they are stored, that were not read yet."""
         ...
 
+    def skip(self, name: str) -> None:
+        """Count a tensor as read, if there is one of this name."""
+        ...
+
     def check(self, name: str, shape: tuple[int, ...]) -> Any:
         """Raise CheckpointError unless there is such a tensor of floats of this shape."""
         ...
@@ -55,6 +60,7 @@ class Stored(NamedTuple):
         texts: reads the tokenizer and the chat template.
         tensors: the parameters.
         outputs_first: kernels are stored `[outputs, inputs]` whatever the family does.
+        names: the tensors that are named, or cut into parts, otherwise than the family's.
     """
 
     file: pathlib.Path
@@ -63,3 +69,4 @@ class Stored(NamedTuple):
     texts: Callable[[], Texts]
     tensors: TensorSource
     outputs_first: bool = False
+    names: Names = {}

@@ -66,6 +66,16 @@ GEMMA2: Names = LLAMA | {
 
 GEMMA3: Names = QWEN3 | GEMMA2
 
+GEMMA4: Names = GEMMA3 | {
+    "inputs.table": "model.embed_tokens_per_layer.weight",
+    "inputs.projection.kernel": "model.per_layer_model_projection.weight",
+    "inputs.norm.scale": "model.per_layer_projection_norm.weight",
+    f"{_BLOCK}.input.gate.kernel": f"{_STORED}.per_layer_input_gate.weight",
+    f"{_BLOCK}.input.out.kernel": f"{_STORED}.per_layer_projection.weight",
+    f"{_BLOCK}.input.norm.scale": f"{_STORED}.post_per_layer_input_norm.weight",
+    f"{_BLOCK}.output_scale": f"{_STORED}.layer_scalar",
+}
+
 OLMO2: Names = QWEN3 | {
     f"{_BLOCK}.attention_post.scale": f"{_STORED}.post_attention_layernorm.weight",
     f"{_BLOCK}.mlp_post.scale": f"{_STORED}.post_feedforward_layernorm.weight",
@@ -181,6 +191,24 @@ GPT_NEOX: Names = {
     **_pair(f"{_BLOCK}.attention.out", f"{_NEOX_BLOCK}.attention.dense"),
     **_pair(f"{_BLOCK}.mlp.up", f"{_NEOX_BLOCK}.mlp.dense_h_to_4h"),
     **_pair(f"{_BLOCK}.mlp.down", f"{_NEOX_BLOCK}.mlp.dense_4h_to_h"),
+}
+
+
+# GGUF files hold some of these tensors in other parts, or name them as weights.
+GGUF_GEMMA4: Names = {f"{_BLOCK}.output_scale": f"{_STORED}.layer_scalar.weight"}
+GGUF_QWEN35: Names = {f"{_BLOCK}.delta.step_bias": f"{_DELTA}.dt_proj.bias"}
+GGUF_GPT_OSS: Names = {
+    f"{_BLOCK}.attention.sinks": f"{_STORED}.self_attn.sinks.weight",
+    **{
+        f"{_BLOCK}.experts.{part}.{ours}": f"{_OSS_MLP}.experts.{{e}}.{part}_proj.{theirs}"
+        for part in ("gate", "up", "down")
+        for ours, theirs in (("kernel", "weight"), ("bias", "bias"))
+    },
+}
+GGUF_GPT_NEOX: Names = {
+    key: entry._replace(groups=Part("", 0, query_key_value).groups)
+    for key, entry in GPT_NEOX.items()
+    if isinstance(entry, Part)
 }
 
 

@@ -83,6 +83,10 @@ class Tensors:
         found = (re.search(r"\.(\d+)\.", name) for name in self._stored)
         return len({match.group(1) for match in found if match})
 
+    def skip(self, name: str) -> None:
+        """Count a tensor as read, if there is one of this name."""
+        self._read.add(name)
+
     def check(self, name: str, shape: tuple[int, ...]) -> _Stored:
         """Find a tensor, which must have this shape and hold floats by the header of its file."""
         if name not in self._stored:

@@ -63,6 +63,7 @@ def _chat_template(folder: pathlib.Path, config: dict[str, Any]) -> str | None:
     """Return the template, where a file of its own comes before the tokenizer's config."""
     file = folder / "chat_template.jinja"
     if file.is_file():
+        refuse_pointer(file)
         try:
             return file.read_text(encoding="utf-8")
         except ValueError as error:

@@ -17,7 +17,9 @@ from ._convolution import Convolution
 from ._delta import DeltaLayer
 from ._experts import Experts
 from ._explicit import of_logits, of_output
+from ._layer_inputs import InputGate, InputTable
 from ._layers import Linear, Mlp, Norm, softcap
+from ._product import product
 from ._rotary import angles
 
 Params = dict[str, Any]
@@ -33,17 +35,20 @@ class Block(nnx.Module):
         self.parallel, self.scale = config.parallel, config.residual_scale
         self.attention_norm = norm(config.pre_norms)
         convolved, attends = layer in config.convolutions, config.attends(layer)
-        self.attention = Attention(config, rngs) if attends else None
+        self.attention = Attention(config, layer, rngs) if attends else None
         self.convolution = Convolution(config, rngs) if convolved else None
         self.delta = None if attends or convolved else DeltaLayer(config, rngs)
         self.attention_post = norm(config.post_norms)
         self.mlp_norm = norm(config.pre_norms)
         routed = config.routed(layer)
-        self.mlp = None if routed else Mlp(config, rngs)
+        self.mlp = None if routed else Mlp(config, config.mlp_width(layer), rngs)
         self.experts = Experts(config, rngs) if routed else None
         self.mlp_post = norm(config.post_norms)
+        inputs = config.layer_inputs
+        self.input = None if inputs is None else InputGate(config, inputs, rngs)
+        self.output_scale = nnx.Param(jnp.ones((1,), config.dtype)) if config.layer_scales else None
 
-    def __call__(self, x, positions, mask, window, angles, cache):
+    def __call__(self, x, positions, mask, window, angles, cache, given):
         y = _normed(self.attention_norm, x)
         if self.attention is not None:
             y, cache = self.attention(y, positions, mask, window, angles, cache)
@@ -55,7 +60,12 @@ class Block(nnx.Module):
         mlp = self.experts if self.mlp is None else self.mlp
         assert mlp is not None
         y = mlp(_normed(self.mlp_norm, x if self.parallel else middle))
-        return middle + self.scale * _normed(self.mlp_post, y), cache
+        x = middle + self.scale * _normed(self.mlp_post, y)
+        if self.input is not None:
+            x = x + self.input(x, given)
+        if self.output_scale is not None:
+            x = x * self.output_scale[...].astype(x.dtype)[None, None]
+        return x, cache
 
 
 def _normed(norm: Norm | None, x: jax.Array) -> jax.Array:
@@ -85,6 +95,8 @@ class Transformer(nnx.Module):
             if config.positions == "learned"
             else None
         )
+        inputs = config.layer_inputs
+        self.inputs = None if inputs is None else InputTable(config, inputs, rngs)
         self.layers = nnx.List([Block(config, i, rngs) for i in range(config.layers)])
         self.norm = Norm(config.dim, config)
         self.head = (
@@ -138,30 +150,27 @@ class Transformer(nnx.Module):
             window: mask_segment(positions, segments, window) if cache is None else None
             for window in set(windows)
         }
-        size = config.rotary_dim or config.head_dim
         turns = {
-            rope: None if rope is None else angles(size, *rope, positions, slots)
-            for rope in set(ropes)
+            rope: None if rope is None else angles(*rope, positions, slots) for rope in set(ropes)
         }
-        caches = []
+        given = None if self.inputs is None else self.inputs(tokens, x)
+        kept = []
         for i, block in enumerate(self.layers):
-            kept = None if cache is None else cache[i]
-            window = windows[i]
-            x, kept = block(x, positions, masks[window], window, turns[ropes[i]], kept)
-            caches.append(kept)
-        return self.norm(x), None if cache is None else tuple(caches)
+            window, source = windows[i], config.source(i)
+            before = kept[source] if source < i else None if cache is None else cache[i]
+            one = None if given is None else given[i]
+            x, after = block(x, positions, masks[window], window, turns[ropes[i]], before, one)
+            kept.append(after)
+        if cache is None:
+            return self.norm(x), None
+        return self.norm(x), tuple(c if config.source(i) == i else None for i, c in enumerate(kept))
 
     def unembed(self, hidden: jax.Array) -> jax.Array:
         """Compute float32 logits `[.., V]` from hidden states `[.., D]`."""
         if self.head is None:
-            axes = (((hidden.ndim - 1,), (1,)), ((), ()))
-            weight = self.embed[...]
+            logits = product(hidden, self.embed[...], axis=1)
         else:
-            axes = (((hidden.ndim - 1,), (0,)), ((), ()))
-            weight = self.head.kernel[...]
-        logits = jax.lax.dot_general(
-            hidden, weight.astype(hidden.dtype), axes, preferred_element_type=jnp.float32
-        )
+            logits = product(hidden, self.head.kernel[...])
         return softcap(self.config.logit_scale * logits, self.config.logit_softcap)
 
 
@@ -178,7 +187,7 @@ def bind(config: TransformerConfig, params: Params) -> Transformer:
     >>> bind(config, init(config, jax.random.key(0))).unembed(jnp.zeros(4)).shape
     (9,)
     """
-    return nnx.merge(_graph(config)[0], params)
+    return nnx.merge(_graph(config)[0], nnx.restore_int_paths(params))
 
 
 def shapes(config: TransformerConfig) -> Params:
@@ -189,7 +198,7 @@ def shapes(config: TransformerConfig) -> Params:
     >>> shapes(config)["embed"]
     ShapeDtypeStruct(shape=(9, 4), dtype=float32)
     """
-    return nnx.to_pure_dict(_graph(config)[1])
+    return _named(nnx.to_pure_dict(_graph(config)[1]))
 
 
 def init(config: TransformerConfig, key: jax.Array) -> Params:
@@ -202,7 +211,12 @@ def init(config: TransformerConfig, key: jax.Array) -> Params:
     True
     """
     # Without jit, the random draw of each shape compiles once for all layers.
-    return nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key))))
+    return _named(nnx.to_pure_dict(nnx.state(Transformer(config, nnx.Rngs(params=key)))))
+
+
+def _named(tree):
+    """Return nested dicts whose keys are strings: Flax numbers layers, files name them."""
+    return {str(k): _named(v) for k, v in tree.items()} if isinstance(tree, dict) else tree
 
 
 @functools.cache
@@ -233,4 +247,5 @@ def as_model(config: TransformerConfig) -> Model:
     def unembed(params: Params, hidden: jax.Array) -> jax.Array:
         return bind(config, params).unembed(hidden)
 
-    return Model(empty, in_auto(apply, of_output), in_auto(unembed, of_logits))
+    rewinds = all(map(config.attends, range(config.layers)))
+    return Model(empty, in_auto(apply, of_output), in_auto(unembed, of_logits), rewinds=rewinds)

@@ -160,16 +160,18 @@ def fitted(place):
         place.put(np.int32(np.argmax(rows, -1)), 0, None),
         logits=place.put(np.float32(rows), 0, None, 1),
     )
-    options = dict(key=jax.random.key(0), steps=3, batch_size=B, every=3, optimizer=ADAM)
-    return fit(chain(Temperature(1.0), TopK(300)), None, None, texts, **options).sampler
+    options = dict(steps=3, batch_size=B, every=3, optimizer=ADAM)
+    key = jax.random.key(0)
+    return fit(key, chain(Temperature(1.0), TopK(300)), None, None, texts, **options).sampler
 
 
 def fitted_to_a_model(place):
     """Texts alone; the model runs on the mesh."""
     texts = Examples(np.tile(np.arange(3, dtype=np.int32), (B, 1)), prompts=PROMPTS)
-    options = dict(key=jax.random.key(0), steps=3, batch_size=B, every=3, optimizer=ADAM)
+    options = dict(steps=3, batch_size=B, every=3, optimizer=ADAM)
     table = place.put(TABLE, None, 1)
-    return fit(Temperature(1.0), MODEL, table, texts, **options).sampler
+    key = jax.random.key(0)
+    return fit(key, Temperature(1.0), MODEL, table, texts, **options).sampler
 
 
 def fitted_by_drawing(place):
@@ -177,9 +179,10 @@ def fitted_by_drawing(place):
     prompts = place.put(PROMPTS, 0, None)
     texts = Examples(np.tile(np.arange(3, dtype=np.int32), (B, 1)), prompts=prompts)
     objective = PolicyGradient(KernelScore(hamming), samples=3, max_new_tokens=3)
-    options = dict(key=jax.random.key(0), steps=1, batch_size=B, objective=objective)
+    options = dict(steps=1, batch_size=B, objective=objective)
     table = place.put(TABLE, None, 1)
-    return fit(Temperature(1.0), MODEL, table, texts, held_out=texts, **options).sampler
+    key = jax.random.key(0)
+    return fit(key, Temperature(1.0), MODEL, table, texts, held_out=texts, **options).sampler
 
 
 def streamed_in_samples_of_two_streams(place):

@@ -22,13 +22,13 @@ SAMPLERS = {
     "stateful": STATEFUL,
 }
 RECORD = ("logprobs", "model_logprobs", "entropy", "kept", ("support", 5), ("top", 3))
-NEVER = 99  # not in the vocabulary
+NEVER = 99  # not in the vocabulary; ids on a device are not checked
 
 
 def ends(*eos, stop=()):
     """Return eos and stop padded to one shape, so that all calls share a compiled program."""
-    stop = [*stop, *[[NEVER, NEVER]] * (2 - len(stop))]
-    return dict(eos=[*eos, *[NEVER] * (4 - len(eos))], stop=stop)
+    stop = [*stop, *[[60] * 32] * (2 - len(stop))]  # no row draws 60 so often
+    return dict(eos=jnp.array([*eos, *[NEVER] * (4 - len(eos))]), stop=stop)
 
 
 OPTIONS = dict(lengths=LENGTHS, max_length=40, record=RECORD, **ends())

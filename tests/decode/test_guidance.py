@@ -38,7 +38,7 @@ LENGTHS = np.array([[4, 2], [2, 4]], np.int32)
 N = 12
 SAMPLER = chain(toys.Counts(0.7), Temperature(1.1), TopP(0.95))
 RECORD = ("logprobs", "kept")
-NEVER = np.array([99, 99], np.int32)  # an eos outside the vocabulary ends no row
+NEVER = jnp.array([99, 99])  # an eos outside the vocabulary, which is not checked on a device
 
 
 def run(combiner, sampler=SAMPLER, model=TABLE, params=TABLE_PARAMS, axes=None, **changes):

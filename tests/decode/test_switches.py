@@ -92,7 +92,7 @@ def bundled():
 def training():
     examples = Examples(np.array([[1, 2], [3, 4]]), prompts=np.array([[5], [6]]))
     sampler = chain(Temperature(1.5), TopP(0.9))
-    return fit(sampler, TABLE, TABLE_PARAMS, examples, key=KEY, steps=2, batch_size=2).sampler
+    return fit(KEY, sampler, TABLE, TABLE_PARAMS, examples, steps=2, batch_size=2).sampler
 
 
 WORK = {

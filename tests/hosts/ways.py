@@ -111,7 +111,7 @@ def fitted(place, folder=None):
     texts = Examples(TEXTS, prompts=PROMPTS)
     options = dict(steps=4, batch_size=B, every=2, optimizer=ADAM, held_out=texts, folder=folder)
     key = jax.random.key(KEY)
-    found = fit(Temperature(1.0), MODEL, place.table(TABLE), texts, key=key, **options)
+    found = fit(key, Temperature(1.0), MODEL, place.table(TABLE), texts, **options)
     return found.sampler, found.history
 
 

@@ -20,7 +20,7 @@ def run(folder):
     held_out = crossed.draw(jax.random.key(8), 64)._replace(prompts=None)
     sampler = EntropyTemperature(1.0, 0.5)
     return fit(
-        sampler, None, None, data, key=jax.random.key(1), steps=200, batch_size=32, every=10,
+        jax.random.key(1), sampler, None, None, data, steps=200, batch_size=32, every=10,
         optimizer=ADAM, held_out=held_out, folder=folder,
     )  # fmt: skip
 

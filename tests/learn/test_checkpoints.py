@@ -23,7 +23,7 @@ DATA = crossed.draw(jax.random.key(3), 16)._replace(prompts=None)
 def run(folder=None, sampler=None, data=DATA):
     sampler = Temperature(1.0) if sampler is None else sampler
     return fit(
-        sampler, None, None, data, key=jax.random.key(0), steps=4, batch_size=4, every=1,
+        jax.random.key(0), sampler, None, None, data, steps=4, batch_size=4, every=1,
         held_out=DATA, folder=folder,
     )  # fmt: skip
 

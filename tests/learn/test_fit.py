@@ -35,14 +35,14 @@ def streamed(key):
 
 
 def test_a_policy_comes_near_the_temperature_of_each_context():
-    found = fit(POLICY, None, None, streamed, key=KEY, steps=100, every=100, optimizer=FAST).sampler
+    found = fit(KEY, POLICY, None, None, streamed, steps=100, every=100, optimizer=FAST).sampler
     plain = crossed.divergence(chain())
     assert plain > 0.1
     assert crossed.divergence(found) < plain / 4
 
 
 def test_the_bar_goes_to_standard_error(capsys):
-    fit(POLICY, None, None, streamed, key=KEY, steps=1, every=1, optimizer=FAST, progress=True)
+    fit(KEY, POLICY, None, None, streamed, steps=1, every=1, optimizer=FAST, progress=True)
     shown = capsys.readouterr()
     assert not shown.out
     assert "loss" in shown.err
@@ -52,7 +52,7 @@ def test_the_bar_goes_to_standard_error(capsys):
 def test_a_policy_finds_the_temperature_of_each_context():
     sampler = Learned(Policy(hidden_size=crossed.D, width=16, rngs=nnx.Rngs(0)))
     found = fit(
-        sampler, None, None, streamed, key=jax.random.key(1), steps=600, every=600, optimizer=ADAM
+        jax.random.key(1), sampler, None, None, streamed, steps=600, every=600, optimizer=ADAM
     ).sampler
     # Half a percent of what plain sampling loses; labels are noisy, so not zero.
     assert crossed.divergence(found) < 0.005
@@ -62,7 +62,7 @@ def test_a_fixed_temperature_is_that_of_newton():
     """Cross-entropy is least where the mean logit under the sampler is that of the texts."""
     data = crossed.draw(jax.random.key(3), 256)._replace(prompts=None)
     found = fit(
-        Temperature(1.0), None, None, data, key=jax.random.key(1), steps=300, batch_size=256,
+        jax.random.key(1), Temperature(1.0), None, None, data, steps=300, batch_size=256,
         every=300, optimizer=FAST,
     ).sampler  # fmt: skip
     rows, labels = data.logits[:, 0], data.tokens[:, 0]
@@ -83,7 +83,7 @@ def test_a_fixed_temperature_is_that_of_newton():
     ],
 )
 def test_rungs_of_the_ladder_and_any_chain_train(sampler):
-    got = fit(sampler, None, None, DATA, key=KEY, steps=4, batch_size=32, every=2)
+    got = fit(KEY, sampler, None, None, DATA, steps=4, batch_size=32, every=2)
     assert jax.tree.structure(got.sampler) == jax.tree.structure(sampler)
     assert np.isfinite([entry["loss"] for entry in got.history]).all()
     assert any(
@@ -94,7 +94,7 @@ def test_rungs_of_the_ladder_and_any_chain_train(sampler):
 
 def test_microbatches_change_memory_and_not_the_gradient():
     whole, parts = (
-        fit(POLICY, None, None, DATA, key=KEY, steps=3, batch_size=64, every=3,
+        fit(KEY, POLICY, None, None, DATA, steps=3, batch_size=64, every=3,
             optimizer=FAST, microbatches=n).sampler
         for n in (1, 4)
     )  # fmt: skip
@@ -124,7 +124,7 @@ def test_nothing_is_traced_twice_over_epochs():
         traces.append(1)
         return cross_entropy(*args)
 
-    fit(Temperature(1.0), None, None, DATA, key=KEY, steps=12, batch_size=16,
+    fit(KEY, Temperature(1.0), None, None, DATA, steps=12, batch_size=16,
         every=4, objective=counted)  # fmt: skip
     assert len(traces) == 1
 
@@ -133,7 +133,7 @@ def test_training_stops_early_and_keeps_the_best():
     data = crossed.draw(jax.random.key(3), 32)._replace(prompts=None)
     held_out = crossed.draw(jax.random.key(4), 64)._replace(prompts=None)
     sampler = Learned(Policy(features=(), hidden_size=crossed.D, width=32, rngs=nnx.Rngs(0)))
-    got = fit(sampler, None, None, data, key=KEY, steps=400, batch_size=32, every=10,
+    got = fit(KEY, sampler, None, None, data, steps=400, batch_size=32, every=10,
               optimizer=FAST, held_out=held_out, patience=3)  # fmt: skip
     losses = [entry["held_out"] for entry in got.history]
     assert got.steps < 400
@@ -149,7 +149,7 @@ def test_what_is_past_the_end_of_a_text_does_not_matter():
         logits=np.pad(DATA.logits, pad),
         hidden=np.pad(DATA.hidden, pad, constant_values=np.nan),
     )
-    found = fit(POLICY, None, None, padded, key=KEY, steps=1, batch_size=64)
+    found = fit(KEY, POLICY, None, None, padded, steps=1, batch_size=64)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.sampler.params))
     assert found.history[0]["loss"] == pytest.approx(
         -float(jnp.mean(jax.jit(logprobs)(POLICY, DATA.checked()))), rel=1e-5
@@ -158,7 +158,7 @@ def test_what_is_past_the_end_of_a_text_does_not_matter():
 
 def test_a_filter_that_is_off_stays_off_and_harden_says_so():
     sampler = chain(Temperature(1.0), TopP(1.0), MinP(0.0))
-    _, p, least = fit(sampler, None, None, DATA, key=KEY, steps=1).sampler
+    _, p, least = fit(KEY, sampler, None, None, DATA, steps=1).sampler
     assert p.p == 1.0 and least.p == 0.0
 
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_learned_from_is_named():
 
     def run(sampler=None, data=DATA, **arguments):
         sampler = sampler or Temperature(1.0)
-        return fit(sampler, None, None, data, key=KEY, steps=2, batch_size=64, **arguments)
+        return fit(KEY, sampler, None, None, data, steps=2, batch_size=64, **arguments)
 
     with pytest.raises(ValueError, match="nothing to learn from"):
         run(data=Examples(jnp.zeros((0, 4), jnp.int32), logits=jnp.zeros((0, 4, 8))))

@@ -125,7 +125,7 @@ def test_a_user_reward_moves_a_temperature():
         return (group.tokens[:, 0] == likeliest[group.prompt[0]]).astype(jnp.float32)
 
     got = fit(
-        chain(Temperature(1.0)), crossed.MODEL, crossed.PARAMS, batch, key=jax.random.key(0),
+        jax.random.key(0), chain(Temperature(1.0)), crossed.MODEL, crossed.PARAMS, batch,
         steps=20, every=20, objective=PolicyGradient(Rewards(reward), 4, 1),
         optimizer=optax.adam(5e-2),
     ).sampler  # fmt: skip
@@ -139,7 +139,7 @@ def test_preferences_move_towards_the_preferred_texts():
     heats = []
     for chosen, rejected in ((best, worst), (worst, best)):
         pairs = Pairs(data._replace(tokens=chosen), data._replace(tokens=rejected))
-        got = fit(chain(Temperature(1.0)), None, None, pairs, key=jax.random.key(0), steps=10,
+        got = fit(jax.random.key(0), chain(Temperature(1.0)), None, None, pairs, steps=10,
                   every=10, objective=OBJECTIVE, optimizer=optax.adam(3e-2))  # fmt: skip
         heats.append(float(got.sampler[0].value))
     assert heats[0] < 1 < heats[1]

@@ -35,7 +35,7 @@ def test_fit_on_logits(switch, tmp_path):
     key = jax.random.key(0)
     with SWITCHES[switch]():
         found = fit(
-            POLICY, None, None, data, key=key, steps=2, batch_size=8, every=1, microbatches=2,
+            key, POLICY, None, None, data, steps=2, batch_size=8, every=1, microbatches=2,
             held_out=data, folder=tmp_path,
         )  # fmt: skip
     assert np.isfinite(found.loss)
@@ -51,7 +51,7 @@ def test_fit_on_a_model_and_a_stream(switch):
     key = jax.random.key(0)
     with SWITCHES[switch]():
         found = fit(
-            sampler, crossed.MODEL, crossed.PARAMS, stream, key=key, steps=2, every=2,
+            key, sampler, crossed.MODEL, crossed.PARAMS, stream, steps=2, every=2,
             objective=OBJECTIVE,
         )  # fmt: skip
     assert np.isfinite(found.loss)

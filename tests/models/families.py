@@ -27,6 +27,8 @@ CASES = [
     "qwen3",
     "gemma2",
     "gemma3",
+    "gemma4",
+    "gemma4-shared",
     "smollm3",
     "granite",
     "olmo2",
@@ -43,10 +45,12 @@ CASES = [
 NAMED_OTHERWISE = {
     "GPT2": "GPT2LMHeadModel",
     "Gemma3Text": "Gemma3ForCausalLM",
+    "Gemma4Text": "Gemma4ForCausalLM",
     "Qwen3_5Text": "Qwen3_5ForCausalLM",
 }
 # Families whose laws another one holds by default.
 FULL = (
+    "gemma4",
     "mistral",
     "smollm3",
     "granite",
@@ -68,13 +72,14 @@ def swept(quick=None):
 
 
 def config_json(case):
-    """Return the config.json of a case of `reference.CASES`, with two layers."""
+    """Return the config.json of a case of `reference.CASES`: two layers, four where some share."""
     family, fields = reference.CASES[case]
     name = NAMED_OTHERWISE.get(family, f"{family}ForCausalLM")
     json = {"architectures": [name], "model_type": FAMILIES[name].model_type, **fields}
+    layers = 4 if fields.get("num_kv_shared_layers") else 2
     if "layer_types" in fields:
-        json["layer_types"] = fields["layer_types"][:2]
-    return json | {FAMILIES[name].layers: 2}
+        json["layer_types"] = fields["layer_types"][:layers]
+    return json | {FAMILIES[name].layers: layers}
 
 
 def rows():

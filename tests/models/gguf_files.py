@@ -8,6 +8,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from . import families, reference
+from .gguf_hybrids import converted, metadata_of
 
 NAMES = {
     "model.embed_tokens": "token_embd",
@@ -16,6 +17,13 @@ NAMES = {
     "transformer.wte": "token_embd",
     "transformer.wpe": "position_embd",
     "transformer.ln_f": "output_norm",
+    "gpt_neox.embed_in": "token_embd",
+    "gpt_neox.final_layer_norm": "output_norm",
+    "embed_out": "output",
+    "model.embedding_norm": "token_embd_norm",
+    "model.embed_tokens_per_layer": "per_layer_token_embd",
+    "model.per_layer_model_projection": "per_layer_model_proj",
+    "model.per_layer_projection_norm": "per_layer_proj_norm",
 }
 BLOCK = {
     "input_layernorm": "attn_norm",
@@ -47,6 +55,35 @@ BLOCK = {
     "attn.c_proj": "attn_output",
     "mlp.c_fc": "ffn_up",
     "mlp.c_proj": "ffn_down",
+    "attention.query_key_value": "attn_qkv",
+    "attention.dense": "attn_output",
+    "mlp.dense_h_to_4h": "ffn_up",
+    "mlp.dense_4h_to_h": "ffn_down",
+    "operator_norm": "attn_norm",
+    "ffn_norm": "ffn_norm",
+    "self_attn.out_proj": "attn_output",
+    "self_attn.q_layernorm": "attn_q_norm",
+    "self_attn.k_layernorm": "attn_k_norm",
+    "conv.conv": "shortconv.conv",
+    "conv.in_proj": "shortconv.in_proj",
+    "conv.out_proj": "shortconv.out_proj",
+    "feed_forward.w1": "ffn_gate",
+    "feed_forward.w2": "ffn_down",
+    "feed_forward.w3": "ffn_up",
+    "linear_attn.in_proj_qkv": "attn_qkv",
+    "linear_attn.in_proj_z": "attn_gate",
+    "linear_attn.in_proj_b": "ssm_beta",
+    "linear_attn.in_proj_a": "ssm_alpha",
+    "linear_attn.out_proj": "ssm_out",
+    "linear_attn.conv1d": "ssm_conv1d",
+    "linear_attn.dt_proj": "ssm_dt",
+    "linear_attn.norm": "ssm_norm",
+    "self_attn.sinks": "attn_sinks",
+    "mlp.router": "ffn_gate_inp",
+    "per_layer_input_gate": "inp_gate",
+    "per_layer_projection": "proj",
+    "post_per_layer_input_norm": "post_norm",
+    "layer_scalar": "layer_output_scale",
 }
 KEYS = {
     "vocab_size": "vocab_size",
@@ -75,6 +112,16 @@ KEYS = {
     "n_head": "attention.head_count",
     "n_positions": "context_length",
     "original_max_position_embeddings": "rope.scaling.original_context_length",
+    "use_parallel_residual": "use_parallel_residual",
+    "conv_L_cache": "shortconv.l_cache",
+    "full_attention_interval": "full_attention_interval",
+    "linear_conv_kernel_dim": "ssm.conv_kernel",
+    "linear_key_head_dim": "ssm.state_size",
+    "linear_num_key_heads": "ssm.group_count",
+    "linear_num_value_heads": "ssm.time_step_rank",
+    "global_head_dim": "attention.key_length",
+    "num_kv_shared_layers": "attention.shared_kv_layers",
+    "hidden_size_per_layer_input": "embedding_length_per_layer_input",
     "bos_token_id": "tokenizer.ggml.bos_token_id",
     "eos_token_id": "tokenizer.ggml.eos_token_id",
 }
@@ -84,9 +131,18 @@ YARN = {
     "beta_slow": "yarn_beta_slow",
     "original_max_position_embeddings": "original_context_length",
 }
-INTERLEAVED = "llama", "smollm3", "granite"
-POST_NORMS = "gemma2", "gemma3", "olmo2"
-STORED_AS = {"mixtral": "llama", "qwen3_moe": "qwen3moe", "olmo3": "olmo2"}
+YARN |= {"mscale_all_dim": "yarn_log_multiplier"}
+INTERLEAVED = "llama", "smollm3", "granite", "mistral3"
+POST_NORMS = "gemma2", "gemma3", "gemma4", "olmo2", "qwen35", "gpt-oss"
+STORED_AS = {
+    "mixtral": "llama",
+    "qwen3_moe": "qwen3moe",
+    "olmo3": "olmo2",
+    "ministral3": "mistral3",
+    "gpt_neox": "gptneox",
+    "gpt_oss": "gpt-oss",
+    "qwen3_5": "qwen35",
+}
 KINDS = gguf.GGMLQuantizationType
 
 # Fields of the cases that a GGUF file does not hold, and what they are where it does not.
@@ -114,6 +170,22 @@ CASES = {
     },
     "phi3-short": {"rms_norm_eps": 1e-6},
     "gpt2": {},
+    "gpt_neox": {
+        "num_key_value_heads": None,
+        "use_parallel_residual": True,
+        "rope_parameters": {"rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+    },
+    "gpt_neox-serial": {"num_key_value_heads": None, "attention_bias": True},
+    "ministral3": {
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": reference.YARN
+        | {"llama_4_scaling_beta": 0.3, "mscale": 1.0, "mscale_all_dim": 0.5},
+    },
+    "gpt_oss": {"rms_norm_eps": 1e-6, "swiglu_limit": None},
+    "lfm2": {"conv_bias": None, "norm_eps": 1e-6, "conv_L_cache": 3},
+    "qwen3_5": {"layer_types": None, "full_attention_interval": 2, "linear_conv_kernel_dim": 4},
+    "gemma4": {},
+    "gemma4-shared": {"num_global_key_value_heads": None},
 }
 
 
@@ -146,12 +218,15 @@ def write(folder, file, kind=KINDS.F32, extra=(), drop=(), tensors=None):
         if key not in drop:
             _add(writer, key, value)
     stored, found = {}, load_file(folder / "model.safetensors")
-    for name in sorted(found):  # experts in their order; there are fewer than ten
+    pairs = [pair for name in found for pair in converted(name, found[name], fields)]
+    for name, whole in sorted(pairs, key=lambda pair: pair[0]):  # fewer than ten experts
         ours = _name(name, architecture)
-        value = _laid_out(ours, found[name], architecture, fields)
-        if ".experts." in name:
+        value = _laid_out(ours, whole, architecture, fields)
+        if ".experts." in name and architecture != "gpt-oss":
             value = np.concatenate([*stored.get(ours, []), value]).reshape(-1, *value.shape)
         stored[ours] = value
+    if architecture == "gemma4":
+        stored["rope_freqs.weight"] = np.array([1.0] * 6 + [1e30] * 6, np.float32)
     for length in ("long", "short"):
         if divisors := fields.get("rope_parameters", {}).get(f"{length}_factor"):
             stored[f"rope_factors_{length}.weight"] = np.array(divisors, np.float32)
@@ -179,11 +254,15 @@ def _metadata(fields):
         found["rope.freq_base_swa"] = rope["sliding_attention"]["rope_theta"]
     if every.get("rope_type") == "yarn":
         found["rope.scaling.type"] = "yarn"
-        found |= {f"rope.scaling.{ours}": every[theirs] for theirs, ours in YARN.items()}
+        found |= {f"rope.scaling.{b}": every[a] for a, b in YARN.items() if a in every}
+    if "llama_4_scaling_beta" in every:
+        found["attention.temperature_scale"] = every["llama_4_scaling_beta"]
     if "partial_rotary_factor" in rope:
-        size = fields["hidden_size"] // fields["num_attention_heads"]
+        size = fields.get("head_dim", fields["hidden_size"] // fields["num_attention_heads"])
         found["rope.dimension_count"] = int(size * rope["partial_rotary_factor"])
+    found |= metadata_of(fields)
     return found | {
+        "attention.layer_norm_epsilon": 1e-5,
         "attention.layer_norm_rms_epsilon": fields.get("rms_norm_eps", 1e-6),
         "rope.freq_base": every.get("rope_theta", 10000.0),
     }
@@ -206,6 +285,8 @@ def _name(name, architecture):
     base, _, suffix = name.rpartition(".")
     if base in NAMES:
         return f"{NAMES[base]}.{suffix}"
+    if suffix == "A_log":
+        return f"blk.{base.split('.')[2]}.ssm_a"
     parts = base.split(".")
     part = ".".join(part for part in parts[3:] if not part.isdigit())
     ours = BLOCK[part]
@@ -219,8 +300,8 @@ def _laid_out(name, value, architecture, fields):
         heads = fields["num_attention_heads" if ".attn_q." in name else "num_key_value_heads"]
         halves = value.reshape(heads, 2, -1, *value.shape[1:])
         return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(value.shape))
-    if architecture.startswith("gemma") and name.endswith("norm.weight"):
-        return value + 1
+    if architecture in ("gemma2", "gemma3", "qwen35") and name.endswith("norm.weight"):
+        return value if "ssm_norm" in name else value + 1
     if architecture == "gpt2" and name.startswith("blk.") and value.ndim == 2:
         return np.ascontiguousarray(value.T)
     return value

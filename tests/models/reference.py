@@ -58,6 +58,22 @@ GPT2 = dict(
     eos_token_id=2,
     initializer_range=0.2,
 )
+GEMMA4 = dict(
+    head_dim=16,
+    global_head_dim=24,
+    num_global_key_value_heads=1,
+    sliding_window=6,
+    layer_types=["sliding_attention", "full_attention", "full_attention"],
+    hidden_size_per_layer_input=0,
+    rope_parameters={
+        "full_attention": {
+            "rope_type": "proportional",
+            "rope_theta": 500.0,
+            "partial_rotary_factor": 0.5,
+        },
+        "sliding_attention": {"rope_type": "default", "rope_theta": 50.0},
+    },
+)
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("GPT2", GPT2),
     "llama": ("Llama", SIZES | {"rope_parameters": THETA}),
@@ -92,6 +108,21 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "sliding_window_pattern": 2,
             "query_pre_attn_scalar": 24,
             "rope_parameters": LAYERED | {"full_attention": LINEAR},
+        },
+    ),
+    "gemma4": ("Gemma4Text", SIZES | GEMMA4 | {"attention_k_eq_v": True}),
+    "gemma4-shared": (
+        "Gemma4Text",
+        SIZES
+        | GEMMA4
+        | {
+            "num_hidden_layers": 4,
+            "layer_types": ["sliding_attention", "full_attention"] * 2,
+            "num_kv_shared_layers": 2,
+            "use_double_wide_mlp": True,
+            "hidden_size_per_layer_input": 12,
+            "vocab_size_per_layer_input": 61,
+            "final_logit_softcapping": 3.0,
         },
     ),
     "smollm3": ("SmolLM3", SIZES | {"no_rope_layer_interval": 2, "rope_parameters": THETA}),

@@ -283,6 +283,37 @@ def test_broken_json(folder, name, content, part):
     fails(folder, str(folder / name), part)
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+    ],
+)
+def test_a_git_lfs_pointer_in_place_of_any_file(folder, name):
+    (folder / name).write_text(POINTER)
+    fails(folder, f"{name}: a git-lfs pointer", "git lfs pull")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_one_file_in_place_of_the_folder(folder, name):
+    with pytest.raises(CheckpointError) as caught:
+        load(folder / name)
+    expected = f"{folder / name}: one file of a model folder; give the folder, {folder}"
+    assert str(caught.value) == expected
+
+
+def test_a_config_that_names_no_family(folder):
+    edit(folder, architectures=[], model_type=None)
+    fails(folder, "`architectures` and `model_type` are both missing", "config.json")
+
+
 @pytest.mark.parametrize("content", [b"{}", b"", b'{"version": "1.0", "trunc', b"\xff", DEEP])
 def test_broken_tokenizer(folder, content):
     (folder / "tokenizer.json").write_bytes(content)

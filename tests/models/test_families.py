@@ -63,6 +63,40 @@ def test_gpt2_as_first_published(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, load(tmp_path).params, whole.params)
 
 
+def test_keys_that_no_layer_reads(tmp_path):
+    """Gemma 4 E2B stores keys and values also of the layers that read those of earlier ones."""
+    whole = load(families.write("gemma4-shared", tmp_path))
+    tensors = load_file(tmp_path / "model.safetensors")
+    earlier = "model.layers.0.self_attn."
+    idle = {
+        name.replace(".0.", ".2."): value
+        for name, value in tensors.items()
+        if name.startswith(earlier) and name.removeprefix(earlier)[0] in "kv"
+    }
+    assert len(idle) == 3 and not idle.keys() & tensors.keys()
+    save_file(tensors | idle, tmp_path / "model.safetensors")
+    jax.tree.map(np.testing.assert_array_equal, load(tmp_path).params, whole.params)
+    assert load(tmp_path).model.init_cache(1, 8)[2:] == (None, None)
+
+
+def test_heads_of_each_layer(tmp_path):
+    """Since 5.24 transformers writes the heads of full layers one by one."""
+    config = load(families.write("gemma4", tmp_path)).config
+    fields = json.loads((tmp_path / "config.json").read_text())
+    del fields["global_head_dim"], fields["num_global_key_value_heads"]
+    fields["per_layer_config"] = {"1": {"head_dim": 24, "num_key_value_heads": 1}}
+    assert read_config(fields) == config
+    fields["per_layer_config"]["0"] = {"head_dim": 12}
+    with pytest.raises(ValueError, match="`per_layer_config` is .* one kind of heads"):
+        read_config(fields)
+
+
+def test_experts_of_gemma4_are_refused():
+    fields = families.config_json("gemma4") | {"enable_moe_block": True}
+    with pytest.raises(ValueError, match="`enable_moe_block` is True; only false"):
+        read_config(fields)
+
+
 def test_rope_of_older_versions(tmp_path):
     """Before version 5, `rope_theta` was next to `rope_scaling`, whose kind was in `type`."""
     config = load(families.write("llama-llama3", tmp_path)).config
@@ -75,14 +109,15 @@ def test_rope_of_older_versions(tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["language_model.model.", "model.language_model."])
-def test_the_text_part_of_a_model_that_sees(layout, tmp_path):
+@pytest.mark.parametrize("case", ["gemma3", "gemma4-shared"])
+def test_the_text_part_of_a_model_that_sees(case, layout, tmp_path):
     """Its fields are nested, its tensors renamed, and those of the image part left alone."""
-    whole = load(families.write("gemma3", tmp_path))
+    whole = load(families.write(case, tmp_path))
     tensors = load_file(tmp_path / "model.safetensors")
     tensors = {name.replace("model.", layout, 1): value for name, value in tensors.items()}
     seen = {f"vision_tower.layers.{i}.weight": np.ones((4, 4), np.float32) for i in range(5)}
     save_file(tensors | seen, tmp_path / "model.safetensors")
-    fields = families.config_json("gemma3")
+    fields = families.config_json(case)
     del fields["architectures"]
     nested = {"architectures": ["Gemma3ForConditionalGeneration"], "text_config": fields}
     (tmp_path / "config.json").write_text(json.dumps(nested))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxsample_models import CheckpointError, RopeScaling, _gguf_tensors, load
-from jaxsample_models._gguf_config import ARCHITECTURES
+from jaxsample_models._gguf_architectures import ARCHITECTURES
 from jaxsample_models._gguf_tensors import GgufTensors
 
 from . import families, gguf_files
@@ -27,9 +27,9 @@ def test_a_file_is_the_folder_it_was_made_of(case, tmp_path):
     expected = load(gguf_files.folder_of(case, tmp_path))
     found = load(gguf_files.write(tmp_path, tmp_path / "model.gguf"))
     assert found.config == expected.config and found.tokenizer is None
-    # Norms of Gemma are stored as scale + 1, which rounds.
+    # Norms of Gemma are stored as scale + 1, fades of Qwen 3.5 as their exponential; both round.
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-7),
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=3e-7),
         found.params,
         expected.params,
     )
@@ -118,11 +118,41 @@ def test_the_divisors_of_llama_3(folder, tmp_path):
         ),
         (
             dict(extra={"tokenizer.ggml.model": "bert", "tokenizer.ggml.tokens": ["a"]}.items()),
-            ["tokenizer", "'bert'", "gpt2, llama, t5"],
+            ["tokenizer", "'bert'", "gpt2, llama, gemma4, t5"],
         ),
     ],
 )
 def test_files_that_do_not_load(folder, changes, parts, tmp_path):
+    fails(gguf_files.write(folder, tmp_path / "model.gguf", **changes), *parts)
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "parts"),
+    [
+        (
+            "qwen3_5",
+            dict(extra={"qwen35.nextn_predict_layers": 1}.items()),
+            ["`nextn_predict_layers` is 1", "--no-mtp"],
+        ),
+        (
+            "gemma4",
+            dict(tensors={"rope_freqs.weight": np.array([1.0] * 6 + [2.0] * 6, np.float32)}),
+            ["`rope_freqs.weight` are neither 1 nor 1e30"],
+        ),
+        (
+            "gemma4",
+            dict(extra={"gemma4.attention.sliding_window_pattern": [True, True]}.items()),
+            ["`attention.sliding_window_pattern` leaves no layer"],
+        ),
+        (
+            "lfm2",
+            dict(extra={"lfm2.attention.head_count_kv": [0, 2, 2]}.items()),
+            ["`attention.head_count_kv` has 3 entries; it must have 2"],
+        ),
+    ],
+)
+def test_layers_of_several_kinds_that_do_not_load(case, changes, parts, tmp_path):
+    folder = gguf_files.folder_of(case, tmp_path)
     fails(gguf_files.write(folder, tmp_path / "model.gguf", **changes), *parts)
 
 

@@ -74,6 +74,27 @@ def test_splits(pre, pieces):
     assert [piece for piece, _ in split.pre_tokenize_str("it's 2026'LL   x\n\n")] == pieces
 
 
+@pytest.mark.parametrize(
+    ("pre", "pieces"),
+    [
+        ("deepseek-llm", "it|'|s| |2026|,| Ž|EN|漢字かな|，|x|!| |\n|\n"),
+        ("deepseek-coder", "it|'|s| |2|0|2|6|,| ŽEN|漢字かな|，|x|!| |\n|\n"),
+        ("deepseek-v3", "it|'s| |202|6|,| ŽEN|漢字かな|，|x|!| \n\n"),
+        ("bloom", "it's| 2026|,| ŽEN漢字かな|，|x|! \n\n"),
+        ("viking", "it's| |2|0|2|6|,| ŽEN漢字かな|，|x|! \n\n"),
+        ("bailingmoe", "it|'s| |2|0|2|6|,| ŽEN漢字かな|，x|!| \n\n"),
+        ("seed-coder", "it|'s| |2|0|2|6|,| ŽEN漢字かな|，x|!| \n\n"),
+        ("exaone-moe", "it|'s| |2|0|2|6|,| ŽEN漢字かな|，x|!| \n\n"),
+    ],
+)
+def test_splits_of_other_scripts(pre, pieces):
+    split = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(tokenizers.Regex(one), "isolated") for one in SPLITS[pre]]
+    )
+    text = "it's 2026, ŽEN漢字かな，x! \n\n"
+    assert [piece for piece, _ in split.pre_tokenize_str(text)] == pieces.split("|")
+
+
 PIECES = "▁ a b c d ab ▁a ▁ab abc bc cd ▁abcd dd ddd é".split()
 SCORES = dict(zip(PIECES, np.random.default_rng(3).permutation(len(PIECES)) * -1.0, strict=True))
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
@@ -149,6 +170,19 @@ def test_gemma_orders_merges_by_place():
     assert SCORES["cd"] > SCORES["bc"] and PIECES.index("bc") < PIECES.index("cd")
     assert found.encode("bcd").tokens[1:] == ["bc", "d"]
     assert found.token_to_id("▁▁▁") == len(metadata["tokenizer.ggml.tokens"]) - 1
+
+
+def test_gemma4_merges_lines_and_runs_of_newlines():
+    metadata = sentencepiece(model="gemma4", merges=["a b", "▁ ab", "c d", "ab c"])
+    tokens = metadata["tokenizer.ggml.tokens"]
+    tokens += ["\n", "\n\n", "\n\n\n"]
+    metadata["tokenizer.ggml.token_type"] += [NORMAL] * 3
+    del metadata["tokenizer.ggml.scores"]
+    found = read_tokenizer(metadata | {"tokenizer.ggml.add_bos_token": True})
+    ids = found.encode("abc ab\n\n\ncd\n<|own|>é ñ")
+    expected = ["<s>", "abc", "▁ab", "\n\n\n", "cd", "\n", "<|own|>", "é", "▁"]
+    assert ids.tokens == [*expected, "<0xC3>", "<0xB1>"]
+    assert found.decode(ids.ids) == "abc ab\n\n\ncd\n<|own|>é ñ"
 
 
 def test_a_file_with_a_tokenizer(tmp_path):

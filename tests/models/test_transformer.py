@@ -12,8 +12,10 @@ import pytest
 
 from jaxsample_models import (
     Delta,
+    GlobalHeads,
     RopeScaling,
     Routing,
+    SharedKeys,
     TransformerConfig,
     as_model,
     bind,
@@ -229,6 +231,10 @@ def test_learned_positions_bound_the_cache():
         (dict(rotary_dim=10), r"`rotary_dim` must be from 2 to `head_dim` \(8\), got 10"),
         (dict(routing=Routing(4, 5, 8)), r"`routing.chosen` must be from 1 .* \(4\), got 5"),
         (dict(kv_heads=3), "`kv_heads` must divide"),
+        (dict(shared_keys=SharedKeys(2, 8)), "`shared_keys.layers` must leave"),
+        (dict(shared_keys=SharedKeys(1, 8), windows=(4, None)), "`shared_keys.layers` must"),
+        (dict(global_heads=GlobalHeads(3, 8)), "`global_heads.kv_heads` must divide"),
+        (dict(global_heads=GlobalHeads(2, 7)), "`global_heads.head_dim` must be even"),
         (dict(head_dim=7), "`head_dim` must be even"),
         (dict(windows=(4,)), "`windows` must have 2 entries"),
         (dict(windows=(4, 0)), "a window must be"),

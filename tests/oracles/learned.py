@@ -52,7 +52,7 @@ def policy(params, names, hidden, t_min=0.1, t_max=3.0):
         row = settle(row)
         seen = np.concatenate([features(names, row), hidden])
         for i in range(len(params["layers"])):
-            layer = weights(params["layers"][i])
+            layer = weights(params["layers"][str(i)])
             seen = gelu(seen @ layer["kernel"] + layer["bias"])
         u = float(np.asarray(params["bias"])[0] + seen @ weights(params["last"])["kernel"][:, 0])
         reach = math.log(t_max) if u >= 0 else -math.log(t_min)

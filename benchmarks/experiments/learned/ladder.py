@@ -68,11 +68,11 @@ def train(
     """
     count = batch * len(samplers)
     found = fit(
+        jax.random.key(seed),
         stack(list(samplers)),
         model,
         params,
         draw(count),
-        key=jax.random.key(seed),
         steps=steps,
         batch_size=count,
         objective=_separate(objective),

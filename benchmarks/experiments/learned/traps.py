@@ -113,7 +113,7 @@ def one_p(trial: Trial) -> dict[str, Any]:
         key = jax.random.fold_in(jax.random.key(trial.protocol["data"]["seed"]), seed)
         optimizer = adam(plan["rate"], plan["steps"])
         start = TopP(plan["start"])
-        fitted = fit(start, None, None, draw, key=key, steps=plan["steps"], optimizer=optimizer)
+        fitted = fit(key, start, None, None, draw, steps=plan["steps"], optimizer=optimizer)
         found.append(fitted.sampler)
     p = [float(sampler.p) for sampler in found]
     trial.add("top_p_trained", [left_by(s, trial.test) for s in found], {"config": {"p": p}})

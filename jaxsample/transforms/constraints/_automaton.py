@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import IntLeaf
 from jaxsample.transforms.contract._transform import Transform, transform
@@ -16,6 +17,7 @@ from jaxsample.transforms.contract._transform import Transform, transform
 UNLIMITED = 2**31 - 1
 
 
+@exported
 class Place(NamedTuple):
     """The state of `TokenAutomaton` for one row.
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
+from jaxsample.transforms.contract._exported import export_hyperparameters
 from jaxsample.transforms.contract._fields import cast, field, show, spec_of
 
 C = TypeVar("C")
@@ -46,6 +47,16 @@ class Hyperparameters:
         """
         return them
 
+    @classmethod
+    def static_to_json(cls, fields: dict[str, Any]) -> Any:
+        """Return the static fields, by name, as data that JSON can hold, for `jax.export`."""
+        return fields
+
+    @classmethod
+    def static_from_json(cls, data: Any) -> dict[str, Any]:
+        """Return the static fields by name from what `static_to_json` returned."""
+        return {name: _hashable(value) for name, value in data.items()}
+
     def __eq__(self, other: object) -> bool:
         """Compare class, tree structure, static fields, and leaves by dtype, shape and bytes.
 
@@ -67,6 +78,10 @@ class Hyperparameters:
             if f.default is dataclasses.MISSING or value != show(cast("", f, f.default)):
                 parts.append(f"{f.name}={value}")
         return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _hashable(data):
+    return tuple(map(_hashable, data)) if isinstance(data, list) else data
 
 
 def _identity(self: Any) -> Any:
@@ -129,3 +144,4 @@ def _register(cls):
         return self
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
+    export_hyperparameters(cls, leaves, static)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._fields import field, show, show_sequences
 from jaxsample.transforms.contract._leaves import FloatLeaf, IntLeaf, SequencesLeaf
 from jaxsample.transforms.contract._token_ids import (
@@ -19,6 +20,7 @@ from jaxsample.transforms.tokens._finite import bounded, power
 from jaxsample.transforms.tokens._history import History
 
 
+@exported
 class Repeats(NamedTuple):
     """The state of `DRY` for one row.
 

@@ -8,10 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._token_ids import lengths
 
 
+@exported
 class History(NamedTuple):
     """The tokens of a row, both prompt and output. Tokens beyond `max_length` are not stored.
 

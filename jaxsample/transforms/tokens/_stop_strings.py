@@ -7,9 +7,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxsample.transforms.contract._exported import exported
+
 FOUND = 1  # the state after a string was written
 
 
+@exported
 class StopStrings(NamedTuple):
     """Strings that end a row, however their characters are split into tokens.
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.kernels._noise import as_key, fold_in
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._leaves import Leaf
 
 
@@ -20,6 +21,7 @@ class SecretsLeaf(Leaf[np.ndarray | jax.Array | list[int] | tuple[int, ...] | ra
     """Annotation of a leaf of uint32 words that `secrets` makes."""
 
 
+@exported
 class Recent(NamedTuple):
     """The last tokens of one row.
 

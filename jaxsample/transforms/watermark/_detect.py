@@ -11,6 +11,7 @@ from jax import lax
 
 from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.transforms.contract._chain import Chain
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._token_ids import token_row
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.watermark._binomial import upper_tail
@@ -18,6 +19,7 @@ from jaxsample.transforms.watermark._greenlist import Watermark
 from jaxsample.transforms.watermark._synthid import SynthID
 
 
+@exported
 class Detection(NamedTuple):
     """The result of a watermark test.
 

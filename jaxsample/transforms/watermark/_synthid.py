@@ -11,6 +11,7 @@ from jax import lax
 from jaxsample.kernels._blocks import tree_sum
 from jaxsample.kernels._noise import bits
 from jaxsample.kernels._validity import clamp_below
+from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.watermark._context import Recent, SecretsLeaf, key_of, secrets
@@ -19,6 +20,7 @@ _BITS = 32  # the number of coins in one hash
 _LEAST = 2.0**-80  # the least share of mass in a tournament, far too small to affect a draw
 
 
+@exported
 class Marked(NamedTuple):
     """The state of `SynthID` for one row.
 
