@@ -71,6 +71,8 @@ def main():
     rank, port, folder = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     jax.config.update("jax_num_cpu_devices", 2)
     jax.distributed.initialize(f"127.0.0.1:{port}", 2, rank)
+    # Connect the processes while they are at the same place: they wait for each other 30 s at most.
+    multihost_utils.sync_global_devices("start")
     assert (jax.process_count(), jax.device_count(), jax.local_device_count()) == (2, 4, 2)
     _hosts.PIECE = 4096  # so that the rows of a sweep are sent in several pieces
     place = Together()
