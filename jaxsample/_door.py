@@ -10,6 +10,7 @@ from jaxsample.decode._sample_rows import sample_rows
 from jaxsample.decode._score import Score, score
 from jaxsample.decode._step import Decoding, Step, step
 from jaxsample.decode._stream import stream
+from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.kernels._draw import draw
 from jaxsample.transforms.constraints._automaton import TokenAutomaton
 from jaxsample.transforms.constraints._bias import LogitBias, SequenceBias
@@ -111,6 +112,7 @@ __all__ = [
     "field",
     "generate",
     "guided",
+    "in_auto",
     "partition",
     "prefill",
     "resume",

@@ -197,6 +197,7 @@ TESTS_OF_PARTS = {
     "tests/decode/test_watermark.py",
     "tests/decode/test_whole_rows.py",
     "tests/decode/unknowing.py",
+    "tests/hosts/program.py",
     "tests/interop/test_automaton_regex.py",
     "tests/interop/test_automaton_tokens.py",
     "tests/interop/test_files.py",

@@ -49,7 +49,7 @@ def one_row(
     Array([4, 3], dtype=int32)
     """
     apply = _RowByRow(step, rewind, unembed is not None)
-    return Model(_FirstRows(init_cache), apply, unembed)
+    return Model(_FirstRows(init_cache), apply, unembed, rewinds=True)
 
 
 class Rows(NamedTuple):

@@ -33,7 +33,7 @@ def without_cache(
     Array([[1, 2, 3],
            [3, 0, 1]], dtype=int32)
     """
-    return Model(_no_text, _WholeText(forward, unembed is not None), unembed)
+    return Model(_no_text, _WholeText(forward, unembed is not None), unembed, rewinds=True)
 
 
 def _no_text(batch, max_length):
