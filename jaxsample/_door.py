@@ -14,6 +14,7 @@ from jaxsample.decode._score import Score, score
 from jaxsample.decode._speculate import speculate
 from jaxsample.decode._step import Decoding, Step, step
 from jaxsample.decode._stream import stream
+from jaxsample.kernels._auto_axes import in_auto
 from jaxsample.kernels._draw import draw
 from jaxsample.transforms.constraints._automaton import TokenAutomaton
 from jaxsample.transforms.constraints._bias import LogitBias, SequenceBias
@@ -120,6 +121,7 @@ __all__ = [
     "field",
     "generate",
     "guided",
+    "in_auto",
     "lookup",
     "partition",
     "prefill",

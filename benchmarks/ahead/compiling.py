@@ -5,6 +5,7 @@ One process compiles one program after the other, since the compilers take much 
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import sys
@@ -27,7 +28,8 @@ def facts(target: str, spec: dict) -> dict:
     """Compile what `spec` describes; return what its text and its memory say.
 
     A spec has `program`, a name of programs.py, and `shape`, (B, V) for a sampler or (B,) for
-    decoding. `mesh` is the number of devices that share the batch and the vocabulary.
+    decoding. `mesh` is the number of devices that share the batch, and of those that share the
+    vocabulary or the model. `decoded` has the arguments of `programs.Decoded.of`.
     """
     from ahead.hlo import Program
 
@@ -53,6 +55,8 @@ def facts(target: str, spec: dict) -> dict:
         "results": sorted(set(program.results())),
         "code_mb": memory.generated_code_size_in_bytes / 1e6,
         "aliased": memory.alias_size_in_bytes,
+        "arguments": memory.argument_size_in_bytes,
+        "peak": memory.peak_memory_in_bytes,
         "seconds": seconds,
     }
 
@@ -63,14 +67,14 @@ def _lowered(target, spec):
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
     from ahead import programs
+    from jaxsample_models import shapes, shardings
 
     sizes = spec.get("mesh", (1, 1))
     devices = DEVICES[target].devices(math.prod(sizes))
     mesh = Mesh(np.array(devices).reshape(sizes), ("data", "model"))
 
     def placed(like, *axes):
-        sharding = NamedSharding(mesh, PartitionSpec(*axes))
-        return jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=sharding)
+        return _shaped(like, NamedSharding(mesh, PartitionSpec(*axes)))
 
     B, *V = spec["shape"]
     keys = placed(jax.eval_shape(lambda: jax.random.split(jax.random.key(0), B)), "data")
@@ -82,18 +86,27 @@ def _lowered(target, spec):
         draw, sampler = programs.sampler(name)
         return jax.jit(draw).lower(keys, logits, sampler)
 
-    def weight(path, like):
-        return placed(like, *programs.axes(jax.tree_util.keystr(path))[-like.ndim :])
-
-    params = jax.tree_util.tree_map_with_path(weight, programs.weights())
-    prompts = placed(jax.ShapeDtypeStruct((B, programs.PROMPT), np.int32), "data")
+    decoded = programs.Decoded.of(**spec.get("decoded", {}))
+    wanted = shardings(decoded.config, mesh)
+    placed_as = functools.partial(jax.tree.map, _shaped)
+    params = placed_as(shapes(decoded.config), wanted.params)
+    prompts = placed(jax.ShapeDtypeStruct((B, decoded.prompt), np.int32), "data")
     sampler = programs.SAMPLERS[spec["sampler"]]
     if name == "generate":
-        generate = programs.decoding("generate")
+        generate = programs.decoding("generate", decoded)
         return jax.jit(generate).lower(keys, params, prompts, sampler)
-    begun = jax.eval_shape(programs.decoding("prefill"), keys, params, prompts, sampler)
-    begun = jax.tree.map(lambda like: placed(like, "data"), begun)
-    return jax.jit(programs.decoding("step"), donate_argnums=1).lower(params, begun, sampler)
+    prefill = programs.decoding("prefill", decoded)
+    begun = jax.eval_shape(prefill, keys, params, prompts, sampler)
+    rows = jax.tree.map(lambda like: placed(like, "data"), begun)
+    begun = rows._replace(cache=placed_as(begun.cache, wanted.cache))
+    step = programs.decoding("step", decoded)
+    return jax.jit(step, donate_argnums=1).lower(params, begun, sampler)
+
+
+def _shaped(like, sharding):
+    import jax
+
+    return jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=sharding)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -32,6 +35,38 @@ CONFIG = TransformerConfig(
 )
 PROMPT, NEW = 16, 24
 
+# The sizes of Llama 3.2 1B and of Llama 3.1 8B.
+LLAMA_1B = TransformerConfig(
+    vocab_size=128256,
+    dim=2048,
+    layers=16,
+    heads=32,
+    kv_heads=8,
+    head_dim=64,
+    mlp_dim=8192,
+    max_length=131072,
+    tied=True,
+    dtype="bfloat16",
+)
+LLAMA_8B = dataclasses.replace(
+    LLAMA_1B, dim=4096, layers=32, head_dim=128, mlp_dim=14336, tied=False
+)
+CONFIGS = {"small": CONFIG, "1B": LLAMA_1B, "8B": LLAMA_8B}
+
+
+class Decoded(NamedTuple):
+    """A model, and the number of tokens of its prompts and after them."""
+
+    config: TransformerConfig
+    prompt: int
+    new: int
+
+    @classmethod
+    def of(cls, name: str = "small", layers: int | None = None, prompt=PROMPT, new=NEW) -> Decoded:
+        """Return the model of this name, with fewer layers if that is given."""
+        config = CONFIGS[name]
+        return cls(dataclasses.replace(config, layers=layers or config.layers), prompt, new)
+
 
 def sampler(name: str):
     """Return `draw(keys, logits [B, V], sampler) -> tokens [B]` and the sampler."""
@@ -59,17 +94,18 @@ def top_k_then_p(keys, logits):
 PEERS = {"jax.random.categorical": categorical, "lax.top_k 50 + p .9": top_k_then_p}
 
 
-def decoding(part: str):
+def decoding(part: str, decoded: Decoded):
     """Return `generate(keys, params, prompts, sampler)`, or `prefill` or `step` of the same."""
-    model = as_model(CONFIG)
+    model, new = as_model(decoded.config), decoded.new
 
     def generate(keys, params, prompts, sampler):
         return jaxsample.generate(
-            keys, model, params, prompts, sampler, max_new_tokens=NEW, record=()
+            keys, model, params, prompts, sampler, max_new_tokens=new, record=()
         )
 
     def prefill(keys, params, prompts, sampler):
-        return jaxsample.prefill(keys, model, params, prompts, sampler, max_length=PROMPT + NEW)
+        length = decoded.prompt + new
+        return jaxsample.prefill(keys, model, params, prompts, sampler, max_length=length)
 
     def step(params, decoding, sampler):
         return jaxsample.step(model, params, decoding, sampler)
@@ -78,17 +114,10 @@ def decoding(part: str):
 
 
 def weights():
-    """Return the shapes and types of the weights."""
+    """Return the shapes and types of the weights of the small model."""
     return shapes(CONFIG)
 
 
 def cached(batch: int) -> int:
-    """Return the number of elements of the keys of one layer, and so of the values."""
+    """Return the number of elements of the keys of a layer of that model, and so of the values."""
     return batch * (PROMPT + NEW) * CONFIG.kv_heads * CONFIG.head_dim
-
-
-def axes(path: str) -> tuple[str | None, ...]:
-    """Return the mesh axes of a weight `[in, out]`: attention and MLP split as usual."""
-    if any(name in path for name in ("out", "down", "embed")):
-        return ("model", None)
-    return (None, "model")

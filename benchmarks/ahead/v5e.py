@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 
+SLICES = {4: "v5e:2x2", 8: "v5e:2x4", 256: "v5e:16x16"}
 INSTALL = "pip install libtpu==0.0.52"
 
 os.environ.update(
@@ -31,6 +32,6 @@ def devices(count: int) -> list:
     """Return the chips of the smallest slice that has `count`."""
     from jax.experimental import topologies
 
-    slice_ = "v5e:2x2" if count <= 4 else "v5e:2x4"
+    slice_ = next(name for most, name in SLICES.items() if count <= most)
     found = topologies.get_topology_desc(platform="tpu", topology_name=slice_)
     return list(found.devices)[:count]

@@ -16,7 +16,11 @@ from .worker import ROOT
 
 
 def findings(
-    script: Path, args: Sequence, budget_s: float, variables: Mapping[str, str] | None = None
+    script: Path,
+    args: Sequence,
+    budget_s: float,
+    variables: Mapping[str, str] | None = None,
+    python: str = sys.executable,
 ) -> Iterator[dict]:
     """Yield the objects that a process prints, when it prints them; other lines are dropped.
 
@@ -28,7 +32,7 @@ def findings(
     end = time.monotonic() + budget_s
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            [sys.executable, str(script), *map(str, args)],
+            [python, str(script), *map(str, args)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=said,

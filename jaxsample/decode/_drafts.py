@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.decode._arguments import positive_int
+from jaxsample.decode._contract import empty_cache
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import last_output, next_logits
@@ -147,9 +148,8 @@ def by_model(model: Model) -> Draft:
     def init(params, prompts, lengths, max_length):
         columns = lax.broadcasted_iota(jnp.int32, prompts.shape, 1)
         positions = jnp.where(columns < lengths[:, None], columns, -1)
-        return model.apply(
-            params, prompts, positions, model.init_cache(prompts.shape[0], max_length)
-        ).cache
+        cache = empty_cache(model, prompts.shape[0], max_length)
+        return model.apply(params, prompts, positions, cache).cache
 
     def propose(params, cache, ahead, next):
         def one(carry, i):

@@ -13,6 +13,7 @@ from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import check_prompts, on_device, positive_int
+from jaxsample.decode._contract import streams_of
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import empty_vocabulary, vocab_size
 from jaxsample.decode._prefill import prefill
@@ -153,7 +154,7 @@ def start(
     **options: Any,
 ) -> tuple[Decoding, Any]:
     """Prefill as `generate` does; return the decoding and the sampler for its B * samples rows."""
-    prompts = check_prompts(prompts, model.streams)
+    prompts = check_prompts(prompts, streams_of(model))
     if max_length is None:
         max_length = prompts.shape[-1] + max_new_tokens
     options |= dict(max_length=max_length, samples=samples, sampler_axes=sampler_axes)

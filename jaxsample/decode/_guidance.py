@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxsample.decode._contract import empty_cache, streams_of
 from jaxsample.decode._model import Model, ModelOutput
 from jaxsample.decode._model_output import rebuilds
 from jaxsample.transforms.contract._exported import exported
@@ -59,7 +60,7 @@ def guided(model: Model, combiner: Any, axes: Any = None) -> Model:
     ...          jnp.array([[[2], [0]]]), TopK(1), max_new_tokens=2).tokens
     Array([[1, 2]], dtype=int32)
     """
-    if model.streams != 1:
+    if streams_of(model) != 1:
         raise ValueError("the model is guided already: it has two streams")
     if not callable(combiner) or jax.tree_util.all_leaves([combiner]):
         raise ValueError(f"a combiner is a pytree that can be called, got {combiner!r}")
@@ -71,7 +72,7 @@ def guided(model: Model, combiner: Any, axes: Any = None) -> Model:
 @functools.cache
 def _guided(model, structure, axes):
     def init_cache(batch, max_length):
-        caches = model.init_cache(2 * batch, max_length)
+        caches = empty_cache(model, 2 * batch, max_length)
         return Streams(jax.tree.map(_apart, caches), jnp.zeros(batch, jnp.int32))
 
     def apply(params, tokens, positions, cache):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import PartitionSpec
 
+from jaxsample.decode._contract import empty_cache
 from jaxsample.decode._model import Model
 from jaxsample.kernels._auto_axes import in_auto, rows, spec
 
@@ -89,7 +90,7 @@ def answers(
     join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
     given = prompts, tokens, lengths, token_lengths
     sequence, positions = in_auto(join, rows)(*given)
-    output = model.apply(params, sequence, positions, model.init_cache(batch, total))
+    output = model.apply(params, sequence, positions, empty_cache(model, batch, total))
     first = lengths if model.streams == 1 else lengths[:, 0]
     at = jnp.minimum(first[:, None] - 1 + jnp.arange(count, dtype=jnp.int32)[None, :], total - 1)
     logits = None if rebuilds(model, output) else output.logits

@@ -20,6 +20,7 @@ from jaxsample.decode._arguments import (
     per_row,
     positive_int,
 )
+from jaxsample.decode._contract import empty_cache, streams_of
 from jaxsample.decode._keys import init_keys, row_keys, sample_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import (
@@ -89,7 +90,7 @@ def prefill(
     ...         after=decoding).position.tolist()
     [3, 3]
     """
-    prompts = check_prompts(prompts, model.streams)
+    prompts = check_prompts(prompts, streams_of(model))
     batch, width = prompts.shape[0], prompts.shape[-1]
     max_length = positive_int("max_length", max_length)
     if max_length < width:
@@ -113,7 +114,7 @@ def _prefill(
     if read is None:
         tokens, positions = prompts, in_auto(_positions, alike)(prompts, lengths)
         last = first_stream(lengths, model.streams) - 1
-        cache = model.init_cache(batch, max_length)
+        cache = empty_cache(model, batch, max_length)
     else:
         check_cache(read, jax.eval_shape(lambda: model.init_cache(batch, max_length)))
         read = shared(read, prompts)

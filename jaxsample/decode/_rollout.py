@@ -14,6 +14,7 @@ from jax.core import Tracer
 
 from jaxsample.decode import _slots
 from jaxsample.decode._arguments import on_device, positive_int
+from jaxsample.decode._contract import streams_of
 from jaxsample.decode._model import Model
 from jaxsample.decode._records import Support, Top, check_record
 from jaxsample.decode._requests import Row, Source, parts, placing_of, rows_of
@@ -124,7 +125,7 @@ def rollout(
         raise ValueError(f"refill must be at most the {slots} slots, got {refill}")
     if sampler is not None:
         check_axes(sampler, None, slots)
-    if model.streams > 1:
+    if streams_of(model) > 1:
         raise ValueError("rollout is for models of one stream")
     if isinstance(key, Tracer):
         raise ValueError("rollout runs on the host: call it outside of jit")

@@ -21,6 +21,7 @@ from jaxsample.decode._arguments import (
     positive_int,
 )
 from jaxsample.decode._columns import batch_of, over_columns
+from jaxsample.decode._contract import streams_of
 from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import (
@@ -109,7 +110,7 @@ def score(
     >>> bool(jax.grad(loss)(Temperature(1.0)).value > 0)  # a lower temperature is better
     True
     """
-    prompts = check_prompts(prompts, model.streams)
+    prompts = check_prompts(prompts, streams_of(model))
     batch, width = prompts.shape[0], prompts.shape[-1]
     tokens = check_tokens(tokens, batch)
     check_axes(sampler, sampler_axes, batch)

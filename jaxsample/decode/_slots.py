@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.decode._arguments import RECENT
+from jaxsample.decode._contract import empty_cache
 from jaxsample.decode._keys import init_keys
 from jaxsample.decode._model_output import last_output, vocab_size
 from jaxsample.decode._prefill import start_states
@@ -74,7 +75,7 @@ class Slots(NamedTuple):
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def unread(model, rows, max_length):
     """Return prompts of which nothing is read."""
-    return Reading(model.init_cache(rows, max_length))
+    return Reading(empty_cache(model, rows, max_length))
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -122,7 +123,7 @@ def idle(model, params, key, reading, placing, sampler, slots, steps, record):
     decoding = jax.tree.map(room, rows._replace(keys=None, cache=None))
     decoding = decoding._replace(
         keys=jnp.broadcast_to(as_key(key), (slots,)),
-        cache=model.init_cache(slots, placing.tokens.shape[1]),
+        cache=empty_cache(model, slots, placing.tokens.shape[1]),
         done=jnp.ones(slots, bool),
     )
     own = jax.tree.map(lambda leaf: room(jnp.asarray(leaf)), placing.sampler)

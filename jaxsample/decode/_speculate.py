@@ -12,6 +12,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import check_prompts, on_device, per_row, positive_int
+from jaxsample.decode._contract import streams_of
 from jaxsample.decode._drafts import Draft, Next
 from jaxsample.decode._generate import Generation, generation_of, start
 from jaxsample.decode._model import Model
@@ -74,7 +75,7 @@ def speculate(
     samples = None if samples is None else positive_int("samples", samples)
     if not isinstance(draft, Draft):
         raise ValueError(f"draft must be lookup(), by_model(model) or a Draft, got {draft!r}")
-    if model.streams > 1:
+    if streams_of(model) > 1:
         raise ValueError("speculate is for models of one stream")
     ending, record = Ending.of(eos, stop, pad), check_record(record)
     prompts = check_prompts(prompts, 1)

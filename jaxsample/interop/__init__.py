@@ -1,4 +1,4 @@
-"""Samplers in the formats of other systems and as plain data, and automata over tokens."""
+"""Models of other libraries, samplers in the formats of other systems, and automata."""
 
 from jaxsample.interop._generation_config import from_generation_config as from_generation_config
 from jaxsample.interop._generation_config import generate_arguments as generate_arguments
@@ -12,6 +12,13 @@ from jaxsample.interop.automaton._compile import from_json_schema as from_json_s
 from jaxsample.interop.automaton._compile import from_regex as from_regex
 from jaxsample.interop.automaton._stop import stop_strings as stop_strings
 from jaxsample.interop.automaton._vocabulary import vocabulary_of as vocabulary_of
+from jaxsample.interop.models._batch_axis import batch_axis as batch_axis
+from jaxsample.interop.models._check import check_model as check_model
+from jaxsample.interop.models._linen import from_linen as from_linen
+from jaxsample.interop.models._nnx import from_nnx as from_nnx
+from jaxsample.interop.models._one_row import one_row as one_row
+from jaxsample.interop.models._one_token import one_token as one_token
+from jaxsample.interop.models._whole_text import without_cache as without_cache
 from jaxsample.interop.text._stops import cut as cut
 from jaxsample.interop.text._text import Text as Text
 from jaxsample.interop.text._transcript import Transcript as Transcript

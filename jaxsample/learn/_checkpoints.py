@@ -1,4 +1,7 @@
-"""The folder of a training run: its checkpoints, its arguments and its metrics."""
+"""The folder of a training run: its checkpoints, its arguments and its metrics.
+
+Of several processes the first reads and writes it, so that the others need not see it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import jax
 import numpy as np
 
 from jaxsample.interop._files import read_json, write_whole
+from jaxsample.learn._hosts import as_first, is_first, of_first, whole
 
 METRICS = "metrics.jsonl"
 ARGUMENTS = "arguments.json"
@@ -30,14 +34,20 @@ class Journal:
         self.step = 0
         self._made_with = made_with
         self._folder = None if folder is None else Path(folder).absolute()
-        if self._folder is None:
+        self._manager = None
+        if self._folder is None or not is_first():
             return
         try:
             import orbax.checkpoint as ocp
         except ImportError as error:
             raise ImportError("checkpoints need: pip install 'jaxsample[train]'") from error
-        self._folder.mkdir(parents=True, exist_ok=True)
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEPT)
+        (self._folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        alone = {"primary_host": 0, "active_processes": {0}} if jax.process_count() > 1 else {}
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=KEPT,
+            create=False,
+            multiprocessing_options=ocp.options.MultiprocessingOptions(**alone),
+        )
         self._manager = ocp.CheckpointManager(self._folder / CHECKPOINTS, options=options)
         self._save, self._restore = ocp.args.StandardSave, ocp.args.StandardRestore
 
@@ -50,9 +60,24 @@ class Journal:
         """
         if self._folder is None:
             return run
-        self.step = self._manager.latest_step() or 0
         leaves, structure = jax.tree.flatten(run)
-        made_with = self._made_with | {"shapes": [list(np.shape(leaf)) for leaf in leaves]}
+        like = [np.empty(leaf.shape, leaf.dtype) for leaf in leaves]
+        kept = like
+
+        def read() -> tuple[int, list[dict[str, float]]]:
+            nonlocal kept
+            kept = self._read(like)
+            return self.step, self.history
+
+        self.step, self.history = of_first(read)
+        if not self.step:
+            return run
+        return structure.unflatten([jax.device_put(leaf) for leaf in as_first(kept)])
+
+    def _read(self, like: list[np.ndarray]) -> list[np.ndarray]:
+        assert self._folder is not None and self._manager is not None
+        self.step = self._manager.latest_step() or 0
+        made_with = self._made_with | {"shapes": [list(leaf.shape) for leaf in like]}
         path = self._folder / ARGUMENTS
         if not self.step:
             write_whole(path, (json.dumps(made_with) + "\n").encode())
@@ -64,10 +89,10 @@ class Journal:
             )
         self._trim(self._folder / METRICS)
         if not self.step:
-            return run
-        like = {str(i): np.empty(leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)}
+            return like
+        named = {str(i): leaf for i, leaf in enumerate(like)}
         try:
-            kept = self._manager.restore(self.step, args=self._restore(like))
+            kept = self._manager.restore(self.step, args=self._restore(named))
         except Exception as error:  # orbax and its storage raise many types
             damaged = self._folder / CHECKPOINTS / str(self.step)
             reason = str(error).partition("\n")[0]
@@ -75,17 +100,18 @@ class Journal:
                 f"the checkpoint {damaged} is damaged ({reason}); delete that folder to resume "
                 "from the checkpoint before it, or use another folder to start again"
             ) from error
-        return structure.unflatten([jax.device_put(kept[str(i)]) for i in range(len(leaves))])
+        return [kept[name] for name in named]
 
     def write(self, step: int, run: Any, entry: dict[str, float]) -> None:
         """Add an entry to the history, and keep the run as it is after this step."""
         self.history.append(entry)
         if self._folder is None:
             return
-        with open(self._folder / METRICS, "a") as file:
-            file.write(json.dumps(entry) + "\n")
-        leaves = enumerate(jax.device_get(jax.tree.leaves(run)))
-        self._manager.save(step, args=self._save({str(i): np.asarray(leaf) for i, leaf in leaves}))
+        leaves = {str(i): whole(leaf) for i, leaf in enumerate(jax.tree.leaves(run))}
+        if self._manager is not None:
+            with open(self._folder / METRICS, "a") as file:
+                file.write(json.dumps(entry) + "\n")
+            self._manager.save(step, args=self._save(leaves))
         self.step = step
 
     def _trim(self, path: Path) -> None:
@@ -105,7 +131,7 @@ class Journal:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        if self._folder is not None:
+        if self._manager is not None:
             self._manager.wait_until_finished()
             self._manager.close()
         if isinstance(error, KeyboardInterrupt):

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import answers
+from jaxsample.learn._hosts import own, whole
 
 
 class Examples(NamedTuple):
@@ -109,8 +110,8 @@ def remember(
     Args:
         model, params: the frozen model.
         examples: with prompts.
-        folder: where to keep the outputs as .npy files, which are then read piece by piece; None
-            keeps them in memory.
+        folder: where to keep the outputs as .npy files, which are then read piece by piece; each of
+            several processes has its own folder in it. None keeps them in memory.
         batch_size: examples per call of the model.
         dtype: the type in which the outputs are kept.
 
@@ -140,7 +141,7 @@ def remember(
             if name not in kept:
                 shape = (count, width, array.shape[-1])
                 kept[name] = _room(folder, name, shape, jnp.dtype(dtype))
-            kept[name][some] = np.asarray(array.astype(dtype))
+            kept[name][some] = whole(array.astype(dtype))
     for array in kept.values():
         if isinstance(array, np.memmap):
             array.flush()
@@ -150,10 +151,11 @@ def remember(
 def _room(folder, name, shape, dtype):
     if folder is None:
         return np.empty(shape, dtype)
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    path = own(folder) / f"{name}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
     # Unlink instead of overwriting: another process may still read the old file.
-    (Path(folder) / f"{name}.npy").unlink(missing_ok=True)
-    return np.lib.format.open_memmap(Path(folder) / f"{name}.npy", "w+", dtype, shape)
+    path.unlink(missing_ok=True)
+    return np.lib.format.open_memmap(path, "w+", dtype, shape)
 
 
 @functools.partial(jax.jit, static_argnums=0)

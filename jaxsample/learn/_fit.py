@@ -19,6 +19,7 @@ from jaxsample.learn._batches import batches, step_key
 from jaxsample.learn._checkpoints import Journal
 from jaxsample.learn._cross_entropy import cross_entropy
 from jaxsample.learn._examples import Examples
+from jaxsample.learn._hosts import by_rows, is_first, on_device, reported, whole
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
 from jaxsample.learn._preferences import Pairs
@@ -27,6 +28,7 @@ from jaxsample.learn._training import CAUSES, Forms, evaluate, finish, start, tr
 from jaxsample.transforms.contract._transform import Transform
 
 SOFT = 30.0, 300.0
+KEPT = "start all processes again with the same arguments; with `folder` the training resumes"
 
 
 class Fit(NamedTuple):
@@ -83,6 +85,10 @@ def fit(
     With `folder`, a run that was stopped resumes from its last checkpoint if `fit` is called again
     with the same arguments; it ends with the same bits as a run that was never stopped.
 
+    In a run of several processes (`jax.distributed`) all of them call it with the same arguments.
+    If `params` lie on a mesh of all devices, the examples of a batch are split over the axes that
+    split no parameter; else each process trains alone. The first process alone uses `folder`.
+
     Args:
         key: a PRNG key.
         sampler: a `Policy`, which stands for `Learned(policy)`, or any transform or chain.
@@ -107,6 +113,7 @@ def fit(
             is damaged or belongs to another run.
         FloatingPointError: if the loss is NaN or infinite; the message names the step.
         ImportError: if `folder` or `progress` needs a package that is not installed.
+        RuntimeError: if another process was killed or failed.
         KeyboardInterrupt: after Ctrl-C; the last checkpoint is kept, and a note on the exception
             says how to resume.
 
@@ -138,10 +145,11 @@ def fit(
         "sharpness": list(sharpness),
     }
     # Transfer once instead of at every step.
-    sampler, params = jax.device_put((sampler, params))
+    sampler, params = on_device((sampler, params))
     run = start(forms.optimizer, sampler)
     if not jax.tree.leaves(run.raw):
         raise ValueError(f"nothing in {sampler!r} can be trained")
+    place = by_rows(params)
     of_step = batches(data, key, batch_size, microbatches)
     last = jax.device_put(np.float32(sharpness[1]))
 
@@ -150,17 +158,18 @@ def fit(
         return evaluate(forms, sampler, run, held_out, params, key, last, size)
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(reported(KEPT))
         journal = stack.enter_context(Journal(folder, made_with))
         run = journal.restore(run)
         first = done = journal.step
-        show = stack.enter_context(bar(progress, steps, first))
+        show = stack.enter_context(bar(progress and is_first(), steps, first))
         losses = []
         if held_out is not None and not first:  # the loss that training has to beat
             run, _ = evaluated(run)
         while done < steps and not _over(run, patience):
             share = done / max(steps - 1, 1)
             heat = np.float32(sharpness[0] * (sharpness[1] / sharpness[0]) ** share)
-            batch, seed = of_step(done), step_key(key, done)
+            batch, seed = map(place, of_step(done)), step_key(key, done)
             run, loss = train_step(forms, sampler, run, batch, params, seed, jax.device_put(heat))
             losses.append(loss)
             done += 1
@@ -202,8 +211,8 @@ def _finite(losses, step):
 
 
 def _check_finite(raw, step):
-    for path, leaf in jax.tree_util.tree_flatten_with_path(jax.device_get(raw))[0]:
-        if not np.isfinite(leaf).all():
+    for path, leaf in jax.tree_util.tree_flatten_with_path(raw)[0]:
+        if not np.isfinite(whole(leaf)).all():
             raise FloatingPointError(
                 f"{jax.tree_util.keystr(path)} is not finite after step {step}, because its "
                 "gradient was not: lower the learning rate; the last checkpoint is from an earlier "

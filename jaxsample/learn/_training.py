@@ -14,6 +14,7 @@ import optax
 
 from jaxsample.decode._model import Model
 from jaxsample.learn._batches import parts, step_key
+from jaxsample.learn._hosts import by_rows
 from jaxsample.learn._likelihood import observe_examples
 from jaxsample.learn._parameters import parameters, with_parameters
 from jaxsample.learn._soften import harden
@@ -141,14 +142,14 @@ def evaluate(
     Returns:
         The run, and a dict of the loss per token and the mean temperature.
     """
-    sums = np.zeros(4)
+    sums, place = np.zeros(4), by_rows(params)
     count = len(held_out.tokens)
     # Use the same noise at every evaluation, so that their losses can be compared.
     key = step_key(key, HELD_OUT)
     for first in range(0, count, batch_size):
         (part,) = parts(held_out, np.arange(first, min(first + batch_size, count)), 1)
         seed = step_key(key, first)
-        seen = _measure(forms, sampler, run.raw, part, params, seed, sharpness)
+        seen = _measure(forms, sampler, run.raw, place(part), params, seed, sharpness)
         sums += [float(x) for x in jax.device_get(seen)]
     loss = float(sums[0] / max(sums[1], 1.0))
     if not np.isfinite(loss):

@@ -13,6 +13,8 @@ from ._layer_kinds import RopeScaling as RopeScaling
 from ._layer_kinds import Routing as Routing
 from ._layer_kinds import SharedKeys as SharedKeys
 from ._saving import save as save
+from ._shardings import Shardings as Shardings
+from ._shardings import shardings as shardings
 from ._transformer import Transformer as Transformer
 from ._transformer import as_model as as_model
 from ._transformer import bind as bind

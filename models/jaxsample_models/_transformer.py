@@ -9,13 +9,14 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxsample import Model, ModelOutput
+from jaxsample import Model, ModelOutput, in_auto
 
 from ._attention import Attention, Cache, LayerCache, init_cache, mask_segment
 from ._config import TransformerConfig
 from ._convolution import Convolution
 from ._delta import DeltaLayer
 from ._experts import Experts
+from ._explicit import of_logits, of_output
 from ._layer_inputs import InputGate, InputTable
 from ._layers import Linear, Mlp, Norm, softcap
 from ._product import product
@@ -246,4 +247,5 @@ def as_model(config: TransformerConfig) -> Model:
     def unembed(params: Params, hidden: jax.Array) -> jax.Array:
         return bind(config, params).unembed(hidden)
 
-    return Model(empty, apply, unembed, rewinds=all(map(config.attends, range(config.layers))))
+    rewinds = all(map(config.attends, range(config.layers)))
+    return Model(empty, in_auto(apply, of_output), in_auto(unembed, of_logits), rewinds=rewinds)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.ahead import programs
 from benchmarks.harness.worker import Worker
-from tests.accelerators.bounds import BOUNDS, COLLECTIVES, PASSES
+from tests.accelerators.bounds import BOUNDS, COLLECTIVES, PASSES, PEAKS, STEP_COLLECTIVES
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH, VOCABULARY = 8, 128256
@@ -79,6 +79,26 @@ def test_devices_that_share_the_batch_exchange_no_logits(compiled, sampler):
     found = compiled(sampler, (BATCH, VOCABULARY), mesh=(8, 1))["collectives"]
     assert all(size < VOCABULARY for _, size, _ in found), found
     assert len(found) <= COLLECTIVES, found
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("mesh", STEP_COLLECTIVES)
+def test_devices_that_share_a_model_exchange_little(compiled, mesh):
+    """Weights and cache lie as `jaxsample_models.shardings` says; no row of logits is gathered."""
+    facts = compiled("step", (BATCH,), sampler="k 50 + p .9", mesh=mesh)
+    found = facts["collectives"]
+    assert len([1 for *_, always in found if always]) <= STEP_COLLECTIVES[mesh], found
+    logits = BATCH * programs.CONFIG.vocab_size
+    assert all(size < logits / 8 for _, size, _ in found), found
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", PEAKS)
+def test_a_model_on_256_chips_takes_little_room_on_each(compiled, name):
+    """As in benchmarks/memory.py, with two layers: weights, cache and all else at the peak."""
+    decoded = {"name": name, "layers": 2, "prompt": 1024, "new": 1024}
+    facts = compiled("generate", (256,), sampler="k 50 + p .9", mesh=(32, 8), decoded=decoded)
+    assert facts["peak"] <= PEAKS[name]
 
 
 @pytest.mark.parametrize("program", ["step", pytest.param("generate", marks=pytest.mark.full)])

@@ -13,6 +13,7 @@ from jaxsample.decode._generate import generate
 from jaxsample.decode._guidance import guided
 from jaxsample.interop._serial import to_dict
 from jaxsample.kernels._noise import fold_in
+from jaxsample.learn._hosts import by_rows, on_other_hosts, whole
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
@@ -49,6 +50,7 @@ class Program:
         digest: the sha256 of the model's weights.
         chains: the sampler of each setting as data.
         new: the largest number of tokens of a text.
+        together: whether the weights lie on several hosts, so that all of these run each batch.
 
     Raises:
         ValueError: if a prompt leaves no room for `max_new_tokens`, or lacks its `without`.
@@ -64,6 +66,8 @@ class Program:
     ):
         self.source, self.settings, self.items = source, settings, items
         self.digest, self.chains = source.digest, [described(s) for s in settings]
+        self.together = on_other_hosts(source.checkpoint.params)
+        self._place = by_rows(source.checkpoint.params)
         self._size = batch_size
         self._versions = versions()
         self._prompts = [_encoded(source, item, item.prompt) for item in items]
@@ -92,6 +96,8 @@ class Program:
 
     def run(self, jobs: Sequence[Job]) -> list[Row]:
         """Draw the texts of at most `batch_size` jobs whose settings share a program."""
+        if not jobs:
+            return []
         # A short batch is filled with rows of budget 0.
         full = [*jobs, *[jobs[0]] * (self._size - len(jobs))]
         budget = jnp.where(jnp.arange(self._size) < len(jobs), self.new, 0)
@@ -100,22 +106,26 @@ class Program:
         prompts, lengths = self._padded(self._prompts, full)
         if settings[0].combiner is not None:
             combiner = stack([s.combiner for s in settings if s.combiner is not None])
+            combiner = self._place(combiner)
             model, params = guided(model, combiner, axes=0), (params, combiner)
             others, their = self._padded(self._without, full)
             prompts, lengths = np.stack([prompts, others], 1), np.stack([lengths, their], 1)
         keys = jax.vmap(jax.random.key)(jnp.asarray([job.seed for job in full], jnp.uint32))
         for number in ([job.item for job in full], [job.sample for job in full]):
             keys = fold_in(keys, jnp.asarray(number))
+        sampler = stack([s.sampler for s in settings])
+        rows = keys, jnp.asarray(prompts), sampler, jnp.asarray(lengths), budget
+        keys, prompts, sampler, lengths, budget = self._place(rows)
         try:
             out = generate(
                 keys,
                 model,
                 params,
-                jnp.asarray(prompts),
-                stack([s.sampler for s in settings]),
+                prompts,
+                sampler,
                 max_new_tokens=self.new,
                 max_length=self._width + self.new,
-                lengths=jnp.asarray(lengths),
+                lengths=lengths,
                 budget=budget,
                 eos=self.source.eos,
                 sampler_axes=0,
@@ -123,9 +133,8 @@ class Program:
             )
         except ValueError as error:
             raise ValueError(f"setting {settings[0].name!r}: {error}") from error
-        found = jax.device_get(
-            {n: getattr(out, n) for n in ("tokens", "lengths", "invalid", *RECORD)}
-        )
+        found = {n: getattr(out, n) for n in ("tokens", "lengths", "invalid", *RECORD)}
+        found = jax.tree.map(whole, found) if self.together else jax.device_get(found)
         return [self._row(job, found, at) for at, job in enumerate(jobs)]
 
     def _row(self, job, found, at):

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxsample.learn._hosts import whole
+
 DEFAULT_NEW_TOKENS = 256
 
 
@@ -46,10 +48,13 @@ class Source(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """A sha256 of the names, types and values of all parameters."""
+        """A sha256 of the names, types and values of all parameters.
+
+        If other processes hold parts of them, all processes ask for it together.
+        """
         found = hashlib.sha256()
         for path, leaf in jax.tree.leaves_with_path(self.checkpoint.params):
-            array = np.asarray(leaf)
+            array = whole(leaf)
             found.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()

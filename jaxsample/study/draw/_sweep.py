@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import operator
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+
 from jaxsample.decode._arguments import positive_int
 from jaxsample.interop._files import read_json, write_whole
+from jaxsample.learn._hosts import by_all, gathered, is_first, of_first, reported
 from jaxsample.learn._progress import bar
 from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._program import Job, Program
@@ -24,6 +28,7 @@ from jaxsample.study.draw._sweep_folder import locked, writable, writing
 from jaxsample.study.draw._versions import versions
 
 ARGUMENTS = "sweep.json"
+KEPT = "start all processes again with the same arguments; with `out` the sweep resumes"
 STORES = {"jsonl": Lines, "parquet": Parquet}
 SHAPE = {
     "settings": [list],
@@ -77,6 +82,11 @@ def sweep(
     of (item, seed, sample) is drawn with the same key under every setting, so that settings are
     compared on common random numbers.
 
+    In a run of several processes (`jax.distributed`) all of them call it with the same arguments.
+    If each has the whole model, each draws every so many-th batch; if the weights lie on a mesh of
+    all devices, all draw each batch together. The first process writes all rows, and each returns
+    all rows, which are those of one process.
+
     Args:
         source: the model with its tokenizer.
         settings: see `Setting`, `grid` and `read_settings`.
@@ -95,6 +105,7 @@ def sweep(
     Raises:
         ValueError: if an argument is invalid, `out` cannot be written, another process uses it,
             it holds another sweep, or a file in it is damaged.
+        RuntimeError: if another process was killed or failed. The batches before are kept.
 
     >>> import jaxsample_models
     >>> source = Source("stories", jaxsample_models.embedded())
@@ -134,23 +145,57 @@ def sweep(
         "model": program.digest,
         "versions": versions(),
     }
+    arguments = json.loads(json.dumps(arguments))
+    _agreed(arguments)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(reported(KEPT))
         store: Store = Memory()
-        if out is not None:
-            writable(Path(out))
-            stack.enter_context(locked(Path(out)))
-            store = _open(Path(out), STORES[format], arguments)
-        done = store.resume(places)
+
+        def opened() -> int:
+            nonlocal store
+            if out is not None:
+                writable(Path(out))
+                stack.enter_context(locked(Path(out)))
+                store = _open(Path(out), STORES[format], arguments)
+            return store.resume(places)
+
+        done = of_first(opened)
         total, drawn = sum(map(len, batches)), sum(map(len, batches[:done]))
         begun, tokens = time.perf_counter(), 0
-        show = stack.enter_context(bar(progress, total, drawn))
-        for batch in batches[done:]:
-            rows = program.run(batch)
-            store.append(rows)
-            tokens += sum(len(row["tokens"]) for row in rows)
-            drawn += len(rows)
+        show = stack.enter_context(bar(progress and is_first(), total, drawn))
+        for some in _turns(program, batches[done:]):
+            for rows in some:
+                of_first(functools.partial(store.append, rows))
+                tokens += sum(len(row["tokens"]) for row in rows)
+                drawn += len(rows)
             show(drawn, {"tokens/s": tokens / (time.perf_counter() - begun)})
-        return Sweep(store.read(), tokens, time.perf_counter() - begun)
+        return Sweep(of_first(store.read), tokens, time.perf_counter() - begun)
+
+
+def _turns(program: Program, batches: list[list[Job]]) -> Iterator[list[list[Row]]]:
+    """Yield the rows of the next batches, those of all processes, which draw one each.
+
+    If the model lies on several hosts, their processes draw each batch together.
+    """
+    if program.together:
+        yield from ([program.run(batch)] for batch in batches)
+        return
+    count, own = jax.process_count(), jax.process_index()
+    for at in range(0, len(batches), count):
+        some = batches[at : at + count]
+        mine = some[own] if own < len(some) else []
+        yield by_all(functools.partial(program.run, mine))[: len(some)]
+
+
+def _agreed(arguments: dict[str, Any]) -> None:
+    """Check that all processes sweep the same."""
+    for process, others in enumerate(gathered(arguments)):
+        other = [name for name, value in arguments.items() if others[name] != value]
+        if other:
+            raise ValueError(
+                f"process {process} sweeps with other {', '.join(other)} than process "
+                f"{jax.process_index()}; give all of them the same arguments"
+            )
 
 
 def _distinct(items: Sequence[Item]) -> list[Item]:
@@ -175,7 +220,6 @@ def _seeds(seeds: Sequence[int]) -> list[int]:
 def _open(folder: Path, kind: type, arguments: dict[str, Any]) -> Store:
     """Open the rows in a folder, and check that they are rows of this sweep."""
     path = folder / ARGUMENTS
-    arguments = json.loads(json.dumps(arguments))
     if path.exists():
         there = read_json(path, SHAPE, "the description of a sweep")
         other = [name for name, value in arguments.items() if there[name] != value]

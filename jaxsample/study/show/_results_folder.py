@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxsample.interop._files import write_whole
+from jaxsample.learn._hosts import is_first
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._versions import versions
 from jaxsample.study.show.charts._picture import write_png
@@ -71,12 +72,15 @@ def chart(name: str, title: str, caption: str, spec: dict[str, Any]) -> dict[str
 def write(folder: str | Path, found: Mapping[str, Any]) -> Path:
     """Write results.json, a CSV of each table and a PNG of each chart.
 
-    JSON has no infinity and no NaN: they are written as "inf", "-inf" and null.
+    JSON has no infinity and no NaN: they are written as "inf", "-inf" and null. Of several
+    processes the first alone writes.
 
     Returns:
         the path of results.json.
     """
     folder = Path(folder)
+    if not is_first():
+        return folder / RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     said = writable(found)
     for one in said["tables"]:

@@ -1,0 +1,1 @@
+"""Models of other libraries as a `Model`, and a check that one keeps the contract."""

@@ -1,0 +1,1 @@
+"""One program in two processes, as on two hosts of a cluster."""

@@ -1,0 +1,107 @@
+"""Two processes with two devices each do what one process does, and one of them is killed."""
+
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxsample_models import save
+from tests.hosts import ways
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Run the two processes, and return the folder with what they found."""
+    folder = tmp_path_factory.mktemp("hosts")
+    save(folder / "model", ways.CONFIG, ways.weights(), dtype="float32")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "JAX_PLATFORMS": "cpu",
+        # Compiling takes most of the time here.
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "models")]),
+    }
+    program = [sys.executable, "-m", "tests.hosts.program"]
+    logs = [folder / f"log{rank}" for rank in range(2)]
+    started = []
+    for rank, log in enumerate(logs):
+        with log.open("w") as file:
+            arguments = [*program, str(rank), str(port), str(folder)]
+            streams = {"stdout": file, "stderr": subprocess.STDOUT}
+            started.append(subprocess.Popen(arguments, cwd=ROOT, env=environment, **streams))
+    try:
+        for process in started:
+            process.wait(timeout=900)
+    finally:
+        for process in started:
+            process.kill()
+    assert (folder / "report.txt").exists(), "".join(log.read_text()[-3000:] for log in logs)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(2)]
+
+
+def same(one, other):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        if np.issubdtype(np.asarray(a).dtype, np.integer):
+            np.testing.assert_array_equal(a, b)
+        else:  # sums that are split over devices, and programs without optimisations: a few ulp
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("way", ways.DECODED)
+def test_two_hosts_decode_as_one_device(found, way):
+    alone = ways.DECODED[way](ways.Alone())
+    for host in found:
+        same(alone, host[way])
+
+
+def test_two_hosts_train_as_one(found, folder):
+    alone = ways.fitted(ways.Alone())
+    for host in found:
+        same(alone, host["fitted"])
+    lines = (folder / "fit0" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4]
+    assert not (folder / "fit1").exists()
+
+
+@pytest.mark.parametrize("way", ["split", "together"])
+def test_two_hosts_sweep_as_one(found, folder, way):
+    alone = ways.swept()
+    names = "setting", "item", "seed", "sample", "tokens", "text", "model"
+    wanted = [[row[name] for name in names] for row in alone]
+    for host in found:
+        assert [[row[name] for name in names] for row in host[way]] == wanted
+    lines = (folder / f"{way}0" / "rows.jsonl").read_text().splitlines()
+    assert [[json.loads(line)[name] for name in names] for line in lines] == wanted
+    assert not (folder / f"{way}1").exists()
+
+
+def test_hosts_with_other_arguments_are_refused(found):
+    for host, other in zip(found, (1, 0), strict=True):
+        assert host["refused"].startswith(f"process {other} sweeps with other seeds")
+
+
+def test_a_killed_host_is_reported_and_a_new_run_goes_on(folder):
+    report = (folder / "report.txt").read_text()
+    assert report.startswith("process 0 of 2 stopped, because another one was killed or failed")
+    assert "start all processes again with the same arguments" in report
+    kept = (folder / "killed" / "rows.jsonl").read_text()
+    assert len(kept.splitlines()) == 2 * ways.SWEEP["batch_size"]  # a batch of each process
+    rows = ways.swept(out=folder / "killed")
+    assert (folder / "killed" / "rows.jsonl").read_text().startswith(kept)
+    assert [row["tokens"] for row in rows] == [row["tokens"] for row in ways.swept()]

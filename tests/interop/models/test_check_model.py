@@ -1,0 +1,94 @@
+"""check_model names the rule that a model breaks, and passes models that keep the contract."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample import Guidance, Model, ModelOutput, guided
+from jaxsample.interop import batch_axis, check_model, one_row, one_token, without_cache
+from jaxsample_models import TransformerConfig, as_model, init
+
+from . import toys
+
+# The remedy that the message names, and the broken model mended by it.
+MENDED = {
+    "the batch is the first axis of the cache": (
+        "batch_axis(model, 1)",
+        batch_axis(toys.BROKEN["the batch is the first axis of the cache"], 1),
+    ),
+    "a ragged row equals the row alone": (
+        "one_row",
+        one_row(lambda length: toys.shared_cache(1, length), toys.shared_step, toys.shared_rewind),
+    ),
+    "padding leaves the cache of its row": (
+        "one_token",
+        one_token(toys.recurrent_cache, toys.recurrent_step),
+    ),
+}
+
+
+def said(model, **options):
+    with pytest.raises(ValueError, match="the model breaks") as raised:
+        check_model(model, toys.PARAMS, toys.V, **options)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("rule", toys.BROKEN)
+def test_a_broken_model_is_told_its_rule_and_the_remedy(rule):
+    message = said(toys.BROKEN[rule])
+    assert f"\n- {rule}: " in message
+    if rule in MENDED:
+        helper, mended = MENDED[rule]
+        assert helper in message
+        assert max(check_model(mended, toys.PARAMS, toys.V).values()) < 1e-4
+
+
+def test_a_right_model_passes_with_room():
+    differences = check_model(toys.MODEL, toys.PARAMS, toys.V)
+    assert list(differences) == list(toys.BROKEN)
+    assert max(differences.values()) < 1e-5  # rounding of float32, which other shapes add otherwise
+
+
+@pytest.mark.parametrize(
+    ("message", "apply"),
+    {
+        "logits of shape [3, 6, 22] where [3, 6, 23] are due": lambda *given: toys.apply(
+            *given
+        )._replace(logits=jnp.zeros((*given[1].shape, toys.V - 1))),
+        "the output has neither logits": lambda *given: ModelOutput(None, None, given[3]),
+        "KeyError: 'no such'": lambda params, *_: params["no such"],
+    }.items(),
+)
+def test_what_does_not_run_is_reported_as_well(message, apply):
+    assert message in said(Model(toys.init_cache, apply))
+
+
+def test_arguments_that_cannot_be_checked():
+    with pytest.raises(ValueError, match="check the model that guided"):
+        check_model(guided(toys.MODEL, Guidance(2.0)), toys.PARAMS, toys.V)
+    with pytest.raises(ValueError, match="max_length must be at least 8, got 4"):
+        check_model(toys.MODEL, toys.PARAMS, toys.V, max_length=4)
+
+
+def test_a_forward_pass_passes_by_without_cache():
+    def forward(params, tokens):
+        positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
+        return toys.apply(params, tokens, positions, toys.init_cache(*tokens.shape)).hidden
+
+    model = without_cache(forward, toys.unembed)
+    assert max(check_model(model, toys.PARAMS, toys.V).values()) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "layers", ["attention", pytest.param("convolutions", marks=pytest.mark.full)]
+)
+def test_our_own_transformers_pass(layers):
+    config = TransformerConfig(
+        vocab_size=61, dim=16, layers=2, heads=2, kv_heads=1, head_dim=8, mlp_dim=32, max_length=32,
+        convolutions=(0,) if layers == "convolutions" else (),
+    )  # fmt: skip
+    params = jax.tree.map(
+        lambda x: 30 * x if np.ndim(x) > 1 else x, init(config, jax.random.key(0))
+    )
+    assert max(check_model(as_model(config), params, 61).values()) < 1e-4
