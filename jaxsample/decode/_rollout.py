@@ -103,8 +103,8 @@ def rollout(
         max_new_tokens: N, the largest number of tokens for a prompt; static.
         widths: the numbers of columns in which prompts are read: one compiled program each. A
             prompt longer than the widest is read in several parts; static.
-        refill: R, how many prompts are read at once, and how many slots must be free before that; an
-            eighth of the slots by default; static.
+        refill: R, how many prompts are read at once, and how many slots must be free before that;
+            an eighth of the slots by default; static.
         chunk: the largest number of steps between two looks at the device; static.
         samples: rows per prompt; the model reads the prompt once.
         budget: the largest number of tokens for each prompt, below `max_new_tokens`.
