@@ -1,12 +1,16 @@
 """Every name that users import from `jaxsample`."""
 
 from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
+from jaxsample.decode._drafts import Draft, Next, by_model, lookup
 from jaxsample.decode._generate import Generation, generate, resume
 from jaxsample.decode._guidance import guided
 from jaxsample.decode._model import Model, ModelOutput
 from jaxsample.decode._prefill import prefill
+from jaxsample.decode._requests import Request
+from jaxsample.decode._rollout import Finished, rollout
 from jaxsample.decode._sample import sample
 from jaxsample.decode._score import Score, score
+from jaxsample.decode._speculate import speculate
 from jaxsample.decode._step import Decoding, Step, step
 from jaxsample.decode._stream import stream
 from jaxsample.kernels._draw import draw
@@ -58,11 +62,13 @@ __all__ = [
     "DRY",
     "Decoding",
     "Detection",
+    "Draft",
     "DynamicTemperature",
     "EntropyTemperature",
     "Epsilon",
     "Eta",
     "ExponentialLengthDecay",
+    "Finished",
     "FloatLeaf",
     "ForceTokens",
     "FrequencyPenalty",
@@ -77,6 +83,7 @@ __all__ = [
     "Mirostat",
     "Model",
     "ModelOutput",
+    "Next",
     "NoRepeatNgram",
     "PLess",
     "PLessNorm",
@@ -84,6 +91,7 @@ __all__ = [
     "Prompt",
     "Quadratic",
     "RepetitionPenalty",
+    "Request",
     "Score",
     "SequenceBias",
     "Step",
@@ -103,6 +111,7 @@ __all__ = [
     "Typical",
     "Watermark",
     "XTC",
+    "by_model",
     "chain",
     "combine",
     "detect",
@@ -110,11 +119,14 @@ __all__ = [
     "field",
     "generate",
     "guided",
+    "lookup",
     "partition",
     "prefill",
     "resume",
+    "rollout",
     "sample",
     "score",
+    "speculate",
     "stack",
     "step",
     "stream",

@@ -12,6 +12,7 @@ import typer
 import jaxsample
 from jaxsample.cli import flags, studies, sweeps, texts
 from jaxsample.cli.prompt import Prompt, PromptFile, read_prompt
+from jaxsample.cli.taking import takes_sampler
 
 app = typer.Typer(
     help="Draw text from a language model, and see what samplers do to its next token.",
@@ -46,22 +47,13 @@ class Color(enum.StrEnum):
 
 
 @app.command()
+@takes_sampler
 def generate(
+    *,
     prompt: Prompt = None,
     prompt_file: PromptFile = None,
     model: sweeps.Model = None,
-    temperature: flags.Temperature = None,
-    edt: flags.Edt = None,
-    top_k: flags.TopK = None,
-    top_p: flags.TopP = None,
-    min_p: flags.MinP = None,
-    preset: flags.Preset = None,
-    repetition_penalty: flags.RepetitionPenalty = None,
-    frequency_penalty: flags.FrequencyPenalty = None,
-    presence_penalty: flags.PresencePenalty = None,
-    chain: flags.Chain = None,
-    generation_config: flags.GenerationConfig = False,
-    policy: flags.Policy = None,
+    sampler: flags.SamplerFlags,
     stop: texts.Stop = None,
     chat: texts.Chat = False,
     messages: texts.Messages = None,
@@ -115,10 +107,6 @@ def generate(
     """
     from jaxsample.cli.generate import generate
 
-    penalties = repetition_penalty, frequency_penalty, presence_penalty
-    given = flags.SamplerFlags(
-        temperature, edt, top_k, top_p, min_p, preset, policy, *penalties, chain, generation_config
-    )
     texts.use_device(device)
     # A conversation needs no prompt, so a pipe is left alone beside it.
     given_prompt = messages is None or prompt or prompt_file
@@ -126,7 +114,7 @@ def generate(
     generate(
         text,
         model,
-        given,
+        sampler,
         seed,
         samples,
         max_new_tokens,
@@ -140,7 +128,9 @@ def generate(
 
 
 @app.command()
+@takes_sampler
 def chat(
+    *,
     model: Annotated[
         Path,
         typer.Option(
@@ -149,18 +139,7 @@ def chat(
             help="A model folder, a GGUF file, or a name such as smollm2.",
         ),
     ] = Path("smollm2"),
-    temperature: flags.Temperature = None,
-    edt: flags.Edt = None,
-    top_k: flags.TopK = None,
-    top_p: flags.TopP = None,
-    min_p: flags.MinP = None,
-    preset: flags.Preset = None,
-    repetition_penalty: flags.RepetitionPenalty = None,
-    frequency_penalty: flags.FrequencyPenalty = None,
-    presence_penalty: flags.PresencePenalty = None,
-    chain: flags.Chain = None,
-    generation_config: flags.GenerationConfig = False,
-    policy: flags.Policy = None,
+    sampler: flags.SamplerFlags,
     stop: texts.Stop = None,
     system: texts.System = None,
     seed: texts.Seed = None,
@@ -176,30 +155,24 @@ def chat(
     """
     from jaxsample.cli.chat import chat
 
-    penalties = repetition_penalty, frequency_penalty, presence_penalty
-    given = flags.SamplerFlags(
-        temperature, edt, top_k, top_p, min_p, preset, policy, *penalties, chain, generation_config
-    )
     texts.use_device(device)
-    chat(model, given, seed, max_new_tokens, system, stop or (), dtype.value)
+    chat(model, sampler, seed, max_new_tokens, system, stop or (), dtype.value)
 
 
 @app.command()
+@takes_sampler
 def explain(
+    *,
     prompt: Prompt = None,
     prompt_file: PromptFile = None,
     model: sweeps.Model = None,
-    temperature: flags.Temperature = None,
-    edt: flags.Edt = None,
-    top_k: flags.TopK = None,
-    top_p: flags.TopP = None,
-    min_p: flags.MinP = None,
-    preset: flags.Preset = None,
-    chain: flags.Chain = None,
+    sampler: flags.SamplerFlags,
     png: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also write a figure, as PNG.", show_default=False),
     ] = None,
+    dtype: texts.DtypeFlag = texts.Dtype.float32,
+    device: texts.Device = None,
 ) -> None:
     """Show the most likely next tokens before and after each step of the sampler.
 
@@ -208,8 +181,8 @@ def explain(
     """
     from jaxsample.cli.explain import explain
 
-    given = flags.SamplerFlags(temperature, edt, top_k, top_p, min_p, preset, chain=chain)
-    explain(read_prompt(prompt, prompt_file), model, given, png)
+    texts.use_device(device)
+    explain(read_prompt(prompt, prompt_file), model, sampler, png, dtype.value)
 
 
 app.command()(sweeps.sweep)

@@ -8,16 +8,22 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from jaxsample import Transform
+    from jaxsample.study import Source
+
+IDS = "IdsLeaf", "SequencesLeaf"  # the types of fields that hold token ids
 
 
 def read_chain(written: str) -> list[Transform]:
     """Return the members of a chain such as 'temperature=.8,top_p=.9,dry=.8'.
 
-    Members run in the order in which they are written. A name is that of a transform in small
-    letters. Several values of one transform are joined by colons: 'entropy_temperature=1:.5'. A
-    text that ends in .toml is a file with a list `chain`, as settings of sweeps have it.
+    Members run in the order in which they are written; top_k=0 is left out. A name is that of a
+    transform in small letters. Several values of one transform are joined by colons:
+    'entropy_temperature=1:.5'. A text that ends in .toml is a file with a list `chain`, as settings
+    of sweeps have it.
 
     Raises:
         ValueError: if a name is unknown or a value is wrong, or the file cannot be read.
@@ -25,7 +31,27 @@ def read_chain(written: str) -> list[Transform]:
     if written.endswith(".toml"):
         return _of_file(Path(written))
     parts = [part.strip() for part in written.split(",")]
-    return [_made(part) for part in parts if part]
+    made = (_made(part) for part in parts if part)
+    return [member for member in made if member is not None]
+
+
+def known(sampler: Any, source: Source) -> Any:
+    """Return a chain whose token ids the model has.
+
+    Raises:
+        ValueError: if a member holds an id outside of the vocabulary.
+    """
+    size = source.checkpoint.config.vocab_size
+    for member in sampler:
+        for f in dataclasses.fields(member) if dataclasses.is_dataclass(member) else ():
+            if str(f.type).rpartition(".")[2] in IDS:
+                ids = np.asarray(getattr(member, f.name))
+                if (ids >= size).any():
+                    raise ValueError(
+                        f"{member}: {f.name} must be token ids in 0..{size - 1}, the vocabulary of "
+                        f"{source.name}, got {ids.max()}"
+                    )
+    return sampler
 
 
 def _of_file(path):
@@ -56,6 +82,8 @@ def _made(part):
     needed = sum(f.default is missing and f.default_factory is missing for f in fields)
     shape = f"{name}={':'.join(f.name.upper() for f in fields)}" if fields else name
     given = [_value(v) for v in values.split(":")] if values else []
+    if (name, given) == ("top_k", [0]):
+        return None
     if not needed <= len(given) <= len(fields):
         raise ValueError(f"{part}: {len(given)} values; it is written {shape}")
     try:

@@ -10,21 +10,23 @@ from pathlib import Path
 
 import jaxsample
 from jaxsample.cli import interrupt
-from jaxsample.cli.chains import read_chain
+from jaxsample.cli.chains import known, read_chain
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.conversation import Conversation
 from jaxsample.cli.flags import SamplerFlags, offered
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.page import Page
+from jaxsample.cli.remedies import explained
 from jaxsample.cli.tally import Tally
-from jaxsample.cli.terminal import Terminal, terminals
+from jaxsample.cli.terminal import Terminal, edited, terminals
 from jaxsample.interop import preset
 
 DEFAULT = "chat"  # a preset
 HELP = """/sampler CHAIN  draw with another chain, such as temperature=.8,min_p=.1
 /stats          speed, entropy and log-probability of the last answer
 /reset          forget the conversation
-/exit           end; so does the end of the input"""
+/exit           end; so do Ctrl-C and Ctrl-D here
+Ctrl-C          while an answer is written, end it"""
 
 
 def chat(
@@ -67,7 +69,7 @@ def chat(
         elif command == "/sampler":
             with _said(notes):
                 if rest:
-                    talk.sampler = jaxsample.chain(*read_chain(rest.strip()))
+                    talk.sampler = known(jaxsample.chain(*read_chain(rest.strip())), source)
                 notes.print(str(talk.sampler), style="dim", markup=False)
         elif command == "/stats":
             for text in _stats(talk, tally):
@@ -79,7 +81,7 @@ def chat(
 def _sampler(flags, source):
     config = source.checkpoint.generation_config
     if flags.any:
-        return flags.sampler(config), ""
+        return known(flags.sampler(config), source), ""
     if (found := offered(config)) is not None:
         return found, ", as the model recommends"
     return preset(DEFAULT), f", the preset {DEFAULT}"
@@ -88,13 +90,11 @@ def _sampler(flags, source):
 def _lines(notes: Terminal) -> Iterator[str]:
     """Yield the lines that are not empty."""
     asks = sys.stdin.isatty()
-    if asks:
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401  # lines can be edited
+    edits = asks and sys.stdout.isatty()
     while True:
         if asks:
-            notes.print("\n> ", style="bold", end="")
-        line = sys.stdin.readline()
+            notes.print("" if edits else "\n> ", end="\n" if edits else "")
+        line = edited("> ") if edits else sys.stdin.readline()
         if not line:
             return
         if line.strip():
@@ -102,22 +102,27 @@ def _lines(notes: Terminal) -> Iterator[str]:
 
 
 def _answer(talk: Conversation, words: str, console: Terminal, notes: Terminal) -> Tally:
-    page, tally, length = Page(console), Tally(), 0
+    page, tally, length, ended = Page(console), Tally(), 0, False
     answer = talk.ask(words)
-    with notes.status("reading") as status, interrupt.closing(status.stop):
-        first = next(answer, None)
-    with interrupt.closing(page.close):
-        while first is not None:
-            tally.add(first)
-            with interrupt.lock:
-                for piece in first.pieces:
-                    page.add(0, piece.text)
-                    length += 1
-                page.refresh()
-            ended = bool(first.pieces) and first.pieces[-1].ended
-            first = next(answer, None)
+    with interrupt.stopping() as stop:
+        with notes.status("reading") as status, interrupt.closing(status.stop):
+            chunk = next(answer, None)
+        with interrupt.closing(page.close):
+            while chunk is not None:
+                tally.add(chunk)
+                with interrupt.lock:
+                    for piece in chunk.pieces:
+                        page.add(0, piece.text)
+                        length += 1
+                    page.refresh()
+                ended = bool(chunk.pieces) and chunk.pieces[-1].ended
+                if stop.is_set():
+                    break
+                chunk = next(answer, None)
+    answer.close()
     if not ended:
-        notes.print(f"stopped at {length} tokens (--max-new-tokens)", style="dim")
+        why = "Ctrl-C" if stop.is_set() else "--max-new-tokens"
+        notes.print(f"stopped at {length} tokens ({why})", style="dim")
     return tally
 
 
@@ -135,5 +140,7 @@ def _stats(talk, tally):
 def _said(notes: Terminal) -> Iterator[None]:
     try:
         yield
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        notes.print(explained(error), style="red", markup=False)
+    except ValueError as error:
         notes.print(str(error), style="red", markup=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -58,14 +60,16 @@ class Conversation:
         """Forget every turn."""
         self.messages: list[dict[str, Any]] = list(self._system)
         self.read = self.length = 0
-        self._decoding: Decoding | None = None  # it has read the tokens of `_ids`
+        self._decoding: Decoding | None = None  # it has read the tokens of `_ids`, and maybe more
         self._latest: Decoding | None = None
         self._ids: list[int] = []  # what the cache holds
         self._written = ""  # its text
         self._slots = 0
 
-    def ask(self, words: str) -> Iterator[Chunk]:
+    def ask(self, words: str) -> Generator[Chunk]:
         """Add a message of the user, and yield the answer while it is drawn.
+
+        If the iterator is closed before its end, what was yielded is the answer.
 
         Raises:
             ValueError: if the template refuses the messages, or they fill the model's context.
@@ -81,15 +85,13 @@ class Conversation:
         answer = ""
         generations = self._drawn(decoding, room)
         self._decoding = None
-        for chunk in chunks(generations, self._source, self.sampler, [transcript], room, start):
-            drawn += [piece.token for piece in chunk.pieces]
-            answer += "".join(piece.text for piece in chunk.pieces)
-            yield chunk
+        with contextlib.suppress(GeneratorExit):
+            for chunk in chunks(generations, self._source, self.sampler, [transcript], room, start):
+                drawn += [piece.token for piece in chunk.pieces]
+                answer += "".join(piece.text for piece in chunk.pieces)
+                yield chunk
         self.messages = [*messages, {"role": "assistant", "content": answer}]
-        self._ids = ids + drawn
-        self._decoding = self._latest
-        if self._latest is not None and int(self._latest.position[0]) != len(self._ids):
-            self._decoding = None  # tokens were drawn past a stop string
+        self._ids, self._decoding = ids + drawn, self._latest
         self._written = prompt + self._text.decode(drawn, special=True)
 
     def _encoded(self, prompt):
@@ -105,14 +107,30 @@ class Conversation:
                 return known + rest
         return ids
 
+    def _known(self, ids: list[int]) -> tuple[Decoding | None, int]:
+        """Return a decoding that has read the first of `ids`, and how many; or None and 0.
+
+        Tokens that a stop string cut off, and a begin that the template writes in another way now,
+        are taken back where the model can.
+        """
+        if self._decoding is None:
+            return None, 0
+        same = (a == b for a, b in zip(ids, self._ids, strict=False))
+        common, held = sum(itertools.takewhile(bool, same)), int(self._decoding.position[0])
+        if common == held:
+            return self._decoding, common
+        common = min(common, len(ids) - 1)
+        if not common or not self._source.checkpoint.model.rewinds:
+            return None, 0
+        return self._decoding._replace(position=np.asarray([common], np.int32)), common
+
     def _prefilled(self, ids, room):
         needed = len(ids) + room
-        fits = self._decoding is not None and needed <= self._slots
-        after = self._decoding if fits and ids[: len(self._ids)] == self._ids else None
-        if not fits:
+        if needed > self._slots:
+            self._decoding = None
             self._slots = min(max(SMALLEST, 1 << (needed - 1).bit_length()), self._source.context)
-        self.length = len(ids)
-        self.read = len(ids) if after is None else len(ids) - len(self._ids)
+        after, known = self._known(ids)
+        self.length, self.read = len(ids), len(ids) - known
         if after is None:
             prompts, _ = padded(self._source, ids, 0)
         else:

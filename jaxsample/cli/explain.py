@@ -10,6 +10,7 @@ import numpy as np
 
 import jaxsample
 from jaxsample.cli import bars, interrupt
+from jaxsample.cli.chains import known
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import padded
 from jaxsample.cli.flags import SamplerFlags
@@ -22,28 +23,31 @@ from jaxsample.study import Source
 SHOWN = 20
 
 
-def explain(prompt: str | None, model: Path | None, flags: SamplerFlags, png: Path | None) -> None:
+def explain(
+    prompt: str | None, model: Path | None, flags: SamplerFlags, png: Path | None, dtype: str
+) -> None:
     """Print the most likely next tokens before and after each transform; write a figure if asked.
 
     Raises:
         ValueError: if an argument, the model or the prompt is wrong.
     """
-    members = flags.members()
+    flags.members()  # refuses wrong values before the model is loaded
     if png is not None:
         from jaxsample.cli import figure
 
         figure.check(png)
     console, notes = terminals()
-    source = open_model(model)
+    source = open_model(model, dtype)
+    sampler = known(flags.sampler(source.checkpoint.generation_config), source)
     ids = source.encode(prompt)
     source.room(ids, 1)
-    notes.print(f"{jaxsample.chain(*members)} · {source.name}", style="dim", markup=False)
-    if not members:
+    notes.print(f"{sampler} · {source.name}", style="dim", markup=False)
+    if not len(sampler):
         notes.print("no sampler flags: this is the model as it is", style="dim")
     keep_compiled()
     with notes.status("compiling") as status, interrupt.closing(status.stop):
-        logits = last_logits(source, ids)
-        found = stages(logits, members)
+        logits, hidden = last_output(source, ids)
+        found = stages(logits, list(sampler), ids, hidden)
     raw = probabilities(logits)
     tokens = np.argsort(-raw, kind="stable")[:SHOWN]
     names = [name_of(source, ids, int(token)) for token in tokens]
@@ -53,8 +57,8 @@ def explain(prompt: str | None, model: Path | None, flags: SamplerFlags, png: Pa
         notes.print(f"wrote {png}", style="dim", markup=False)
 
 
-def last_logits(source: Source, ids: list[int]) -> np.ndarray:
-    """Return the model's logits `[V]` after a prompt, float64."""
+def last_output(source: Source, ids: list[int]) -> tuple[np.ndarray, jax.Array | None]:
+    """Return the model's logits `[V]` after a prompt, float64, and its hidden state or None."""
     tokens, length = padded(source, ids, 1)
     model, params = source.checkpoint.model, source.checkpoint.params
     decoding = jaxsample.prefill(
@@ -70,7 +74,8 @@ def last_logits(source: Source, ids: list[int]) -> np.ndarray:
     if logits is None:  # the model returns hidden states only
         assert model.unembed is not None
         logits = model.unembed(params, decoding.hidden)
-    return np.asarray(logits[0], np.float64)
+    hidden = None if decoding.hidden is None else decoding.hidden[0]
+    return np.asarray(logits[0], np.float64), hidden
 
 
 def name_of(source: Source, prompt: list[int], token: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxsample.cli import interrupt
+from jaxsample.cli.chains import known
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import Chunk, Piece, decode
 from jaxsample.cli.flags import SamplerFlags, offered
@@ -46,7 +47,7 @@ def generate(
     flags.members()  # refuses wrong values before the model is loaded
     console, notes = terminals()
     source = open_model(model, dtype)
-    sampler = flags.sampler(source.checkpoint.generation_config)
+    sampler = known(flags.sampler(source.checkpoint.generation_config), source)
     if not flags.any and (found := offered(source.checkpoint.generation_config)) is not None:
         notes.print(f"--generation-config draws as {source.name} recommends: {found}", style="dim")
     if asked is None:

@@ -2,7 +2,7 @@
 
 No `KeyboardInterrupt` is raised: in the middle of a compilation or of a callback of JAX it would be
 lost or crash the process. A thread waits for the signal, runs the functions given to `closing`, and
-ends the process.
+ends the process. Within `stopping` it only says so, once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ lock = threading.RLock()
 
 _advice = ""
 _open: list[Callable[[], object]] = []
+_stop: threading.Event | None = None
 
 
 def install() -> None:
@@ -52,13 +53,24 @@ def closing(close: Callable[[], object]) -> Iterator[None]:
             close()
 
 
+@contextlib.contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Yield an event that the first Ctrl-C within the block sets; the second ends the process."""
+    global _stop
+    _stop = threading.Event()
+    try:
+        yield _stop
+    finally:
+        _stop = None
+
+
 def message() -> str:
     """Say that the program was interrupted, and how to resume."""
     return f"jaxsample: interrupted{_advice and '; ' + _advice}"
 
 
 def _wait(reader):
-    while os.read(reader, 1)[0] != signal.SIGINT:
+    while os.read(reader, 1)[0] != signal.SIGINT or _stops():
         pass
     something = bool(_open)
     closer = threading.Thread(target=_close, daemon=True)
@@ -70,6 +82,15 @@ def _wait(reader):
     with contextlib.suppress(OSError):
         os.write(2, line.encode())
     os._exit(130)
+
+
+def _stops():
+    """Set the event of `stopping`, if there is one that is not set."""
+    event = _stop
+    if event is None or event.is_set():
+        return False
+    event.set()
+    return True
 
 
 def _close():

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
 
 from jaxsample.cli import interrupt
+from jaxsample.cli.remedies import UNWRITTEN, explained
 
 EXTRA = {"click", "matplotlib", "rich", "safetensors", "tokenizers", "typer"}
 OURS = {"jaxsample", "jaxsample_models"}
 READERS = {"codecs", "csv", "encodings", "json", "pathlib", "tomllib"}
-UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-REMEDIES = {
-    errno.ENOSPC: "free some space, or choose another place",
-    errno.EDQUOT: "free some space, or choose another place",
-    errno.EACCES: "check its permissions, or choose another place",
-    errno.EPERM: "check its permissions, or choose another place",
-    errno.EROFS: "choose a place that can be written to",
-    errno.ENOENT: "check the path",
-    errno.ENOTDIR: "a part of this path is a file",
-    errno.EEXIST: "choose another name",
-    errno.EISDIR: "give a file",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _refuse(f"this needs {package}: pip install 'jaxsample[cli]'")
     except OSError as error:
-        return _refuse(_explained(error))
+        if error.filename is None and error.errno in UNWRITTEN:
+            error.filename = "standard output"  # the commands name every other file they write
+            _drop(sys.stdout)
+        return _refuse(explained(error))
     except ValueError as error:
         if _module(error) not in OURS | READERS:
             raise
@@ -87,16 +78,6 @@ def _module(error: BaseException) -> str:
     while trace.tb_next is not None:
         trace = trace.tb_next
     return trace.tb_frame.f_globals.get("__name__", "").partition(".")[0]
-
-
-def _explained(error: OSError) -> str:
-    where = error.filename
-    if where is None and error.errno in UNWRITTEN:  # the commands name every other file they write
-        where = "standard output"
-        _drop(sys.stdout)
-    remedy = REMEDIES.get(error.errno or 0)
-    parts = [where, error.strerror or str(error)]
-    return ": ".join(str(part) for part in parts if part) + (f"; {remedy}" if remedy else "")
 
 
 def _refuse(message: str) -> int:

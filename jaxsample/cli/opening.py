@@ -21,9 +21,8 @@ def open_model(path: Path | None, dtype: str = "float32") -> Source:
 
     if path is None:
         return Source(EMBEDDED, jaxsample_models.embedded())
-    name = path.resolve().name
-    with bar(name) as progress:
+    with bar(path) as progress:
         checkpoint = jaxsample_models.load(path, dtype=dtype, progress=progress)
     if checkpoint.tokenizer is None:
         raise ValueError(f"{path}: it holds no tokenizer (tokenizer.json), so tokens have no text")
-    return Source(name, checkpoint)
+    return Source(path.resolve().name, checkpoint)

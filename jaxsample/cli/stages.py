@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsample import Transform
+from jaxsample import Prompt, Transform
 
 SHORT = {"EntropyTemperature": "EDT"}
 
@@ -88,20 +89,30 @@ class Stage(NamedTuple):
         return f"divides by {self.temperature:.3g}: {verb}"
 
 
-def stages(logits: Any, members: Sequence[Transform]) -> list[Stage]:
+def stages(
+    logits: Any,
+    members: Sequence[Transform],
+    prompt: Sequence[int],
+    hidden: jax.Array | None = None,
+) -> list[Stage]:
     """Apply the members of a chain to one row, one after the other.
 
     Args:
         logits: `[V]`.
-        members: transforms that need no prompt.
+        members: any transforms.
+        prompt: the token ids before.
+        hidden: `[D]`, the model's hidden state, for transforms that need it.
 
     Raises:
-        ValueError: if the row is invalid, a transform makes it so, or a transform needs a prompt.
+        ValueError: if the row is invalid, or a transform makes it so.
     """
     received, found = np.asarray(logits, np.float64), []
     _check(received, "the model")
+    before = Prompt.of(prompt, received.size, 1)
     for transform in members:
-        returned = np.asarray(transform(jnp.asarray(received, jnp.float32)), np.float64)
+        state = transform.init(jax.random.key(0), before)
+        row = transform(jnp.asarray(received, jnp.float32), state, hidden)
+        returned = np.asarray(row, np.float64)
         _check(returned, f"the sampler's {transform}")
         found.append(Stage(transform, received, returned))
         received = returned

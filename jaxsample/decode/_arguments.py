@@ -101,7 +101,14 @@ def check_ids(name: str, ids: Any, lengths: Any, size: int) -> None:
     if isinstance(ids, jax.Array) or isinstance(lengths, jax.Array):
         return
     used = np.arange(ids.shape[-1]) < lengths[..., None]
-    wrong = ids[used & ((ids < 0) | (ids >= size))]
+    check_known(name, ids[used], size)
+
+
+def check_known(name: str, ids: Any, size: int) -> None:
+    """Refuse numpy token ids that are not in `[0, size)`; ids on a device are not read."""
+    if isinstance(ids, jax.Array):
+        return
+    wrong = ids[(ids < 0) | (ids >= size)]
     if wrong.size:
         raise ValueError(
             f"{name} must be token ids in 0..{size - 1}, got {wrong[0]}; check that the tokenizer "

@@ -14,10 +14,11 @@ from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import check_prompts, on_device, positive_int
 from jaxsample.decode._model import Model
+from jaxsample.decode._model_output import empty_vocabulary, vocab_size
 from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Support, Top, check_record
 from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
-from jaxsample.decode._step import Decoding, Ending, advance
+from jaxsample.decode._step import Decoding, Ending, Step, advance
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
@@ -131,7 +132,9 @@ def generate(
     )
     static = record, length, samples, sampler_axes, bool(early_stop)
     given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
-    return _resume_donating(model, *given, *static)
+    generation, vocabulary = _resume_donating(model, *given, *static)
+    ending.check(vocabulary.shape[-1])
+    return generation
 
 
 def start(
@@ -208,11 +211,14 @@ def resume(
     ending, record = Ending.of(eos, stop, pad), check_record(record)
     static = record, length, samples, sampler_axes, bool(early_stop)
     given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
-    return _resume_keeping(model, *given, *static)
+    generation, vocabulary = _resume_keeping(model, *given, *static)
+    ending.check(vocabulary.shape[-1])
+    return generation
 
 
 def _resume(model, params, cache, rest, sampler, ending, record, length, samples, axes, early_stop):
     decoding = rest._replace(cache=cache)
+    size = vocab_size(model, params, decoding.logits, decoding.hidden)
 
     def body(d, _):
         return _advance(model, params, d, sampler, ending, record, axes)
@@ -222,6 +228,11 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
     else:
         decoding, steps = lax.scan(body, decoding, None, length=length)
     steps = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), steps)
+    return generation_of(steps, decoding, samples), empty_vocabulary(size)
+
+
+def generation_of(steps: Step, decoding: Decoding, samples: int | None) -> Generation:
+    """Pack the steps of all rows, arrays `[B, N, ..]`, and the decoding after them."""
     lengths = jnp.sum(steps.live & ~steps.invalid, axis=1, dtype=jnp.int32)
     invalid = (jnp.any(x, axis=1) for x in (steps.invalid, steps.invalid_logits))
     outputs = steps.tokens, lengths, *steps[4:], *invalid

@@ -115,7 +115,8 @@ def _guided(model, structure, axes):
             combiner = jax.tree.map(functools.partial(_spread, logits.shape[0]), combiner)
         return jax.vmap(call, in_axes=(axes, 0))(combiner, logits)
 
-    return Model(init_cache, apply, None if model.unembed is None else unembed, streams=2)
+    unembeds = None if model.unembed is None else unembed
+    return Model(init_cache, apply, unembeds, streams=2, rewinds=model.rewinds)
 
 
 def _call(combiner: Callable, logits):

@@ -44,6 +44,9 @@ class Model(NamedTuple):
             `[B, streams, P]`; `apply` is first called with tokens and positions of that shape, and
             then with the generated tokens `[B, T]`. The position and hidden state of a row are
             those of its first stream. See `guided`.
+        rewinds: whether tokens can be taken back: a token at an earlier position hides what the
+            cache holds of later ones. True for keys and values that are masked by position, False
+            for a recurrent state.
 
     >>> def apply(params, tokens, positions, cache):  # a model without a cache
     ...     return ModelOutput(params[tokens], None, cache)
@@ -59,3 +62,4 @@ class Model(NamedTuple):
     apply: Callable[[Any, jax.Array, jax.Array, Any], ModelOutput]
     unembed: Callable[[Any, jax.Array], jax.Array] | None = None
     streams: int = 1
+    rewinds: bool = False

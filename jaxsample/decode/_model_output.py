@@ -29,6 +29,15 @@ def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[
     return None if logits is None else logits.astype(jnp.float32), hidden
 
 
+def kept(new: Any, old: Any, changed: jax.Array) -> Any:
+    """Return each leaf `[B, ..]` of `new` where the row has changed, and of `old` elsewhere."""
+
+    def of_rows(new, old):
+        return jnp.where(changed.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(of_rows, new, old)
+
+
 def rebuilds(model: Model, output: Any) -> bool:
     """Whether `unembed` computes the logits; ValueError if the output has no logits either way."""
     if not hasattr(output, "hidden"):

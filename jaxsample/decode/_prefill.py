@@ -7,11 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
-from jax.core import Tracer
 from jax.typing import ArrayLike
 
+from jaxsample.decode._after import check_after, check_cache, rest, shared
 from jaxsample.decode._arguments import (
     RECENT,
     check_ids,
@@ -26,6 +25,7 @@ from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import (
     empty_vocabulary,
     first_stream,
+    kept,
     last_output,
     vocab_size,
 )
@@ -34,8 +34,6 @@ from jaxsample.decode._step import Decoding
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._prompt import Prompt
 from jaxsample.transforms.contract._transform import Transform
-
-FEWEST = 16  # unread tokens that share a program
 
 
 def prefill(
@@ -73,10 +71,11 @@ def prefill(
         sampler_axes: None (all rows share the leaves), 0 (every leaf carries `[B]`), or for a
             chain a tuple of these with one per member; static.
         after: a `Decoding` that has read the first tokens of the prompts, as many as its
-            `position` says. They are not read again; the last token of a prompt always is. Its
-            cache is of the same `max_length`. The next turn of a conversation is read like this.
-            A cache that is more than keys and values, such as that of short convolutions, cannot
-            read a token twice: then every prompt must be longer than `position`.
+            `position` says, with the same `max_length`. They are not read again. It has one row
+            for each prompt, such as the last turn of a conversation, or one row that all prompts
+            begin with. A prompt that ends there takes its logits and hidden state from it. One
+            that ends before takes tokens back, which needs a model that `rewinds`; so does a
+            `position` that you lower yourself, and then every prompt must be longer than it.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value.
@@ -99,43 +98,33 @@ def prefill(
     samples = None if samples is None else positive_int("samples", samples)
     lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
     budget = per_row("budget", budget, max_length, (batch,), 0)
-    unread = width
-    if after is not None:
-        if model.streams > 1 or samples is not None:
-            raise ValueError("after is for models of one stream, without samples")
-        if after.done.shape != (batch,):
-            raise ValueError(f"after has {after.done.shape[0]} rows, prompts has {batch}")
-        unread = _unread(lengths, after.position, width)
-        after = after._replace(logits=None, hidden=None, state=None)
-    given = on_device((params, prompts, sampler, key, lengths, budget, after))
+    read, unread = check_after(after, model, lengths, width)
+    given = on_device((params, prompts, sampler, key, lengths, budget, read))
     decoding, vocabulary = _prefill(model, *given, max_length, samples, sampler_axes, unread)
     check_ids("prompts", prompts, lengths, vocabulary.shape[-1])
     return decoding
 
 
-def _unread(lengths, read, width):
-    """Return how many columns hold what is not read yet, rounded up to share programs."""
-    if isinstance(lengths, Tracer) or isinstance(read, Tracer):
-        return width
-    most = int(np.max(np.asarray(lengths) - np.asarray(read)))
-    return min(width, max(FEWEST, 1 << (most - 1).bit_length()))
-
-
 @functools.partial(jax.jit, static_argnums=(0, 8, 9, 10, 11))
 def _prefill(
-    model, params, prompts, sampler, key, lengths, budget, after, max_length, samples, axes, unread
+    model, params, prompts, sampler, key, lengths, budget, read, max_length, samples, axes, unread
 ):
     batch = prompts.shape[0]
-    if after is None:
+    if read is None:
         tokens, positions = prompts, in_auto(_positions, alike)(prompts, lengths)
         last = first_stream(lengths, model.streams) - 1
         cache = model.init_cache(batch, max_length)
     else:
-        rest = in_auto(functools.partial(_rest, unread), alike)
-        tokens, positions, last = rest(prompts, lengths, after.position)
-        cache = after.cache
+        check_cache(read, jax.eval_shape(lambda: model.init_cache(batch, max_length)))
+        read = shared(read, prompts)
+        of_rest = in_auto(functools.partial(rest, unread), lambda prompts, *_: rows(prompts))
+        tokens, positions, last, new = of_rest(prompts, lengths, read.position)
+        cache = read.cache
     output = model.apply(params, tokens, positions, cache)
     logits, hidden = last_output(model, params, output, last)
+    if read is not None:
+        old = read.logits, read.hidden
+        logits, hidden = in_auto(kept, alike)((logits, hidden), old, new)
     size = vocab_size(model, params, logits, hidden)
     seen = output.cache, logits, hidden
     if samples is not None:
@@ -165,14 +154,6 @@ def _prefill(
 def _positions(prompts, lengths):
     columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
     return jnp.where(columns < lengths[..., None], columns, -1)
-
-
-def _rest(unread, prompts, lengths, read):
-    """Return the tokens that are not read yet, their positions, and the index of the last."""
-    read = jnp.minimum(read, lengths - 1)
-    columns = read[:, None] + lax.broadcasted_iota(jnp.int32, (prompts.shape[0], unread), 1)
-    tokens = jnp.take_along_axis(prompts, jnp.minimum(columns, prompts.shape[1] - 1), axis=1)
-    return tokens, jnp.where(columns < lengths[:, None], columns, -1), lengths - 1 - read
 
 
 def start_states(

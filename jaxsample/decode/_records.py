@@ -14,6 +14,7 @@ from jaxsample.transforms.rows._row import Row
 
 PLAIN = "logprobs", "model_logprobs", "entropy", "kept"
 SIZED = "support", "top"
+MOST = 1 << 20  # above every vocabulary; an array of such records would not fit anywhere
 
 
 class Support(NamedTuple):
@@ -82,6 +83,8 @@ def _entry(r):
         return r
     if isinstance(r, tuple | list) and len(r) == 2 and r[0] in SIZED:
         size = as_int(r[1])
+        if size is not None and size > MOST:
+            raise ValueError(f"record: {(r[0], size)!r} asks for more than {MOST} tokens")
         if size is not None and size > 0:
             return r[0], size
     raise ValueError(

@@ -8,11 +8,18 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxsample.decode._arguments import on_device, stop_table, token_ids
+from jaxsample.decode._arguments import check_known, on_device, stop_table, token_ids
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import last_output, next_logits
+from jaxsample.decode._model_output import (
+    empty_vocabulary,
+    kept,
+    last_output,
+    next_logits,
+    vocab_size,
+)
 from jaxsample.decode._records import (
     Drawn,
     Support,
@@ -22,7 +29,7 @@ from jaxsample.decode._records import (
     settle_and_observe,
 )
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes
-from jaxsample.kernels._auto_axes import in_auto, rows
+from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 from jaxsample.transforms.tokens._stop_strings import FOUND, StopStrings
@@ -110,6 +117,17 @@ class Ending(NamedTuple):
         packed = stop if isinstance(stop, StopStrings) else stop_table(stop)
         return cls(token_ids("eos", eos), packed, pads.reshape(()))
 
+    def check(self, size: int) -> None:
+        """Refuse ids outside of a vocabulary; ids on a device are not read.
+
+        Raises:
+            ValueError: if an id is not in `[0, size)`.
+        """
+        check_known("eos", self.eos, size)
+        check_known("pad", self.pad.reshape(-1), size)
+        if isinstance(self.stop, np.ndarray):
+            check_known("stop", self.stop[self.stop >= 0], size)
+
 
 def step(
     model: Model,
@@ -138,7 +156,8 @@ def step(
         record: see `generate`; static.
 
     Raises:
-        ValueError: if an argument has a wrong type, shape or value.
+        ValueError: if an argument has a wrong type, shape or value. A token id outside of the
+            vocabulary is one, unless it is on a device, where it is not read.
 
     >>> prompts = jnp.array([[0], [2]])
     >>> decoding = prefill(jax.random.key(0), bigram, table, prompts, TopK(1), max_length=5)
@@ -149,13 +168,18 @@ def step(
     [2 0] [False  True]
     """
     check_axes(sampler, sampler_axes, decoding.done.shape[0])
-    given = on_device((params, decoding, sampler, Ending.of(eos, stop, pad)))
-    return _step(model, *given, check_record(record), sampler_axes)
+    ending = Ending.of(eos, stop, pad)
+    given = on_device((params, decoding, sampler, ending))
+    decoding, drawn, vocabulary = _step(model, *given, check_record(record), sampler_axes)
+    ending.check(vocabulary.shape[-1])
+    return decoding, drawn
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5, 6))
 def _step(model, params, decoding, sampler, ending, record, axes):
-    return advance(model, params, decoding, sampler, ending, record, axes)
+    size = vocab_size(model, params, decoding.logits, decoding.hidden)
+    decoding, drawn = advance(model, params, decoding, sampler, ending, record, axes)
+    return decoding, drawn, empty_vocabulary(size)
 
 
 def advance(
@@ -169,20 +193,29 @@ def advance(
 ) -> tuple[Decoding, Step]:
     """Run one `step` on checked arguments."""
     logits = next_logits(model, params, decoding.logits, decoding.hidden)
-    choose = in_auto(functools.partial(_choose, record, axes), lambda _, d, *more: rows(d.position))
     # The model runs outside: a model for Explicit axes names them.
     rest: Any = decoding._replace(cache=None, logits=None)
-    rest, drawn, (tokens, positions) = choose(logits, rest, sampler, ending)
+    rest, drawn, (tokens, positions) = choose(record, axes, logits, rest, sampler, ending)
     output = model.apply(params, tokens, positions, decoding.cache)
-    logits, hidden = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
+    new = last_output(model, params, output, jnp.zeros_like(drawn.tokens))
+    old = decoding.logits, decoding.hidden
+    logits, hidden = in_auto(kept, alike)(new, old, positions[:, 0] >= 0)
     return rest._replace(cache=output.cache, logits=logits, hidden=hidden), drawn
 
 
+def choose(record, axes, logits, decoding, sampler, ending):
+    """Draw a token for every row; return the decoding after it, its records and what to feed.
+
+    The cache and the logits of `decoding` are None, and so is the hidden state after it.
+    """
+    inside = in_auto(functools.partial(_choose, record, axes), lambda _, d, *more: rows(d.position))
+    return inside(logits, decoding, sampler, ending)
+
+
 def _choose(record, axes, logits, d, sampler, ending):
-    """Draw a token for every row; return the decoding after it, its records and what to feed."""
     live = ~d.done
     keys = draw_keys(d.keys, d.n)
-    draw = functools.partial(_draw_row, record)
+    draw = functools.partial(draw_row, record)
     each_row = jax.vmap(draw, in_axes=(axes_prefix(axes), 0, 0, 0, 0, 0))
     tokens, fit, state, seen = each_row(sampler, logits, d.hidden, d.state, keys, live)
 
@@ -213,7 +246,8 @@ def _choose(record, axes, logits, d, sampler, ending):
     return after, drawn, tuple(x[:, None] for x in read)
 
 
-def _draw_row(record, sampler, logits, hidden, state, key, live):
+def draw_row(record, sampler, logits, hidden, state, key, live):
+    """Draw for one row; return the token, whether the logits are valid, the state, the records."""
     raw = Row.of(logits)
     final, received = sampler.through(raw, state, hidden)
     drawn = Drawn(final.draw(key), raw, final, received)

@@ -19,6 +19,8 @@ from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopP
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
 
+DEEPEST = 128  # hidden layers; each takes a while to make
+
 
 class Policy(nnx.Module):
     """A network that maps features of a row to a sampler: `policy(seen) -> chain(...)`.
@@ -35,7 +37,7 @@ class Policy(nnx.Module):
         features: names of the features that the network reads. `DISTRIBUTION` describes the row
             alone; "position" and "surprisal" describe the tokens drawn so far, and need state.
         hidden_size: size D of the hidden state that the network reads too; 0 for none.
-        width, depth: size and number of the hidden layers.
+        width, depth: size and number of the hidden layers, of which there are at most 128.
         t_min, t_max: the open range of temperatures, which contains 1.
         theta_max: the largest `|theta|`, in nats.
 
@@ -68,6 +70,8 @@ class Policy(nnx.Module):
         self.width, self.depth = width, depth
         self.t_min, self.t_max, self.theta_max = t_min, t_max, theta_max
         check_settings(self.settings)
+        if depth > DEEPEST:
+            raise ValueError(f"depth must be at most {DEEPEST}, got {depth}")
         self.t_min, self.t_max, self.theta_max = float(t_min), float(t_max), float(theta_max)
         self.inputs = inputs(self.settings)
         self.bias = nnx.Param(jnp.zeros(HEADS[head], jnp.float32))

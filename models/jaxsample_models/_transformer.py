@@ -241,4 +241,4 @@ def as_model(config: TransformerConfig) -> Model:
     def unembed(params: Params, hidden: jax.Array) -> jax.Array:
         return bind(config, params).unembed(hidden)
 
-    return Model(empty, apply, unembed)
+    return Model(empty, apply, unembed, rewinds=all(map(config.attends, range(config.layers))))

@@ -1,7 +1,9 @@
 """Conversations, and the flags of commands that draw text."""
 
+import contextlib
 import io
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -51,6 +53,48 @@ def test_a_turn_reads_only_what_is_new(talking):
     assert talk.read == talk.length == 4
 
 
+def test_what_a_stop_string_cut_off_is_taken_back(talking):
+    sampler = jaxsample.chain(jaxsample.Temperature(0.9), jaxsample.Suppress([0, 1, 2]))
+    free = Conversation(talking, sampler, seed=3, room=5)
+    (tokens,) = asked(free, "the cat")
+    word = talking.tokenizer.id_to_token(tokens[1])
+    talk = Conversation(talking, sampler, seed=3, room=5, stop=[word])
+    asked(talk, "the cat")
+    cut = talk.messages[1]["content"].split()
+    assert word not in cut
+    answers = asked(talk, "a dog")
+    held = 4 + len(cut)
+    assert talk.read == talk.length - held, (
+        "the prompt and the text before the stop string are kept"
+    )
+    other = Conversation(talking, sampler, seed=3, room=5, stop=[word])
+    other.messages = talk.messages[:2]
+    assert asked(other, "a dog") == answers and other.read == other.length
+
+
+def test_a_model_that_cannot_take_tokens_back_reads_everything(talking):
+    model = talking.checkpoint.model._replace(rewinds=False)
+    source = Source("tiny", talking.checkpoint._replace(model=model))
+    sampler = jaxsample.chain(jaxsample.Temperature(0.9), jaxsample.Suppress([0, 1, 2]))
+    talk = Conversation(source, sampler, seed=3, room=5)
+    asked(talk, "the cat", "a dog")
+    assert (talk.length, talk.read) == (14, 5), "nothing has to be taken back"
+    talk.messages[1]["content"] = "ran"
+    asked(talk, "the cat")
+    assert talk.read == talk.length
+
+
+def test_an_answer_that_is_closed_stays_in_the_conversation(talking):
+    sampler = jaxsample.chain(jaxsample.Temperature(0.9), jaxsample.Suppress([0, 1, 2]))
+    talk = Conversation(talking, sampler, seed=3, room=20)
+    answer = talk.ask("the cat")
+    written = "".join(piece.text for piece in next(answer).pieces)
+    answer.close()
+    assert [m["content"] for m in talk.messages] == ["the cat", written]
+    asked(talk, "a dog")
+    assert talk.read == talk.length - 8
+
+
 def test_a_conversation_that_fills_the_context_says_so(talking):
     talk = Conversation(talking, jaxsample.Suppress([0, 1, 2]), seed=0, room=20)
     asked(talk, "the cat")
@@ -91,11 +135,26 @@ def test_commands_of_a_conversation(chatting):
         "prompt          4 tokens, 4 read, 0 in the cache",
         "chain(TopK(k=1))",
         "top_k=x",
-        "nowhere.toml",
+        "nowhere.toml: No such file or directory; check the path",
         "the conversation is forgotten",
         "/sampler CHAIN",
     ):
         assert said in run.err, said
+
+
+def test_ctrl_c_ends_the_answer_alone(chatting, monkeypatch):
+    @contextlib.contextmanager
+    def pressed():
+        event = threading.Event()
+        event.set()
+        yield event
+
+    monkeypatch.setattr("jaxsample.cli.interrupt.stopping", pressed)
+    options = "--model", "tiny", "--seed", 1, "--chain", "suppress=1"
+    run = chatting("chat", *options, lines=["the cat", "a dog", "/stats"])
+    assert run.status == 0 and run.out.count("\n") == 2
+    assert run.err.count("stopped at 4 tokens (Ctrl-C)") == 2
+    assert ", 8 in the cache" in run.err
 
 
 def test_an_answer_to_a_message_and_to_a_file(chatting, tmp_path):
@@ -147,6 +206,7 @@ def test_a_special_token_is_a_stop_string(cli):
     ("given", "sampler"),
     [
         ({"chain": "temperature=.5, top_k=3,p_less"}, "Temperature(value=0.5), TopK(k=3), PLess()"),
+        ({"chain": "top_k=0,top_p=.5"}, "chain(TopP(p=0.5))"),
         ({"chain": "entropy_temperature=1:.5"}, "EntropyTemperature(t0=1.0, theta=0.5"),
         ({"top_k": 0, "top_p": 0.5}, "chain(TopP(p=0.5))"),
         ({"presence_penalty": 0.5}, "PresencePenalty(strength=0.5, scope='output')"),
@@ -184,6 +244,7 @@ def test_a_chain_from_a_file(tmp_path):
         (["--chain", "top_k=5", "--top-p", "0.5"], "--chain replaces the other flags"),
         (["--generation-config", "--top-p", "0.5"], "--generation-config replaces"),
         (["--generation-config"], "recommends no sampling"),
+        (["--chain", "force_tokens=99999999"], "tokens must be token ids in 0..12"),
         (["--device", "abacus"], "there is no 'abacus'"),
         (["--dtype", "int3"], "int3"),
     ],

@@ -50,7 +50,7 @@ def test_every_width_shows_every_stage_and_number(width):
     console = Console(file=paper, width=width)
     logits = 3 * np.random.default_rng(0).normal(size=600)
     members = [Temperature(1.7), TopK(8), TopP(0.9), MinP(0.1)]
-    found = stages(logits, members)
+    found = stages(logits, members, [0])
     tokens = np.argsort(-logits)[:20]
     show(console, probabilities(logits), found, tokens, [f'"{token}"' for token in tokens])
     out = paper.getvalue()
@@ -86,6 +86,17 @@ def test_without_a_prompt_it_explains_how_a_text_begins(cli, tiny):
     run = cli("explain", "--model", tiny)
     assert run.status == 0
     assert run.out == cli("explain", "", "--model", tiny).out
+
+
+def test_it_takes_the_flags_of_generate(cli, tiny):
+    flags = "--chain", "repetition_penalty=9,top_k=2", "--dtype", "float32"
+    run = cli("explain", "the cat", "--model", tiny, *flags)
+    assert run.status == 0
+    penalised = next(line for line in run.out.splitlines() if line.startswith("RepetitionPenalty"))
+    before, after = re.findall(r"\d\.\d{3}", penalised)
+    assert before != after, "the penalty sees the prompt"
+    refused = cli("explain", "the cat", "--model", tiny, "--generation-config")
+    assert refused.status == 2 and "recommends no sampling" in refused.err
 
 
 def test_four_stages_fit_eighty_columns(cli, tiny):

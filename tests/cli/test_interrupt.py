@@ -111,6 +111,22 @@ def test_a_process_that_its_parent_made_ignore_it_goes_on():
     assert run(f"{ignored}{PRESS}\ntime.sleep(0.2)\nprint('done')") == ("done\n", "")
 
 
+def test_the_first_one_within_stopping_is_an_event_and_the_second_ends_the_process():
+    code = f"""
+interrupt.install()
+for _ in range(2):
+    with interrupt.stopping() as stop:
+        {PRESS}
+        print(stop.wait(60))
+with interrupt.stopping() as stop:
+    {PRESS}
+    stop.wait(60)
+    {PRESS}
+    time.sleep(3600)
+"""
+    assert ended(code) == ("True\nTrue\n", "jaxsample: interrupted\n")
+
+
 AT_IMPORT = f"""
 class Press:
     def find_spec(self, name, *_):

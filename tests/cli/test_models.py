@@ -55,10 +55,14 @@ def test_a_tokenizer_of_another_model(cli, tiny, tmp_path):
 
 
 @pytest.mark.parametrize(("size", "shown"), [(loading.LARGE, False), (loading.LARGE + 1, True)])
-def test_a_bar_for_large_models(capsys, monkeypatch, size, shown):
+def test_a_bar_for_large_files(capsys, monkeypatch, tmp_path, size, shown):
+    folder = tmp_path / "[big]"
+    folder.mkdir()
     terminal = Terminal(stderr=True, force_terminal=True, width=80)
     monkeypatch.setattr(loading, "terminals", lambda: (None, terminal))
-    with loading.bar("[big]") as progress:
+    with (folder / "model-1.safetensors").open("wb") as file:
+        file.truncate(size)  # a hole, which takes no space
+    with loading.bar(folder) as progress:
         progress(size // 2, size)
         progress(size, size)
     out, err = capsys.readouterr()

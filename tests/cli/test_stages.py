@@ -14,7 +14,7 @@ ENTROPY = 1.75 * math.log(2)
 
 
 def only(sampler, row=ROW):
-    (stage,) = stages(row, chain(sampler))
+    (stage,) = stages(row, chain(sampler), [0])
     return stage
 
 
@@ -22,7 +22,7 @@ def test_a_row():
     np.testing.assert_allclose(probabilities(ROW), PROBS)
     assert entropy(PROBS) == pytest.approx(ENTROPY)
     assert entropy(np.array([1.0, 0.0])) == 0.0
-    assert stages(ROW, chain()) == []
+    assert stages(ROW, chain(), [0]) == []
 
 
 def test_temperature():
@@ -71,7 +71,7 @@ def test_filters(sampler, after, mass):
 
 
 def test_stages_follow_one_another():
-    first, second, third = stages(ROW, chain(Temperature(0.5), TopK(2), TopP(0.1)))
+    first, second, third = stages(ROW, chain(Temperature(0.5), TopK(2), TopP(0.1)), [0])
     np.testing.assert_array_equal(first.returned, second.received)
     assert second.mass_cut == pytest.approx(2 / 22, rel=1e-5)
     assert third.mass_cut == pytest.approx(0.2, rel=1e-5)
@@ -86,7 +86,7 @@ def test_rows_that_are_certain_or_flat():
 @pytest.mark.parametrize("invalid", [np.nan, np.inf])
 def test_an_invalid_row_is_refused_and_its_origin_named(invalid):
     with pytest.raises(ValueError, match="the model returned logits that hold a NaN"):
-        stages(np.array([0.0, invalid]), [TopK(1)])
+        stages(np.array([0.0, invalid]), [TopK(1)], [0])
     broken = Function(lambda logits: logits.at[0].set(np.nan))
     with pytest.raises(ValueError, match="the sampler's Function.* returned logits"):
-        stages(ROW, [TopK(1), broken])
+        stages(ROW, [TopK(1), broken], [0])

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import jaxsample
-from jaxsample import RepetitionPenalty, Temperature, chain, generate, prefill, resume
+from jaxsample import RepetitionPenalty, Temperature, chain, generate, prefill, resume, step
+from tests.decode import models
+from tests.decode.models import D, V
 
 jaxsample_models = pytest.importorskip("jaxsample_models")
 
@@ -75,20 +77,101 @@ def test_an_earlier_position_takes_tokens_back(model):
     np.testing.assert_allclose(*logits, atol=2e-4)
 
 
-def test_nothing_new_reads_the_last_token_again(model):
-    model, params, _ = model
-    prompts = np.arange(1, 6)[None]
-    first = prefill(KEY, model, params, prompts, SAMPLER, max_length=32)
-    after = prefill(KEY, model, params, prompts, SAMPLER, max_length=32, after=first)
-    assert after.position.tolist() == [5]
-    np.testing.assert_allclose(after.hidden, first.hidden, atol=2e-4)
+def lfm2():
+    config = jaxsample_models.TransformerConfig(
+        vocab_size=V, dim=D, layers=2, heads=2, kv_heads=1, head_dim=8, mlp_dim=16, max_length=64,
+        convolutions=(0,),
+    )  # fmt: skip
+    params = jax.tree.map(lambda x: 4 * x, jaxsample_models.init(config, jax.random.key(2)))
+    return jaxsample_models.as_model(config), params
 
 
-def test_rows_must_match(model):
+TABLE = models.TABLE._replace(rewinds=True)
+KINDS = {
+    "table": lambda: (TABLE, models.TABLE_PARAMS),
+    "recurrent": lambda: (models.RECURRENT, models.recurrent_params()),
+    "lfm2": lfm2,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_without_new_tokens_stands_still(kind):
+    model, params = KINDS[kind]()
+    options = dict(max_length=16)
+    rows = np.array([[4, 5, 6, 7], [8, 9, 8, 0]])
+    lengths = np.array([4, 3])
+    first = prefill(KEY, model, params, rows, SAMPLER, **options, lengths=lengths)
+    longer = np.array([[4, 5, 6, 7, 1, 2], [8, 9, 8, 0, 0, 0]])
+    options |= dict(lengths=np.array([6, 3]))
+    after = prefill(KEY, model, params, longer, SAMPLER, **options, after=first)
+    whole = prefill(KEY, model, params, longer, SAMPLER, **options)
+    # A model sums in another order over fewer columns; the table is looked up.
+    np.testing.assert_allclose(leaves(after), leaves(whole), atol=0 if kind == "table" else 2e-4)
+    second = [jax.tree.map(lambda x: x[1], (d.cache, d.logits, d.hidden)) for d in (after, first)]
+    for new, old in zip(*map(jax.tree.leaves, second), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
+def leaves(decoding):
+    """The numbers of a decoding in one array; keys apart."""
+    parts = jax.tree.leaves(decoding._replace(keys=None))
+    return np.concatenate([np.asarray(x, np.float64).ravel() for x in parts])
+
+
+@pytest.mark.parametrize("kind", ["table", "recurrent"])
+def test_the_logits_of_a_row_that_is_done_stand_still(kind):
+    model, params = KINDS[kind]()
+    budget = np.array([1, 4])
+    options = dict(max_length=16, budget=budget, lengths=np.array([3, 2]))
+    decoding = prefill(KEY, model, params, [[4, 5, 6], [8, 9, 0]], SAMPLER, **options)
+    seen = []
+    for _ in range(3):
+        decoding, _ = step(model, params, decoding, SAMPLER)
+        seen.append((decoding.cache, decoding.logits, decoding.hidden))
+    assert decoding.done.tolist() == [True, False]
+    for new, old in zip(*map(jax.tree.leaves, (seen[2], seen[0])), strict=True):
+        np.testing.assert_array_equal(new[0], old[0])
+    assert any((x[1] != y[1]).any() for x, y in zip(*map(jax.tree.leaves, seen[1:]), strict=True))
+
+
+@pytest.mark.parametrize("samples", [None, 2])
+def test_a_prefix_is_read_once_for_all_prompts(samples):
+    """prefill(a + b) equals prefill(a + b, after=prefill(a)), penalties included."""
+    prefix, lengths = [4, 5, 4, 6], np.array([7, 4, 5])
+    prompts = np.array([[*prefix, 1, 2, 3], [*prefix, 0, 0, 0], [*prefix, 5, 0, 0]])
+    options = dict(max_length=16)
+    first = prefill(KEY, TABLE, models.TABLE_PARAMS, [prefix], SAMPLER, **options)
+    options |= dict(lengths=lengths, samples=samples)
+    given = KEY, TABLE, models.TABLE_PARAMS, prompts, SAMPLER
+    whole, after = prefill(*given, **options), prefill(*given, **options, after=first)
+    np.testing.assert_array_equal(leaves(after), leaves(whole))
+    texts = [resume(*given[1:3], d, SAMPLER, max_new_tokens=4) for d in (after, whole)]
+    np.testing.assert_array_equal(texts[0].tokens, texts[1].tokens)
+    assert len(np.unique(texts[0].tokens)) > 4
+
+
+def test_tokens_are_taken_back_only_where_the_model_rewinds():
+    options = dict(max_length=16)
+    longer, shorter = [[4, 5, 6, 7]], [[4, 9]]
+    for kind, rewinds in (("table", True), ("recurrent", False), ("lfm2", False)):
+        model, params = KINDS[kind]()
+        assert model.rewinds is rewinds
+        first = prefill(KEY, model, params, longer, SAMPLER, **options)
+        if not rewinds:
+            with pytest.raises(ValueError, match="row 0 has 2 tokens, but after has read 4"):
+                prefill(KEY, model, params, shorter, SAMPLER, **options, after=first)
+            continue
+        after = prefill(KEY, model, params, shorter, SAMPLER, **options, after=first)
+        whole = prefill(KEY, model, params, shorter, SAMPLER, **options)
+        after, whole = (leaves(d._replace(cache=None)) for d in (after, whole))
+        np.testing.assert_array_equal(after, whole)
+
+
+def test_rows_and_caches_must_match(model):
     model, params, _ = model
-    first = prefill(KEY, model, params, [[1, 2]], SAMPLER, max_length=8)
-    with pytest.raises(ValueError, match="after has 1 rows, prompts has 2"):
-        prefill(KEY, model, params, [[1, 2], [1, 3]], SAMPLER, max_length=8, after=first)
-    with pytest.raises(ValueError, match="without samples"):
-        prefill(KEY, model, params, [[1, 2]], SAMPLER, max_length=8, after=first, samples=2)
+    first = prefill(KEY, model, params, [[1, 2], [1, 3]], SAMPLER, max_length=8)
+    with pytest.raises(ValueError, match="after has 2 rows, prompts has 3"):
+        prefill(KEY, model, params, [[1, 2]] * 3, SAMPLER, max_length=8, after=first)
+    with pytest.raises(ValueError, match="the max_length that made after"):
+        prefill(KEY, model, params, [[1, 2]] * 2, SAMPLER, max_length=9, after=first)
     assert jaxsample.Decoding is type(first)

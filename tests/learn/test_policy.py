@@ -146,6 +146,8 @@ def test_what_makes_no_sense_is_refused_by_name():
     row = jnp.zeros(V)
     with pytest.raises(ValueError, match="head must be one of .*got 'heat'"):
         Policy("heat", rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match="depth must be at most 128, got 1000000000"):
+        Policy(depth=10**9, rngs=nnx.Rngs(0))
     with pytest.raises(ValueError, match="per must be one of"):
         Policy(per="batch", rngs=nnx.Rngs(0))
     with pytest.raises(ValueError, match="features must be among .*got 'mood'"):

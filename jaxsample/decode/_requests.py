@@ -1,0 +1,175 @@
+"""The prompts of a rollout: checks, parts that are read, and rows that enter slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxsample.decode._arguments import LARGEST, as_array, as_int, as_int32, is_integer
+from jaxsample.decode._slots import Placing
+from jaxsample.transforms.contract._transform import Transform
+
+
+class Request(NamedTuple):
+    """A prompt of a rollout that brings more than its tokens.
+
+    Attributes:
+        prompt: `[P]` token ids.
+        sampler: the transform of this prompt alone, of the same structure for all prompts. Either
+            every prompt brings one, or none.
+        budget: the largest number of tokens to draw, >= 0; as in `rollout` by default.
+    """
+
+    prompt: ArrayLike
+    sampler: Transform | None = None
+    budget: int | None = None
+
+
+class Item(NamedTuple):
+    """A checked `Request`, and its place among the prompts."""
+
+    index: int
+    tokens: np.ndarray
+    sampler: Transform | None
+    budget: int
+
+
+class Source:
+    """Takes checked items from the iterable of prompts.
+
+    An error, of the iterable or of a check, is kept: `failure` has it, and no item follows. What
+    was taken before can so be finished first.
+    """
+
+    def __init__(
+        self,
+        prompts: Iterable[Any],
+        sampler: Transform | None,
+        budget: int | None,
+        longest: int,
+        vocab_size: int,
+    ):
+        self.prompts: Iterator[Any] = iter(prompts)
+        self.sampler, self.budget = sampler, LARGEST if budget is None else budget
+        self.longest, self.vocab_size = longest, vocab_size
+        self.count, self.over = 0, False
+        self.failure: Exception | None = None
+
+    def take(self, most: int) -> list[Item]:
+        """Return up to `most` further items; fewer only at the end of the prompts."""
+        taken: list[Item] = []
+        while len(taken) < most and not self.over:
+            try:
+                taken.append(self._check(next(self.prompts)))
+                self.count += 1
+            except StopIteration:
+                self.over = True
+            except Exception as error:
+                error.add_note(f"this happened at prompt {self.count} of the rollout")
+                self.failure, self.over = error, True
+        return taken
+
+    def _check(self, given) -> Item:
+        request = given if isinstance(given, Request) else Request(given)
+        tokens = self._tokens(request.prompt)
+        sampler, budget = request.sampler, request.budget
+        if (sampler is None) == (self.sampler is None):
+            raise ValueError(
+                "the sampler of a rollout is one transform for all prompts, or None; with None "
+                f"every prompt is a Request with a sampler, got {sampler!r} at this one"
+            )
+        if sampler is not None and not isinstance(sampler, Transform):
+            raise ValueError(f"the sampler must be a Transform, got {sampler!r}")
+        number = self.budget if budget is None else as_int(budget)
+        if number is None or not 0 <= number <= LARGEST:
+            raise ValueError(f"budget must be an int in 0..{LARGEST}, got {budget!r}")
+        return Item(self.count, tokens, sampler, number)
+
+    def _tokens(self, prompt) -> np.ndarray:
+        array = as_array(prompt)
+        if array.ndim != 1 or not array.size or not is_integer(array):
+            raise ValueError(
+                f"a prompt must be integers [P] with at least one token, got {array.dtype}"
+                f"{list(array.shape)}"
+            )
+        if array.size > self.longest:
+            raise ValueError(
+                f"a prompt has {array.size} tokens, max_length is {self.longest}; raise max_length "
+                "or shorten the prompt"
+            )
+        tokens = np.asarray(jax.device_get(as_int32("the prompt", array)))
+        wrong = tokens[(tokens < 0) | (tokens >= self.vocab_size)]
+        if wrong.size:
+            raise ValueError(
+                f"prompts must be token ids in 0..{self.vocab_size - 1}, got {wrong[0]}; check "
+                "that the tokenizer belongs to the model"
+            )
+        return tokens
+
+
+class Row(NamedTuple):
+    """A row that waits for a slot: its place among the prompts read, its prompt, its sample."""
+
+    source: int
+    item: Item
+    sample: int | None
+
+
+def rows_of(items: Sequence[Item], samples: int | None) -> list[Row]:
+    """Return the rows of prompts that were read together."""
+    numbers = [None] if samples is None else range(samples)
+    return [Row(i, item, g) for i, item in enumerate(items) for g in numbers]
+
+
+def parts(longest: int, widths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Split columns among programs: yield the start and the width of each part.
+
+    All parts but the last have the largest width. The last has the smallest that holds the rest of
+    the longest prompt.
+    """
+    start = 0
+    while longest - start > widths[-1]:
+        yield start, widths[-1]
+        start += widths[-1]
+    yield start, next(width for width in widths if width >= longest - start)
+
+
+def placing_of(entering: dict[int, Row], count: int, slots: int, max_length: int) -> Placing:
+    """Describe the rows that enter slots, filled up to `count` with rows that enter none."""
+    rows, spare = list(entering.values()), count - len(entering)
+    places = [*entering, *[slots] * spare]
+    rows += rows[:1] * spare
+    items = [row.item for row in rows]
+    tokens = np.zeros((count, max_length), np.int32)
+    for line, item in zip(tokens, items, strict=True):
+        line[: item.tokens.size] = item.tokens
+
+    def column(values):
+        return np.fromiter(values, np.int32, count)
+
+    return Placing(
+        source=column(row.source for row in rows),
+        slot=column(places),
+        index=column(item.index for item in items),
+        sample=None if rows[0].sample is None else column(row.sample for row in rows),
+        tokens=tokens,
+        lengths=column(item.tokens.size for item in items),
+        budgets=column(item.budget for item in items),
+        sampler=None if items[0].sampler is None else _stacked(items),
+    )
+
+
+def _stacked(items):
+    first = jax.tree.structure(items[0].sampler)
+    for item in items:
+        if jax.tree.structure(item.sampler) != first:
+            raise ValueError(
+                "the samplers of a rollout must have one structure, got "
+                f"{items[0].sampler!r} at prompt {items[0].index} and {item.sampler!r} at prompt "
+                f"{item.index}; a transform has a neutral value that switches it off"
+            )
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *(item.sampler for item in items))
