@@ -1,5 +1,6 @@
 """Every name that users import from `jaxsample`."""
 
+from jaxsample.decode._beam import Beams, beam
 from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
 from jaxsample.decode._drafts import Draft, Next, by_model, lookup
 from jaxsample.decode._generate import Generation, generate, resume
@@ -57,6 +58,7 @@ __all__ = [
     "AdaptiveP",
     "Allow",
     "BadWords",
+    "Beams",
     "ClassTemperature",
     "Contrast",
     "DRY",
@@ -111,6 +113,7 @@ __all__ = [
     "Typical",
     "Watermark",
     "XTC",
+    "beam",
     "by_model",
     "chain",
     "combine",
