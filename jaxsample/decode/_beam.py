@@ -142,7 +142,7 @@ def beam(
     cache, rest = decoding.cache, decoding._replace(cache=None)
     penalty, rule = jnp.asarray(length_penalty, jnp.float32), np.int32(RULES[early_stopping])
     given = on_device((params, cache, rest, sampler, ending, penalty, rule))
-    found, vocabulary = _search(model, *given, width, length, returned, record)
+    found, vocabulary, _ = _search(model, *given, width, length, returned, record)
     ending.check(vocabulary.shape[-1])
     return found
 
@@ -218,8 +218,9 @@ def _search(
     running = running._replace(records=seen)
     finished = running._replace(scores=jnp.full_like(start, -jnp.inf))
     carry = jnp.int32(0), decoding, running, finished, jnp.zeros(batch, bool)
-    finished = lax.while_loop(unfinished, step, carry)[3]
-    return _packed(finished, returned, ending.pad), empty_vocabulary(size)
+    _, decoding, _, finished, _ = lax.while_loop(unfinished, step, carry)
+    # A donated cache is used in place only if a cache is returned.
+    return _packed(finished, returned, ending.pad), empty_vocabulary(size), decoding.cache
 
 
 def _best(count, *texts):
