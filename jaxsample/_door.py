@@ -2,6 +2,7 @@
 
 from jaxsample.decode._beam import Beams, beam
 from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
+from jaxsample.decode._distinct import Distinct, sample_without_replacement
 from jaxsample.decode._drafts import Draft, Next, by_model, lookup
 from jaxsample.decode._generate import Generation, generate, resume
 from jaxsample.decode._guidance import guided
@@ -64,6 +65,7 @@ __all__ = [
     "DRY",
     "Decoding",
     "Detection",
+    "Distinct",
     "Draft",
     "DynamicTemperature",
     "EntropyTemperature",
@@ -128,6 +130,7 @@ __all__ = [
     "resume",
     "rollout",
     "sample",
+    "sample_without_replacement",
     "score",
     "speculate",
     "stack",

@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxsample.decode._arguments import on_device, positive_int
+from jaxsample.decode._arguments import as_array, on_device, positive_int
 from jaxsample.decode._branches import blank, children, extend, follow, largest, pick, root
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import empty_vocabulary, next_logits, vocab_size
@@ -124,7 +124,7 @@ def beam(
         raise ValueError(f"returned must be at most the {width} beams, got {returned}")
     if not isinstance(early_stopping, bool | str) or early_stopping not in RULES:
         raise ValueError(f"early_stopping must be True, False or 'never', got {early_stopping!r}")
-    if jnp.shape(length_penalty) != ():
+    if as_array(length_penalty).shape != ():
         raise ValueError(f"length_penalty must be one number, got {length_penalty!r}")
     decoding, ending, record = root(
         jax.random.key(0),  # for the keys of rows, which nothing reads

@@ -14,7 +14,7 @@ from jaxsample_models import load
 from tests.models import reference
 
 pytestmark = pytest.mark.peers
-N, P = 10, 4
+N, P, PAD = 8, 4, 50
 SCORES = 1e-4  # two float32 models differ by about 1e-5 a token
 
 # Configurations of one program: a model, the beams and the ids that end a text.
@@ -76,7 +76,7 @@ def search(model, prompts, beams, eos, penalty, rule, **options):
         num_return_sequences=beams,
         max_new_tokens=N,
         eos_token_id=list(eos) or None,
-        pad_token_id=0,
+        pad_token_id=PAD,
         length_penalty=penalty,
         early_stopping=rule,
         do_sample=False,
@@ -85,7 +85,7 @@ def search(model, prompts, beams, eos, penalty, rule, **options):
         **options,
     )
     tokens = out.sequences[:, P:].numpy()
-    tokens = np.pad(tokens, ((0, 0), (0, N - tokens.shape[1])))
+    tokens = np.pad(tokens, ((0, 0), (0, N - tokens.shape[1])), constant_values=PAD)
     return tokens.reshape(-1, beams, N), out.sequences_scores.numpy().reshape(-1, beams)
 
 
@@ -98,6 +98,7 @@ def ours(checkpoint, prompts, sampler, beams, eos, penalty, rule):
         beams=beams,
         max_new_tokens=N,
         eos=eos,
+        pad=PAD,
         length_penalty=penalty,
         early_stopping=rule,
         returned=beams,
@@ -138,8 +139,8 @@ def test_one_beam_that_stops_early_is_greedy(both):
         attention_mask=torch.ones_like(ids),
         max_new_tokens=N,
         eos_token_id=list(eos),
-        pad_token_id=0,
+        pad_token_id=PAD,
         do_sample=False,
     )[:, P:]
-    expected = jnp.pad(expected.numpy(), ((0, 0), (0, N - expected.shape[1])))
+    expected = jnp.pad(expected.numpy(), ((0, 0), (0, N - expected.shape[1])), constant_values=PAD)
     np.testing.assert_array_equal(out.tokens[:, 0], expected)

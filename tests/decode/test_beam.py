@@ -1,0 +1,193 @@
+"""Beam search against all sequences, and its records, rows and rules."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample import (
+    XTC,
+    Model,
+    ModelOutput,
+    RepetitionPenalty,
+    TopK,
+    beam,
+    chain,
+    score,
+)
+
+from .models import RECURRENT, recurrent_params
+
+V, N, EOS, WIDE = 5, 4, 4, 100  # WIDE: no text is cut off before the last token
+ROUNDING = 2e-6  # float32 sums of four numbers up to 8
+PARAMS = 2 * np.random.default_rng(3).standard_normal((V, V)).astype(np.float32)
+
+
+def small(batch, max_length):
+    return jnp.zeros((batch, max_length), jnp.int32)
+
+
+def last_two(params, tokens, positions, cache):
+    """Give logits of the last two tokens, the earlier of which is read from the cache."""
+    rows = jnp.arange(tokens.shape[0])[:, None]
+    slots = jnp.where(positions < 0, cache.shape[1], positions)
+    cache = cache.at[rows, slots].set(tokens, mode="drop")
+    before = cache[rows, jnp.maximum(positions - 1, 0)]
+    return ModelOutput(params[tokens] + params.T[before], None, cache)
+
+
+SMALL = Model(small, last_two)
+
+
+def sequences(prompt, penalty=1.0):
+    """Return every text that may follow, with the sum of its values, in float64."""
+    found = []
+    for length in range(1, N + 1):
+        for text in itertools.product(range(V), repeat=length):
+            if EOS in text[:-1] or (length < N and text[-1] != EOS):
+                continue
+            written, total = list(prompt), 0.0
+            for token in text:
+                before = written[-2] if len(written) > 1 else written[0]
+                row = PARAMS[written[-1]].astype(np.float64) + PARAMS.T[before]
+                row = row - np.log(np.exp(row).sum())
+                row[list(set(written))] *= penalty
+                total += row[token]
+                written.append(token)
+            found.append((text, total))
+    return found
+
+
+def search(params=PARAMS, prompts=((2, 1), (3, 0)), penalty=1.0, eos=EOS, **options):
+    """Search with one program for most tests; a penalty of 1 changes nothing."""
+    return beam(
+        SMALL,
+        params,
+        np.array(prompts),
+        RepetitionPenalty(penalty),
+        beams=WIDE,
+        max_new_tokens=N,
+        eos=eos,
+        returned=20,
+        **options,
+    )
+
+
+def texts_of(out, b):
+    rows = zip(out.tokens[b].tolist(), out.lengths[b].tolist(), strict=True)
+    return [tuple(row[:n]) for row, n in rows]
+
+
+@pytest.mark.parametrize("rule", [False, True, "never"])
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0, -1.0, 2.0])
+def test_a_beam_as_wide_as_the_tree_is_exact(length_penalty, rule):
+    for penalty in (1.0, 1.3):
+        out = search(penalty=penalty, length_penalty=length_penalty, early_stopping=rule)
+        for b, prompt in enumerate([(2, 1), (3, 0)]):
+            every = sequences(prompt, penalty)
+            every = sorted(((s / len(t) ** length_penalty, t) for t, s in every), reverse=True)
+            scores, texts = zip(*every[:20], strict=True)
+            assert texts_of(out, b) == list(texts)
+            scale = N ** max(-length_penalty, 0)
+            np.testing.assert_allclose(out.scores[b], scores, rtol=1e-6, atol=ROUNDING * scale)
+
+
+RECORD = "logprobs", "model_logprobs", "entropy", "kept", ("support", 3), ("top", 2)
+
+
+PLAIN = pytest.param(chain(), marks=pytest.mark.full)
+
+
+@pytest.mark.parametrize("sampler", [PLAIN, chain(RepetitionPenalty(1.4), TopK(9))], ids=repr)
+def test_records_are_those_of_score(sampler):
+    """The recurrent state and the sampler's state follow their text from parent to child."""
+    prompts, lengths = np.array([[3, 9, 4], [7, 1, 0]]), np.array([3, 2])
+    params = recurrent_params()
+    common = dict(lengths=lengths, record=RECORD)
+    out = beam(
+        RECURRENT,
+        params,
+        prompts,
+        sampler,
+        beams=4,
+        max_new_tokens=6,
+        eos=37,
+        returned=4,
+        **common,
+    )
+    assert len({tuple(row) for row in out.tokens.reshape(-1, 6).tolist()}) == 8
+    assert 0 < out.lengths.min() < out.lengths.max() == 6
+    for r in range(4):
+        # score has no sampler on log-probabilities, which a penalty tells from logits.
+        again = score(
+            RECURRENT._replace(unembed=_normalised),
+            params,
+            prompts,
+            out.tokens[:, r],
+            sampler,
+            token_lengths=out.lengths[:, r],
+            **common,
+        )
+        for name in ("logprobs", "model_logprobs", "entropy", "kept", "support", "top"):
+            mine, other = getattr(out, name), getattr(again, name)
+            close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+            jax.tree.map(lambda x, y, r=r: close(x[:, r], y), mine, other)
+    if len(sampler) == 0:
+        total = out.logprobs.sum(axis=2) / out.lengths
+        np.testing.assert_allclose(out.scores, total, rtol=1e-5)
+
+
+def _normalised(params, hidden):
+    return jax.nn.log_softmax(RECURRENT.unembed(params, hidden))
+
+
+def test_rows_do_not_depend_on_each_other():
+    given = dict(early_stopping=True, lengths=[2, 1])
+    every, others = search(**given), search(prompts=((2, 1), (1, 4)), **given)
+    same = search(prompts=((2, 1), (3, 2)), **given)  # differs in the padding
+    for x, y in ((every, same), (jax.tree.map(lambda x: x[:1], (every, others)))):
+        jax.tree.map(np.testing.assert_array_equal, x, y)
+
+
+def test_values_never_compile_again(counted):
+    apply = counted(SMALL.apply)
+    model = SMALL._replace(apply=apply)
+    for penalty, rule, top in ((1.0, False, 3), (2, True, 4), (jnp.float32(-1.0), "never", 5)):
+        given = dict(length_penalty=penalty, early_stopping=rule, eos=top - 1)
+        beam(model, PARAMS, [[0, 1]], TopK(top), beams=2, max_new_tokens=2, **given)
+        traces = traces if rule else apply.traces  # noqa: F821
+    assert apply.traces == traces
+
+
+def test_missing_texts_have_no_tokens_and_the_score_of_nothing():
+    two = PARAMS.copy()
+    two[:, 1:EOS] = -np.inf
+    out = search(two, prompts=((0, 0), (EOS, 0)), pad=3)
+    every = [(0,) * N, *((0,) * n + (EOS,) for n in (3, 2, 1, 0))]
+    assert sorted(texts_of(out, 0)[:5]) == every
+    assert out.tokens[0, 5:].tolist() == [[3] * N] * 15
+    assert not out.lengths[0, 5:].any()
+    assert np.isneginf(out.scores[0]).tolist() == [False] * 5 + [True] * 15
+
+    broken = search(np.full_like(PARAMS, np.nan))
+    assert np.isneginf(broken.scores).all() and not broken.lengths.any()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (dict(beams=0), "beams must be an int >= 1"),
+        (dict(returned=3), "returned must be at most the 2 beams, got 3"),
+        (dict(early_stopping="always"), "early_stopping must be True, False or 'never'"),
+        (dict(length_penalty=[1.0]), "length_penalty must be one number"),
+        (dict(eos=5), "eos must be token ids in 0..4, got 5"),
+        (dict(sampler=XTC(0.1, 0.5)), "XTC needs a key"),
+    ],
+)
+def test_wrong_arguments_name_the_remedy(wrong, message):
+    given = dict(sampler=chain(), beams=2, max_new_tokens=2) | wrong
+    with pytest.raises(ValueError, match=message):
+        beam(SMALL, PARAMS, [[0, 1]], **given)
