@@ -74,7 +74,7 @@ def pick(tree: Any, places: jax.Array) -> Any:
 
 
 def extend(written: Any, parents: jax.Array, column: Any, n: jax.Array) -> Any:
-    """Take the histories `[B, W, N, ..]` of the parents `[B, K]`, and write column n `[B, K, ..]`."""
+    """Take the parents' histories `[B, W, N, ..]`, and write the new tokens' column n."""
     return jax.tree.map(lambda all, new: all.at[:, :, n].set(new), pick(written, parents), column)
 
 
