@@ -1,9 +1,11 @@
 """Every name that users import from `jaxsample`."""
 
 from jaxsample.decode._beam import Beams, beam
+from jaxsample.decode._best import best
 from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
 from jaxsample.decode._distinct import Distinct, sample_without_replacement
 from jaxsample.decode._drafts import Draft, Next, by_model, lookup
+from jaxsample.decode._evenly import sample_evenly
 from jaxsample.decode._generate import Generation, generate, resume
 from jaxsample.decode._guidance import guided
 from jaxsample.decode._model import Model, ModelOutput
@@ -116,6 +118,7 @@ __all__ = [
     "Watermark",
     "XTC",
     "beam",
+    "best",
     "by_model",
     "chain",
     "combine",
@@ -130,6 +133,7 @@ __all__ = [
     "resume",
     "rollout",
     "sample",
+    "sample_evenly",
     "sample_without_replacement",
     "score",
     "speculate",

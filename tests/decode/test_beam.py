@@ -1,7 +1,5 @@
 """Beam search against all sequences, and its records, rows and rules."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
