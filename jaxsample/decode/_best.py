@@ -38,13 +38,12 @@ def best(texts: T, scores: ArrayLike) -> T:
         raise ValueError(
             "texts must be a result with tokens [B, G, N], such as that of generate(samples=G)"
         )
-    scores = as_array(scores)
-    if scores.shape != given.tokens.shape[:2]:
+    numbers, shape = as_array(scores), given.tokens.shape[:2]
+    if numbers.shape != shape:
         raise ValueError(
-            f"scores must have one number for each text, {list(given.tokens.shape[:2])}, "
-            f"got {list(scores.shape)}"
+            f"scores must have one number for each text, {list(shape)}, got {list(numbers.shape)}"
         )
-    return _best(texts, scores)
+    return _best(texts, numbers)
 
 
 @jax.jit

@@ -154,7 +154,7 @@ class _Evenly(Transform):
 
     inner: Any = field()
 
-    def init(self, key, prompt):
+    def init(self, key: Any, prompt: Any) -> Any:
         key = one_key(key)
         point = _Point(jnp.int32(0), jax.random.key_data(fold_in(key, 1)), jnp.int32(0))
         return self.inner.init(fold_in(key, 0), prompt), point
