@@ -13,7 +13,16 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import as_array, on_device, positive_int
-from jaxsample.decode._branches import blank, children, extend, follow, largest, pick, root
+from jaxsample.decode._branches import (
+    blank,
+    children,
+    ends_text,
+    extend,
+    follow,
+    largest,
+    pick,
+    root,
+)
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import empty_vocabulary, next_logits, vocab_size
 from jaxsample.decode._records import Records, Support, Top
@@ -124,10 +133,11 @@ def beam(
         raise ValueError(f"returned must be at most the {width} beams, got {returned}")
     if not isinstance(early_stopping, bool | str) or early_stopping not in RULES:
         raise ValueError(f"early_stopping must be True, False or 'never', got {early_stopping!r}")
-    if as_array(length_penalty).shape != ():
+    penalty = as_array(length_penalty)
+    if penalty.shape != ():
         raise ValueError(f"length_penalty must be one number, got {length_penalty!r}")
     decoding, ending, record = root(
-        jax.random.key(0),  # for the keys of rows, which nothing reads
+        np.zeros(2, np.uint32),  # no token depends on this key
         model,
         params,
         prompts,
@@ -140,8 +150,8 @@ def beam(
         record=record,
     )
     cache, rest = decoding.cache, decoding._replace(cache=None)
-    penalty, rule = jnp.asarray(length_penalty, jnp.float32), np.int32(RULES[early_stopping])
-    given = on_device((params, cache, rest, sampler, ending, penalty, rule))
+    rule = np.int32(RULES[early_stopping])
+    given = on_device((params, cache, rest, sampler, ending, penalty.astype(np.float32), rule))
     found, vocabulary, _ = _search(model, *given, width, length, returned, record)
     ending.check(vocabulary.shape[-1])
     return found
@@ -181,7 +191,7 @@ def _search(
     def step(carry):
         n, decoding, running, finished, closed = carry
         normal, totals, parents, tokens, seen = expand(decoding, running)
-        ends = jnp.any(tokens[:, :, None] == ending.eos, axis=-1) | (n + 1 >= length)
+        ends = ends_text(tokens, ending.eos) | (n + 1 >= length)
 
         def child(places, scores):
             of = pick(parents, places)
@@ -233,7 +243,7 @@ def _best(count, *texts):
 def _packed(texts, returned, pad):
     scores, lengths, tokens, records = jax.tree.map(lambda x: x[:, :returned], texts)
     lengths = jnp.where(scores > -jnp.inf, lengths, 0)
-    written = jnp.arange(tokens.shape[-1]) < lengths[:, :, None]
+    written = lax.broadcasted_iota(jnp.int32, tokens.shape, 2) < lengths[:, :, None]
 
     def clear(x):
         here = written.reshape(*written.shape, *[1] * (x.ndim - 3))

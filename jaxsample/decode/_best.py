@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsample.decode._arguments import as_array
+from jaxsample.decode._arguments import as_array, on_device
 
 T = TypeVar("T", bound=tuple)
 
@@ -43,11 +43,12 @@ def best(texts: T, scores: ArrayLike) -> T:
         raise ValueError(
             f"scores must have one number for each text, {list(shape)}, got {list(numbers.shape)}"
         )
-    return _best(texts, numbers)
+    return _best(*on_device((texts, numbers)))
 
 
 @jax.jit
 def _best(texts, scores):
+    scores = scores.astype(jnp.float32)
     scores = jnp.where(jnp.isnan(scores), -jnp.inf, scores)
     rows, chosen = jnp.arange(scores.shape[0]), jnp.argmax(scores, axis=1)
     flat = rows * scores.shape[1] + chosen

@@ -21,7 +21,7 @@ from jaxsample.transforms.rows._row import Row
 
 
 def root(
-    key: jax.Array,
+    key: Any,
     model: Model,
     params: Any,
     prompts: ArrayLike,
@@ -66,6 +66,11 @@ def children(
     """
     values = jnp.where(final.valid, values, -jnp.inf)
     return values, tokens, jax.vmap(lambda token: observe(record, raw, final, token))(tokens)
+
+
+def ends_text(tokens: jax.Array, eos: jax.Array) -> jax.Array:
+    """Whether each token `[B, K]` ends its text."""
+    return jnp.any(tokens[:, :, None] == eos[None, None, :], axis=-1)
 
 
 def pick(tree: Any, places: jax.Array) -> Any:

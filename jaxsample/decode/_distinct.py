@@ -12,7 +12,16 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import on_device, positive_int
-from jaxsample.decode._branches import blank, children, extend, follow, largest, pick, root
+from jaxsample.decode._branches import (
+    blank,
+    children,
+    ends_text,
+    extend,
+    follow,
+    largest,
+    pick,
+    root,
+)
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import empty_vocabulary, next_logits, vocab_size
@@ -181,12 +190,12 @@ def _search(model, params, cache, rest, sampler, ending, count, length, record):
         )
         of = pick(nodes._replace(tokens=None, records=None), parents)
         put = functools.partial(extend, parents=parents, n=n)
-        ends = jnp.any(tokens[:, :, None] == ending.eos, axis=-1)
+        ends = ends_text(tokens, ending.eos)
         there = noisy > -jnp.inf
         after = _Leaves(
             noisy,
             likelihoods,
-            of.lengths + (grows & there),
+            of.lengths + (grows & there).astype(jnp.int32),
             of.done | ~grows | ends,
             of.invalid | (~of.done & ~grows & there),
             put(nodes.tokens, column=tokens),
