@@ -18,10 +18,12 @@ from jaxsample.decode._branches import (
     children,
     ends_text,
     extend,
-    follow,
+    feed,
     largest,
     pick,
     root,
+    rows_alike,
+    turn,
 )
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import empty_vocabulary, next_logits, vocab_size
@@ -171,26 +173,41 @@ def _search(
     def power(count):
         return count.astype(jnp.float32) ** penalty
 
-    def rank(logits, hidden, state):
+    def rank(sampler, logits, hidden, state):
         """Return a row's log-probabilities and its best children."""
         raw = Row.of(logits)
         normal = raw.logits - raw.max - jnp.log(raw.sum(jnp.exp))
         final, _ = sampler.through(Row.of(normal), state, hidden)
         return normal, children(record, raw, final, *final.ranked(each))
 
-    def expand(decoding, running):
+    def expand(logits, decoding, sampler, running):
         """Return the rows that the sampler was given, and the best children of each prompt."""
-        logits = next_logits(model, params, decoding.logits, decoding.hidden)
-        normal, found = jax.vmap(rank)(logits, decoding.hidden, decoding.state)
+        each_row = jax.vmap(functools.partial(rank, sampler))
+        normal, found = each_row(logits, decoding.hidden, decoding.state)
         values, tokens, seen = jax.tree.map(lambda x: x.reshape(batch, width, *x.shape[1:]), found)
         totals = (running.scores[:, :, None] + values).reshape(batch, -1)
         totals, places = largest(totals, candidates)
         tokens, seen = jax.tree.map(lambda x: x.reshape(batch, -1, *x.shape[3:]), (tokens, seen))
         return normal, totals, places // each, pick(tokens, places), pick(seen, places)
 
-    def step(carry):
-        n, decoding, running, finished, closed = carry
-        normal, totals, parents, tokens, seen = expand(decoding, running)
+    @rows_alike
+    def begin(logits, decoding, sampler):
+        # All rows of a prompt are equal before the first step, so only the first has children.
+        start = jnp.where(jnp.arange(width) == 0, 0.0, -jnp.inf).astype(jnp.float32)
+        start = jnp.broadcast_to(start, (batch, width))
+        none = jnp.zeros((batch, width), jnp.int32)
+        running = _Texts(start, none, jnp.zeros((batch, width, length), jnp.int32), Records())
+        given = logits, decoding, sampler, running
+        seen = blank(lambda *given: expand(*given)[-1], width, length, *given)
+        running = running._replace(records=seen)
+        finished = running._replace(scores=jnp.full_like(start, -jnp.inf))
+        return running, finished, jnp.zeros(batch, bool)
+
+    @rows_alike
+    def choose(logits, n, decoding, sampler, ending, stopping, texts):
+        running, finished, closed = texts
+        power, largest_power, early = stopping
+        normal, totals, parents, tokens, seen = expand(logits, decoding, sampler, running)
         ends = ends_text(tokens, ending.eos) | (n + 1 >= length)
 
         def child(places, scores):
@@ -202,35 +219,35 @@ def _search(
 
         first = jnp.broadcast_to(jnp.arange(width), (batch, width))
         counts = ends[:, :width] & ~closed[:, None]
-        scores = jnp.where(counts, totals[:, :width], -jnp.inf) / power(n + 1)
+        scores = jnp.where(counts, totals[:, :width], -jnp.inf) / power
         finished = _best(width, finished, child(first, scores))
         scores, places = largest(jnp.where(ends, -jnp.inf, totals), width)
         running = child(places, scores)
-
-        reached = jnp.where((rule == RULES["never"]) & (penalty > 0), length, n + 1)
-        hope, worst = scores[:, 0] / power(reached), finished.scores[:, -1]
-        closed |= ~(hope > worst) | ((worst > -jnp.inf) & (rule == RULES[True]))
+        hope, worst = scores[:, 0] / largest_power, finished.scores[:, -1]
+        closed |= ~(hope > worst) | ((worst > -jnp.inf) & early)
         live = (scores > -jnp.inf) & ~closed[:, None]
         given = normal, pick(parents, places), pick(tokens, places), live
-        decoding = follow(model, params, decoding, sampler, *given)
-        return n + 1, decoding, running, finished, closed
+        return turn(decoding, sampler, *given), (running, finished, closed)
+
+    def step(carry):
+        n, decoding, texts = carry
+        logits = next_logits(model, params, decoding.logits, decoding.hidden)
+        rest = decoding._replace(cache=None, logits=None)
+        reached = jnp.where((rule == RULES["never"]) & (penalty > 0), length, n + 1)
+        stopping = power(n + 1), power(reached), rule == RULES[True]
+        turned, texts = choose(logits, n, rest, sampler, ending, stopping, texts)
+        return n + 1, feed(model, params, decoding.cache, turned), texts
 
     def unfinished(carry):
-        return (carry[0] < length) & ~jnp.all(carry[-1])
+        return (carry[0] < length) & ~jnp.all(carry[-1][-1])
 
     decoding = rest._replace(cache=cache)
-    # All rows of a prompt are equal before the first step, so only the first has children.
-    start = jnp.where(jnp.arange(width) == 0, 0.0, -jnp.inf)
-    start = jnp.broadcast_to(start.astype(jnp.float32), (batch, width))
-    none = jnp.zeros((batch, width), jnp.int32)
-    running = _Texts(start, none, jnp.zeros((batch, width, length), jnp.int32), Records())
-    seen = blank(lambda *given: expand(*given)[-1], width, length, decoding, running)
-    running = running._replace(records=seen)
-    finished = running._replace(scores=jnp.full_like(start, -jnp.inf))
-    carry = jnp.int32(0), decoding, running, finished, jnp.zeros(batch, bool)
-    _, decoding, _, finished, _ = lax.while_loop(unfinished, step, carry)
+    logits = next_logits(model, params, rest.logits, rest.hidden)
+    carry = jnp.int32(0), decoding, begin(logits, rest._replace(logits=None), sampler)
+    _, decoding, (_, finished, _) = lax.while_loop(unfinished, step, carry)
+    packed = rows_alike(functools.partial(_packed, returned))(finished, ending.pad)
     # A donated cache is used in place only if a cache is returned.
-    return _packed(finished, returned, ending.pad), empty_vocabulary(size), decoding.cache
+    return packed, empty_vocabulary(size), decoding.cache
 
 
 def _best(count, *texts):
@@ -240,7 +257,7 @@ def _best(count, *texts):
     return pick(every, places)._replace(scores=scores)
 
 
-def _packed(texts, returned, pad):
+def _packed(returned, texts, pad):
     scores, lengths, tokens, records = jax.tree.map(lambda x: x[:, :returned], texts)
     lengths = jnp.where(scores > -jnp.inf, lengths, 0)
     written = lax.broadcasted_iota(jnp.int32, tokens.shape, 2) < lengths[:, :, None]

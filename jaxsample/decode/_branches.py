@@ -16,6 +16,7 @@ from jaxsample.decode._model_output import last_output
 from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import Records, check_record, observe
 from jaxsample.decode._step import Decoding, Ending
+from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
 
@@ -91,19 +92,23 @@ def blank(step: Callable[..., Any], count: int, length: int, *given: Any) -> Any
     )
 
 
-def follow(
-    model: Model,
-    params: Any,
+def rows_alike(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Make `fn` run under Explicit axes; its results have the rows of its first argument."""
+    return in_auto(fn, lambda first, *_: rows(jax.tree.leaves(first)[0]))
+
+
+def turn(
     decoding: Decoding,
     sampler: Transform,
     logits: jax.Array,
     parents: jax.Array,
     tokens: jax.Array,
     live: jax.Array,
-) -> Decoding:
-    """Replace every row by a child of some row: gather the parents, and feed the tokens.
+) -> tuple[Decoding, tuple]:
+    """Replace every row by a child of some row; return also the flat parents, and what to feed.
 
     Args:
+        decoding: without cache and logits.
         logits: `[R, V]`, what the sampler was given in the rows of `decoding`.
         parents: `[B, W]`, the parent's place among the W rows of its prompt.
         tokens: `[B, W]`, the tokens of the children.
@@ -120,19 +125,24 @@ def follow(
 
     known = jnp.where(live, tokens, 0)
     state = jax.vmap(settle)(d.state, logits, known, d.hidden, live)
-    positions = jnp.where(live, d.position, -1)
-    output = model.apply(params, known[:, None], positions[:, None], d.cache)
-    new, hidden = last_output(model, params, output, jnp.zeros_like(known))
-    moved = live.astype(jnp.int32)
-    return d._replace(
-        cache=output.cache,
-        logits=new,
-        hidden=hidden,
+    positions, moved = jnp.where(live, d.position, -1), live.astype(jnp.int32)
+    d = d._replace(
+        hidden=None,
         state=state,
         position=d.position + moved,
         n=d.n + moved,
         remaining=d.remaining - moved,
     )
+    return d, (flat, known, positions)
+
+
+def feed(model: Model, params: Any, cache: Any, turned: tuple[Decoding, tuple]) -> Decoding:
+    """Gather the cache by parent, and feed the tokens to the model."""
+    decoding, (flat, tokens, positions) = turned
+    gather = in_auto(lambda cache, flat: jax.tree.map(lambda x: x[flat], cache), alike)
+    output = model.apply(params, tokens[:, None], positions[:, None], gather(cache, flat))
+    logits, hidden = last_output(model, params, output, jnp.zeros_like(tokens))
+    return decoding._replace(cache=output.cache, logits=logits, hidden=hidden)
 
 
 def largest(values: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:

@@ -17,10 +17,12 @@ from jaxsample.decode._branches import (
     children,
     ends_text,
     extend,
-    follow,
+    feed,
     largest,
     pick,
     root,
+    rows_alike,
+    turn,
 )
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
@@ -151,9 +153,8 @@ def _search(model, params, cache, rest, sampler, ending, count, length, record):
     batch = rest.done.shape[0] // count
     size = vocab_size(model, params, rest.logits, rest.hidden)
     each = min(count + 1, size)
-    slots = jnp.tile(jnp.arange(count, dtype=jnp.int32), batch)
 
-    def rank(logits, hidden, state, key, noisy, likelihood, live):
+    def rank(sampler, logits, hidden, state, key, noisy, likelihood, live):
         """Return a node's best children; a node that does not go on is its own only child."""
         raw = Row.of(logits)
         final, _ = sampler.through(raw, state, hidden)
@@ -163,65 +164,77 @@ def _search(model, params, cache, rest, sampler, ending, count, length, record):
         found = _at_most(noisy, found)
         grows, first = live & final.valid, jnp.arange(each) == 0
         found = jnp.where(grows, found, jnp.where(first, noisy, -jnp.inf))
-        tokens = jnp.where(grows, tokens, jnp.where(live, -1, ending.pad))
+        tokens = jnp.where(grows, tokens, jnp.where(live, -1, 0))
         values = jnp.where(grows, values[jnp.maximum(tokens, 0)], likelihood)
         seen = children(record, raw, final, found, tokens)[-1]
         seen = jax.tree.map(lambda x: jnp.where(live, x, jnp.zeros_like(x)), seen)
         return found, (values, tokens, seen, jnp.broadcast_to(grows, (each,)))
 
-    def expand(decoding, nodes):
-        """Return the logits, and the best children of each prompt with their parents."""
-        logits = next_logits(model, params, decoding.logits, decoding.hidden)
+    def expand(logits, decoding, sampler, nodes):
+        """Return the best children of each prompt, the next noisy one, and parents."""
         live = (~nodes.done & (nodes.noisy > -jnp.inf)).reshape(-1)
+        slots = jnp.tile(jnp.arange(count, dtype=jnp.int32), batch)
         keys = fold_in(draw_keys(decoding.keys, jnp.max(decoding.n)), slots)
         of_nodes = nodes.noisy.reshape(-1), nodes.likelihoods.reshape(-1), live
-        found = jax.vmap(rank)(logits, decoding.hidden, decoding.state, keys, *of_nodes)
+        each_row = jax.vmap(functools.partial(rank, sampler))
+        found = each_row(logits, decoding.hidden, decoding.state, keys, *of_nodes)
         noisy, others = jax.tree.map(lambda x: x.reshape(batch, count * each, *x.shape[2:]), found)
         noisy, places = largest(noisy, count + 1)
-        return logits, noisy[:, count], noisy[:, :count], *_front(places // each, others, places)
+        kept = places[:, :count]
+        return noisy[:, :count], pick(others, kept), noisy[:, count], kept // each
 
-    def _front(parents, others, places):
-        return parents[:, :count], pick(others, places[:, :count])
+    @rows_alike
+    def begin(logits, decoding, sampler, pad):
+        # All rows of a prompt are equal before the first step, so only the first has children.
+        keys = decoding.keys.reshape(batch, count)[:, 0]
+        whole = jax.vmap(lambda k: gumbel(k, ROOT_STREAM, jnp.uint32(0)))(keys)
+        first = jnp.broadcast_to(jnp.arange(count) == 0, (batch, count))
+        noisy = jnp.where(first, whole[:, None], -jnp.inf)
+        none, no = jnp.zeros((batch, count), jnp.int32), jnp.zeros((batch, count), bool)
+        tokens = jnp.full((batch, count, length), pad)
+        nodes = _Leaves(noisy, jnp.zeros_like(noisy), none, no, no, tokens, Records())
+        given = logits, decoding, sampler, nodes
+        seen = blank(lambda *given: expand(*given)[1][2], count, length, *given)
+        return nodes._replace(records=seen), jnp.full(batch, -jnp.inf)
 
-    def step(carry):
-        n, decoding, nodes, threshold = carry
-        logits, dropped, noisy, parents, (likelihoods, tokens, seen, grows) = expand(
-            decoding, nodes
-        )
+    @rows_alike
+    def choose(logits, n, decoding, sampler, ending, tree):
+        nodes, threshold = tree
+        noisy, found, dropped, parents = expand(logits, decoding, sampler, nodes)
+        likelihoods, tokens, seen, grows = found
         of = pick(nodes._replace(tokens=None, records=None), parents)
         put = functools.partial(extend, parents=parents, n=n)
-        ends = ends_text(tokens, ending.eos)
-        there = noisy > -jnp.inf
+        there, tokens = noisy > -jnp.inf, jnp.where(of.done, ending.pad, tokens)
         after = _Leaves(
             noisy,
             likelihoods,
             of.lengths + (grows & there).astype(jnp.int32),
-            of.done | ~grows | ends,
+            of.done | ~grows | ends_text(tokens, ending.eos),
             of.invalid | (~of.done & ~grows & there),
             put(nodes.tokens, column=tokens),
             put(nodes.records, column=seen),
         )
-        given = logits, parents, tokens, there & ~after.done
-        decoding = follow(model, params, decoding, sampler, *given)
-        return n + 1, decoding, after, jnp.maximum(threshold, dropped)
+        turned = turn(decoding, sampler, logits, parents, tokens, there & ~after.done)
+        return turned, (after, jnp.maximum(threshold, dropped))
+
+    def step(carry):
+        n, decoding, tree = carry
+        logits = next_logits(model, params, decoding.logits, decoding.hidden)
+        rest = decoding._replace(cache=None, logits=None)
+        turned, tree = choose(logits, n, rest, sampler, ending, tree)
+        return n + 1, feed(model, params, decoding.cache, turned), tree
 
     def unfinished(carry):
-        n, _, nodes, _ = carry
+        n, _, (nodes, _) = carry
         return (n < length) & ~jnp.all(nodes.done | (nodes.noisy == -jnp.inf))
 
     decoding = rest._replace(cache=cache)
-    # All rows of a prompt are equal before the first step, so only the first has children.
-    keys = decoding.keys.reshape(batch, count)[:, 0]
-    whole = jax.vmap(lambda k: gumbel(k, ROOT_STREAM, jnp.uint32(0)))(keys)
-    noisy = jnp.where(jnp.arange(count) == 0, whole[:, None], -jnp.inf)
-    none, no = jnp.zeros((batch, count), jnp.int32), jnp.zeros((batch, count), bool)
-    tokens = jnp.full((batch, count, length), ending.pad)
-    nodes = _Leaves(noisy, jnp.zeros_like(noisy), none, no, no, tokens, Records())
-    seen = blank(lambda *given: expand(*given)[-1][2], count, length, decoding, nodes)
-    carry = jnp.int32(0), decoding, nodes._replace(records=seen), jnp.full(batch, -jnp.inf)
-    _, decoding, nodes, threshold = lax.while_loop(unfinished, step, carry)
+    logits = next_logits(model, params, rest.logits, rest.hidden)
+    tree = begin(logits, rest._replace(logits=None), sampler, ending.pad)
+    _, decoding, tree = lax.while_loop(unfinished, step, (jnp.int32(0), decoding, tree))
+    packed = rows_alike(_packed)(*tree, ending.pad)
     # A donated cache is used in place only if a cache is returned.
-    return _packed(nodes, threshold, ending.pad), empty_vocabulary(size), decoding.cache
+    return packed, empty_vocabulary(size), decoding.cache
 
 
 def _at_most(top, found):

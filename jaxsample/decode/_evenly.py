@@ -16,6 +16,7 @@ from jaxsample.decode._generate import Generation, resume
 from jaxsample.decode._keys import row_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._prefill import prefill
+from jaxsample.kernels._auto_axes import alike, in_auto
 from jaxsample.kernels._noise import bits, fold_in, one_key, uniform
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._transform import Transform, transform
@@ -94,7 +95,7 @@ def sample_evenly(
         samples=count,
     )
     inner, points = decoding.state
-    points = points._replace(code=_lattice(*on_device((key,)), prompts.shape[0], count))
+    points = points._replace(code=_lattice(*on_device((key,)), points.code, count))
     return resume(
         model,
         params,
@@ -176,16 +177,20 @@ class _Evenly(Transform):
         return inner, _Point(code, words, n + 1)
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def _lattice(key, batch, count):
-    """Return codes `[batch * count]`: evenly spaced, with one random shift for each prompt."""
+@functools.partial(jax.jit, static_argnums=2)
+def _lattice(key, codes, count):
+    """Return new codes `[B * count]`: evenly spaced, with one random shift for each prompt."""
 
     def of_row(key):
         index = jnp.arange(count, dtype=jnp.uint32)
         shift = uniform(key, REST_STREAM, jnp.uint32(0))
         return _code((index.astype(jnp.float32) + shift) / count, key, index)
 
-    return jax.vmap(of_row)(fold_in(row_keys(key, batch), 2)).reshape(-1)
+    def of_rows(codes, key):
+        keys = row_keys(key, codes.shape[0] // count)
+        return jax.vmap(of_row)(fold_in(keys, 2)).reshape(-1)
+
+    return in_auto(of_rows, alike)(codes, key)
 
 
 def _code(x, key, index):
