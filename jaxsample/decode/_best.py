@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, TypeVar
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import as_array, on_device
+from jaxsample.kernels._auto_axes import alike, in_auto
 
 T = TypeVar("T", bound=tuple)
 
@@ -47,6 +49,7 @@ def best(texts: T, scores: ArrayLike) -> T:
 
 
 @jax.jit
+@functools.partial(in_auto, specs=alike)
 def _best(texts, scores):
     scores = scores.astype(jnp.float32)
     scores = jnp.where(jnp.isnan(scores), -jnp.inf, scores)

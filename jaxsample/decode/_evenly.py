@@ -179,7 +179,10 @@ class _Evenly(Transform):
 
 @functools.partial(jax.jit, static_argnums=2)
 def _lattice(key, codes, count):
-    """Return new codes `[B * count]`: evenly spaced, with one random shift for each prompt."""
+    """Return codes `[B * count]`: evenly spaced, with one random shift for each prompt.
+
+    The given codes are 0. The new ones lie on the same devices.
+    """
 
     def of_row(key):
         index = jnp.arange(count, dtype=jnp.uint32)
@@ -188,7 +191,7 @@ def _lattice(key, codes, count):
 
     def of_rows(codes, key):
         keys = row_keys(key, codes.shape[0] // count)
-        return jax.vmap(of_row)(fold_in(keys, 2)).reshape(-1)
+        return codes + jax.vmap(of_row)(fold_in(keys, 2)).reshape(-1)
 
     return in_auto(of_rows, alike)(codes, key)
 
