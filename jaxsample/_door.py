@@ -1,7 +1,11 @@
 """Every name that users import from `jaxsample`."""
 
+from jaxsample.decode._beam import Beams, beam
+from jaxsample.decode._best import best
 from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
+from jaxsample.decode._distinct import Distinct, sample_without_replacement
 from jaxsample.decode._drafts import Draft, Next, by_model, lookup
+from jaxsample.decode._evenly import sample_evenly
 from jaxsample.decode._generate import Generation, generate, resume
 from jaxsample.decode._guidance import guided
 from jaxsample.decode._model import Model, ModelOutput
@@ -59,11 +63,13 @@ __all__ = [
     "AdaptiveP",
     "Allow",
     "BadWords",
+    "Beams",
     "ClassTemperature",
     "Contrast",
     "DRY",
     "Decoding",
     "Detection",
+    "Distinct",
     "Draft",
     "DynamicTemperature",
     "EntropyTemperature",
@@ -113,6 +119,8 @@ __all__ = [
     "Typical",
     "Watermark",
     "XTC",
+    "beam",
+    "best",
     "by_model",
     "chain",
     "combine",
@@ -128,7 +136,9 @@ __all__ = [
     "resume",
     "rollout",
     "sample",
+    "sample_evenly",
     "sample_rows",
+    "sample_without_replacement",
     "score",
     "speculate",
     "stack",

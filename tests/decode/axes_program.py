@@ -25,12 +25,16 @@ from jaxsample import (
     TopK,
     TopP,
     Watermark,
+    beam,
+    best,
     chain,
     detect,
     draw,
     generate,
     guided,
     sample,
+    sample_evenly,
+    sample_without_replacement,
     score,
     stream,
 )
@@ -200,6 +204,17 @@ def streamed_in_samples_of_two_streams(place):
     return [part._replace(decoding=None) for part in parts]
 
 
+def searched(place):
+    """Beams, distinct and even texts of a sampler with state."""
+    given = MODEL, place.put(TABLE, None, 1), place.put(PROMPTS, 0, None)
+    sampler, key = chain(FrequencyPenalty(0.5), TopP(0.9)), jax.random.key(1)
+    options = dict(max_new_tokens=3, eos=5, record=("logprobs",))
+    beams = beam(*given, sampler, beams=3, returned=2, **options)
+    distinct = sample_without_replacement(key, *given, sampler, samples=3, **options)
+    evenly = sample_evenly(key, *given, sampler, samples=3, **options)
+    return beams, distinct, best(evenly, -evenly.logprobs.sum(axis=2))._replace(decoding=None)
+
+
 def detected(place):
     texts = np.random.default_rng(5).integers(0, 99, (B, 9))
     return jax.vmap(lambda text: detect(Watermark(key=7), text))(place.put(texts, 0, None))
@@ -221,6 +236,7 @@ ONCE = _by_name(
     fitted_to_a_model,
     fitted_by_drawing,
     streamed_in_samples_of_two_streams,
+    searched,
     detected,
 )
 NAMED = _by_name(generated_by_a_model_that_names_axes)

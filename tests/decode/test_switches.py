@@ -15,11 +15,15 @@ from jaxsample import (
     RepetitionPenalty,
     Temperature,
     TopP,
+    beam,
+    best,
     chain,
     generate,
     guided,
     prefill,
     resume,
+    sample_evenly,
+    sample_without_replacement,
     score,
     stack,
     step,
@@ -68,6 +72,15 @@ def scoring():
     return score(TABLE, TABLE_PARAMS, PROMPTS, tokens, SAMPLER, **options)
 
 
+def searching():
+    given = TABLE, TABLE_PARAMS, PROMPTS, chain(RepetitionPenalty(1.3), TopP(0.9))
+    common = dict(max_new_tokens=3, lengths=[3, 2], eos=[7, 9], record=("logprobs", ("top", 2)))
+    beams = beam(*given, beams=3, length_penalty=2, returned=2, **common)
+    distinct = sample_without_replacement(KEY, *given, samples=3, **common)
+    evenly = sample_evenly(KEY, *given, samples=3, **common)
+    return beams, distinct, best(evenly, np.array([[1, 2, 3], [3, 2, 1]]))[:-1]
+
+
 def guiding():
     """Params, the combiner and the decoding to resume may come as numpy too."""
     combiner, prompts = Guidance(1.5), np.stack([PROMPTS, PROMPTS[:, ::-1]], 1)
@@ -99,6 +112,7 @@ WORK = {
     "generate": generating,
     "stream": streaming,
     "score": scoring,
+    "search": searching,
     "guided, step and resume": guiding,
     "the bundled model": bundled,
     "fit": training,
