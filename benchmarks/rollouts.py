@@ -114,7 +114,7 @@ def measure(given):
     tokens = int(work.budgets.sum())
     expected = work.batches(np.arange(given.prompts))
     live, same = {}, {}
-    with progress(2 * len(refills) + 5) as say:
+    with progress(len(refills) + 3) as say:
         counted = Work(given)
         counted.counting()
         for name, arm in counted.arms(refills).items():

@@ -1,4 +1,4 @@
-"""The time of a step for caches of several sizes, of which as much is written.
+"""The time of a step by the size of the cache. The number of tokens in it is the same.
 
 A step is (time of N tokens - time of one) / (N - 1), as in `steps.py`.
 """

@@ -1,4 +1,4 @@
-"""What a `Decoding` has read already, so that `prefill` reads only the rest of the prompts."""
+"""The tokens that a `Decoding` has read already: `prefill` reads only the rest of the prompts."""
 
 from __future__ import annotations
 
@@ -28,12 +28,17 @@ class Read(NamedTuple):
     position: jax.Array
 
 
+def _here(x) -> bool:
+    """Whether this process can read all of an array."""
+    return not isinstance(x, jax.Array) or x.is_fully_addressable
+
+
 def check_after(
     after: Decoding | None, model: Model, lengths: Any, width: int
 ) -> tuple[Read | None, int]:
     """Return what was read, and how many columns hold what was not, rounded up to share programs.
 
-    Lengths and positions that are traced are not checked.
+    Lengths and positions that are traced, or lie on several hosts, are not checked.
 
     Args:
         after: one row for each prompt, or one for all; None if nothing was read.
@@ -52,7 +57,7 @@ def check_after(
     if count not in (1, batch):
         raise ValueError(f"after has {count} rows, prompts has {batch}; give as many, or one row")
     read = Read(after.cache, after.logits, after.hidden, after.position)
-    if isinstance(lengths, Tracer) or isinstance(read.position, Tracer):
+    if any(isinstance(x, Tracer) or not _here(x) for x in (lengths, read.position)):
         return read, width
     known, done = (np.asarray(jax.device_get(x)) for x in (lengths, read.position))
     if not model.rewinds and (known < done).any():

@@ -1,4 +1,4 @@
-"""What is refused before a model runs: no `Model`, and a cache without the batch in front."""
+"""Refusals before a model runs: no `Model`, and a cache without the batch in front."""
 
 from __future__ import annotations
 

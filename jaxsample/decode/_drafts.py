@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsample.decode._arguments import positive_int
-from jaxsample.decode._contract import empty_cache
+from jaxsample.decode._contract import empty_cache, streams_of
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import last_output, next_logits
@@ -120,8 +120,8 @@ def _copied(longest, ahead, text, length):
     for back in range(1, longest + 1):
         before = text[jnp.maximum(ends - back, 0)]
         same &= (ends >= back) & (before == text[jnp.maximum(length - back, 0)])
-        alike += same
-    best = jnp.max(alike * text.shape[0] + ends * (alike > 0))
+        alike += same.astype(alike.dtype)
+    best = jnp.max(jnp.where(alike > 0, alike * text.shape[0] + ends, 0))
     start = best % text.shape[0]
     # A place less than `ahead` tokens from the end repeats with its own period.
     columns = start + jnp.arange(ahead) % jnp.maximum(length - start, 1)
@@ -137,13 +137,16 @@ def by_model(model: Model) -> Draft:
     (Daliri, Musco and Suresh 2024, arXiv 2408.07978).
 
     Args:
-        model: a model with the vocabulary of the target; its parameters are `draft_params`.
+        model: a model with the vocabulary of the target; its parameters are `draft_params`. A
+            sampler that reads hidden states needs those of the draft to be as wide as the target's.
 
     >>> worse = 0.5 * table
     >>> speculate(jax.random.key(0), bigram, table, jnp.array([[0]]), TopK(1), max_new_tokens=4,
     ...           draft=by_model(bigram), draft_params=worse).tokens
     Array([[1, 2, 3, 0]], dtype=int32)
     """
+    if streams_of(model) > 1:
+        raise ValueError("by_model is for models of one stream")
 
     def init(params, prompts, lengths, max_length):
         columns = lax.broadcasted_iota(jnp.int32, prompts.shape, 1)
@@ -164,7 +167,7 @@ def by_model(model: Model) -> Draft:
             token, _, state, _ = each(next.sampler, logits, hidden, state, keys, live)
             return (output.cache, jnp.maximum(token, 0), state), token
 
-        count = jnp.arange(ahead + model.rewinds, dtype=jnp.int32)
+        count = jnp.arange(ahead + int(model.rewinds), dtype=jnp.int32)
         (after, *_), tokens = lax.scan(one, (cache, next.token, next.state), count)
         tokens = jnp.where(next.position[:, None] < 0, -1, tokens.T[:, :ahead])
         # A cache that rewinds has read the last proposal too, and hides the wrong ones later.

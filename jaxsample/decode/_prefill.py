@@ -55,7 +55,8 @@ def prefill(
 
     Token ids and numbers must fit into int32. Values given as Python or numpy numbers are checked,
     and so are token ids against the vocabulary, except in the padding. Values on a device are not
-    read: ids outside of the vocabulary are the model's affair, a negative `budget` counts as 0.
+    read, except `after.position`: ids outside of the vocabulary are the model's affair, a negative
+    `budget` counts as 0.
 
     Args:
         key: one PRNG key, or `[B]` row keys. Row b of one key has `fold_in(key, b)`.

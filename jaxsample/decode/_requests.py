@@ -59,8 +59,11 @@ class Source:
         longest: int,
         vocab_size: int,
     ):
+        if not isinstance(prompts, Iterable):
+            raise ValueError(f"prompts must be an iterable of token ids, got {prompts!r}")
         self.prompts: Iterator[Any] = iter(prompts)
-        self.sampler, self.budget = sampler, LARGEST if budget is None else budget
+        self.sampler, self.first = sampler, None
+        self.budget = _count("budget", LARGEST if budget is None else budget)
         self.longest, self.vocab_size = longest, vocab_size
         self.count, self.over = 0, False
         self.failure: Exception | None = None
@@ -88,12 +91,24 @@ class Source:
                 "the sampler of a rollout is one transform for all prompts, or None; with None "
                 f"every prompt is a Request with a sampler, got {sampler!r} at this one"
             )
-        if sampler is not None and not isinstance(sampler, Transform):
-            raise ValueError(f"the sampler must be a Transform, got {sampler!r}")
-        number = self.budget if budget is None else as_int(budget)
-        if number is None or not 0 <= number <= LARGEST:
-            raise ValueError(f"budget must be an int in 0..{LARGEST}, got {budget!r}")
+        if sampler is not None:
+            sampler = self._alike(sampler)
+        number = self.budget if budget is None else _count("budget", budget)
         return Item(self.count, tokens, sampler, number)
+
+    def _alike(self, sampler) -> Transform:
+        """Check that a sampler fits into the slots of the first one; return it on the host."""
+        if not isinstance(sampler, Transform):
+            raise ValueError(f"the sampler must be a Transform, got {sampler!r}")
+        sampler = jax.device_get(sampler)
+        self.first = self.first or sampler
+        if _form(sampler) != _form(self.first):
+            raise ValueError(
+                "the samplers of a rollout must have one structure, and arrays of the same shapes, "
+                f"got {self.first!r} first and {sampler!r} here; a transform has a neutral value "
+                "that switches it off"
+            )
+        return sampler
 
     def _tokens(self, prompt) -> np.ndarray:
         array = as_array(prompt)
@@ -115,6 +130,17 @@ class Source:
                 "that the tokenizer belongs to the model"
             )
         return tokens
+
+
+def _count(name, number) -> int:
+    found = as_int(number)
+    if found is None or not 0 <= found <= LARGEST:
+        raise ValueError(f"{name} must be an int in 0..{LARGEST}, got {number!r}")
+    return found
+
+
+def _form(sampler):
+    return jax.tree.structure(sampler), [np.shape(leaf) for leaf in jax.tree.leaves(sampler)]
 
 
 class Row(NamedTuple):
@@ -170,12 +196,4 @@ def placing_of(entering: dict[int, Row], count: int, slots: int, max_length: int
 
 
 def _stacked(items):
-    first = jax.tree.structure(items[0].sampler)
-    for item in items:
-        if jax.tree.structure(item.sampler) != first:
-            raise ValueError(
-                "the samplers of a rollout must have one structure, got "
-                f"{items[0].sampler!r} at prompt {items[0].index} and {item.sampler!r} at prompt "
-                f"{item.index}; a transform has a neutral value that switches it off"
-            )
     return jax.tree.map(lambda *leaves: np.stack(leaves), *(item.sampler for item in items))

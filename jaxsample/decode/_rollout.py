@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import collections
-import functools
-import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +18,7 @@ from jaxsample.decode._records import Support, Top, check_record
 from jaxsample.decode._requests import Row, Source, parts, placing_of, rows_of
 from jaxsample.decode._sampler_axes import check_axes
 from jaxsample.decode._step import Ending
+from jaxsample.kernels._noise import one_key
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
 
@@ -93,7 +92,8 @@ def rollout(
 
     Args:
         key: one PRNG key.
-        model, eos, stop, pad, record: see `generate`. The model has one stream.
+        model, eos, stop, pad, record: see `generate`. The model has one stream, and a mesh has
+            Auto axes.
         params: see `generate`; or a function without arguments that returns them. It is called
             before every chunk, for weights that change meanwhile.
         prompts: an iterable of `[P]` token ids of any lengths, or of `Request`.
@@ -101,8 +101,8 @@ def rollout(
         slots: S, the number of rows that are decoded together; static.
         max_length: the largest number of tokens of prompt and output together; static.
         max_new_tokens: N, the largest number of tokens for a prompt; static.
-        widths: the numbers of columns in which prompts are read: one compiled program each. A
-            prompt longer than the widest is read in several parts; static.
+        widths: the numbers of columns in which prompts are read, for each of which a program is
+            compiled. A prompt longer than the widest is read in several parts; static.
         refill: R, how many prompts are read at once, and how many slots must be free before that;
             an eighth of the slots by default; static.
         chunk: the largest number of steps between two looks at the device; static.
@@ -129,6 +129,7 @@ def rollout(
         raise ValueError("rollout is for models of one stream")
     if isinstance(key, Tracer):
         raise ValueError("rollout runs on the host: call it outside of jit")
+    key = one_key(key)
     common = _Common(
         model,
         sampler,
@@ -142,8 +143,9 @@ def rollout(
     )
     if not common.widths:
         raise ValueError("widths must have at least one number")
-    functions = types.FunctionType, types.MethodType, functools.partial
-    now = params if isinstance(params, functions) else lambda: params
+    # A function is a leaf of its own; parameters that can be called, such as a module's, are trees.
+    asked = callable(params) and jax.tree.leaves(params) == [params]
+    now = params if asked else lambda: params
     size = _slots.vocabulary(model, now(), refill, max_length)
     common.ending.check(size)
     source = Source(prompts, sampler, budget, max_length, size)
@@ -233,7 +235,8 @@ def _results(state, some, n, owner, common):
     written, invalid, logits = jax.device_get(found)
     for i, slot in enumerate(some):
         row = owner[slot]
-        texts = written.tokens, *written[4:]  # the tokens and the records
-        texts = jax.tree.map(lambda x, i=i, end=n[slot]: x[i, :end], texts)
+        fields = written.tokens, *written[4:]  # the tokens and the records
+        # Copies, because a view would keep the padding of all rows alive.
+        fields = jax.tree.map(lambda x, i=i, end=n[slot]: x[i, :end].copy(), fields)
         flags = bool(invalid[i]), bool(logits[i])
-        yield Finished(row.item.index, row.sample or 0, *texts, *flags)  # type: ignore[arg-type]
+        yield Finished(row.item.index, row.sample or 0, *fields, *flags)  # type: ignore[arg-type]

@@ -48,9 +48,10 @@ def speculate(
     """Generate the tokens of `generate`, several at a time where a draft foresees them.
 
     A proposed token stays if it equals the token that the model itself draws there with the row's
-    key. So the output does not depend on the draft: tokens, records, state and `decoding` are those
-    of `generate`, for any chain, and `decoding` goes on by `step` or `resume`. (A model's own
-    rounding may differ between one column and several.)
+    key. So the output does not depend on the draft: tokens, records and state are those of
+    `generate`, for any chain, and `decoding` goes on by `step` or `resume`. (Its cache may hold
+    wrong proposals, which no later token sees. A model's own rounding may differ between one column
+    and several.)
 
     It pays where a step waits for the weights to be read, as on accelerators with few rows.
 
@@ -60,7 +61,7 @@ def speculate(
         ahead: K, the number of tokens that are proposed at a time; static.
         key, model, params, prompts, sampler, max_new_tokens, max_length, lengths, eos, stop, pad,
             budget, samples, sampler_axes, record: see `generate`. A model that does not `rewinds`
-            reads what was right a second time.
+            reads what was right a second time. The model has one stream, and a mesh Auto axes.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value.
@@ -93,6 +94,7 @@ def speculate(
         sampler_axes=sampler_axes,
     )
     room = prompts.shape[1] + length if max_length is None else max_length
+    ahead = min(ahead, max(1, room - 1))  # more could not be read
     lengths = per_row("lengths", lengths, prompts.shape[1], prompts.shape[:1], 1, prompts.shape[1])
     given = on_device((draft_params, prompts, lengths))
     drafting = _begin(draft, *given, room, samples)
@@ -130,13 +132,13 @@ def _speculate(
     def round_(carry):
         rest, cache, drafting, written = carry
         old = rest.logits, rest.hidden
-        begun = rest.done | (rest.n - first >= length)
+        ended = rest.done | (rest.n - first >= length)
         logits = next_logits(model, params, *old)
         # A row that has all its tokens stands still, but is not done: `resume` may go on.
-        now = rest._replace(logits=None, done=begun)
+        now = rest._replace(logits=None, done=ended)
         after, drawn, (tokens, positions) = draw(logits, now, sampler, ending)
-        written = write(written, drawn, rest.n - first, ~begun)
-        rest = _moved(~begun, after, now._replace(done=rest.done))
+        written = write(written, drawn, rest.n - first, ~ended)
+        rest = _moved(~ended, after, now._replace(done=rest.done))
         token, position = tokens[:, 0], positions[:, 0]
 
         left = jnp.minimum(rest.remaining, length - (rest.n - first))
@@ -146,11 +148,11 @@ def _speculate(
         )
         proposed, drafting = draft.propose(draft_params, drafting, ahead, at)
         offsets = jnp.arange(1, ahead + 1, dtype=jnp.int32)
-        usable = (proposed >= 0) & (proposed < logits.shape[-1]) & (offsets <= left[:, None])
-        usable = going[:, None] & jnp.cumprod(usable, axis=1).astype(bool)
+        usable = (proposed >= 0) & (proposed < logits.shape[-1]) & (offsets[None] <= left[:, None])
+        usable = going[:, None] & jnp.cumprod(usable.astype(jnp.int32), axis=1).astype(bool)
         proposed = jnp.where(usable, proposed, -1)
         tokens = jnp.concatenate([tokens, jnp.maximum(proposed, 0)], axis=1)
-        ahead_of = jnp.where(usable, position[:, None] + offsets, -1)
+        ahead_of = jnp.where(usable, position[:, None] + offsets[None], -1)
         positions = jnp.concatenate([positions, ahead_of], axis=1)
         output = model.apply(params, tokens, positions, cache)
 
@@ -160,17 +162,17 @@ def _speculate(
             logits = next_logits(model, params, *seen)
             now = rest._replace(hidden=seen[1], done=~going)
             after, drawn, _ = draw(logits, now, sampler, ending)
-            hit = going & (drawn.tokens == proposed[:, i])
+            hit = going & usable[:, i] & (drawn.tokens == proposed[:, i])
             written = write(written, drawn, rest.n - first, hit)
             rest = _moved(hit, after, rest)
-            return (rest, written, hit & ~rest.done, right + hit), None
+            return (rest, written, hit & ~rest.done, right + hit.astype(jnp.int32)), None
 
         none = jnp.zeros(batch, jnp.int32)
         carry = rest, written, going, none
         carry, _ = lax.scan(check, carry, jnp.arange(ahead, dtype=jnp.int32))
         rest, written, _, right = carry
         seen = kept(last_output(model, params, output, right), old, position >= 0)
-        stays = jnp.arange(ahead + 1) <= right[:, None]
+        stays = jnp.arange(ahead + 1, dtype=jnp.int32)[None] <= right[:, None]
         positions = jnp.where(stays, positions, -1)
         if model.rewinds:
             cache = output.cache

@@ -17,11 +17,11 @@ def product(x: jax.Array, weight: jax.Array, axis: int = 0) -> jax.Array:
     # On a CPU, XLA multiplies bfloat16 matrices as they are, but before a product with one vector
     # it converts the matrix to float32 on every call. A second row avoids that.
     rows = x.size // x.shape[-1]
-    if rows > 1:
+    if not isinstance(rows, int) or rows > 1:  # or a size that is open until the program runs
         return _contract(x, weight, axis)
 
     def twice(x, weight):
-        return _contract(jnp.concatenate([x, x], axis=-2), weight, axis)[..., :1, :]
+        return _contract(jnp.stack([x, x]), weight, axis)[0]
 
     def once(x, weight):
         return _contract(x, weight, axis)

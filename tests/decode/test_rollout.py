@@ -14,6 +14,7 @@ from jaxsample import (
     ModelOutput,
     RepetitionPenalty,
     Request,
+    SynthID,
     Temperature,
     TopK,
     TopP,
@@ -164,15 +165,31 @@ def test_an_error_comes_after_what_was_begun_and_names_the_prompt(name):
     assert sorted(found) == list(range(index))
 
 
-def test_samplers_of_another_structure():
-    with pytest.raises(ValueError, match="one structure.*at prompt 0.*at prompt 1"):
-        list(rolled(None, [Request([1], TopK(3)), Request([1], TopP(0.5))]))
+OTHER = {
+    "structure": (TopK(3), TopP(0.5)),
+    "shapes": (SynthID(keys=[1, 2]), SynthID(keys=[7])),
+}
+
+
+@pytest.mark.parametrize("name", OTHER)
+@pytest.mark.parametrize("refill", [1, 2])
+def test_a_sampler_that_does_not_fit_the_first(name, refill):
+    """Else its arrays would be broadcast in silence."""
+    first, second = OTHER[name]
+    found = []
+    with pytest.raises(ValueError, match="one structure, and arrays of the same shapes") as caught:
+        requests = [Request([1], first), Request([1], second)]
+        for finished in rolled(None, requests, refill=refill, slots=2):
+            found.append(finished.index)
+    assert caught.value.__notes__ == ["this happened at prompt 1 of the rollout"]
+    assert found == [0]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (dict(slots=0), "slots must be"),
+        (dict(budget=-1), "budget must be an int in"),
         (dict(refill=6), "refill must be at most the 5 slots"),
         (dict(widths=()), "widths must have"),
         (dict(sampler=3), "must be a Transform"),

@@ -8,6 +8,8 @@ import pytest
 from jaxsample import (
     XTC,
     Draft,
+    Model,
+    ModelOutput,
     Next,
     RepetitionPenalty,
     Temperature,
@@ -36,6 +38,9 @@ COMMON = dict(
 )
 ENDS = dict(eos=(7, 30), stop=[[11, 12], [40]])
 REWINDS = TABLE._replace(rewinds=True)
+CACHELESS = Model(
+    lambda batch, length: (), lambda p, t, i, c: ModelOutput(p[t], None, c), rewinds=True
+)
 STATEFUL = chain(
     RepetitionPenalty(1.2),
     toys.Counts(0.7),
@@ -176,6 +181,21 @@ def test_a_perfect_draft_needs_few_rounds():
     both(TopK(5), "perfect", model=model, ahead=6, budget=None, record=())
     jax.effects_barrier()
     assert len(rounds) == 2
+
+
+def test_a_row_that_turns_invalid_later():
+    """A token of -1 is no hit of a proposal that is not there."""
+    chained = 9 * jax.nn.one_hot(jnp.arange(1, V + 1) % V, V)
+    params = chained.at[4].set(jnp.nan)
+    common = dict(max_new_tokens=3, max_length=20)
+    given = params, jnp.array([[1]]), TopK(1)
+    expected = generate(KEY, CACHELESS, *given, **common)
+    drafted = dict(draft=by_model(CACHELESS), draft_params=params)
+    found = speculate(KEY, CACHELESS, *given, **drafted, **common)
+    assert found.tokens.tolist() == [[2, 3, 4]] and not found.decoding.done.any()
+    later = resume(CACHELESS, params, found.decoding, TopK(1), max_new_tokens=2)
+    assert later.invalid.all() and later.tokens.tolist() == [[-1, 0]]
+    jax.tree.map(np.testing.assert_array_equal, expected.decoding.logits, found.decoding.logits)
 
 
 def test_lookup_copies_what_followed_the_longest_and_latest_like_place():

@@ -1,13 +1,14 @@
 """The product of activations with weights, and that a CPU does not convert bfloat16 weights."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxsample_models._product import product
 
-SHAPES = [(1, 24), (8, 24), (1, 1, 24), (2, 3, 24)]
+SHAPES = [(24,), (1, 24), (8, 24), (1, 1, 24), (2, 3, 24)]
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -28,6 +29,15 @@ def test_a_vector_has_the_gradient_of_a_batch():
     x, weight = jnp.ones((1, 4), jnp.bfloat16), jnp.ones((4, 3), jnp.bfloat16)
     found = jax.grad(lambda x, w: product(x, w).sum(), (0, 1))(x, weight)
     assert np.all(found[0] == 3) and np.all(found[1] == 1)
+
+
+def test_rows_of_vmap_and_an_open_batch():
+    x, weight = jnp.ones((3, 4), jnp.bfloat16), jnp.ones((4, 2), jnp.bfloat16)
+    assert np.all(jax.vmap(product, (0, None))(x, weight) == 4)
+    (rows,) = jax.export.symbolic_shape("b")
+    shapes = [jax.ShapeDtypeStruct(s, jnp.bfloat16) for s in [(rows, 4), (4, 2)]]
+    exported = jax.export.export(jax.jit(product))(*shapes)
+    assert np.all(exported.call(x, weight) == 4)
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="how XLA compiles for a CPU")
