@@ -12,7 +12,7 @@ from jaxsample.transforms.contract._exported import exported
 
 @exported
 class ModelOutput(NamedTuple):
-    """What `Model.apply` returns.
+    """The output of `Model.apply`.
 
     Attributes:
         logits: `[B, T, V]`, or None if `Model.unembed` computes them from `hidden`.

@@ -14,7 +14,7 @@ from jax.core import Tracer
 from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
-from jaxsample.decode._arguments import LARGEST, as_int
+from jaxsample.decode._arguments import as_int
 from jaxsample.decode._keys import row_keys
 from jaxsample.decode._sample import check_sampler, sample
 from jaxsample.kernels._auto_axes import in_auto, spec
@@ -48,7 +48,9 @@ def sample_rows(
         invalid: what a row draws that has a NaN or nothing above -inf: a token id, -1 by default.
             Most loops feed -1 to the model as if it were a token. "raise" gives an error instead.
             Inside of `jax.jit` the running program checks the rows through a callback to the host,
-            and JAX raises the error when it runs the program or when the result is read.
+            and JAX raises the error when it runs the program or when the result is read. That is
+            for programs of one device: with several, the others wait for the one that failed until
+            the runtime ends the process. Give an id there.
 
     Returns:
         The tokens `[..]`, int32.
@@ -65,8 +67,10 @@ def sample_rows(
     key, logits = as_key(key), jnp.asarray(logits)
     _check_shapes(key, logits, state)
     instead = -1 if invalid == "raise" else as_int(invalid)
-    if instead is None or not -1 <= instead <= LARGEST:
-        raise ValueError(f'invalid must be a token id, -1 or "raise", got {invalid!r}')
+    if instead is None or not -1 <= instead < logits.shape[-1]:
+        raise ValueError(
+            f'invalid must be "raise", -1 or a token id below {logits.shape[-1]}, got {invalid!r}'
+        )
     tokens = _drawn(logits, key, sampler, state, np.int32(instead))
     if invalid == "raise" and isinstance(tokens, Tracer):
         return _checked(tokens)

@@ -24,7 +24,8 @@ class Sampling(gm.text.SamplingMethod):
 
     Attributes:
         sampler: a transform without state.
-        invalid: what a row with invalid logits draws; see `sample_rows`.
+        invalid: what a row with invalid logits draws; give an id on several devices, see
+            `sample_rows`.
 
     Raises:
         ValueError: if `sampler` is no transform or has state.

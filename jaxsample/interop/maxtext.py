@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import jax
 from maxtext.inference import inference_utils
@@ -17,7 +17,7 @@ from jaxsample.transforms.contract._transform import Transform
 
 
 @contextlib.contextmanager
-def sampling(sampler: Transform, invalid: int | Literal["raise"] = "raise") -> Iterator[None]:
+def sampling(sampler: Transform, invalid: int = 0) -> Iterator[None]:
     """Let `maxtext.inference.inference_utils.sampling` draw through a sampler.
 
     MaxText has no place for samplers of others: its engine calls this function. The engine
@@ -26,7 +26,8 @@ def sampling(sampler: Transform, invalid: int | Literal["raise"] = "raise") -> I
 
     Args:
         sampler: a transform without state.
-        invalid: what a row with invalid logits draws; see `sample_rows`.
+        invalid: the token id that a row with invalid logits draws. MaxText runs on several
+            devices, where a program cannot raise an error, see `sample_rows`.
 
     Raises:
         ValueError: if `sampler` is no transform or has state.

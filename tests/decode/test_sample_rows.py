@@ -111,15 +111,17 @@ def test_explicit_axes():
     np.testing.assert_array_equal(tokens, sample_rows(KEY, LOGITS, SAMPLER))
 
 
+V = LOGITS.shape[-1]
 BAD = {
     "sampler must be a transform": dict(sampler=0.9),
     "one key or one per row [2, 3], got shape [3]": dict(key=jax.random.split(KEY, 3)),
     "key must be a PRNG key": dict(key=3),
     "rows [.., V], got the number": dict(logits=1.0),
     "axes [2, 3] of the rows, got shape [2]": dict(state=(jnp.zeros(2),)),
-    'a token id, -1 or "raise", got -2': dict(invalid=-2),
-    'a token id, -1 or "raise", got None': dict(invalid=None),
-    'a token id, -1 or "raise", got True': dict(invalid=True),
+    f"a token id below {V}, got -2": dict(invalid=-2),
+    f"a token id below {V}, got {V}": dict(invalid=V),
+    f"a token id below {V}, got None": dict(invalid=None),
+    f"a token id below {V}, got True": dict(invalid=True),
 }
 
 
