@@ -27,9 +27,9 @@ from jaxsample.decode._model_output import (
     empty_vocabulary,
     first_stream,
     kept,
-    last_output,
     vocab_size,
 )
+from jaxsample.decode._reading import read_columns
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes, repeat_rows, repeat_sampler
 from jaxsample.decode._step import Decoding
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
@@ -50,6 +50,7 @@ def prefill(
     samples: int | None = None,
     sampler_axes: Any = None,
     after: Decoding | None = None,
+    chunk: int | None = None,
 ) -> Decoding:
     """Run the prompts through the model and start the sampler's state.
 
@@ -78,6 +79,9 @@ def prefill(
             begin with. A prompt that ends there takes its logits and hidden state from it. One
             that ends before takes tokens back, which needs a model that `rewinds`; so does a
             `position` that you lower yourself, and then every prompt must be longer than it.
+        chunk: how many columns of the prompts the model reads at a time, so that long prompts need
+            memory for the activations of one chunk; None reads all at once. A model of one
+            stream, and Auto axes of a mesh; static.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value.
@@ -100,17 +104,22 @@ def prefill(
     samples = None if samples is None else positive_int("samples", samples)
     lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
     budget = per_row("budget", budget, max_length, (batch,), 0)
+    chunk = None if chunk is None else positive_int("chunk", chunk)
+    if chunk is not None and model.streams > 1:
+        raise ValueError("chunk is for models of one stream")
     read, unread = check_after(after, model, lengths, width)
     given = on_device((params, prompts, sampler, key, lengths, budget, read))
-    decoding, vocabulary = _prefill(model, *given, max_length, samples, sampler_axes, unread)
+    static = max_length, samples, sampler_axes, unread, chunk
+    decoding, vocabulary = _prefill(model, *given, *static)
     check_ids("prompts", prompts, lengths, vocabulary.shape[-1])
     return decoding
 
 
-@functools.partial(jax.jit, static_argnums=(0, 8, 9, 10, 11))
+@functools.partial(jax.jit, static_argnums=(0, 8, 9, 10, 11, 12))
 def _prefill(
-    model, params, prompts, sampler, key, lengths, budget, read, max_length, samples, axes, unread
-):
+    model, params, prompts, sampler, key, lengths, budget, read,
+    max_length, samples, axes, unread, chunk,
+):  # fmt: skip
     batch = prompts.shape[0]
     if read is None:
         tokens, positions = prompts, in_auto(_positions, alike)(prompts, lengths)
@@ -122,13 +131,13 @@ def _prefill(
         of_rest = in_auto(functools.partial(rest, unread), lambda prompts, *_: rows(prompts))
         tokens, positions, last, new = of_rest(prompts, lengths, read.position)
         cache = read.cache
-    output = model.apply(params, tokens, positions, cache)
-    logits, hidden = last_output(model, params, output, last)
+    given = params, tokens, positions, cache, last
+    cache, logits, hidden = read_columns(model, *given, chunk)
     if read is not None:
         old = read.logits, read.hidden
         logits, hidden = in_auto(kept, alike)((logits, hidden), old, new)
     size = vocab_size(model, params, logits, hidden)
-    seen = output.cache, logits, hidden
+    seen = cache, logits, hidden
     if samples is not None:
         seen = in_auto(lambda seen: repeat_rows(seen, samples), alike)(seen)
 
