@@ -200,6 +200,7 @@ TESTS_OF_PARTS = {
     "tests/hosts/program.py",
     "tests/interop/test_automaton_regex.py",
     "tests/interop/test_automaton_tokens.py",
+    "tests/interop/test_batches.py",
     "tests/interop/test_files.py",
     "tests/learned/test_exact.py",
     "tests/models/families.py",

@@ -84,9 +84,11 @@ def answers(
 
     The hidden states are None if the model does not return them. The logits are None if `unembed`
     can compute them.
+
+    The model never reads the last of P + N tokens, so that a context of P + N - 1 is enough.
     """
     batch, count = tokens.shape
-    total = prompts.shape[-1] + count
+    total = prompts.shape[-1] + max(count, 1) - 1
     join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
     given = prompts, tokens, lengths, token_lengths
     sequence, positions = in_auto(join, rows)(*given)
@@ -119,10 +121,14 @@ def _without_tokens(x, *instead):
 
 
 def _join(prompts, tokens, lengths, token_lengths):
-    """Put the tokens of each row right after its prompt; the position past the end is -1."""
-    columns = jnp.arange(prompts.shape[1] + tokens.shape[1], dtype=jnp.int32)[None, :]
+    """Put the tokens of each row right after its prompt, up to the last of P + N but one.
+
+    The position past the end of a row is -1.
+    """
+    most = max(tokens.shape[1], 1) - 1
+    columns = jnp.arange(prompts.shape[1] + most, dtype=jnp.int32)[None, :]
     behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
-    head = jnp.pad(prompts, ((0, 0), (0, tokens.shape[1])))
+    head = jnp.pad(prompts, ((0, 0), (0, most)))
     tail = jnp.take_along_axis(tokens, behind, axis=1)
     sequence = jnp.where(columns < lengths[:, None], head, tail)
     inside = columns < (lengths + token_lengths)[:, None]

@@ -17,9 +17,9 @@ def stateless(loop: str, sampler: Transform) -> Transform:
     check_sampler(sampler)
     try:
         state = jax.eval_shape(lambda: sampler.init(None, None))
-    except ValueError as error:  # it needs the prompt or a key
+    except Exception as error:  # it needs the prompt or a key, and may read their attributes
         state = error
-    if isinstance(state, ValueError) or jax.tree.leaves(state):
+    if isinstance(state, Exception) or jax.tree.leaves(state):
         raise ValueError(
             f"{loop} keeps no state between tokens, which {sampler!r} needs; use "
             "jaxsample.generate, or a sampler without state"

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,6 +17,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from jaxsample.decode._generate import generate
 from jaxsample.decode._sample import check_sampler
 from jaxsample.decode._score import score
+from jaxsample.interop._batches import Asked, Pair, batches, padded, parted
 from jaxsample.interop._generation_config import from_generation_config
 from jaxsample.interop.text._stops import cut
 from jaxsample.interop.text._text import Text
@@ -85,7 +86,7 @@ class LM(TemplateLM):
         del disable_tqdm
         texts = [""] * len(requests)
         asked = [self._asked(i, *request.args) for i, request in enumerate(requests)]
-        for batch in _batches(asked, self.batch_size):
+        for batch in batches(asked, self.batch_size):
             for one, text in zip(batch, self._drawn(batch), strict=True):
                 texts[one.index] = text
                 self.cache_hook.add_partial("generate_until", requests[one.index].args, text)
@@ -104,11 +105,11 @@ class LM(TemplateLM):
         room = max(self.max_length - len(ids), self.max_length // 2)
         count = min(count, self.max_length - 1)
         ids = ids[-(self.max_length - min(count, room)) :]
-        return _Asked(index, ids, until, count, sampler)
+        return Asked(index, ids, until, count, sampler)
 
     def _drawn(self, batch):
         _, _, until, count, sampler = batch[0]
-        prompts, lengths = _padded([one.ids for one in batch], self.batch_size)
+        prompts, lengths = padded([one.ids for one in batch], self.batch_size, self.max_length)
         index = np.zeros(len(prompts), np.uint32)
         index[: len(batch)] = [one.index for one in batch]
         used = np.arange(len(prompts)) < len(batch)
@@ -121,6 +122,7 @@ class LM(TemplateLM):
             sampler,
             lengths=lengths,
             max_new_tokens=count,
+            max_length=min(prompts.shape[1] + count, self.max_length),
             budget=np.where(used, budget, 0),
             eos=self._eos,
             stop=self._text.stop(until, self._size) if until else (),
@@ -152,7 +154,7 @@ class LM(TemplateLM):
     def _loglikelihood_tokens(self, requests, **_):
         answers = [(0.0, True)] * len(requests)
         pairs = [self._pair(i, *request[1:]) for i, request in enumerate(requests)]
-        for batch in _batches(pairs, self.batch_size):
+        for batch in batches(pairs, self.batch_size):
             for one, answer in zip(batch, self._scored(batch), strict=True):
                 answers[one.index] = answer
                 names = requests[one.index][0]
@@ -166,19 +168,18 @@ class LM(TemplateLM):
                 f"a continuation has {len(continuation)} tokens, the model reads {self.max_length}"
             )
         room = self.max_length + 1 - len(continuation)
-        return _Pair(index, context[-room:], continuation)
+        return Pair(index, context[-room:], continuation)
 
     def _scored(self, batch):
-        prompts, lengths = _padded([one.ids for one in batch], self.batch_size)
-        tokens, counts = _padded([one.tokens for one in batch], self.batch_size)
+        prompts, lengths, tokens, counts = parted(batch, self.batch_size, self.max_length)
         given = self._model, self._params, prompts, tokens, chain()
         record = "model_logprobs", ("top", 1)
         seen = score(*given, lengths=lengths, token_lengths=counts, record=record)
         logprobs, best = jax.device_get((seen.model_logprobs, seen.top))
-        for one, row, ids in zip(batch, logprobs, best.ids[..., 0], strict=False):
-            count = len(one.tokens)
-            greedy = bool((ids[:count] == one.tokens).all())
-            yield float(row[:count].sum(dtype=np.float64)), greedy
+        for i, one in enumerate(batch):
+            own = slice(counts[i] - len(one.tokens), counts[i])
+            greedy = bool((best.ids[i, own, 0] == one.tokens).all())
+            yield float(logprobs[i, own].sum(dtype=np.float64)), greedy
 
     @property
     def eot_token_id(self) -> int:
@@ -218,43 +219,6 @@ class LM(TemplateLM):
     def get_model_info(self) -> dict[str, Any]:
         """Return what the results of the harness say about this model."""
         return {"sampler": repr(self._sampler), "max_length": self.max_length}
-
-
-class _Asked(NamedTuple):
-    """One text to draw: the requests of a batch share all but `index` and `ids`."""
-
-    index: int
-    ids: list[int]
-    until: tuple[str, ...]
-    count: int
-    sampler: Transform
-
-
-class _Pair(NamedTuple):
-    """A continuation to score after its context."""
-
-    index: int
-    ids: list[int]
-    tokens: list[int]
-
-
-def _batches(asked: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    """Yield requests that one program answers, the longest first, so that padding is short."""
-    groups: dict[Any, list[Any]] = {}
-    for one in asked:
-        groups.setdefault(one[2:] if isinstance(one, _Asked) else (), []).append(one)
-    for group in groups.values():
-        group.sort(key=lambda one: -len(one.ids))
-        yield from (group[i : i + size] for i in range(0, len(group), size))
-
-
-def _padded(rows, size):
-    """Return rows as `[size, N]`, N a power of two so that few programs are compiled."""
-    lengths = np.array([len(row) for row in rows] + [1] * (size - len(rows)), np.int32)
-    table = np.zeros((size, max(16, 1 << int(lengths.max() - 1).bit_length())), np.int32)
-    for row, ids in zip(table, rows, strict=False):
-        row[: len(ids)] = ids
-    return table, lengths
 
 
 def _ids(value):

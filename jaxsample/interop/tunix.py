@@ -99,7 +99,8 @@ class Rollout(base_rollout.BaseRollout):
         tunix does.
 
         Raises:
-            ValueError: if `rollout_config` sets `top_k` or `top_p`, or the policy returns NaN.
+            ValueError: if `rollout_config` sets `top_k` or `top_p`, or the policy or the
+                sampler makes a row invalid: NaN, or -inf throughout.
         """
         del kwargs
         _refuse_filters(rollout_config)
@@ -125,13 +126,16 @@ class Rollout(base_rollout.BaseRollout):
         )._replace(decoding=None)  # type: ignore[arg-type]  # its cache is large
         if self._on_rollout is not None:
             self._on_rollout(drawn)
-        ends, tokens, logprobs, invalid = jax.device_get(
-            (drawn.lengths, drawn.tokens, drawn.logprobs, drawn.invalid_logits)
+        ends, tokens, logprobs, invalid, broken = jax.device_get(
+            (drawn.lengths, drawn.tokens, drawn.logprobs, drawn.invalid, drawn.invalid_logits)
         )
         if invalid.any():
+            by_policy = broken.any()
+            cause = "the policy's logits are" if by_policy else f"{self._sampler!r} makes logits"
+            blamed = broken if by_policy else invalid
             raise ValueError(
-                f"the policy's logits are NaN or -inf throughout in {invalid.sum()} of "
-                f"{len(rows)} rows, the first is the prompt {prompts[int(np.argmax(invalid))]!r}"
+                f"{cause} NaN or -inf throughout in {blamed.sum()} of {len(rows)} rows, the first "
+                f"is the prompt {prompts[int(np.argmax(blamed))]!r}"
             )
         completions = [row[:end] for row, end in zip(tokens, ends, strict=True)]
         return base_rollout.RolloutOutput(

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from jaxsample.interop._files import read_json, write_whole
-from jaxsample.learn._hosts import as_first, is_first, of_first, whole
+from jaxsample.learn._hosts import as_first, of_first, whole
 
 METRICS = "metrics.jsonl"
 ARGUMENTS = "arguments.json"
@@ -35,8 +35,11 @@ class Journal:
         self._made_with = made_with
         self._folder = None if folder is None else Path(folder).absolute()
         self._manager = None
-        if self._folder is None or not is_first():
-            return
+        if self._folder is not None:
+            of_first(self._open)
+
+    def _open(self) -> None:
+        assert self._folder is not None
         try:
             import orbax.checkpoint as ocp
         except ImportError as error:

@@ -234,12 +234,8 @@ def _check_model(data, model):
 
 
 def _check(steps, batch_size, microbatches, every, patience, held_out, sharpness):
-    for name, value in (
-        ("steps", steps),
-        ("batch_size", batch_size),
-        ("microbatches", microbatches),
-        ("every", every),
-    ):
+    counts = dict(steps=steps, batch_size=batch_size, microbatches=microbatches, every=every)
+    for name, value in counts.items():
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be an int >= 1, got {value!r}")
     if batch_size % microbatches:

@@ -66,16 +66,19 @@ def of_first(make: Callable[[], Any]) -> Any:
 
     Raises:
         ValueError: on all processes, if `make` raises it.
+        RuntimeError: on the other processes, if `make` raises anything else. On the first the error
+            is its own.
     """
     if jax.process_count() == 1:
         return make()
-    told = np.zeros(0, np.uint8)
+    told, failure = np.zeros(0, np.uint8), None
     if is_first():
         try:
-            outcome = {"value": make()}
-        except ValueError as error:
-            outcome = {"error": str(error)}
-        told = np.frombuffer(json.dumps(outcome).encode(), np.uint8)
+            text = json.dumps({"value": make()})
+        except Exception as error:
+            kind = None if isinstance(error, ValueError) else type(error).__name__
+            failure, text = error, json.dumps({"error": str(error), "kind": kind})
+        told = np.frombuffer(text.encode(), np.uint8)
     pieces = np.asarray(divmod(told.size, PIECE), np.int32)
     full, rest = map(int, multihost_utils.broadcast_one_to_all(pieces))
     parts = []
@@ -83,9 +86,13 @@ def of_first(make: Callable[[], Any]) -> Any:
         piece = _padded(told[i * PIECE :][:size], size)
         parts.append(np.asarray(multihost_utils.broadcast_one_to_all(piece), np.uint8)[:size])
     outcome = json.loads(b"".join(part.tobytes() for part in parts))
-    if "error" in outcome:
+    if failure is not None:
+        raise failure
+    if "value" in outcome:
+        return outcome["value"]
+    if outcome["kind"] is None:
         raise ValueError(outcome["error"])
-    return outcome["value"]
+    raise RuntimeError(f"process 0 stopped: {outcome['kind']}: {outcome['error']}")
 
 
 def by_all(make: Callable[[], Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from flax import nnx
 from jaxsample.interop._files import write_whole
 from jaxsample.interop._serial import from_dict, to_dict
 from jaxsample.learn._description import FORMAT, check_policy, read_members
+from jaxsample.learn._hosts import is_first
 from jaxsample.learn._learned import Learned
 from jaxsample.learn._policy import Policy
 from jaxsample.learn._settings import weight_shapes
@@ -29,6 +30,9 @@ TOGETHER = f"{DESCRIPTION} and {WEIGHTS} must come from one call of save"
 
 def save(sampler: Transform | Policy, folder: str | Path) -> None:
     """Write a sampler with its policies to a folder: sampler.json and sampler.safetensors.
+
+    In a run of several processes the first alone writes; on the others the call does nothing else
+    than check the sampler.
 
     Args:
         sampler: a `Policy`, a `Learned`, or a chain with any number of them.
@@ -63,6 +67,8 @@ def save(sampler: Transform | Policy, folder: str | Path) -> None:
         check_policy(described[-1], f"member {i}")
         for name, leaf in _leaves(member):
             tensors[f"{i}.{name}"] = _finite(np.ascontiguousarray(np.asarray(leaf)), name, i)
+    if not is_first():
+        return
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, "members": described}, indent=2) + "\n"

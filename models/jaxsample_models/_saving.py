@@ -31,6 +31,8 @@ def save(
 ) -> None:
     """Write a model as a Hugging Face folder of the Llama family, which `load` reads.
 
+    In a run of several processes the first alone writes.
+
     Args:
         path: the folder; created if it does not exist.
         config: the configuration of the transformer.
@@ -63,6 +65,8 @@ def save(
         value = np.asarray(given[key]).astype(jnp.dtype(dtype))
         laid = value.T if key.endswith(".kernel") else value
         tensors[str(stored(names, key))] = np.ascontiguousarray(laid)
+    if jax.process_index() != 0:
+        return
     folder = pathlib.Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "config.json", fields)

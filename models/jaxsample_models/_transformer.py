@@ -139,11 +139,8 @@ class Transformer(nnx.Module):
         if self.places is not None:
             x = x + jnp.take(self.places[...], positions, axis=0, mode="clip").astype(x.dtype)
 
-        slots = tokens.shape[1]
-        for layer in cache or ():
-            if isinstance(layer, LayerCache):
-                slots = layer.keys.shape[2]
-
+        lengths = (layer.keys.shape[2] for layer in cache or () if isinstance(layer, LayerCache))
+        slots = next(lengths, tokens.shape[1])
         windows = [config.window(layer) for layer in range(config.layers)]
         ropes = [config.rope(layer) for layer in range(config.layers)]
         masks = {

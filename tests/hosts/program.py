@@ -17,6 +17,8 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxsample.learn import _hosts
+from jaxsample.learn import save as save_sampler
+from jaxsample.learn._checkpoints import Journal
 from jaxsample.study.draw._program import Program
 from jaxsample_models import load, shardings
 from tests.hosts import ways
@@ -81,6 +83,11 @@ def main():
     # One folder for each process: the second must stay empty.
     sampler, history = ways.fitted(place, folder / f"fit{rank}")
     found["fitted"] = on_host(sampler), history
+    save_sampler(sampler, folder / f"saved{rank}")
+    try:
+        Journal(folder / "model" / "config.json", {})  # a file, not a folder
+    except Exception as error:
+        found["unopened"] = type(error).__name__, str(error)
     found["split"] = ways.swept(out=folder / f"split{rank}")
     found["together"] = ways.swept(place.table, out=folder / f"together{rank}")
     try:

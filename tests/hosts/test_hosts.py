@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxsample.learn import load
 from jaxsample_models import save
 from tests.hosts import ways
 
@@ -77,6 +78,18 @@ def test_two_hosts_train_as_one(found, folder):
     lines = (folder / "fit0" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4]
     assert not (folder / "fit1").exists()
+
+
+def test_the_first_host_alone_saves(found, folder):
+    sampler = load(folder / "saved0")
+    same(found[0]["fitted"][0], sampler)
+    assert not (folder / "saved1").exists()
+
+
+def test_an_error_of_the_first_host_stops_the_others(found):
+    (kind, text), (other, told) = (host["unopened"] for host in found)
+    assert (kind, other) == ("NotADirectoryError", "RuntimeError")
+    assert told == f"process 0 stopped: {kind}: {text}"
 
 
 @pytest.mark.parametrize("way", ["split", "together"])

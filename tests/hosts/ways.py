@@ -1,4 +1,4 @@
-"""What two hosts do together and one process does alone: decoding, scores, a training, a sweep."""
+"""Decoding, scores, a training and a sweep, by two hosts together or by one process alone."""
 
 from types import SimpleNamespace
 

@@ -4,6 +4,7 @@ import functools
 import json
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from lm_eval.tasks import TaskManager
 import jaxsample_models
 from jaxsample.cli.main import main
 from jaxsample.interop.lm_eval import LM
+from jaxsample_models import TransformerConfig, as_model, bind, init
 
 pytestmark = pytest.mark.peers
 
@@ -146,6 +148,43 @@ def test_log_likelihoods_equal_those_of_transformers(greedy, theirs):
     bare = theirs(add_bos_token=False)  # else it predicts a bos after the bos
     got, want = (lm.loglikelihood_rolling(requests, disable_tqdm=True) for lm in (greedy, bare))
     np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def learned(story):
+    """A model whose 64 positions are learned, so that it has no place for another one."""
+    config = TransformerConfig(
+        vocab_size=story.config.vocab_size,
+        dim=16,
+        layers=1,
+        heads=2,
+        kv_heads=2,
+        head_dim=8,
+        mlp_dim=32,
+        max_length=64,
+        positions="learned",
+    )
+    params = init(config, jax.random.key(0))
+    return story._replace(model=as_model(config), params=params, config=config)
+
+
+def test_the_whole_context_of_learned_positions_is_used(learned):
+    lm = LM(learned, batch_size=3)
+    ids = np.random.default_rng(0).integers(3, 400, 65).tolist()
+    # Each fits, but the longest context and the longest continuation together do not.
+    parts = (ids[:60], ids[60:]), (ids[:3], ids[3:50]), (ids[:1], ids[1:])
+    got = lm._loglikelihood_tokens([(("", ""), *part) for part in parts])
+    transformer = bind(learned.config, learned.params)
+    for (context, continuation), (total, _) in zip(parts, got, strict=True):
+        whole = np.array(context + continuation)
+        logprobs = jax.nn.log_softmax(transformer.unembed(transformer(whole[None, :-1])[0])[0])
+        each = np.asarray(logprobs)[np.arange(len(whole) - 1), whole[1:]]
+        want = each[len(context) - 1 :].sum()
+        # float32 sums of up to 64 terms near -6 in other orders
+        np.testing.assert_allclose(total, want, rtol=1e-5)
+    long = " ".join(OPENINGS * 9), {"until": [], "max_gen_toks": 16}
+    (text,) = lm.generate_until(asked("generate_until", long), disable_tqdm=True)
+    assert text
 
 
 def test_greedy_texts_equal_those_of_transformers(story, theirs):

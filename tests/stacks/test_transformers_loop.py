@@ -5,7 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import MinP, Mirostat, RepetitionPenalty, Temperature, TopK, chain
+from jaxsample import (
+    MinP,
+    Mirostat,
+    RepetitionPenalty,
+    Temperature,
+    TopK,
+    Transform,
+    chain,
+    transform,
+)
 
 pytest.importorskip(
     "transformers.generation.flax_logits_process", reason="pip install 'transformers<5' flax"
@@ -70,7 +79,19 @@ def test_every_token_is_in_the_kept_set(model):
     assert not kept.all()
 
 
+@transform
+class Shorter(Transform):
+    """A transform of a user, whose state begins with the prompt."""
+
+    def init(self, key, prompt):
+        del key
+        return prompt.length
+
+    def __call__(self, logits, state=None, hidden=None):
+        return logits
+
+
 def test_a_sampler_with_state_is_refused():
-    for sampler in (RepetitionPenalty(1.3), Mirostat(5.0, 0.1)):
+    for sampler in (RepetitionPenalty(1.3), Mirostat(5.0, 0.1), Shorter()):
         with pytest.raises(ValueError, match="keeps no state between tokens"):
             Processor(sampler)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import EntropyTemperature, MinP, Temperature, TopK, chain, generate, score
+from jaxsample import Allow, EntropyTemperature, MinP, Temperature, TopK, chain, generate, score
 
 pytest.importorskip("tunix", reason="pip install google-tunix")
 
@@ -188,6 +188,9 @@ def test_settings_that_would_be_ignored_and_broken_policies_raise():
     for setting in (dict(top_k=5), dict(top_p=0.9)):
         with pytest.raises(ValueError, match="put TopK and TopP into it"):
             rollout.generate(PROMPTS, base_rollout.RolloutConfig(**setting))
+    none = Rollout(policy(), Words(), sampler=Allow([V]), adapt=adapt)
+    with pytest.raises(ValueError, match=r"Allow.* makes logits .* in 4 of 4 rows"):
+        none.generate(PROMPTS, SETTINGS)
     nnx.update(rollout.model(), jax.tree.map(lambda x: x * jnp.nan, nnx.state(rollout.model())))
     with pytest.raises(ValueError, match="in 4 of 4 rows, the first is the prompt 't3 t4 t5'"):
         rollout.generate(PROMPTS, SETTINGS)

@@ -10,6 +10,10 @@ from jax import export
 
 T = TypeVar("T")
 
+_ambiguous: set[str] = (
+    set()
+)  # names that two classes have, so that a file cannot say which it means
+
 
 def name_of(cls: type) -> str:
     """Return the package and the name of a class, which stay if its module moves.
@@ -36,7 +40,15 @@ def export_hyperparameters(cls: Any, leaves: Sequence[str], static: Sequence[str
     """
     name = name_of(cls)
 
+    def check():
+        if name in _ambiguous:
+            raise ValueError(
+                f"two classes are named {name}, so a file could not say which one it means: rename "
+                "one, or start Python again if you ran the code of the class twice"
+            )
+
     def write(values):
+        check()
         try:
             written = cls.static_to_json(dict(zip(static, values, strict=True)))
             return json.dumps({"leaves": leaves, "static": written}).encode()
@@ -47,6 +59,7 @@ def export_hyperparameters(cls: Any, leaves: Sequence[str], static: Sequence[str
             ) from error
 
     def read(data):
+        check()
         written = json.loads(bytes(data))
         fields = cls.static_from_json(written["static"])
         if written["leaves"] != list(leaves) or set(fields) != set(static):
@@ -56,15 +69,10 @@ def export_hyperparameters(cls: Any, leaves: Sequence[str], static: Sequence[str
             )
         return tuple(fields[field] for field in static)
 
-    def refuse(values):
-        raise ValueError(
-            f"two classes are named {name}, so a file could not say which one it means: rename "
-            "one, or start Python again if you ran the code of the class twice"
-        )
-
     register = export.register_pytree_node_serialization
     try:
         register(cls, serialized_name=name, serialize_auxdata=write, deserialize_auxdata=read)
     except ValueError:  # JAX knows the name already and has no way to replace it
+        _ambiguous.add(name)
         again = f"{name} {id(cls)}"
-        register(cls, serialized_name=again, serialize_auxdata=refuse, deserialize_auxdata=read)
+        register(cls, serialized_name=again, serialize_auxdata=write, deserialize_auxdata=read)
