@@ -22,6 +22,9 @@ def batch_axis(model: Model, axis: Any) -> Model:
         model: a `Model` whose cache has the batch at `axis` of every leaf.
         axis: an int, or a tree of ints: the cache's own tree, or one that ends above its leaves.
 
+    Raises:
+        ValueError: if an axis is no int.
+
     >>> def init_cache(batch, max_length):  # [layers, B, positions]
     ...     return jnp.zeros((3, batch, max_length))
     >>> def apply(table, tokens, positions, cache):
@@ -30,6 +33,11 @@ def batch_axis(model: Model, axis: Any) -> Model:
     (2, 3, 5)
     """
     leaves, structure = jax.tree.flatten(axis)
+    if axis is None or any(type(leaf) is not int for leaf in leaves):
+        raise ValueError(
+            f"axis must be an int or a tree of ints, got {axis!r}: pass where the batch is in the "
+            "cache, such as 1 for [layers, B, ..]"
+        )
     axes = Axes(tuple(leaves), structure)
     return model._replace(
         init_cache=_MovedCache(model.init_cache, axes), apply=_Moved(model.apply, axes)

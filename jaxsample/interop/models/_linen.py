@@ -26,6 +26,11 @@ def from_linen(
 ) -> tuple[Model, Any]:
     """Make a `Model` and its params from a module of flax linen.
 
+    With `decode` a module that counts positions by itself, such as by `jnp.arange(T)`, is wrong
+    and no error is raised: T is 1, so every token gets position 0. Nor can `check_model` see it.
+    Let the module take positions, and pass them on by `call`. A module without positions, or one
+    that counts them in its cache, needs no `call`.
+
     Args:
         module: a linen module.
         variables: its variables, such as `{"params": ..}`. Without the collection "cache" they are

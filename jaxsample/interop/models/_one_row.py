@@ -24,8 +24,10 @@ def one_row(
 
     Most libraries keep one write index for the whole batch. Rows of different lengths then read
     and overwrite slots of each other's. Here `step` is mapped over the rows, so each row has its
-    index. The cache must be keys and values, where a write at a slot replaces the one before; use
-    `one_token` for a recurrent state. The same functions give an equal model, which compiles
+    index. The cache must be keys and values with a slot for each of `max_length` positions. Use
+    `one_token` for a recurrent state, and for a ring, the cache of a sliding window that is shorter
+    than the text: there padding wraps over tokens that still count. Or give the layer a slot for
+    each position, and mask by the window. The same functions give an equal model, which compiles
     nothing anew.
 
     Args:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.decode._contract import empty_cache
-from jaxsample.decode._model import Model
-
-ROWS, WIDTH = 3, 6
-LENGTHS = np.array([WIDTH, 4, 1])
-COLUMNS = np.broadcast_to(np.arange(WIDTH), (ROWS, WIDTH))
-
-
-class Broken(Exception):
-    """A rule is broken; the message says how."""
+from jaxsample.interop.models._subject import ROWS, Broken, Subject, apart
 
 
 class Rule(NamedTuple):
@@ -29,69 +20,24 @@ class Rule(NamedTuple):
     remedy: str
 
 
-class Subject(NamedTuple):
-    """The model under test."""
-
-    model: Model
-    params: Any
-    vocab_size: int
-    max_length: int
-
-    def tokens(self) -> np.ndarray:
-        """Return `[ROWS, WIDTH + 1]` ids, without 0, which some models take for padding."""
-        shape = ROWS, WIDTH + 1
-        ids = np.random.default_rng(0).permuted(np.tile(np.arange(1, self.vocab_size), 24))
-        if self.vocab_size > np.prod(shape):
-            ids = np.random.default_rng(0).permutation(self.vocab_size - 1) + 1
-        return np.resize(ids, shape).astype(np.int32)
-
-    def read(self, tokens, positions, cache=None) -> tuple[np.ndarray, Any]:
-        """Return the logits `[B, T, V]` and the cache after tokens at these positions."""
-        tokens, positions = np.asarray(tokens, np.int32), np.asarray(positions, np.int32)
-        if cache is None:
-            cache = self.model.init_cache(len(tokens), self.max_length)
-        logits, cache = _read(self.model, self.params, tokens, positions, cache)
-        if logits.shape != (*tokens.shape, self.vocab_size):
-            wanted = [*tokens.shape, self.vocab_size]
-            raise Broken(f"logits of shape {list(logits.shape)} where {wanted} are due")
-        return np.asarray(logits, np.float32), cache
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _read(model, params, tokens, positions, cache):
-    output = model.apply(params, tokens, positions, cache)
-    if model.unembed is not None and output.hidden is not None:
-        return model.unembed(params, output.hidden), output.cache
-    if output.logits is None:
-        raise Broken("the output has neither logits, nor hidden states with an unembed")
-    return output.logits, output.cache
-
-
-def apart(expected: np.ndarray, got: np.ndarray) -> float:
-    """Return the largest difference as a share of the range of the logits."""
-    with np.errstate(invalid="ignore"):
-        off = np.max(np.where(expected == got, 0.0, np.abs(expected - got)))
-    ranges = [np.ptp(x[np.isfinite(x)]) for x in (expected, got) if np.isfinite(x).any()]
-    return float(off / max([*ranges, 1e-30])) if np.isfinite(off) else np.inf
-
-
 def batch_first(subject):
     try:
         cache = empty_cache(subject.model, ROWS, subject.max_length)
     except ValueError as error:
         raise Broken(str(error)) from None
-    tokens = subject.tokens()
-    _, cache = subject.read(tokens[:, :-1], COLUMNS, cache)
-    expected, _ = subject.read(tokens[:, -1:], np.full((ROWS, 1), WIDTH), cache)
+    tokens, width = subject.tokens(), subject.width
+    _, cache = subject.read(tokens[:, :width], subject.columns, cache)
+    last, at = tokens[:, [width]], np.full((ROWS, 1), width)
+    expected, _ = subject.read(last, at, cache)
     order = np.array([2, 0, 1])
     moved = jax.tree.map(lambda leaf: jnp.asarray(leaf)[order], cache)
-    got, _ = subject.read(tokens[order, -1:], np.full((ROWS, 1), WIDTH), moved)
+    got, _ = subject.read(last[order], at, moved)
     return apart(expected[order], got)
 
 
 def keeps_form(subject):
     before = subject.model.init_cache(ROWS, subject.max_length)
-    _, after = subject.read(subject.tokens()[:, :-1], COLUMNS, before)
+    _, after = subject.read(subject.tokens()[:, : subject.width], subject.columns, before)
     if jax.tree.structure(before) != jax.tree.structure(after):
         raise Broken(f"{jax.tree.structure(before)} became {jax.tree.structure(after)}")
     pairs = zip(jax.tree_util.tree_leaves_with_path(before), jax.tree.leaves(after), strict=True)
@@ -104,67 +50,104 @@ def keeps_form(subject):
 
 
 def ragged(subject):
-    tokens = subject.tokens()
-    logits, cache = subject.read(tokens[:, :-1], np.where(COLUMNS < LENGTHS[:, None], COLUMNS, -1))
-    following, _ = subject.read(tokens[:, -1:], LENGTHS[:, None], cache)
-    row, length = 1, LENGTHS[1]
-    alone, cache = subject.read(tokens[[row], :length], COLUMNS[:1, :length])
-    after, _ = subject.read(tokens[[row], -1:], [[length]], cache)
-    return max(apart(alone[0], logits[row, :length]), apart(after[0], following[row]))
+    """Rows of different lengths go on by one token, and by two in one call."""
+    tokens, columns, width = subject.tokens(), subject.columns, subject.width
+    lengths = np.array([[width], [2 * width // 3], [1]])
+    prompts = np.where(columns < lengths, columns, -1)
+    logits, cache = subject.read(tokens[:, :width], prompts)
+    at = lengths + np.arange(2)
+    following = np.take_along_axis(tokens, at, axis=1)
+    one, _ = subject.read(following[:, :1], at[:, :1], cache)
+    two, _ = subject.read(following, at, cache)
+    row, length = 1, 2 * width // 3
+    alone = subject.read(tokens[[row], :width], columns[:1])[0][0]
+    return max(
+        apart(alone[:length], logits[row, :length]),
+        apart(alone[length : length + 1], one[row]),
+        apart(alone[length : length + 2], two[row]),
+    )
 
 
 def chunks(subject):
-    tokens = subject.tokens()[:, :-1]
-    whole, _ = subject.read(tokens, COLUMNS)
-    half = WIDTH // 2
-    first, cache = subject.read(tokens[:, :half], COLUMNS[:, :half])
-    got = [first]
-    for at in range(half, WIDTH):
-        logits, cache = subject.read(tokens[:, [at]], COLUMNS[:, [at]], cache)
+    """The first half is read at once, then two tokens, and then one."""
+    tokens, columns = subject.tokens(), subject.columns
+    whole, _ = subject.read(tokens[:, : subject.width], columns)
+    cuts = subject.half + np.array([0, 2, 3])
+    cache, got = None, []
+    for start, end in zip([0, *cuts[:-1]], cuts, strict=True):
+        logits, cache = subject.read(tokens[:, start:end], columns[:, start:end], cache)
         got.append(logits)
-    return apart(whole, np.concatenate(got, axis=1))
+    return apart(whole[:, : cuts[-1]], np.concatenate(got, axis=1))
 
 
 def padding(subject):
     """A row is fed padding, with any ids, while the others read on."""
-    tokens = subject.tokens()
-    half = WIDTH // 2
-    _, cache = subject.read(tokens[:, :half], COLUMNS[:, :half])
+    tokens, columns, half = subject.tokens(), subject.columns, subject.half
+    _, cache = subject.read(tokens[:, :half], columns[:, :half])
     at = np.full((ROWS, 1), half)
     expected, _ = subject.read(tokens[:, [half]], at, cache)
     row = np.array([[0], [1], [0]], bool)
-    for columns in (COLUMNS[:, half : half + 1], COLUMNS[:, half : 2 * half]):
-        _, cache = subject.read(tokens[:, columns[0]], np.where(row, -1, columns), cache)
+    for part in (columns[:, half : half + 1], columns[:, half : 2 * half]):
+        _, cache = subject.read(tokens[:, part[0]], np.where(row, -1, part), cache)
     at = np.where(row, half, 2 * half)
     got, _ = subject.read(tokens[:, [half]], at, cache)
     return apart(expected[1], got[1])
 
 
+def behind(subject):
+    """The cache has room for two tokens, and they come with more columns of padding."""
+    tokens, columns, width = subject.tokens(), subject.columns, subject.width
+    _, cache = subject.read(tokens[:, :width], columns)
+    at = np.full((ROWS, 1), width) + np.arange(2)
+    expected, _ = subject.read(tokens[:, width:], at, cache)
+    padded = np.where(columns == 0, width, -1)
+    first, cache = subject.read(np.roll(tokens, 2, axis=1)[:, :width], padded, cache)
+    second, _ = subject.read(tokens[:, -1:], at[:, 1:], cache)
+    return apart(expected, np.concatenate([first[:, :1], second], axis=1))
+
+
+def taken_back(subject):
+    """Every row reads two other tokens at positions of its own that it has read before."""
+    if not subject.model.rewinds:
+        return 0.0
+    tokens, columns = subject.tokens()[:, : subject.width], subject.columns
+    _, cache = subject.read(tokens, columns)
+    at = np.array([[2], [1], [3]]) + np.arange(2)
+    others = np.take_along_axis(tokens, at, axis=1) % (subject.vocab_size - 1) + 1
+    got, _ = subject.read(others, at, cache)
+    np.put_along_axis(tokens, at, others, axis=1)
+    expected, _ = subject.read(tokens, columns)
+    return apart(np.take_along_axis(expected, at[..., None], axis=1), got)
+
+
 def alone(subject):
-    tokens = subject.tokens()[:, :-1]
-    expected, _ = subject.read(tokens, COLUMNS)
+    tokens = subject.tokens()[:, : subject.width]
+    expected, _ = subject.read(tokens, subject.columns)
     other = tokens.copy()
     other[0] = other[0, ::-1]
-    got, _ = subject.read(other, COLUMNS)
+    got, _ = subject.read(other, subject.columns)
     return apart(expected[1:], got[1:])
 
 
 def causal(subject):
-    tokens = subject.tokens()
-    expected, _ = subject.read(tokens[:, :-1], COLUMNS)
-    other = np.concatenate([tokens[:, :-2], tokens[:, -1:]], axis=1)
-    got, _ = subject.read(other, COLUMNS)
+    tokens = subject.tokens()[:, : subject.width]
+    expected, _ = subject.read(tokens, subject.columns)
+    other = tokens.copy()
+    other[:, -1] = subject.tokens()[:, -1]
+    got, _ = subject.read(other, subject.columns)
     return apart(expected[:, :-1], got[:, :-1])
 
 
 def order(subject):
-    """If the last logits depend on earlier tokens, they depend on their order."""
-    tokens = subject.tokens()[:, :-1]
-    expected = subject.read(tokens, COLUMNS)[0][:, -1]
+    """If logits depend on earlier tokens, they depend on their order."""
+    tokens = subject.tokens()[:, : subject.width]
     other, swapped = tokens.copy(), tokens.copy()
     other[:, 0] = other[:, 2]
     swapped[:, :2] = tokens[:, 1::-1]
-    changed, moved = (apart(expected, subject.read(x, COLUMNS)[0][:, -1]) for x in (other, swapped))
+    expected, *read = (
+        subject.read(text, subject.columns)[0][:, 2:] for text in (tokens, other, swapped)
+    )
+    changed, moved = (apart(expected, got) for got in read)
     if changed > 1e-4 and moved < 1e-3 * changed:
         raise Broken("two earlier tokens change places, and the logits stay the same")
     return 0.0
@@ -175,7 +158,8 @@ def unembeds(subject):
     if model.unembed is None:
         return 0.0
     cache = model.init_cache(ROWS, subject.max_length)
-    output = model.apply(params, jnp.asarray(subject.tokens()[:, :-1]), jnp.asarray(COLUMNS), cache)
+    tokens = jnp.asarray(subject.tokens()[:, : subject.width])
+    output = model.apply(params, tokens, jnp.asarray(subject.columns), cache)
     if output.hidden is None:
         raise Broken("the model has an unembed, and its output has no hidden states")
     if output.logits is None:
@@ -191,7 +175,9 @@ RULES = {
         keeps_form, "return a cache like the one that apply was given, for any number of tokens"
     ),
     "a ragged row equals the row alone": Rule(
-        ragged, "one write index or state for all rows: make the model by one_row or one_token"
+        ragged,
+        "one write index or state for all rows, or a ring that padding wraps over: make the model "
+        "by one_row, or by one_token for rings and states",
     ),
     "one call equals chunks": Rule(
         chunks,
@@ -200,6 +186,16 @@ RULES = {
     ),
     "padding leaves the cache of its row": Rule(
         padding, "positions of -1 are padding, whatever their ids: make the model by one_token"
+    ),
+    "padding may end behind the cache": Rule(
+        behind,
+        "a slice that would end behind the cache moves left, over other tokens: write each token "
+        "at its position, and padding nowhere, or make the model by one_row or one_token",
+    ),
+    "tokens can be taken back": Rule(
+        taken_back,
+        "mask the cache by position, so that a token hides what was read at later ones, or make "
+        "the Model with rewinds=False",
     ),
     "rows do not see each other": Rule(
         alone,

@@ -44,24 +44,51 @@ def test_a_broken_model_is_told_its_rule_and_the_remedy(rule):
         assert max(check_model(mended, toys.PARAMS, toys.V).values()) < 1e-4
 
 
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        "a call of several tokens sees itself alone",
+        "all rows start where the first one does",
+        pytest.param("padding wraps over a ring", marks=pytest.mark.full),
+    ],
+)
+def test_a_mistake_in_calls_of_several_tokens_is_found(mistake):
+    rule, model = toys.ALSO_BROKEN[mistake]
+    assert f"\n- {rule}: logits differ" in said(model)
+
+
+@pytest.mark.full
+def test_a_ring_is_found_by_rows_longer_than_its_window_alone():
+    _, ring = toys.ALSO_BROKEN["padding wraps over a ring"]
+    assert max(check_model(ring, toys.PARAMS, toys.V, max_length=toys.WINDOW).values()) < 1e-5
+
+
 def test_a_right_model_passes_with_room():
     differences = check_model(toys.MODEL, toys.PARAMS, toys.V)
     assert list(differences) == list(toys.BROKEN)
     assert max(differences.values()) < 1e-5  # rounding of float32, which other shapes add otherwise
 
 
+def test_what_raises_is_reported_as_well():
+    assert "KeyError: 'no such'" in said(
+        Model(toys.init_cache, lambda params, *_: params["no such"])
+    )
+
+
 @pytest.mark.parametrize(
     ("message", "apply"),
     {
-        "logits of shape [3, 6, 22] where [3, 6, 23] are due": lambda *given: toys.apply(
-            *given
-        )._replace(logits=jnp.zeros((*given[1].shape, toys.V - 1))),
+        r"\[3, 14, 23\] where \[3, 14, 24\] are due: pass vocab_size=23 if": toys.apply,
+        r"\[3, 24\] where \[3, 14, 24\] are due: apply must return logits": lambda *given: (
+            ModelOutput(jnp.zeros((3, toys.V + 1)), None, given[3])
+        ),
         "the output has neither logits": lambda *given: ModelOutput(None, None, given[3]),
-        "KeyError: 'no such'": lambda params, *_: params["no such"],
     }.items(),
 )
-def test_what_does_not_run_is_reported_as_well(message, apply):
-    assert message in said(Model(toys.init_cache, apply))
+def test_an_output_without_the_logits_is_reported_alone(message, apply):
+    with pytest.raises(ValueError, match=f"the model cannot be checked: .*{message}") as raised:
+        check_model(Model(toys.init_cache, apply), toys.PARAMS, toys.V + 1)
+    assert "\n" not in str(raised.value)
 
 
 def test_arguments_that_cannot_be_checked():
@@ -69,6 +96,14 @@ def test_arguments_that_cannot_be_checked():
         check_model(guided(toys.MODEL, Guidance(2.0)), toys.PARAMS, toys.V)
     with pytest.raises(ValueError, match="max_length must be at least 8, got 4"):
         check_model(toys.MODEL, toys.PARAMS, toys.V, max_length=4)
+    with pytest.raises(ValueError, match="vocab_size must be at least 2, got 1"):
+        check_model(toys.MODEL, toys.PARAMS, 1)
+
+
+@pytest.mark.parametrize("axis", ["1", 1.0, None, {"seen": "1"}])
+def test_an_axis_that_is_no_int_is_refused_at_once(axis):
+    with pytest.raises(ValueError, match="axis must be an int or a tree of ints, got .*such as 1"):
+        batch_axis(toys.MODEL, axis)
 
 
 def test_a_forward_pass_passes_by_without_cache():

@@ -6,6 +6,7 @@ import numpy as np
 from jax import lax
 
 from jaxsample import Model, ModelOutput
+from jaxsample.interop import one_row, one_token
 
 V, D, PLACES = 23, 8, 64
 
@@ -58,7 +59,7 @@ def apply(params, tokens, positions, cache):
     return ModelOutput(unembed(params, x), x, cache)
 
 
-MODEL = Model(init_cache, apply)
+MODEL = Model(init_cache, apply, rewinds=True)
 
 
 # A library with one write index for the batch.
@@ -155,6 +156,62 @@ def _without_places(params, tokens, positions, cache):
     return ModelOutput(unembed(params, x), None, cache)
 
 
+# Mistakes in calls of several tokens, which are right in the first call or without padding.
+
+
+def _sliced(params, tokens, positions, cache):
+    """Write all columns by a slice for each row, which moves left at the end of the cache."""
+    x = embed(params, tokens, positions)
+    start = jnp.max(positions, axis=1) + 1 - jnp.sum(positions >= 0, axis=1)
+    sliced = jax.vmap(lax.dynamic_update_slice, (0, 0, 0))(
+        cache, x, jnp.stack([start, jnp.zeros_like(start)], axis=1)
+    )
+    cache = jnp.where(jnp.any(positions >= 0, axis=1)[:, None, None], sliced, cache)
+    mask = jnp.arange(cache.shape[1]) <= positions[..., None]
+    return ModelOutput(unembed(params, attend(params, x, cache, mask)), None, cache)
+
+
+def _prefill_alone(params, tokens, positions, cache):
+    """Attend to the tokens of the call alone if there are several."""
+    if tokens.shape[1] == 1:
+        return apply(params, tokens, positions, cache)
+    x = embed(params, tokens, positions)
+    mask = (positions[:, None] <= positions[..., None]) & (positions >= 0)[:, None]
+    logits = unembed(params, attend(params, x, x, mask))
+    return ModelOutput(logits, None, write(cache, x, positions))
+
+
+def _one_start(params, tokens, positions, cache):
+    """Begin all rows where the first one begins if there are several tokens."""
+    if tokens.shape[1] > 1:
+        at = positions[0, 0] + jnp.arange(tokens.shape[1])
+        positions = jnp.where(positions < 0, -1, at)
+    return apply(params, tokens, positions, cache)
+
+
+WINDOW = 8
+
+
+def _ring_cache(max_length):
+    return {"seen": init_cache(1, WINDOW), "index": jnp.int32(0)}
+
+
+def _ring_step(params, tokens, positions, cache):
+    def one(cache, column):
+        x = embed(params, *column)[None, None]
+        seen = cache["seen"].at[0, cache["index"] % WINDOW].set(x[0, 0])
+        mask = (jnp.arange(WINDOW) <= cache["index"])[None, None]
+        logits = unembed(params, attend(params, x, seen, mask))[0, 0]
+        return {"seen": seen, "index": cache["index"] + 1}, logits
+
+    cache, logits = lax.scan(one, cache, (tokens[0], positions[0]))
+    return logits[None], cache
+
+
+def _ring_rewind(cache, length):
+    return cache | {"index": length}
+
+
 def _halved(params, hidden):
     return unembed(params, hidden) / 2
 
@@ -165,8 +222,26 @@ BROKEN = {
     "a ragged row equals the row alone": SHARED,
     "one call equals chunks": Model(init_cache, _forgetful),
     "padding leaves the cache of its row": RECURRENT,
+    "padding may end behind the cache": Model(init_cache, _sliced),
+    "tokens can be taken back": one_token(recurrent_cache, recurrent_step)._replace(rewinds=True),
     "rows do not see each other": Model(init_cache, _batch_mean),
     "a token sees nothing later": Model(init_cache, _sees_all),
     "positions matter": Model(init_cache, _without_places),
     "unembed agrees with the logits": Model(init_cache, apply, _halved),
+}
+
+# More mistakes, each with the rule that it breaks.
+ALSO_BROKEN = {
+    "a call of several tokens sees itself alone": (
+        "one call equals chunks",
+        Model(init_cache, _prefill_alone),
+    ),
+    "all rows start where the first one does": (
+        "a ragged row equals the row alone",
+        Model(init_cache, _one_start),
+    ),
+    "padding wraps over a ring": (
+        "a ragged row equals the row alone",
+        one_row(_ring_cache, _ring_step, _ring_rewind),
+    ),
 }
