@@ -66,8 +66,8 @@ def sample_evenly(
         samples: G; static.
         sampler: any transform. Random numbers of its own are drawn for each text, and the promise
             does not hold for these.
-        key, model, params, prompts, max_new_tokens, max_length, lengths, eos, stop, pad, budget,
-            record: see `generate`.
+        key, model, params, prompts, max_new_tokens, max_length, lengths: see `generate`.
+        eos, stop, pad, budget, record: see `generate`.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value.

@@ -59,9 +59,10 @@ def speculate(
         draft: `lookup()`, `by_model(model)`, or your own `Draft`.
         draft_params: the parameters of the draft.
         ahead: K, the number of tokens that are proposed at a time; static.
-        key, model, params, prompts, sampler, max_new_tokens, max_length, lengths, eos, stop, pad,
-            budget, samples, sampler_axes, record: see `generate`. A model that does not `rewinds`
-            reads what was right a second time. The model has one stream, and a mesh Auto axes.
+        model: a model of one stream. One that does not `rewinds` reads what was right a second
+            time. A mesh has Auto axes.
+        key, params, prompts, sampler, max_new_tokens, max_length, lengths: see `generate`.
+        eos, stop, pad, budget, samples, sampler_axes, record: see `generate`.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value.
