@@ -35,7 +35,8 @@ def read_columns(
     width = tokens.shape[-1]
     if chunk is None or width <= chunk:
         output = model.apply(params, tokens, positions, cache)
-        return output.cache, *last_output(model, params, output, last)
+        seen = last_output(model, params, output, last)  # checks the output first
+        return output.cache, *seen
 
     parts = in_auto(lambda x, value: _parts(x, value, chunk), lambda *_: jax.P())
     starts = jnp.arange(0, width, chunk, dtype=jnp.int32)
@@ -44,8 +45,8 @@ def read_columns(
     def read(cache, column):
         start, tokens, positions = column
         output = model.apply(params, tokens, positions, cache)
-        at = jnp.clip(last - start, 0, chunk - 1)
-        return output.cache, last_output(model, params, output, at)
+        seen = last_output(model, params, output, jnp.clip(last - start, 0, chunk - 1))
+        return output.cache, seen
 
     def step(carry, column):
         cache, old = carry
