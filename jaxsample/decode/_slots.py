@@ -91,7 +91,8 @@ def read(model, params, reading, tokens, lengths, start):
     positions = jnp.where(columns < lengths[:, None], columns, -1)
     output = model.apply(params, tokens, positions, reading.cache)
     last = jnp.clip(lengths - 1 - start, 0, tokens.shape[1] - 1)
-    after = Reading(output.cache, *last_output(model, params, output, last))
+    seen = last_output(model, params, output, last)  # checks the output first
+    after = Reading(output.cache, *seen)
     if reading.logits is None and reading.hidden is None:
         return after
     # A prompt that ended in an earlier part keeps what the model said there.
