@@ -83,7 +83,7 @@ def _sentencepiece(found: Mapping[str, Any]):
 
 
 def _gemma4(found: Mapping[str, Any]):
-    """Make a tokenizer with merges, of which none crosses from a line to the newlines after it."""
+    """Make a tokenizer whose merges do not reach from a line over the newlines after it."""
     pre, known = _package().pre_tokenizers, set(found["tokens"])
     runs = sorted((token for token in known if token and not token.strip("\n")), key=len)
     # A run of newlines that is a token stays whole, though files have no merges for it.
