@@ -30,7 +30,7 @@ class Linears(nnx.Module):
 
     def __call__(self, x: jax.Array, expert: jax.Array) -> jax.Array:
         """Apply the layer of one expert to `[tokens, inputs]`."""
-        y = product(x, self.kernel[...][expert]).astype(x.dtype)
+        y = product(x, self.kernel[...][expert])
         return y if self.bias is None else y + self.bias[...][expert][None].astype(x.dtype)
 
 

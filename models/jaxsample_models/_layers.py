@@ -35,7 +35,7 @@ class Linear(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((outputs,), dtype)) if bias else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = product(x, self.kernel[...]).astype(x.dtype)
+        y = product(x, self.kernel[...])
         return y if self.bias is None else y + _last_axis(self.bias[...].astype(x.dtype), y)
 
 

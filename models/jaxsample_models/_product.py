@@ -6,29 +6,30 @@ import jax
 import jax.numpy as jnp
 
 
-def product(x: jax.Array, weight: jax.Array, axis: int = 0) -> jax.Array:
-    """Multiply `[.., K]` by a matrix whose axis `axis` has K entries; return float32 `[.., N]`.
+def product(x: jax.Array, weight: jax.Array, axis: int = 0, dtype=None) -> jax.Array:
+    """Multiply `[.., K]` by a matrix whose axis `axis` has K entries; return `[.., N]`.
 
-    The sums are float32. The weights are used in the dtype of `x`.
+    The weights are used in the dtype of `x`, which the result has too unless `dtype` is given.
     """
-    weight = weight.astype(x.dtype)
+    weight, dtype = weight.astype(x.dtype), dtype or x.dtype
     if x.dtype != jnp.bfloat16:
-        return _contract(x, weight, axis)
-    # On a CPU, XLA multiplies bfloat16 matrices as they are, but before a product with one vector
-    # it converts the matrix to float32 on every call. A second row avoids that.
+        return _contract(x, weight, axis, dtype)
     rows = x.size // x.shape[-1]
-    if not isinstance(rows, int) or rows > 1:  # or a size that is open until the program runs
-        return _contract(x, weight, axis)
 
-    def twice(x, weight):
-        return _contract(jnp.stack([x, x]), weight, axis)[0]
+    def on_cpu(x, weight):
+        # XLA multiplies bfloat16 matrices as they are if it may return float32. Before a product
+        # with one vector it converts the matrix on every call; a second row avoids that.
+        if isinstance(rows, int) and rows == 1:
+            return _contract(jnp.stack([x, x]), weight, axis, jnp.float32)[0].astype(dtype)
+        return _contract(x, weight, axis, jnp.float32).astype(dtype)
 
-    def once(x, weight):
-        return _contract(x, weight, axis)
+    def elsewhere(x, weight):
+        # Devices that add up parts of a result exchange half as much as in float32.
+        return _contract(x, weight, axis, dtype)
 
-    return jax.lax.platform_dependent(x, weight, cpu=twice, default=once)
+    return jax.lax.platform_dependent(x, weight, cpu=on_cpu, default=elsewhere)
 
 
-def _contract(x, weight, axis):
+def _contract(x, weight, axis, dtype):
     axes = (((x.ndim - 1,), (axis,)), ((), ()))
-    return jax.lax.dot_general(x, weight, axes, preferred_element_type=jnp.float32)
+    return jax.lax.dot_general(x, weight, axes, preferred_element_type=dtype)

@@ -165,9 +165,9 @@ class Transformer(nnx.Module):
     def unembed(self, hidden: jax.Array) -> jax.Array:
         """Compute float32 logits `[.., V]` from hidden states `[.., D]`."""
         if self.head is None:
-            logits = product(hidden, self.embed[...], axis=1)
+            logits = product(hidden, self.embed[...], 1, jnp.float32)
         else:
-            logits = product(hidden, self.head.kernel[...])
+            logits = product(hidden, self.head.kernel[...], 0, jnp.float32)
         return softcap(self.config.logit_scale * logits, self.config.logit_softcap)
 
 

@@ -120,7 +120,7 @@ def test_any_number_of_proposals(ahead):
     same(*both(TopK(5), "good", ahead=ahead, record=()))
 
 
-NAMES = ("nearest", "state", "history", "automaton", "chain")
+NAMES = ("nearest", "state", "history", "chain")
 CASES = {case.id: case for case in table.CASES}
 
 

@@ -18,7 +18,7 @@ def test_sums_are_float32(dtype, shape, axis):
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=shape), dtype)
     weight = jnp.asarray(rng.normal(size=(24, 7) if axis == 0 else (7, 24)), "bfloat16")
-    found = jax.jit(product, static_argnums=2)(x, weight, axis)
+    found = jax.jit(product, static_argnums=(2, 3))(x, weight, axis, jnp.float32)
     exact = np.asarray(x, np.float64) @ np.asarray(weight if axis == 0 else weight.T, np.float64)
     assert found.dtype == jnp.float32 and found.shape == exact.shape
     # 24 terms of size 1 in float32. Sums in bfloat16 or float16 would be off by 1e-3 or more.
