@@ -15,6 +15,7 @@ from jaxsample.decode._contract import empty_cache, streams_of
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import last_output, next_logits
+from jaxsample.decode._prefill import positions_of
 from jaxsample.decode._sampler_axes import axes_prefix
 from jaxsample.decode._step import draw_row
 
@@ -149,8 +150,7 @@ def by_model(model: Model) -> Draft:
         raise ValueError("by_model is for models of one stream")
 
     def init(params, prompts, lengths, max_length):
-        columns = lax.broadcasted_iota(jnp.int32, prompts.shape, 1)
-        positions = jnp.where(columns < lengths[:, None], columns, -1)
+        positions = positions_of(prompts, lengths)
         cache = empty_cache(model, prompts.shape[0], max_length)
         return model.apply(params, prompts, positions, cache).cache
 

@@ -122,7 +122,7 @@ def _prefill(
 ):  # fmt: skip
     batch = prompts.shape[0]
     if read is None:
-        tokens, positions = prompts, in_auto(_positions, alike)(prompts, lengths)
+        tokens, positions = prompts, in_auto(positions_of, alike)(prompts, lengths)
         last = first_stream(lengths, model.streams) - 1
         cache = empty_cache(model, batch, max_length)
     else:
@@ -150,21 +150,42 @@ def _prefill(
             texts, keys = repeat_rows(texts, samples), sample_keys(keys, samples)
             sampler = repeat_sampler(sampler, axes, samples)
         prompts, lengths, remaining = texts
-        given = prompts, lengths, remaining, max_length, size
-        state = start_states(sampler, axes, init_keys(keys), *given)
-        zeros = jnp.zeros_like(lengths)
-        recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
-        matched = jnp.zeros((lengths.shape[0], 2), jnp.int32)
-        return state, keys, lengths, zeros, remaining, recent, matched, remaining <= 0
+        return start_rows(sampler, axes, keys, prompts, lengths, remaining, max_length, size)
 
     by_rows = in_auto(begin, lambda *_: rows(hidden if logits is None else logits))
     decoding = Decoding(*seen, *by_rows(prompts, sampler, key, lengths, budget))
     return decoding, empty_vocabulary(size)
 
 
-def _positions(prompts, lengths):
-    columns = lax.broadcasted_iota(jnp.int32, prompts.shape, prompts.ndim - 1)
+def positions_of(tokens: jax.Array, lengths: jax.Array, start: Any = 0) -> jax.Array:
+    """Return the positions of the columns `[.., T]` of prompts that begin at column `start`."""
+    columns = start + lax.broadcasted_iota(jnp.int32, tokens.shape, tokens.ndim - 1)
     return jnp.where(columns < lengths[..., None], columns, -1)
+
+
+def start_rows(
+    sampler: Any,
+    axes: Any,
+    keys: jax.Array,
+    tokens: jax.Array,
+    lengths: jax.Array,
+    remaining: jax.Array,
+    max_length: int,
+    size: int,
+) -> tuple:
+    """Return the fields of `Decoding` after the model's, for rows that have drawn nothing.
+
+    Args:
+        keys: `[B]` row keys.
+        remaining: `[B]` int32, how many tokens may follow.
+        sampler, axes, tokens, lengths, max_length, size: see `start_states`.
+    """
+    given = tokens, lengths, remaining, max_length, size
+    state = start_states(sampler, axes, init_keys(keys), *given)
+    zeros = jnp.zeros_like(lengths)
+    recent = jnp.full((lengths.shape[0], RECENT), -1, jnp.int32)
+    matched = jnp.zeros((lengths.shape[0], 2), jnp.int32)
+    return state, keys, lengths, zeros, remaining, recent, matched, remaining <= 0
 
 
 def start_states(

@@ -9,12 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsample.decode._arguments import RECENT
 from jaxsample.decode._contract import empty_cache
-from jaxsample.decode._keys import init_keys
-from jaxsample.decode._model_output import last_output, vocab_size
-from jaxsample.decode._prefill import start_states
+from jaxsample.decode._model_output import kept, last_output, vocab_size
+from jaxsample.decode._prefill import positions_of, start_rows
 from jaxsample.decode._step import Decoding, Ending, Step, advance
+from jaxsample.decode._written import unwritten, write
 from jaxsample.kernels._noise import as_key, fold_in
 
 
@@ -87,8 +86,7 @@ def read(model, params, reading, tokens, lengths, start):
         lengths: `[R]`, of the whole prompts.
         start: int32.
     """
-    columns = start + lax.broadcasted_iota(jnp.int32, tokens.shape, 1)
-    positions = jnp.where(columns < lengths[:, None], columns, -1)
+    positions = positions_of(tokens, lengths, start)
     output = model.apply(params, tokens, positions, reading.cache)
     last = jnp.clip(lengths - 1 - start, 0, tokens.shape[1] - 1)
     seen = last_output(model, params, output, last)  # checks the output first
@@ -96,9 +94,7 @@ def read(model, params, reading, tokens, lengths, start):
     if reading.logits is None and reading.hidden is None:
         return after
     # A prompt that ended in an earlier part keeps what the model said there.
-    ended = (lengths <= start)[:, None]
-    keep = functools.partial(jnp.where, ended)
-    return Reading(output.cache, *jax.tree.map(keep, reading[1:], after[1:]))
+    return Reading(output.cache, *kept(after[1:], reading[1:], lengths > start))
 
 
 def vocabulary(model, params, rows, max_length) -> int:
@@ -116,8 +112,8 @@ def vocabulary(model, params, rows, max_length) -> int:
 def idle(model, params, key, reading, placing, sampler, slots, steps, record):
     """Return idle slots for rows like those of `placing`, each with room for `steps` tokens."""
 
-    def room(shape, *more):
-        return jnp.zeros((slots, *more, *shape.shape[1:]), shape.dtype)
+    def room(shape):
+        return jnp.zeros((slots, *shape.shape[1:]), shape.dtype)
 
     row = functools.partial(_rows, model)
     rows = jax.eval_shape(row, params, key, reading, placing, sampler)
@@ -133,7 +129,7 @@ def idle(model, params, key, reading, placing, sampler, slots, steps, record):
         return _advance(model, params, decoding, sampler, own, Ending.of((), (), 0), record)[1]
 
     steps_of = jax.eval_shape(drawn, params, decoding, sampler, own)
-    written = jax.tree.map(lambda shape: room(shape, steps), steps_of)
+    written = unwritten(steps_of, slots, steps)
     no = jnp.zeros(slots, bool)
     return Slots(decoding, own, written, no, no)
 
@@ -168,18 +164,7 @@ def _rows(model, params, key, reading, placing, sampler):
     own = placing.sampler is not None
     given = placing.tokens, placing.lengths, remaining, max_length, size
     sampler, axes = (placing.sampler, 0) if own else (sampler, None)
-    state = start_states(sampler, axes, init_keys(keys), *given)
-    return Decoding(
-        *seen,
-        state=state,
-        keys=keys,
-        position=placing.lengths,
-        n=jnp.zeros_like(placing.lengths),
-        remaining=remaining,
-        recent=jnp.full((*placing.lengths.shape, RECENT), -1, jnp.int32),
-        matched=jnp.zeros((*placing.lengths.shape, 2), jnp.int32),
-        done=remaining <= 0,
-    )
+    return Decoding(*seen, *start_rows(sampler, axes, keys, *given))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 7, 8), donate_argnums=2)
@@ -190,7 +175,6 @@ def decode(model, params, slots, sampler, ending, busy, wanted, record, chunk):
         The slots, and for the host which of them are done and how many tokens each has.
     """
     steps = slots.written.tokens.shape[1]
-    places = jnp.arange(busy.shape[0])
 
     def more(carry):
         count, slots = carry
@@ -201,11 +185,8 @@ def decode(model, params, slots, sampler, ending, busy, wanted, record, chunk):
         count, slots = carry
         before = slots.decoding
         after, drawn = _advance(model, params, before, sampler, slots.sampler, ending, record)
-        # A done or invalid row writes nothing: its column lies outside.
-        column = jnp.where(drawn.live & ~drawn.invalid, before.n, steps)
-        written = jax.tree.map(
-            lambda all, new: all.at[places, column].set(new, mode="drop"), slots.written, drawn
-        )
+        # A done or invalid row writes nothing.
+        written = write(slots.written, drawn, before.n, drawn.live & ~drawn.invalid)
         after = after._replace(done=after.done | (after.n >= steps))
         invalid = slots.invalid | drawn.invalid
         logits = slots.invalid_logits | drawn.invalid_logits

@@ -20,6 +20,7 @@ from jaxsample.decode._model_output import empty_vocabulary, kept, last_output, 
 from jaxsample.decode._records import check_record
 from jaxsample.decode._sampler_axes import repeat_rows
 from jaxsample.decode._step import Ending, choose
+from jaxsample.decode._written import unwritten, write
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
 
@@ -119,13 +120,7 @@ def _speculate(
     length, samples, axes,
 ):  # fmt: skip
     batch = rest.done.shape[0]
-    places = jnp.arange(batch)
     draw = functools.partial(choose, record, axes)
-
-    def write(written, drawn, n, here):
-        column = jnp.where(here, n, length)
-        put = lambda all, new: all.at[places, column].set(new, mode="drop")  # noqa: E731
-        return jax.tree.map(put, written, drawn)
 
     def unfinished(carry):
         return ~jnp.all(carry[0].done | (carry[0].n - first >= length))
@@ -189,7 +184,7 @@ def _speculate(
         lambda logits, rest: draw(logits, rest._replace(logits=None), sampler, ending)[1],
         jax.ShapeDtypeStruct((batch, size), jnp.float32), rest,
     )  # fmt: skip
-    written = jax.tree.map(lambda s: jnp.zeros((batch, length, *s.shape[1:]), s.dtype), shapes)
+    written = unwritten(shapes, batch, length)
     written = written._replace(tokens=jnp.full_like(written.tokens, ending.pad))
     carry = rest, cache, drafting, written
     rest, cache, _, written = lax.while_loop(unfinished, round_, carry)
@@ -201,8 +196,4 @@ def _moved(moves, after, before):
     """Take the fields of `after` in the rows that move; the output of the model stays."""
     fields = {name: getattr(before, name) for name in ("hidden", "logits", "cache", "keys")}
     after, rest = (d._replace(**dict.fromkeys(fields)) for d in (after, before))
-
-    def take(new, old):
-        return jnp.where(moves.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-    return jax.tree.map(take, after, rest)._replace(**fields)
+    return kept(after, rest, moves)._replace(**fields)
