@@ -54,53 +54,48 @@ SMOLLM2 = "smollm2"
 PARTS = ("decoders", "overhead", "steps", "rooms")
 
 
-def measure(opened, batch, given):
-    """Time the decoders of a model in turn; return a line of the first table."""
-    arms = opened.arms(batch, given.prompt, given.steps, SETTINGS)
-    times = take_turns(arms, given.rounds, given.budget, 2 if given.quick else 5)
-    opened.forget()
-    return {"batch": batch, "arms": recorded(times)}
-
-
 def measure_all(given, fleet, folders):
-    """Yield the results of each model."""
-    cases = len(folders) * len(given.batches) * len(given.parts)
+    """Yield the results of all models so far, after each line of a table."""
+    found, cases = [], len(folders) * len(given.batches) * len(given.parts)
     with progress(cases) as step:
         for name, folder in folders.items():
             config, parameters = size_of(folder)
             opened = fleet.open(folder, config.vocab_size)
-            lines, shares, steps, rooms = [], [], [], []
             also = {}
             if "steps" in given.parts and not given.quick:
                 also = others(opened, gguf_of(name))
-            for batch in given.batches if "decoders" in given.parts else ():
-                step(f"{name}, B = {batch}: decoders")
-                lines.append(measure(opened, batch, given))
-            for batch in given.batches if "overhead" in given.parts else ():
-                step(f"{name}, B = {batch}: overhead")
-                arms = QUICK_ARMS if given.quick else ARMS
-                arms = measure_overhead(opened.ours, batch, given.steps, given.rounds, arms)
-                shares.append({"batch": batch, "arms": arms})
-            for batch in given.batches if "steps" in given.parts else ():
-                step(f"{name}, B = {batch}: steps")
-                settings, least = (QUICK_STEPS, 2) if given.quick else (STEP_SETTINGS, 5)
-                about = given.steps, given.rounds, given.budget, settings, least
-                steps.append(measure_steps(opened, also, batch, *about))
-            for batch in given.batches if "rooms" in given.parts else ():
-                step(f"{name}, B = {batch}: rooms")
-                sizes, least = (QUICK_ROOMS, 2) if given.quick else (ROOMS, 5)
-                about = given.steps, given.rounds, given.budget, sizes, least
-                rooms.append(measure_rooms(opened.ours, batch, *about))
-            yield {
+            lines = {part: [] for part in PARTS}
+            about = {
                 "name": name,
                 "parameters": parameters,
                 "vocabulary": config.vocab_size,
                 "weights": opened.said,
-                "decoders": lines,
-                "overhead": shares,
-                "steps": steps,
-                "rooms": rooms,
             }
+            found.append(about | lines)
+            for part in given.parts:
+                for batch in given.batches:
+                    step(f"{name}, B = {batch}: {part}")
+                    lines[part].append(measure(part, opened, also, batch, given))
+                    yield found
+
+
+def measure(part, opened, also, batch, given):
+    """Return a line of the table of a part."""
+    least = 2 if given.quick else 5
+    if part == "decoders":
+        arms = opened.arms(batch, given.prompt, given.steps, SETTINGS)
+        times = take_turns(arms, given.rounds, given.budget, least)
+        opened.forget()
+        return {"batch": batch, "arms": recorded(times)}
+    if part == "overhead":
+        arms = QUICK_ARMS if given.quick else ARMS
+        arms = measure_overhead(opened.ours, batch, given.steps, given.rounds, arms)
+        return {"batch": batch, "arms": arms}
+    about = batch, given.steps, given.rounds, given.budget
+    if part == "steps":
+        settings = QUICK_STEPS if given.quick else STEP_SETTINGS
+        return measure_steps(opened, also, *about, settings, least)
+    return measure_rooms(opened.ours, *about, QUICK_ROOMS if given.quick else ROOMS, least)
 
 
 def parse():
@@ -157,24 +152,25 @@ def main():
         for name in given.models:
             made = copied if name == SMOLLM2 else write
             folders[name] = made(name, Path(scratch))
-        found = list(measure_all(given, fleet, folders))
-    results = {
-        "benchmark": "decode",
-        "before": before,
-        "load_after": load(),
-        "threads": THREADS,
-        "settings": {**SETTINGS, "prompt": given.prompt, "steps": given.steps},
-        "ours": OURS,
-        "parts": given.parts,
-        "peers": fleet.versions,
-        "absent": fleet.absent,
-        "models": found,
-    }
+        results = {
+            "benchmark": "decode",
+            "before": before,
+            "threads": THREADS,
+            "settings": {**SETTINGS, "prompt": given.prompt, "steps": given.steps},
+            "ours": OURS,
+            "parts": given.parts,
+            "peers": fleet.versions,
+            "absent": fleet.absent,
+        }
+        for found in measure_all(given, fleet, folders):
+            results |= {"models": found, "load_after": load()}
+            if given.out:
+                save(given.out, results)  # a run that is stopped keeps the lines that it has
     from decoders.show import draw, tables
 
     print(f"\n{tables(results)}\n\nload before {before['load']}, after {results['load_after']}")
     if given.out:
-        print(f"wrote {save(given.out, results)}")
+        print(f"wrote {given.out / 'results.json'}")
         print(f"wrote {draw(results, given.out / 'decode.png')}")
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,10 +38,9 @@ def bar(path: Path) -> Iterator[Callable[[int, int], None]]:
 
 
 def size(path: Path) -> int:
-    """Return the bytes of the weights in a folder, or of a GGUF file with all of its parts.
+    """Return the bytes of the weights in a folder, or of a GGUF file.
 
     A model that is a name has 0: the packages that bring models are small.
     """
-    parts = re.sub(r"\d+(-of-\d+\.gguf)$", r"*\1", glob.escape(path.name))
-    files = path.glob("*.safetensors") if path.is_dir() else path.parent.glob(parts)
+    files = path.glob("*.safetensors") if path.is_dir() else filter(Path.exists, [path])
     return sum(file.stat().st_size for file in files)

@@ -47,8 +47,11 @@ def gemma4(file: GgufFile) -> dict[str, Any]:
     """Read Gemma 4: without a value projection, full layers take their keys for values.
 
     Raises:
-        ValueError: no layer has full attention, or other rotary frequencies than Gemma 4 has.
+        ValueError: no pattern of layers, no layer with full attention, or other rotary frequencies
+            than those of Gemma 4.
     """
+    if file.get("attention.sliding_window_pattern") is None:
+        raise ValueError("`attention.sliding_window_pattern` is missing; convert the model again")
     sliding = [bool(slides) for slides in file.each("attention.sliding_window_pattern")]
     heads, widths = file.each("attention.head_count_kv"), file.each("feed_forward_length")
     if all(sliding):

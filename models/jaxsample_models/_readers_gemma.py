@@ -73,6 +73,9 @@ def gemma4(json: Json) -> dict[str, Any]:
     defaults = {"vocab_size": 262144, "num_attention_heads": 8, "rope_parameters": _GEMMA4_ROPE}
     json = {**defaults, **json, "layer_types": kinds}
     fields = _gemma(json, 1e6)
+    if fields["rotary_dim"] is not None:  # transformers ignores the share then
+        share = f"{fields['rotary_dim']} of {fields['head_dim']} channels"
+        reject("partial_rotary_factor", share, "1 unless rope_type is 'proportional'")
     shared, inputs = json.get("num_kv_shared_layers", 0), _layer_inputs(json)
     width = fields["mlp_dim"] * (2 if json.get("use_double_wide_mlp", False) else 1)
     return fields | {

@@ -97,6 +97,14 @@ def test_experts_of_gemma4_are_refused():
         read_config(fields)
 
 
+def test_a_share_of_default_rotary_positions_is_refused():
+    """transformers reads the share only where the kind is proportional."""
+    fields = families.config_json("gemma4")
+    fields["rope_parameters"]["full_attention"]["rope_type"] = "default"
+    with pytest.raises(ValueError, match="`partial_rotary_factor` is .* rope_type is"):
+        read_config(fields)
+
+
 def test_rope_of_older_versions(tmp_path):
     """Before version 5, `rope_theta` was next to `rope_scaling`, whose kind was in `type`."""
     config = load(families.write("llama-llama3", tmp_path)).config

@@ -145,6 +145,11 @@ def test_files_that_do_not_load(folder, changes, parts, tmp_path):
             ["`attention.sliding_window_pattern` leaves no layer"],
         ),
         (
+            "gemma4",
+            dict(drop=["gemma4.attention.sliding_window_pattern"]),
+            ["`attention.sliding_window_pattern` is missing"],
+        ),
+        (
             "lfm2",
             dict(extra={"lfm2.attention.head_count_kv": [0, 2, 2]}.items()),
             ["`attention.head_count_kv` has 3 entries; it must have 2"],
