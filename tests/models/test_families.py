@@ -1,5 +1,6 @@
 """Each family against stored logits of transformers, and other layouts of folders."""
 
+import copy
 import json
 
 import jax
@@ -99,7 +100,7 @@ def test_experts_of_gemma4_are_refused():
 
 def test_a_share_of_default_rotary_positions_is_refused():
     """transformers reads the share only where the kind is proportional."""
-    fields = families.config_json("gemma4")
+    fields = copy.deepcopy(families.config_json("gemma4"))
     fields["rope_parameters"]["full_attention"]["rope_type"] = "default"
     with pytest.raises(ValueError, match="`partial_rotary_factor` is .* rope_type is"):
         read_config(fields)
