@@ -29,12 +29,15 @@ def installed(library, file="__init__.py"):
 
 
 # The examples in modules for other libraries run where these are installed.
-INTEROP = Path(__file__).parent / "jaxsample" / "interop"
+PACKAGE = Path(__file__).parent / "jaxsample"
+INTEROP = PACKAGE / "interop"
 collect_ignore = [
     INTEROP / f"{name}.py"
     for name in ("gemma", "keras_hub", "lm_eval", "maxtext", "tunix")
     if not installed(name)
 ]
+if not installed("lm_eval"):
+    collect_ignore.append(PACKAGE / "cli" / "evaluated.py")
 if not installed("transformers", "generation/flax_logits_process.py"):
     collect_ignore.append(INTEROP / "transformers.py")
 
