@@ -108,9 +108,9 @@ class Source:
         """Return which samples a prompt draws; None in a rollout without samples."""
         if wanted is None:
             return None if self.samples is None else range(self.samples)
-        found = [as_int(number) for number in wanted]
         most = self.samples or 0
-        if not found or len(set(found)) < len(found) or not set(found) <= set(range(most)):
+        found = [n for n in map(as_int, wanted) if n is not None and 0 <= n < most]
+        if not found or not len(set(found)) == len(found) == len(wanted):
             raise ValueError(
                 f"samples must be different numbers below the {most} samples of the rollout, got "
                 f"{wanted!r}"
