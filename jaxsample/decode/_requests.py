@@ -22,6 +22,9 @@ class Request(NamedTuple):
         sampler: the transform of this prompt alone, of the same structure for all prompts. Either
             every prompt brings one, or none.
         budget: the largest number of tokens to draw, >= 0; as in `rollout` by default.
+        index: the place of the prompt among all, which its key depends on; by default the number of
+            prompts before it. So a run may leave out what an earlier one finished.
+        samples: which of the samples of `rollout` to draw; all by default.
 
     >>> prompts = [Request([0], TopK(1)), Request([2], TopK(1), budget=1)]
     >>> done = rollout(jax.random.key(0), bigram, table, prompts, None, slots=2, max_length=6,
@@ -33,6 +36,8 @@ class Request(NamedTuple):
     prompt: ArrayLike
     sampler: Transform | None = None
     budget: int | None = None
+    index: int | None = None
+    samples: Sequence[int] | None = None
 
 
 class Item(NamedTuple):
@@ -42,6 +47,7 @@ class Item(NamedTuple):
     tokens: np.ndarray
     sampler: Transform | None
     budget: int
+    samples: Sequence[int] | None
 
 
 class Source:
@@ -58,13 +64,14 @@ class Source:
         budget: int | None,
         longest: int,
         vocab_size: int,
+        samples: int | None = None,
     ):
         if not isinstance(prompts, Iterable):
             raise ValueError(f"prompts must be an iterable of token ids, got {prompts!r}")
         self.prompts: Iterator[Any] = iter(prompts)
         self.sampler, self.first = sampler, None
         self.budget = _count("budget", LARGEST if budget is None else budget)
-        self.longest, self.vocab_size = longest, vocab_size
+        self.longest, self.vocab_size, self.samples = longest, vocab_size, samples
         self.count, self.over = 0, False
         self.failure: Exception | None = None
 
@@ -94,7 +101,21 @@ class Source:
         if sampler is not None:
             sampler = self._alike(sampler)
         number = self.budget if budget is None else _count("budget", budget)
-        return Item(self.count, tokens, sampler, number)
+        index = self.count if request.index is None else _count("index", request.index)
+        return Item(index, tokens, sampler, number, self._samples(request.samples))
+
+    def _samples(self, wanted) -> Sequence[int] | None:
+        """Return which samples a prompt draws; None in a rollout without samples."""
+        if wanted is None:
+            return None if self.samples is None else range(self.samples)
+        most = self.samples or 0
+        found = [n for n in map(as_int, wanted) if n is not None and 0 <= n < most]
+        if not found or not len(set(found)) == len(found) == len(wanted):
+            raise ValueError(
+                f"samples must be different numbers below the {most} samples of the rollout, got "
+                f"{wanted!r}"
+            )
+        return found
 
     def _alike(self, sampler) -> Transform:
         """Check that a sampler fits into the slots of the first one; return it on the host."""
@@ -151,10 +172,9 @@ class Row(NamedTuple):
     sample: int | None
 
 
-def rows_of(items: Sequence[Item], samples: int | None) -> list[Row]:
+def rows_of(items: Sequence[Item]) -> list[Row]:
     """Return the rows of prompts that were read together."""
-    numbers = [None] if samples is None else range(samples)
-    return [Row(i, item, g) for i, item in enumerate(items) for g in numbers]
+    return [Row(i, item, g) for i, item in enumerate(items) for g in item.samples or [None]]
 
 
 def parts(longest: int, widths: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -148,7 +148,7 @@ def rollout(
     now = params if asked else lambda: params
     size = _slots.vocabulary(model, now(), refill, max_length)
     common.ending.check(size)
-    source = Source(prompts, sampler, budget, max_length, size)
+    source = Source(prompts, sampler, budget, max_length, size, common.samples)
     steps = positive_int("max_new_tokens", max_new_tokens)
     return _run(key, now, source, common, slots, steps)
 
@@ -178,7 +178,7 @@ def _run(key, now, source, common, count, steps):
                 if not items:
                     break
                 reading = _read(params, items, common)
-                waiting.extend(rows_of(items, common.samples))
+                waiting.extend(rows_of(items))
             some = free[: min(common.refill, len(waiting))]
             entering = {slot: waiting.popleft() for slot in some}
             placing = placing_of(entering, common.refill, count, common.max_length)
