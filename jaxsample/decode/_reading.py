@@ -8,9 +8,21 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.decode._arguments import positive_int
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import kept, last_output
+from jaxsample.decode._model_output import kept, last_output, rebuilds
 from jaxsample.kernels._auto_axes import alike, in_auto
+
+
+def check_chunk(chunk: Any, model: Model) -> int | None:
+    """Return how many columns a model reads at a time; None for all.
+
+    Raises:
+        ValueError: if it is not a positive int or None, or the model has several streams.
+    """
+    if chunk is not None and model.streams > 1:
+        raise ValueError("chunk is for models of one stream")
+    return None if chunk is None else positive_int("chunk", chunk)
 
 
 def read_columns(
@@ -58,6 +70,42 @@ def read_columns(
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     (cache, seen), _ = lax.scan(step, (cache, blank), columns)
     return cache, *seen
+
+
+def every_column(
+    model: Model,
+    params: Any,
+    tokens: jax.Array,
+    positions: jax.Array,
+    cache: Any,
+    chunk: int | None,
+) -> tuple[Any, Any]:
+    """Return the logits and hidden states of all tokens `[B, T]`.
+
+    The logits are None if `unembed` can compute them, the hidden states if the model has none.
+
+    Args:
+        model, params, positions, cache, chunk: see `read_columns`. The gradient needs the caches
+            between all chunks.
+    """
+
+    def read(cache, columns):
+        output = model.apply(params, *columns, cache)
+        logits = None if rebuilds(model, output) else output.logits  # checks the output first
+        return output.cache, (logits, output.hidden)
+
+    width = tokens.shape[-1]
+    if chunk is None or width <= chunk:
+        return read(cache, (tokens, positions))[1]
+    parts = in_auto(lambda x, value: _parts(x, value, chunk), lambda *_: jax.P())
+    columns = parts(tokens, 0), parts(positions, -1)
+    said = lax.scan(jax.checkpoint(read), cache, columns)[1]
+
+    def joined(x):
+        x = jnp.moveaxis(x, 0, 1)
+        return x.reshape(x.shape[0], -1, *x.shape[3:])[:, :width]
+
+    return jax.tree.map(joined, said)
 
 
 def _parts(x, value, chunk):

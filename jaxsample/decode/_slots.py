@@ -12,6 +12,7 @@ from jax import lax
 from jaxsample.decode._contract import empty_cache
 from jaxsample.decode._model_output import kept, last_output, vocab_size
 from jaxsample.decode._prefill import positions_of, start_rows
+from jaxsample.decode._sampler_axes import repeat_rows
 from jaxsample.decode._step import Decoding, Ending, Step, advance
 from jaxsample.decode._written import unwritten, write
 from jaxsample.kernels._noise import as_key, fold_in
@@ -38,6 +39,7 @@ class Placing(NamedTuple):
         source: `[R]` the row of the reading.
         slot: `[R]` the slot to fill; S for a row that enters none.
         index, sample: `[R]` the place of the prompt among all, and the number of the sample.
+        key: `[R, 2]` the words of the keys of the prompts, or None if they come from the index.
         tokens: `[R, max_length]` the prompts, padded.
         lengths: `[R]` their lengths.
         budgets: `[R]` how many tokens may be drawn.
@@ -47,6 +49,7 @@ class Placing(NamedTuple):
     source: Any
     slot: Any
     index: Any
+    key: Any
     sample: Any
     tokens: Any
     lengths: Any
@@ -75,6 +78,12 @@ class Slots(NamedTuple):
 def unread(model, rows, max_length):
     """Return prompts of which nothing is read."""
     return Reading(empty_cache(model, rows, max_length))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def begun(begin, rows):
+    """Return prompts that all begin with what one row has read."""
+    return Reading(*repeat_rows((begin.cache, begin.logits, begin.hidden), rows))
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -119,7 +128,7 @@ def idle(model, params, key, reading, placing, sampler, slots, steps, record):
     rows = jax.eval_shape(row, params, key, reading, placing, sampler)
     decoding = jax.tree.map(room, rows._replace(keys=None, cache=None))
     decoding = decoding._replace(
-        keys=jnp.broadcast_to(as_key(key), (slots,)),
+        keys=as_key(jnp.zeros((slots, 2), jnp.uint32)),
         cache=empty_cache(model, slots, placing.tokens.shape[1]),
         done=jnp.ones(slots, bool),
     )
@@ -156,7 +165,10 @@ def _rows(model, params, key, reading, placing, sampler):
     """Start decoding of the rows that enter slots."""
     seen = jax.tree.map(lambda x: x[placing.source], reading)
     size = vocab_size(model, params, seen.logits, seen.hidden)
-    keys = fold_in(jnp.broadcast_to(as_key(key), placing.index.shape), placing.index)
+    if placing.key is None:
+        keys = fold_in(jnp.broadcast_to(as_key(key), placing.index.shape), placing.index)
+    else:
+        keys = as_key(placing.key)
     if placing.sample is not None:
         keys = fold_in(keys, placing.sample)
     max_length = placing.tokens.shape[1]
