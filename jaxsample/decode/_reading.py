@@ -90,7 +90,8 @@ def every_column(
     """
 
     def read(cache, columns):
-        output = model.apply(params, *columns, cache)
+        tokens, positions = columns
+        output = model.apply(params, tokens, positions, cache)
         logits = None if rebuilds(model, output) else output.logits  # checks the output first
         return output.cache, (logits, output.hidden)
 

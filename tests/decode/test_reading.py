@@ -63,10 +63,9 @@ def scored(model, params, chunk, sampler=SAMPLER, **options):
     return score(*given, lengths=LENGTHS, token_lengths=COUNTS, chunk=chunk, **options)
 
 
-@pytest.mark.parametrize("chunk", [1, 5, 17, 100])
+@pytest.mark.parametrize("chunk", [1, 5, 100])
 def test_any_chunk_gives_the_same_scores(chunk):
-    record = "logprobs", "entropy", "kept", ("top", 2)
-    scores = (scored(TABLE, TABLE_PARAMS, c, record=record) for c in (None, chunk))
+    scores = (scored(TABLE, TABLE_PARAMS, c, record=("logprobs", "kept")) for c in (None, chunk))
     jax.tree.map(np.testing.assert_array_equal, *scores)
 
 
@@ -74,7 +73,7 @@ def test_the_gradient_of_scores_in_chunks():
     params = recurrent_params()
 
     def loss(params, chunk):
-        return scored(RECURRENT, params, chunk, TopK(V)).logprobs.sum()
+        return scored(RECURRENT, params, chunk, TopK(V), record=("logprobs",)).logprobs.sum()
 
     at_once, chunked = (jax.grad(loss)(params, chunk) for chunk in (None, 4))
     # A product over several columns is rounded in another order.

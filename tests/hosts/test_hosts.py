@@ -125,7 +125,7 @@ def test_two_hosts_share_a_rollout_and_a_killed_one_loses_nothing(folder):
     found = []
     for process in (0, 1):
         [file] = (folder / "rollout").glob(f"*-{process}.jsonl")
-        found.append([json.loads(line)["index"] for line in file.open()])
+        found.append([index for index, _ in ways.written(file)])
     assert sorted(found[0]) == list(range(0, len(ways.ROLLED), 2))
     assert len(found[1]) == 2 and all(index % 2 for index in found[1])
     rest = list(ways.rolled(folder / "rollout", 0))  # by one process
@@ -137,5 +137,5 @@ def test_two_hosts_share_a_rollout_and_a_killed_one_loses_nothing(folder):
         lengths=lengths, max_length=16, max_new_tokens=12, eos=range(0, ways.V, 8), record=(),
     )  # fmt: skip
     for file in (folder / "rollout").iterdir():
-        for index, tokens in (json.loads(line).values() for line in file.open()):
+        for index, tokens in ways.written(file):
             assert tokens == whole.tokens[index, : whole.lengths[index]].tolist()

@@ -128,10 +128,15 @@ def swept(place=np.asarray, **options):
     return sweep(Source(source.name, checkpoint), SETTINGS, ITEMS, **SWEEP, **options).rows
 
 
+def written(file):
+    """Return the number and the tokens in each whole line."""
+    lines = file.read_text().splitlines(keepends=True)
+    return [json.loads(line).values() for line in lines if line.endswith("\n")]
+
+
 def rolled(folder, process):
     """Finish a rollout whose processes write to a folder; yield the number of each new line."""
-    lines = (line for file in folder.glob("*.jsonl") for line in file.open() if line.endswith("\n"))
-    done = {json.loads(line)["index"] for line in lines}
+    done = {index for file in folder.glob("*.jsonl") for index, _ in written(file)}
     finished = rollout(
         jax.random.key(KEY), MODEL, TABLE, share(ROLLED, done), Temperature(0.7), slots=2,
         max_length=16, max_new_tokens=12, eos=range(0, V, 8), record=(),
