@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxsample.decode._after import FEWEST
 from jaxsample.decode._model import Model
@@ -15,7 +16,7 @@ from jaxsample.transforms.contract._chain import chain
 
 
 def read_common(
-    model: Model, params: Any, prompts: Sequence[Sequence[int]], *, max_length: int, chunk: int
+    model: Model, params: Any, prompts: Sequence[list[int]], *, max_length: int, chunk: int
 ) -> Decoding | None:
     """Return the `after` of a rollout over prompts; None if they have too few tokens in common.
 
@@ -31,5 +32,5 @@ def read_common(
     count = next((i for i, (a, b) in pairs if a != b), len(first))
     if count < FEWEST:
         return None
-    given = jax.random.key(0), model, params, [first[:count]], chain()
+    given = jax.random.key(0), model, params, np.asarray([first[:count]]), chain()
     return prefill(*given, max_length=max_length, chunk=chunk)
