@@ -5,7 +5,8 @@
 
 The lengths of the outputs are drawn from a geometric distribution and fixed by budgets, so all arms
 write the same tokens. The arms: batches in the order of the prompts, batches sorted by the length
-of the output, which nobody knows before, and rollouts that refill 2 or 4 slots at a time.
+of the output, which nobody knows before, and rollouts that refill 2 or 4 slots at a time. The loop
+of `rollout` runs on the host, and `generate(.., slots)` is one program on the device.
 Steps are counted in a run of its own; the occupancy is tokens / (slots x steps).
 """
 
@@ -88,11 +89,31 @@ class Work:
         )
         return {finished.index: finished.tokens for finished in done}
 
+    def in_slots(self, refill):
+        out = generate(
+            KEY,
+            self.model,
+            self.params,
+            self.prompts,
+            SAMPLER,
+            max_new_tokens=self.longest,
+            max_length=self.room,
+            budget=self.budgets,
+            record=(),
+            slots=self.slots,
+            refill=refill,
+        )
+        tokens, lengths = jax.device_get((out.tokens, out.lengths))
+        return {row: tokens[row, :length] for row, length in enumerate(lengths)}
+
     def arms(self, refills):
         plain, by_length = np.arange(len(self.prompts)), np.argsort(self.budgets, kind="stable")
         arms = {BATCHES: lambda: self.batches(plain), SORTED: lambda: self.batches(by_length)}
         for refill in refills:
             arms[f"rollout, {refill} at a time"] = lambda refill=refill: self.rollout(refill)
+            arms[f"generate in slots, {refill} at a time"] = lambda refill=refill: self.in_slots(
+                refill
+            )
         return arms
 
     def counting(self):
@@ -114,7 +135,7 @@ def measure(given):
     tokens = int(work.budgets.sum())
     expected = work.batches(np.arange(given.prompts))
     live, same = {}, {}
-    with progress(len(refills) + 3) as say:
+    with progress(2 * len(refills) + 3) as say:
         counted = Work(given)
         counted.counting()
         for name, arm in counted.arms(refills).items():
@@ -156,14 +177,18 @@ def tables(results):
 
 
 def draw(results, path):
-    """Draw how many slots are at work in each step, the mean of 16 steps."""
-    lines = {}
+    """Draw how many slots are at work in each step of every arm, the mean of 16 steps."""
+    longest = max(len(arm["live"]) for arm in results["arms"].values())
+    panels = []
     for name, arm in results["arms"].items():
         steps = np.array(arm["live"])
         ends = range(0, len(steps), 16)
-        lines[name] = [(first, float(steps[first : first + 16].mean())) for first in ends]
-    panel = Panel("slots at work", "step", "slots", lines, log=False, ticks=[])
-    return picture(path, [panel], "rollouts")
+        line = {
+            "slots at work": [(first, float(steps[first : first + 16].mean())) for first in ends]
+        }
+        ticks = range(0, longest + 500, 500)
+        panels.append(Panel(name, "step", "slots", line, log=False, ticks=ticks, markers=False))
+    return picture(path, panels, "rollouts")
 
 
 def main():

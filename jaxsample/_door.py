@@ -6,7 +6,8 @@ from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
 from jaxsample.decode._distinct import Distinct, sample_without_replacement
 from jaxsample.decode._drafts import Draft, Next, by_model, lookup
 from jaxsample.decode._evenly import sample_evenly
-from jaxsample.decode._generate import Generation, generate, resume
+from jaxsample.decode._generate import generate, resume
+from jaxsample.decode._generation import Generation
 from jaxsample.decode._guidance import guided
 from jaxsample.decode._model import Model, ModelOutput
 from jaxsample.decode._prefill import prefill

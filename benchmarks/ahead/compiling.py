@@ -92,8 +92,8 @@ def _lowered(target, spec):
     params = placed_as(shapes(decoded.config), wanted.params)
     prompts = placed(jax.ShapeDtypeStruct((B, decoded.prompt), np.int32), "data")
     sampler = programs.SAMPLERS[spec["sampler"]]
-    if name == "generate":
-        generate = programs.decoding("generate", decoded)
+    if name in ("generate", "in slots"):
+        generate = programs.decoding(name, decoded)
         return jax.jit(generate).lower(keys, params, prompts, sampler)
     prefill = programs.decoding("prefill", decoded)
     begun = jax.eval_shape(prefill, keys, params, prompts, sampler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import jax
@@ -34,6 +35,7 @@ CONFIG = TransformerConfig(
     dtype="bfloat16",
 )
 PROMPT, NEW = 16, 24
+SLOTS, REFILL = 4, 2
 
 # The sizes of Llama 3.2 1B and of Llama 3.1 8B.
 LLAMA_1B = TransformerConfig(
@@ -95,13 +97,14 @@ PEERS = {"jax.random.categorical": categorical, "lax.top_k 50 + p .9": top_k_the
 
 
 def decoding(part: str, decoded: Decoded):
-    """Return `generate(keys, params, prompts, sampler)`, or `prefill` or `step` of the same."""
+    """Return `generate(keys, params, prompts, sampler)`, that in slots, its `prefill` or `step`."""
     model, new = as_model(decoded.config), decoded.new
 
-    def generate(keys, params, prompts, sampler):
-        return jaxsample.generate(
-            keys, model, params, prompts, sampler, max_new_tokens=new, record=()
-        )
+    def generate(keys, params, prompts, sampler, **options):
+        given = keys, model, params, prompts, sampler
+        return jaxsample.generate(*given, max_new_tokens=new, record=(), **options)
+
+    in_slots = functools.partial(generate, slots=SLOTS, refill=REFILL)
 
     def prefill(keys, params, prompts, sampler):
         length = decoded.prompt + new
@@ -110,7 +113,8 @@ def decoding(part: str, decoded: Decoded):
     def step(params, decoding, sampler):
         return jaxsample.step(model, params, decoding, sampler)
 
-    return {"generate": generate, "prefill": prefill, "step": step}[part]
+    parts = {"generate": generate, "in slots": in_slots, "prefill": prefill, "step": step}
+    return parts[part]
 
 
 def weights():

@@ -22,6 +22,7 @@ class Panel:
 
     Both axes are logarithmic, or only that of y if `log` is "y", or none if it is False.
     The names in `floors` are drawn as dashed black lines without markers, `bold` is drawn thick.
+    Without `markers` no line has them, for many points that lie close together.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Panel:
     bold: str | None = None
     log: bool | str = True
     ticks: Sequence[float] = field(default_factory=list)
+    markers: bool = True
 
 
 def picture(path: Path, panels: Sequence[Panel], title: str, columns: int = 3) -> Path:
@@ -85,7 +87,7 @@ def _line(axes, name, points, panel, floors, peers):
         x,
         y,
         color=color,
-        marker=marker,
+        marker=marker if panel.markers else None,
         linestyle="-." if again else "-",
         markerfacecolor="white" if again else color,
         linewidth=2.6 if bold else 1.3,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
 
 from jaxsample.decode._contract import empty_cache
 from jaxsample.decode._model import Model
-from jaxsample.decode._reading import every_column
-from jaxsample.kernels._auto_axes import in_auto, rows, spec
+from jaxsample.decode._reading import read_answers
+from jaxsample.kernels._auto_axes import in_auto, rows
 
 
 def answers(
@@ -37,21 +35,8 @@ def answers(
     given = prompts, tokens, lengths, token_lengths
     sequence, positions = in_auto(join, rows)(*given)
     cache = empty_cache(model, batch, total)
-    logits, hidden = every_column(model, params, sequence, positions, cache, chunk)
     first = lengths if model.streams == 1 else lengths[:, 0]
-    at = jnp.minimum(first[:, None] - 1 + jnp.arange(count, dtype=jnp.int32)[None, :], total - 1)
-    logits, hidden = (None if x is None else _pick(x, at) for x in (logits, hidden))
-    return logits, hidden
-
-
-def _as_tokens(x, at):
-    batch, _, *others = spec(x)
-    return PartitionSpec(batch, None, *others)
-
-
-@functools.partial(in_auto, specs=_as_tokens)
-def _pick(x, at):
-    return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
+    return read_answers(model, params, sequence, positions, cache, first - 1, count, chunk)
 
 
 def _join(prompts, tokens, lengths, token_lengths):

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import check_prompts, on_device, positive_int
-from jaxsample.decode._generate import Generation, resume
+from jaxsample.decode._generate import resume
+from jaxsample.decode._generation import Generation
 from jaxsample.decode._keys import row_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._prefill import prefill

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,62 +14,19 @@ from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import check_prompts, on_device, positive_int
 from jaxsample.decode._contract import streams_of
+from jaxsample.decode._generation import Generation, generation_of
+from jaxsample.decode._in_slots import generate_in_slots
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import empty_vocabulary, vocab_size
 from jaxsample.decode._prefill import prefill
-from jaxsample.decode._records import Support, Top, check_record
+from jaxsample.decode._records import check_record
 from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
-from jaxsample.decode._step import Decoding, Ending, Step, advance
+from jaxsample.decode._step import Decoding, Ending, advance
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
-from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 CHUNK = 16  # the largest number of steps between two checks for whether all rows are done
-
-
-@exported
-class Generation(NamedTuple):
-    """The generated tokens of every row, and the records of them that were requested.
-
-    With `samples=G` every array outside of `decoding` is `[B, G, ..]` instead of `[B, ..]`. A
-    record that was not requested is None. Records are 0 after the end of a row.
-
-    Attributes:
-        tokens: `[B, N]` int32. They include the eos and are followed by `pad`; a row that turns
-            invalid has one -1 before `pad`.
-        lengths: `[B]` int32, the number of tokens, counting the eos but not -1.
-        logprobs: `[B, N]` nats, under the distribution from which the token was drawn.
-        model_logprobs: `[B, N]` nats, under the raw model (T = 1).
-        entropy: `[B, N]` nats, of the raw model.
-        kept: `[B, N]` int32, the size of the kept set.
-        support: the kept sets, from `("support", K)`.
-        top: the n likeliest tokens under the raw model, from `("top", n)`.
-        invalid: `[B]` bool, whether the row ended because its logits were invalid: they held a NaN
-            or no token was left.
-        invalid_logits: `[B]` bool, whether the model itself returned the invalid logits. An
-            invalid row for which this is False was made invalid by the sampler.
-        decoding: the state to continue from, see `resume`.
-
-    >>> out = generate(jax.random.key(0), bigram, table, jnp.array([[0], [2]]), TopK(1),
-    ...                max_new_tokens=4, eos=3, record=("kept",))
-    >>> out.tokens.tolist(), out.lengths.tolist()
-    ([[1, 2, 3, 0], [3, 0, 0, 0]], [3, 1])
-    >>> out.kept.tolist(), out.entropy
-    ([[1, 1, 1, 0], [1, 0, 0, 0]], None)
-    """
-
-    tokens: jax.Array
-    lengths: jax.Array
-    logprobs: jax.Array | None
-    model_logprobs: jax.Array | None
-    entropy: jax.Array | None
-    kept: jax.Array | None
-    support: Support | None
-    top: Top | None
-    invalid: jax.Array
-    invalid_logits: jax.Array
-    decoding: Decoding
 
 
 def generate(
@@ -90,6 +47,8 @@ def generate(
     sampler_axes: Any = None,
     record: Sequence[Any] = ("logprobs",),
     early_stop: bool = True,
+    slots: int | None = None,
+    refill: int | None = None,
 ) -> Generation:
     """Generate up to `max_new_tokens` tokens for every prompt.
 
@@ -108,6 +67,11 @@ def generate(
             ("top", n); static.
         early_stop: whether to stop once every row is done. Use False to differentiate with
             `jax.grad`: all steps then run in one `lax.scan`.
+        slots: S, the number of rows that are decoded together, for many prompts whose outputs
+            differ in length: a row that ends makes room for the next prompt. The output is the
+            same, but `decoding` is None. A model of one stream, and Auto axes of a mesh; static.
+        refill: R, how many prompts are read at once, and how many slots must be free before that;
+            an eighth of the slots by default. The caches have S + R rows in all; static.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value.
@@ -120,19 +84,16 @@ def generate(
     length = positive_int("max_new_tokens", max_new_tokens)
     samples = None if samples is None else positive_int("samples", samples)
     ending, record = Ending.of(eos, stop, pad), check_record(record)
-    decoding, sampler = start(
-        key,
-        model,
-        params,
-        prompts,
-        sampler,
-        max_new_tokens=length,
-        max_length=max_length,
-        lengths=lengths,
-        budget=budget,
-        samples=samples,
-        sampler_axes=sampler_axes,
-    )
+    options: dict[str, Any] = dict(
+        max_new_tokens=length, max_length=max_length, lengths=lengths, budget=budget,
+        samples=samples, sampler_axes=sampler_axes,
+    )  # fmt: skip
+    given = key, model, params, prompts, sampler
+    if slots is not None or refill is not None:
+        if not early_stop:
+            raise ValueError("early_stop=False runs every step, and slots skip some: leave one out")
+        return generate_in_slots(*given, ending, record, slots, refill, **options)
+    decoding, sampler = start(*given, **options)
     static = record, length, samples, sampler_axes, bool(early_stop)
     given = on_device((params, decoding.cache, decoding._replace(cache=None), sampler, ending))
     generation, vocabulary = _resume_donating(model, *given, *static)
@@ -232,17 +193,6 @@ def _resume(model, params, cache, rest, sampler, ending, record, length, samples
         decoding, steps = lax.scan(body, decoding, None, length=length)
     steps = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), steps)
     return generation_of(steps, decoding, samples), empty_vocabulary(size)
-
-
-def generation_of(steps: Step, decoding: Decoding, samples: int | None) -> Generation:
-    """Pack the steps of all rows, arrays `[B, N, ..]`, and the decoding after them."""
-    lengths = jnp.sum(steps.live & ~steps.invalid, axis=1, dtype=jnp.int32)
-    invalid = (jnp.any(x, axis=1) for x in (steps.invalid, steps.invalid_logits))
-    outputs = steps.tokens, lengths, *steps[4:], *invalid
-    if samples is not None:
-        outputs = jax.tree.map(lambda x: x.reshape(-1, samples, *x.shape[1:]), outputs)
-    # Type checkers do not know the length of the tuple.
-    return Generation(*outputs, decoding)  # type: ignore[arg-type]
 
 
 _resume_keeping = jax.jit(_resume, static_argnums=(0, 6, 7, 8, 9, 10))

@@ -15,11 +15,14 @@ def row_keys(key: jax.Array, batch: int) -> jax.Array:
         ValueError: if the number of keys is neither one nor `batch`.
     """
     key = as_key(key)
-    if not key.ndim:
-        return fold_in(jnp.broadcast_to(key, (batch,)), jnp.arange(batch))
-    if key.shape != (batch,):
+    if key.ndim and key.shape != (batch,):
         raise ValueError(f"key must be one key or {batch} row keys, got shape {list(key.shape)}")
-    return key
+    return key if key.ndim else keys_at(key, jnp.arange(batch))
+
+
+def keys_at(key: jax.Array, index: jax.Array) -> jax.Array:
+    """Return the keys of the rows `index` `[R]`, from one threefry key or those of all rows."""
+    return key[index] if key.ndim else fold_in(jnp.broadcast_to(key, index.shape), index)
 
 
 def sample_keys(keys: jax.Array, samples: int) -> jax.Array:

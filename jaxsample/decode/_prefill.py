@@ -95,6 +95,32 @@ def prefill(
     ...         after=decoding).position.tolist()
     [3, 3]
     """
+    arguments = model, prompts, sampler, max_length, lengths, budget, samples, sampler_axes
+    prompts, max_length, lengths, budget, samples = check_rows(*arguments)
+    chunk = check_chunk(chunk, model)
+    read, unread = check_after(after, model, lengths, prompts.shape[-1])
+    given = on_device((params, prompts, sampler, key, lengths, budget, read))
+    static = max_length, samples, sampler_axes, unread, chunk
+    decoding, vocabulary = _prefill(model, *given, *static)
+    check_ids("prompts", prompts, lengths, vocabulary.shape[-1])
+    return decoding
+
+
+def check_rows(
+    model: Model,
+    prompts: ArrayLike,
+    sampler: Transform,
+    max_length: int,
+    lengths: ArrayLike | None,
+    budget: ArrayLike | None,
+    samples: int | None,
+    sampler_axes: Any,
+) -> tuple[jax.Array, int, jax.Array, jax.Array, int | None]:
+    """Check arguments of `prefill`; return prompts, max_length, lengths, budget and samples.
+
+    Raises:
+        ValueError: if one has a wrong type, shape or value.
+    """
     prompts = check_prompts(prompts, streams_of(model))
     batch, width = prompts.shape[0], prompts.shape[-1]
     max_length = positive_int("max_length", max_length)
@@ -104,13 +130,7 @@ def prefill(
     samples = None if samples is None else positive_int("samples", samples)
     lengths = per_row("lengths", lengths, width, prompts.shape[:-1], 1, width)
     budget = per_row("budget", budget, max_length, (batch,), 0)
-    chunk = check_chunk(chunk, model)
-    read, unread = check_after(after, model, lengths, width)
-    given = on_device((params, prompts, sampler, key, lengths, budget, read))
-    static = max_length, samples, sampler_axes, unread, chunk
-    decoding, vocabulary = _prefill(model, *given, *static)
-    check_ids("prompts", prompts, lengths, vocabulary.shape[-1])
-    return decoding
+    return prompts, max_length, lengths, budget, samples
 
 
 @functools.partial(jax.jit, static_argnums=(0, 8, 9, 10, 11, 12))

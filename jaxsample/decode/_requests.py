@@ -210,6 +210,7 @@ def placing_of(entering: dict[int, Row], count: int, slots: int, max_length: int
     return Placing(
         source=column(row.source for row in rows),
         slot=column(places),
+        line=column(places),
         index=column(item.index for item in items),
         key=None if items[0].key is None else np.asarray([item.key for item in items]),
         sample=None if rows[0].sample is None else column(row.sample for row in rows),

@@ -25,6 +25,8 @@ from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 WIDTHS = 64, 256, 1024
 
+_idle = jax.jit(_slots.idle, static_argnums=(0, *range(6, 11)))
+
 
 class Finished(NamedTuple):
     """The tokens of one prompt of a `rollout`, or of one of its samples; arrays are numpy.
@@ -123,10 +125,8 @@ def rollout(
     >>> sorted((finished.index, finished.tokens.tolist()) for finished in done)
     [(0, [1, 2, 3]), (1, [2, 3]), (2, [3])]
     """
-    slots, max_length = positive_int("slots", slots), positive_int("max_length", max_length)
-    refill = max(1, slots // 8) if refill is None else positive_int("refill", refill)
-    if refill > slots:
-        raise ValueError(f"refill must be at most the {slots} slots, got {refill}")
+    slots, refill = _slots.check_slots(slots, refill)
+    max_length = positive_int("max_length", max_length)
     if sampler is not None:
         check_axes(sampler, None, slots)
     if streams_of(model) > 1:
@@ -178,6 +178,7 @@ def _run(key, now, source, common, count, steps):
     waiting: collections.deque[Row] = collections.deque()
     owner: list[Row | None] = [None] * count
     state = reading = None
+    axes = 0 if common.sampler is None else None
     while True:
         params = now()
         while free := _free(owner, source, waiting, common.refill):
@@ -193,8 +194,8 @@ def _run(key, now, source, common, count, steps):
             given = params, key, reading, placing, common.sampler
             given = on_device(given)
             if state is None:
-                state = _slots.idle(common.model, *given, count, steps, common.record)
-            state = _slots.place(common.model, state, *given)
+                state = _idle(common.model, *given, count, count, steps, common.record, axes)
+            state = _slots.place(common.model, state, *given, axes)
             for slot, row in entering.items():
                 owner[slot] = row
         busy = np.array([row is not None for row in owner])
@@ -203,7 +204,7 @@ def _run(key, now, source, common, count, steps):
         last = source.over and not waiting
         wanted = np.int32(busy.sum() if last else min(common.refill, busy.sum()))
         given = on_device((params, state, common.sampler, common.ending, busy, wanted))
-        state, told = _slots.decode(common.model, *given, common.record, common.chunk)
+        state, told = _slots.decode(common.model, *given, common.record, common.chunk, axes)
         done, n = jax.device_get(told)
         ready = np.flatnonzero(busy & done)
         for first in range(0, len(ready), common.refill):
@@ -243,7 +244,7 @@ def _read(params, items, common):
 def _results(state, some, n, owner, common):
     which = np.zeros(common.refill, np.int32)
     which[: len(some)] = some
-    found = _slots.results(state.written, state.invalid, state.invalid_logits, on_device(which))
+    found = _slots.results(state.written, on_device(which))
     written, invalid, logits = jax.device_get(found)
     for i, slot in enumerate(some):
         row = owner[slot]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -40,12 +41,17 @@ def axes_prefix(axes: Any) -> Any:
     return Chain(axes) if isinstance(axes, tuple) else axes
 
 
+def map_rows(fn: Callable[..., Any], axes: Any, sampler: Any, *others: Any) -> Any:
+    """Apply `fn` to the leaves of samplers that carry rows; the others are those of `sampler`."""
+    if isinstance(axes, tuple):
+        members = zip(axes, sampler, *others, strict=True)
+        return Chain(tuple(map_rows(fn, *member) for member in members))
+    return jax.tree.map(fn, sampler, *others) if axes == 0 else sampler
+
+
 def repeat_sampler(sampler: Any, axes: Any, samples: int) -> Any:
     """Repeat the leaves of a sampler that carry rows `samples` times."""
-    if isinstance(axes, tuple):
-        members = (repeat_sampler(t, a, samples) for t, a in zip(sampler, axes, strict=True))
-        return Chain(tuple(members))
-    return repeat_rows(sampler, samples) if axes == 0 else sampler
+    return map_rows(lambda x: jnp.repeat(x, samples, axis=0), axes, sampler)
 
 
 def repeat_rows(tree: Any, samples: int) -> Any:

@@ -1,4 +1,4 @@
-"""The rows of a rollout on the device: reading prompts, filling slots, decoding, and results."""
+"""Slots on the device, for many prompts: reading prompts, filling slots, decoding, and results."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.decode._arguments import positive_int
 from jaxsample.decode._contract import empty_cache
+from jaxsample.decode._keys import keys_at
 from jaxsample.decode._model_output import kept, last_output, vocab_size
 from jaxsample.decode._prefill import positions_of, start_rows
-from jaxsample.decode._sampler_axes import repeat_rows
+from jaxsample.decode._sampler_axes import map_rows, repeat_rows
 from jaxsample.decode._step import Decoding, Ending, Step, advance
 from jaxsample.decode._written import unwritten, write
 from jaxsample.kernels._noise import as_key, fold_in
@@ -38,6 +40,7 @@ class Placing(NamedTuple):
     Attributes:
         source: `[R]` the row of the reading.
         slot: `[R]` the slot to fill; S for a row that enters none.
+        line: `[R]` where the row writes its steps; a number too large for one that enters no slot.
         index, sample: `[R]` the place of the prompt among all, and the number of the sample.
         key: `[R, 2]` the words of the keys of the prompts, or None if they come from the index.
         tokens: `[R, max_length]` the prompts, padded.
@@ -48,6 +51,7 @@ class Placing(NamedTuple):
 
     source: Any
     slot: Any
+    line: Any
     index: Any
     key: Any
     sample: Any
@@ -58,20 +62,32 @@ class Placing(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """S rows at work, and what each has written. An idle slot is done.
+    """S rows at work, and what rows have written. An idle slot is done.
 
     Attributes:
         decoding: the state of the rows.
         sampler: the transforms of the slots, or None if all share one.
-        written: the steps of each row, arrays `[S, N, ..]`.
-        invalid, invalid_logits: `[S]`, see `Generation`.
+        line: `[S]` where each slot writes.
+        written: the steps of rows, arrays `[lines, N, ..]`.
     """
 
     decoding: Decoding
     sampler: Any
+    line: jax.Array
     written: Step
-    invalid: jax.Array
-    invalid_logits: jax.Array
+
+
+def check_slots(slots: int, refill: int | None) -> tuple[int, int]:
+    """Return the number of slots and how many are filled at once, an eighth by default.
+
+    Raises:
+        ValueError: if one is no positive int, or more are to be filled than there are.
+    """
+    slots = positive_int("slots", slots)
+    refill = max(1, slots // 8) if refill is None else positive_int("refill", refill)
+    if refill > slots:
+        raise ValueError(f"refill must be at most the {slots} slots, got {refill}")
+    return slots, refill
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -117,70 +133,69 @@ def vocabulary(model, params, rows, max_length) -> int:
     return vocab_size(model, params, *jax.eval_shape(apply, params))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 6, 7, 8))
-def idle(model, params, key, reading, placing, sampler, slots, steps, record):
-    """Return idle slots for rows like those of `placing`, each with room for `steps` tokens."""
+def idle(model, params, key, reading, placing, sampler, slots, lines, steps, record, axes):
+    """Return idle slots for rows like those of `placing`, and `lines` of room for `steps` tokens.
+
+    Args:
+        reading, placing: values of these, or their shapes.
+        axes: the `sampler_axes` of the transforms in `placing`; None if all slots share `sampler`.
+    """
 
     def room(shape):
         return jnp.zeros((slots, *shape.shape[1:]), shape.dtype)
 
-    row = functools.partial(_rows, model)
+    row = functools.partial(_rows, model, axes=axes)
     rows = jax.eval_shape(row, params, key, reading, placing, sampler)
-    decoding = jax.tree.map(room, rows._replace(keys=None, cache=None))
+    decoding = jax.tree.map(room, rows._replace(cache=None))
     decoding = decoding._replace(
-        keys=as_key(jnp.zeros((slots, 2), jnp.uint32)),
-        cache=empty_cache(model, slots, placing.tokens.shape[1]),
-        done=jnp.ones(slots, bool),
+        cache=empty_cache(model, slots, placing.tokens.shape[1]), done=jnp.ones(slots, bool)
     )
-    own = jax.tree.map(lambda leaf: room(jnp.asarray(leaf)), placing.sampler)
+    own = map_rows(room, axes, placing.sampler)
 
     def drawn(params, decoding, sampler, own):
-        return _advance(model, params, decoding, sampler, own, Ending.of((), (), 0), record)[1]
+        ending = Ending.of((), (), 0)
+        return _advance(model, params, decoding, sampler, own, ending, record, axes)[1]
 
     steps_of = jax.eval_shape(drawn, params, decoding, sampler, own)
-    written = unwritten(steps_of, slots, steps)
-    no = jnp.zeros(slots, bool)
-    return Slots(decoding, own, written, no, no)
+    return Slots(decoding, own, jnp.zeros(slots, jnp.int32), unwritten(steps_of, lines, steps))
 
 
-@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
-def place(model, slots, params, key, reading, placing, sampler):
+@functools.partial(jax.jit, static_argnums=(0, 7), donate_argnums=1)
+def place(model, slots, params, key, reading, placing, sampler, axes):
     """Let rows enter slots."""
 
     def put(all, new):
         return all.at[placing.slot].set(new, mode="drop")
 
-    rows = _rows(model, params, key, reading, placing, sampler)
-    no = jnp.zeros(placing.slot.shape, bool)
+    def erase(all):
+        return all.at[placing.line].set(jnp.zeros((), all.dtype), mode="drop")
+
+    rows = _rows(model, params, key, reading, placing, sampler, axes)
     return Slots(
         jax.tree.map(put, slots.decoding, rows),
-        jax.tree.map(put, slots.sampler, placing.sampler),
-        slots.written,
-        put(slots.invalid, no),
-        put(slots.invalid_logits, no),
+        map_rows(put, axes, slots.sampler, placing.sampler),
+        put(slots.line, placing.line),
+        jax.tree.map(erase, slots.written),
     )
 
 
-def _rows(model, params, key, reading, placing, sampler):
+def _rows(model, params, key, reading, placing, sampler, axes):
     """Start decoding of the rows that enter slots."""
     seen = jax.tree.map(lambda x: x[placing.source], reading)
     size = vocab_size(model, params, seen.logits, seen.hidden)
-    if placing.key is None:
-        keys = fold_in(jnp.broadcast_to(as_key(key), placing.index.shape), placing.index)
-    else:
-        keys = as_key(placing.key)
+    own = placing.key is not None
+    keys = as_key(placing.key) if own else keys_at(as_key(key), placing.index)
     if placing.sample is not None:
         keys = fold_in(keys, placing.sample)
     max_length = placing.tokens.shape[1]
     remaining = jnp.clip(jnp.minimum(placing.budgets, max_length - placing.lengths), 0)
-    own = placing.sampler is not None
     given = placing.tokens, placing.lengths, remaining, max_length, size
-    sampler, axes = (placing.sampler, 0) if own else (sampler, None)
+    sampler = sampler if axes is None else placing.sampler
     return Decoding(*seen, *start_rows(sampler, axes, keys, *given))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 7, 8), donate_argnums=2)
-def decode(model, params, slots, sampler, ending, busy, wanted, record, chunk):
+@functools.partial(jax.jit, static_argnums=(0, 7, 8, 9), donate_argnums=2)
+def decode(model, params, slots, sampler, ending, busy, wanted, record, chunk, axes):
     """Take up to `chunk` steps, until `wanted` of the busy slots `[S]` are done.
 
     Returns:
@@ -195,25 +210,23 @@ def decode(model, params, slots, sampler, ending, busy, wanted, record, chunk):
 
     def body(carry):
         count, slots = carry
-        before = slots.decoding
-        after, drawn = _advance(model, params, before, sampler, slots.sampler, ending, record)
-        # A done or invalid row writes nothing.
-        written = write(slots.written, drawn, before.n, drawn.live & ~drawn.invalid)
-        after = after._replace(done=after.done | (after.n >= steps))
-        invalid = slots.invalid | drawn.invalid
-        logits = slots.invalid_logits | drawn.invalid_logits
-        return count + 1, Slots(after, slots.sampler, written, invalid, logits)
+        old = slots.decoding
+        new, drawn = _advance(model, params, old, sampler, slots.sampler, ending, record, axes)
+        written = write(slots.written, drawn, old.n, drawn.live, slots.line)
+        new = new._replace(done=new.done | (new.n >= steps))
+        return count + 1, slots._replace(decoding=new, written=written)
 
     slots = lax.while_loop(more, body, (jnp.int32(0), slots))[1]
     return slots, (slots.decoding.done, slots.decoding.n)
 
 
-def _advance(model, params, decoding, sampler, own, ending, record):
-    given, axes = (sampler, None) if own is None else (own, 0)
+def _advance(model, params, decoding, sampler, own, ending, record, axes):
+    given = sampler if axes is None else own
     return advance(model, params, decoding, given, ending, record, axes)
 
 
 @jax.jit
-def results(written, invalid, invalid_logits, which):
-    """Return what the slots `which` `[R]` have written."""
-    return jax.tree.map(lambda x: x[which], (written, invalid, invalid_logits))
+def results(written, which):
+    """Return what the slots `which` `[R]` have written, and whether they turned invalid."""
+    found = jax.tree.map(lambda x: x[which], written)
+    return found, jnp.any(found.invalid, axis=1), jnp.any(found.invalid_logits, axis=1)

@@ -14,7 +14,8 @@ from jax.typing import ArrayLike
 from jaxsample.decode._arguments import check_prompts, on_device, per_row, positive_int
 from jaxsample.decode._contract import streams_of
 from jaxsample.decode._drafts import Draft, Next
-from jaxsample.decode._generate import Generation, generation_of, start
+from jaxsample.decode._generate import start
+from jaxsample.decode._generation import Generation, generation_of
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import empty_vocabulary, kept, last_output, next_logits
 from jaxsample.decode._records import check_record

@@ -9,7 +9,8 @@ import jax
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import positive_int
-from jaxsample.decode._generate import Generation, resume, start
+from jaxsample.decode._generate import resume, start
+from jaxsample.decode._generation import Generation
 from jaxsample.decode._model import Model
 from jaxsample.decode._records import check_record
 from jaxsample.decode._step import Ending

@@ -15,8 +15,18 @@ def unwritten(like: Any, rows: int, length: int) -> Step:
     return jax.tree.map(lambda s: jnp.zeros((rows, length, *s.shape[1:]), s.dtype), like)
 
 
-def write(written: Step, drawn: Step, column: jax.Array, here: jax.Array) -> Step:
-    """Write a step `[B, ..]` into the column `[B]` of each row, where `here` `[B]` is true."""
+def write(
+    written: Step,
+    drawn: Step,
+    column: jax.Array,
+    here: jax.Array,
+    row: jax.Array | None = None,
+) -> Step:
+    """Write a step `[B, ..]` into `column` `[B]` of `row` `[B]`, where `here` `[B]` is true.
+
+    Without `row`, the steps are those of all rows in order.
+    """
     rows, length = written.tokens.shape
-    places = jnp.arange(rows), jnp.where(here, column, length)  # outside, where it is dropped
+    row = jnp.arange(rows) if row is None else row
+    places = row, jnp.where(here, column, length)  # outside, where it is dropped
     return jax.tree.map(lambda all, new: all.at[places].set(new, mode="drop"), written, drawn)

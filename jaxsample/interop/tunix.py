@@ -16,7 +16,8 @@ from tunix.rl import common, reshard
 from tunix.rl import utils as rl_utils
 from tunix.rl.rollout import base_rollout
 
-from jaxsample.decode._generate import Generation, generate
+from jaxsample.decode._generate import generate
+from jaxsample.decode._generation import Generation
 from jaxsample.decode._model import Model
 from jaxsample.decode._sample import check_sampler
 from jaxsample.transforms.contract._transform import Transform

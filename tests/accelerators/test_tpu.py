@@ -123,3 +123,13 @@ def test_generate_copies_no_cache_in_its_loop(compiled):
     loops = compiled("generate", (BATCH,), sampler="k 50 + p .9")["loops"]
     assert any(programs.cached(BATCH) in loop["sizes"] for loop in loops)
     assert not any(programs.cached(BATCH) in loop["copied"] for loop in loops)
+
+
+@pytest.mark.full
+def test_slots_are_filled_without_a_copy_or_a_choice_of_their_cache(compiled):
+    facts = compiled("in slots", (BATCH,), sampler="k 50 + p .9")
+    cache, loops = programs.cached(programs.SLOTS), facts["loops"]
+    assert any(cache in loop["sizes"] for loop in loops)
+    assert not any(cache in loop["copied"] for loop in loops)
+    # All conditionals are those of a draw.
+    assert facts["choices"] == compiled("step", (BATCH,), sampler="k 50 + p .9")["choices"]

@@ -1,0 +1,195 @@
+"""`generate` with slots has the output of `generate` without."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsample import (
+    XTC,
+    Contrast,
+    Mirostat,
+    Model,
+    ModelOutput,
+    RepetitionPenalty,
+    Temperature,
+    TopK,
+    TopP,
+    best,
+    chain,
+    generate,
+    guided,
+    stack,
+)
+from tests import toys
+from tests.decode.models import RECURRENT, TABLE, TABLE_PARAMS, V, recurrent_params
+
+KEY = jax.random.key(3)
+COUNT, P, N = 19, 9, 12
+RNG = np.random.default_rng(0)
+PROMPTS = RNG.integers(0, V, (COUNT, P)).astype(np.int32)
+STATEFUL = chain(
+    RepetitionPenalty(1.2),
+    toys.Counts(0.7),
+    Temperature(1.1),
+    XTC(0.05, 0.5),
+    toys.Nucleus(0.95, 0.98),
+)
+COMMON = dict(
+    lengths=RNG.integers(1, P + 1, COUNT).astype(np.int32),
+    budget=np.arange(COUNT) % (N + 2),
+    max_new_tokens=N,
+    max_length=P + N - 3,  # ends some rows before their budget
+    record=("logprobs", "entropy", "kept", ("support", 5), ("top", 3)),
+    eos=(7, 30),
+    stop=[[11, 12], [40]],
+    pad=2,
+)
+IN_SLOTS = dict(slots=5, refill=2)
+
+
+def decoded(sampler=STATEFUL, model=TABLE, params=TABLE_PARAMS, key=KEY, **changes):
+    return generate(key, model, params, PROMPTS, sampler, **(COMMON | changes))
+
+
+def same(found, expected):
+    assert found.decoding is None
+    jax.tree.map(np.testing.assert_array_equal, found, expected._replace(decoding=None))
+
+
+@functools.cache
+def whole():
+    return decoded()
+
+
+SHAPES = [
+    dict(slots=5, refill=2),  # 19 is no multiple
+    dict(slots=8, refill=None),
+    pytest.param(dict(slots=1, refill=1), marks=pytest.mark.full),
+    pytest.param(dict(slots=5, refill=5), marks=pytest.mark.full),
+    dict(slots=COUNT + 4, refill=COUNT + 2),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_slots_change_nothing(shape):
+    assert len(set(whole().lengths.tolist())) > 5
+    same(decoded(**shape), whole())
+
+
+SAMPLERS = [Temperature(0.5 + i / 10) for i in range(COUNT)]
+PER_ROW = chain(stack(SAMPLERS), Mirostat(3.0, 0.1), TopP(0.9))
+SOME = dict(sampler=PER_ROW, sampler_axes=(0, None, None))
+ALL = dict(sampler=stack([chain(t, Mirostat(3.0, 0.1)) for t in SAMPLERS]), sampler_axes=0)
+CASES = {
+    "samples": dict(samples=3),
+    "samples, and samplers that differ in one member": dict(**SOME, samples=2),
+    "samplers that differ": ALL,
+    "row keys": dict(key=jax.random.split(KEY, COUNT), sampler=TopK(5)),
+    "rows that turn invalid": dict(params=TABLE_PARAMS.at[3].set(jnp.nan), sampler=TopK(9)),
+    "no token at all": dict(budget=0, sampler=TopK(5)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_arguments_keep_their_meaning(name):
+    expected = decoded(**CASES[name])
+    assert expected.invalid.any() == (name == "rows that turn invalid")
+    same(decoded(**CASES[name], **IN_SLOTS), expected)
+
+
+@pytest.mark.full
+def test_a_recurrent_model_whose_logits_are_computed_anew():
+    given = dict(sampler=TopK(5), model=RECURRENT, params=recurrent_params(), record=("kept",))
+    same(decoded(**given, **IN_SLOTS), decoded(**given))
+
+
+@pytest.mark.full
+def test_a_cache_of_several_leaves_and_hidden_states():
+    def apply(params, tokens, positions, cache):
+        out = TABLE.apply(params, tokens, positions, cache["text"])
+        return ModelOutput(out.logits, out.logits[..., :4], {"text": out.cache, "n": cache["n"]})
+
+    model = Model(lambda b, n: {"text": TABLE.init_cache(b, n), "n": jnp.zeros(b)}, apply)
+    same(decoded(TopK(5), model, **IN_SLOTS), decoded(TopK(5)))
+
+
+def test_one_program_under_jit_for_all_settings(counted):
+    model = TABLE._replace(apply=counted(TABLE.apply))
+
+    @jax.jit
+    def run(key, prompts, sampler, lengths, budget, eos):
+        options = COMMON | IN_SLOTS | dict(lengths=lengths, budget=budget, eos=eos)
+        return generate(key, model, TABLE_PARAMS, prompts, sampler, **options)
+
+    changing = [COMMON[name] for name in ("lengths", "budget", "eos")]
+    same(run(KEY, PROMPTS, STATEFUL, *changing), whole())
+    before = model.apply.traces
+    for temperature in (0.5, 2):
+        sampler = STATEFUL.replace(2, Temperature(temperature))
+        expected = decoded(sampler, budget=3, eos=(1, 2))
+        same(run(KEY, PROMPTS, sampler, changing[0], np.full(COUNT, 3), (1, 2)), expected)
+    assert model.apply.traces == before
+
+
+def test_the_caches_have_a_row_for_each_slot_and_for_each_prompt_that_is_read():
+    words = 1 << 16
+    model = Model(
+        lambda batch, _: jnp.zeros((batch, words)),
+        lambda params, tokens, positions, cache: ModelOutput(
+            params[tokens], None, cache.at[:, 0].add(jnp.max(positions, axis=1))
+        ),
+    )
+
+    def room(batch, **options):
+        prompts = np.zeros((batch, 2), np.int32)
+
+        def run(params):
+            given = KEY, model, params, prompts, TopK(5)
+            return generate(*given, max_new_tokens=4, record=(), **options).tokens
+
+        compiled = jax.jit(run).lower(TABLE_PARAMS).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    row = 4 * words
+    assert room(64) >= 64 * row
+    # The rows that enter are held twice: as they were read, and in the order of their slots.
+    assert room(64, slots=6, refill=2) <= (6 + 2 * 2 + 1) * row
+
+
+def test_best_of_the_samples():
+    out = decoded(TopK(5), samples=3, **IN_SLOTS)
+    chosen = best(out, out.logprobs.sum(axis=2))
+    assert chosen.tokens.shape == (COUNT, N) and chosen.decoding is None
+
+
+STREAMS = dict(model=guided(TABLE, Contrast(0.1)), params=(TABLE_PARAMS, Contrast(0.1)))
+WRONG = {
+    "slots must be an int >= 1, got 0": dict(slots=0),
+    "slots must be an int >= 1, got None": dict(refill=2),
+    "refill must be at most the 5 slots, got 6": dict(slots=5, refill=6),
+    "early_stop=False runs every step": dict(slots=5, early_stop=False),
+    "slots is for models of one stream": dict(slots=5, **STREAMS),
+    f"eos must be token ids in 0..{V - 1}, got {V}": dict(slots=5, eos=V),
+    "max_length must be at least": dict(slots=5, max_length=P - 1),
+    "lengths must be in 1..9": dict(slots=5, lengths=P + 1),
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_a_wrong_argument(said):
+    with pytest.raises(ValueError, match=said):
+        decoded(**WRONG[said])
+
+
+def test_an_unknown_token_is_refused_before_anything_is_decoded():
+    def apply(params, tokens, positions, cache):
+        jax.debug.callback(lambda: pytest.fail("the model ran"))
+        return TABLE.apply(params, tokens, positions, cache)
+
+    prompts = np.full((3, 2), V)
+    given = KEY, TABLE._replace(apply=apply), TABLE_PARAMS, prompts, TopK(5)
+    with pytest.raises(ValueError, match=f"prompts must be token ids in 0..{V - 1}, got {V}"):
+        generate(*given, max_new_tokens=2, slots=2)
