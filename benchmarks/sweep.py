@@ -8,7 +8,10 @@ Llama of the shape of llama2.c's stories15M. Each row of the sweep has its own t
 and top-p .9, and the time includes its text and records; transformers has one setting for the
 batch. Times are of whole batches, without compilation.
 
-The second part draws 60 settings x 32 prompts x 8 samples of the story model. It counts the traces
+The second part draws texts that end at very different lengths, because one of 40 tokens ends one:
+in slots that refill, as a sweep does, and batch by batch.
+
+The third part draws 60 settings x 32 prompts x 8 samples of the story model. It counts the traces
 of the model, and compares a sweep that was killed twice with SIGKILL and resumed with one that ran
 through.
 """
@@ -24,7 +27,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from decoders.fleet import OURS, Fleet
@@ -34,51 +36,23 @@ from harness.options import parser
 from harness.progress import progress
 from harness.report import environment, figures, heading, load, ratio, recorded, save, table, times
 from harness.turns import take_turns
+from sweeps.lengths import lengths, said
+from sweeps.sources import PROMPT, items_of, settings_of, source_of
 
-from jaxsample import Temperature, TopK, TopP, chain
+from jaxsample import Temperature, TopP, chain
 from jaxsample.study import Item, Source, grid, sweep
 
 PEER = "transformers"
-PROMPT, OPENING = 16, 12  # tokens
+OPENING = 12  # tokens
 SETTINGS, ITEMS = 8, 4  # of a batch, at most
 ROWS = "rows.jsonl"
 
 
-def words(vocab_size):
-    """Return a tokenizer whose token i is the word w<i>, for random weights."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    made = Tokenizer(models.WordLevel({f"w{i}": i for i in range(vocab_size)}, unk_token="w0"))
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return made
-
-
 def arm_of_sweep(folder, batch, steps):
     """Return an arm that measures the seconds of one batch of a sweep, from prompts to rows."""
-    import jaxsample_models
-
-    loaded = jaxsample_models.load(folder)
-    config = SimpleNamespace(max_length=loaded.config.max_length)
-    tokenizer = words(loaded.config.vocab_size)
-    source = Source(
-        folder.name,
-        SimpleNamespace(
-            model=loaded.model,
-            params=loaded.params,
-            tokenizer=tokenizer,
-            config=config,
-            generation_config={},
-        ),
-    )
-    settings = grid(
-        "T {t}",
-        lambda t: chain(Temperature(t), TopK(50), TopP(0.9)),
-        t=[0.6 + 0.05 * i for i in range(min(SETTINGS, batch))],
-    )
-    items = [
-        Item(str(i), " ".join(f"w{100 + (7 * i + j) % 3000}" for j in range(PROMPT)))
-        for i in range(min(ITEMS, batch // len(settings)))
-    ]
+    source = source_of(folder)
+    settings = settings_of(min(SETTINGS, batch))
+    items = items_of(min(ITEMS, batch // len(settings)))
     samples, rest = divmod(batch, len(settings) * len(items))
     if rest:
         wanted = f"a multiple of {len(settings)} settings x {len(items)} prompts"
@@ -223,6 +197,7 @@ def tables(results):
     text = [table([*heads, *(["sweep"] if len(rows[0]) > len(heads) else [])], rows)]
     if PEER in best:
         text.append(f"each at its best: sweep {figures(best['sweep'] / best[PEER])} x {PEER}")
+    text.append(said(results["lengths"]))
     lived = results["survival"]
     text.append(
         f"{lived['settings']} settings, {lived['rows']} rows, {lived['tokens']} tokens in "
@@ -236,13 +211,14 @@ def tables(results):
 def parse():
     options = parser(__doc__, "nothing else", "a tiny model, few settings")
     options.add_argument("--batches", help="comma between")
-    options.add_argument("--sweep-into", type=Path, help="draw only the rows of the second part")
-    options.add_argument("--prompts", type=int, help="prompts of the second part")
+    options.add_argument("--sweep-into", type=Path, help="draw only the rows of the third part")
+    options.add_argument("--prompts", type=int, help="prompts of the third part")
     given = options.parse_args()
     given.prompts = given.prompts or (2 if given.quick else 32)
     batches = given.batches or ("4" if given.quick else "8,32,128,512")
     given.batches = tuple(map(int, batches.split(",")))
     given.model, given.steps = ("tiny", 8) if given.quick else ("15M", 64)
+    given.texts, given.slots, given.turns = (16, 4, 1) if given.quick else (128, 16, 3)
     given.rounds, given.budget = (2, 4.0) if given.quick else (9, 120.0)
     return given
 
@@ -254,11 +230,12 @@ def main():
         return
     before = environment(("transformers", "torch"))
     print(heading(before))
-    with progress(len(given.batches) + 3) as step:
+    with progress(len(given.batches) + 4) as step:
         results = {
             "benchmark": "sweep",
             "before": before,
             "throughput": throughput(given, step),
+            "lengths": lengths(given, step),
             "survival": survival(given, step),
         }
     results["load_after"] = load()

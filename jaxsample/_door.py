@@ -16,6 +16,7 @@ from jaxsample.decode._rollout import Finished, rollout
 from jaxsample.decode._sample import sample
 from jaxsample.decode._sample_rows import sample_rows
 from jaxsample.decode._score import Score, score
+from jaxsample.decode._share import share
 from jaxsample.decode._speculate import speculate
 from jaxsample.decode._step import Decoding, Step, step
 from jaxsample.decode._stream import stream
@@ -141,6 +142,7 @@ __all__ = [
     "sample_rows",
     "sample_without_replacement",
     "score",
+    "share",
     "speculate",
     "stack",
     "step",

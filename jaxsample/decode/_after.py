@@ -71,6 +71,21 @@ def check_after(
     return read, min(width, max(FEWEST, 1 << (most - 1).bit_length()))
 
 
+def check_begin(after: Decoding | None, model: Model, max_length: int) -> tuple[Read | None, int]:
+    """Return what one row has read, and the number of its tokens, 0 if nothing was read.
+
+    Raises:
+        ValueError: if there are several rows, or the cache is not the model's for `max_length`.
+    """
+    if after is None:
+        return None, 0
+    if after.done.shape != (1,):
+        raise ValueError(f"after must be a Decoding of one row, got {after.done.shape[0]}")
+    read = Read(after.cache, after.logits, after.hidden, after.position)
+    check_cache(read, jax.eval_shape(lambda: model.init_cache(1, max_length)))
+    return read, int(after.position[0])
+
+
 def check_cache(read: Read, empty: Any) -> None:
     """Refuse what was read with a cache of other shapes than those of an empty one.
 

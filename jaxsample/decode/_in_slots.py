@@ -79,6 +79,7 @@ def _in_slots(
             slot=jnp.full(refill, slots, jnp.int32),
             line=index * count,
             index=at,
+            key=None,
             sample=None if samples is None else jnp.zeros(refill, jnp.int32),
             tokens=jnp.pad(prompts[at], ((0, 0), (0, max_length - width))),
             lengths=lengths[at],

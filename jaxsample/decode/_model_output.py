@@ -10,9 +10,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from jaxsample.decode._contract import empty_cache
 from jaxsample.decode._model import Model
-from jaxsample.kernels._auto_axes import in_auto, rows, spec
+from jaxsample.kernels._auto_axes import in_auto, spec
 
 
 def last_output(model: Model, params: Any, output: Any, at: jax.Array) -> tuple[Any, Any]:
@@ -72,34 +71,6 @@ def empty_vocabulary(size: int) -> jax.Array:
     return jnp.zeros((0, size), bool)
 
 
-def answers(
-    model: Model,
-    params: Any,
-    prompts: jax.Array,
-    lengths: jax.Array,
-    tokens: jax.Array,
-    token_lengths: jax.Array,
-) -> tuple[jax.Array | None, jax.Array | None]:
-    """Return the logits `[B, N, V]` and hidden states `[B, N, D]` before each token `[B, N]`.
-
-    The hidden states are None if the model does not return them. The logits are None if `unembed`
-    can compute them.
-
-    The model never reads the last of P + N tokens, so that a context of P + N - 1 is enough.
-    """
-    batch, count = tokens.shape
-    total = prompts.shape[-1] + max(count, 1) - 1
-    join = _join if model.streams == 1 else jax.vmap(_join, (1, None, 1, None), 1)
-    given = prompts, tokens, lengths, token_lengths
-    sequence, positions = in_auto(join, rows)(*given)
-    output = model.apply(params, sequence, positions, empty_cache(model, batch, total))
-    first = lengths if model.streams == 1 else lengths[:, 0]
-    at = jnp.minimum(first[:, None] - 1 + jnp.arange(count, dtype=jnp.int32)[None, :], total - 1)
-    logits = None if rebuilds(model, output) else output.logits
-    logits, hidden = (None if x is None else _pick_all(x, at) for x in (logits, output.hidden))
-    return logits, hidden
-
-
 def first_stream(x: Any, streams: int, axis: int = 1) -> Any:
     """Return the part of `x` for the first stream, if there are several along `axis`."""
     return x if x is None or streams == 1 else lax.index_in_dim(x, 0, axis, keepdims=False)
@@ -110,26 +81,6 @@ def _pick(x, at):
     return x[jnp.arange(x.shape[0]), at]
 
 
-@functools.partial(in_auto, specs=lambda x, at: _without_tokens(x, None))
-def _pick_all(x, at):
-    return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
-
-
-def _without_tokens(x, *instead):
+def _without_tokens(x):
     batch, _, *others = spec(x)
-    return PartitionSpec(batch, *instead, *others)
-
-
-def _join(prompts, tokens, lengths, token_lengths):
-    """Put the tokens of each row right after its prompt, up to the last of P + N but one.
-
-    The position past the end of a row is -1.
-    """
-    most = max(tokens.shape[1], 1) - 1
-    columns = jnp.arange(prompts.shape[1] + most, dtype=jnp.int32)[None, :]
-    behind = jnp.clip(columns - lengths[:, None], 0, tokens.shape[1] - 1)
-    head = jnp.pad(prompts, ((0, 0), (0, most)))
-    tail = jnp.take_along_axis(tokens, behind, axis=1)
-    sequence = jnp.where(columns < lengths[:, None], head, tail)
-    inside = columns < (lengths + token_lengths)[:, None]
-    return jnp.where(inside, sequence, 0), jnp.where(inside, columns, -1)
+    return PartitionSpec(batch, *others)

@@ -29,7 +29,7 @@ from jaxsample.decode._model_output import (
     kept,
     vocab_size,
 )
-from jaxsample.decode._reading import read_columns
+from jaxsample.decode._reading import check_chunk, read_columns
 from jaxsample.decode._sampler_axes import axes_prefix, check_axes, repeat_rows, repeat_sampler
 from jaxsample.decode._step import Decoding
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
@@ -97,9 +97,7 @@ def prefill(
     """
     arguments = model, prompts, sampler, max_length, lengths, budget, samples, sampler_axes
     prompts, max_length, lengths, budget, samples = check_rows(*arguments)
-    chunk = None if chunk is None else positive_int("chunk", chunk)
-    if chunk is not None and model.streams > 1:
-        raise ValueError("chunk is for models of one stream")
+    chunk = check_chunk(chunk, model)
     read, unread = check_after(after, model, lengths, prompts.shape[-1])
     given = on_device((params, prompts, sampler, key, lengths, budget, read))
     static = max_length, samples, sampler_axes, unread, chunk

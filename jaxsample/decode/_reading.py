@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import PartitionSpec
 
+from jaxsample.decode._arguments import positive_int
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import kept, last_output
-from jaxsample.kernels._auto_axes import alike, in_auto
+from jaxsample.decode._model_output import kept, last_output, rebuilds
+from jaxsample.kernels._auto_axes import alike, in_auto, spec
+
+
+def check_chunk(chunk: Any, model: Model) -> int | None:
+    """Return how many columns a model reads at a time; None for all.
+
+    Raises:
+        ValueError: if it is not a positive int or None, or the model has several streams.
+    """
+    if chunk is not None and model.streams > 1:
+        raise ValueError("chunk is for models of one stream")
+    return None if chunk is None else positive_int("chunk", chunk)
 
 
 def read_columns(
@@ -58,6 +72,72 @@ def read_columns(
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     (cache, seen), _ = lax.scan(step, (cache, blank), columns)
     return cache, *seen
+
+
+def read_answers(
+    model: Model,
+    params: Any,
+    tokens: jax.Array,
+    positions: jax.Array,
+    cache: Any,
+    first: jax.Array,
+    count: int,
+    chunk: int | None,
+) -> tuple[Any, Any]:
+    """Return the logits and hidden states `[B, N, ..]` of N tokens of each row of `[B, T]`.
+
+    The logits are None if `unembed` can compute them, the hidden states if the model has none.
+
+    Args:
+        model, params, positions, cache, chunk: see `read_columns`. The gradient needs the caches
+            between all chunks.
+        first: `[B]` int32, the column of the first of the N tokens.
+        count: N; static.
+    """
+
+    def read(cache, columns):
+        tokens, positions = columns
+        output = model.apply(params, tokens, positions, cache)
+        logits = None if rebuilds(model, output) else output.logits  # checks the output first
+        return output.cache, (logits, output.hidden)
+
+    width = tokens.shape[-1]
+    if chunk is None or width <= chunk:
+        said = read(cache, (tokens, positions))[1]
+        at = jnp.minimum(first[:, None] + jnp.arange(count, dtype=jnp.int32)[None, :], width - 1)
+        return jax.tree.map(lambda x: _pick(x, at), said)
+
+    starts = jnp.arange(0, width, chunk, dtype=jnp.int32)
+    columns = _parts(tokens, 0, chunk), _parts(positions, -1, chunk)
+    rows = jnp.arange(tokens.shape[0])[:, None]
+
+    @jax.checkpoint
+    def step(carry, column):
+        cache, found = carry
+        start, columns = column
+        cache, said = read(cache, columns)
+        place = start + jnp.arange(chunk, dtype=jnp.int32)[None, :] - first[:, None]
+        place = jnp.where(place < 0, count, place)  # outside, where it is dropped
+        put = functools.partial(_put, rows, place)
+        return (cache, jax.tree.map(put, found, said)), None
+
+    shapes = jax.eval_shape(read, cache, jax.tree.map(lambda x: x[0], columns))[1]
+    blank = jax.tree.map(lambda x: jnp.zeros((*x.shape[:1], count, *x.shape[2:]), x.dtype), shapes)
+    return lax.scan(step, (cache, blank), (starts, columns))[0][1]
+
+
+def _put(rows, place, all, new):
+    return all.at[rows, place].set(new, mode="drop")
+
+
+def _as_tokens(x, at):
+    batch, _, *others = spec(x)
+    return PartitionSpec(batch, None, *others)
+
+
+@functools.partial(in_auto, specs=_as_tokens)
+def _pick(x, at):
+    return jnp.take_along_axis(x, jnp.expand_dims(at, range(2, x.ndim)), axis=1)
 
 
 def _parts(x, value, chunk):

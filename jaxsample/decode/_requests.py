@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import LARGEST, as_array, as_int, as_int32, is_integer
 from jaxsample.decode._slots import Placing
+from jaxsample.kernels._noise import one_key
 from jaxsample.transforms.contract._transform import Transform
 
 
@@ -25,6 +26,7 @@ class Request(NamedTuple):
         index: the place of the prompt among all, which its key depends on; by default the number of
             prompts before it. So a run may leave out what an earlier one finished.
         samples: which of the samples of `rollout` to draw; all by default.
+        key: the key of this prompt alone. Either every prompt brings one, or none.
 
     >>> prompts = [Request([0], TopK(1)), Request([2], TopK(1), budget=1)]
     >>> done = rollout(jax.random.key(0), bigram, table, prompts, None, slots=2, max_length=6,
@@ -38,6 +40,7 @@ class Request(NamedTuple):
     budget: int | None = None
     index: int | None = None
     samples: Sequence[int] | None = None
+    key: jax.Array | None = None
 
 
 class Item(NamedTuple):
@@ -48,6 +51,7 @@ class Item(NamedTuple):
     sampler: Transform | None
     budget: int
     samples: Sequence[int] | None
+    key: np.ndarray | None
 
 
 class Source:
@@ -60,18 +64,20 @@ class Source:
     def __init__(
         self,
         prompts: Iterable[Any],
+        key: jax.Array | None,
         sampler: Transform | None,
         budget: int | None,
         longest: int,
+        read: int,
         vocab_size: int,
-        samples: int | None = None,
+        samples: int | None,
     ):
         if not isinstance(prompts, Iterable):
             raise ValueError(f"prompts must be an iterable of token ids, got {prompts!r}")
         self.prompts: Iterator[Any] = iter(prompts)
-        self.sampler, self.first = sampler, None
+        self.key, self.sampler, self.first = key, sampler, None
         self.budget = _count("budget", LARGEST if budget is None else budget)
-        self.longest, self.vocab_size, self.samples = longest, vocab_size, samples
+        self.longest, self.read, self.vocab_size, self.samples = longest, read, vocab_size, samples
         self.count, self.over = 0, False
         self.failure: Exception | None = None
 
@@ -102,7 +108,8 @@ class Source:
             sampler = self._alike(sampler)
         number = self.budget if budget is None else _count("budget", budget)
         index = self.count if request.index is None else _count("index", request.index)
-        return Item(index, tokens, sampler, number, self._samples(request.samples))
+        samples, own = self._samples(request.samples), self._own(request.key)
+        return Item(index, tokens, sampler, number, samples, own)
 
     def _samples(self, wanted) -> Sequence[int] | None:
         """Return which samples a prompt draws; None in a rollout without samples."""
@@ -116,6 +123,15 @@ class Source:
                 f"{wanted!r}"
             )
         return found
+
+    def _own(self, key) -> np.ndarray | None:
+        """Return the words of the key that a prompt brings."""
+        if (key is None) == (self.key is None):
+            raise ValueError(
+                "the key of a rollout is one key for all prompts, or None; with None every prompt "
+                f"is a Request with a key, got {key!r} at this one"
+            )
+        return None if key is None else np.asarray(jax.random.key_data(one_key(key)))
 
     def _alike(self, sampler) -> Transform:
         """Check that a sampler fits into the slots of the first one; return it on the host."""
@@ -142,6 +158,11 @@ class Source:
             raise ValueError(
                 f"a prompt has {array.size} tokens, max_length is {self.longest}; raise max_length "
                 "or shorten the prompt"
+            )
+        if array.size < self.read:
+            raise ValueError(
+                f"a prompt has {array.size} tokens, but after has read {self.read}; every prompt "
+                "begins with these"
             )
         tokens = np.asarray(jax.device_get(as_int32("the prompt", array)))
         wrong = tokens[(tokens < 0) | (tokens >= self.vocab_size)]
@@ -177,17 +198,17 @@ def rows_of(items: Sequence[Item]) -> list[Row]:
     return [Row(i, item, g) for i, item in enumerate(items) for g in item.samples or [None]]
 
 
-def parts(longest: int, widths: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Split columns among programs: yield the start and the width of each part.
+def parts(start: int, longest: int, widths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Split columns from `start` on among programs: yield the start and the width of each part.
 
     All parts but the last have the largest width. The last has the smallest that holds the rest of
-    the longest prompt.
+    the longest prompt. There is none if nothing is left.
     """
-    start = 0
     while longest - start > widths[-1]:
         yield start, widths[-1]
         start += widths[-1]
-    yield start, next(width for width in widths if width >= longest - start)
+    if longest > start:
+        yield start, next(width for width in widths if width >= longest - start)
 
 
 def placing_of(entering: dict[int, Row], count: int, slots: int, max_length: int) -> Placing:
@@ -208,6 +229,7 @@ def placing_of(entering: dict[int, Row], count: int, slots: int, max_length: int
         slot=column(places),
         line=column(places),
         index=column(item.index for item in items),
+        key=None if items[0].key is None else np.asarray([item.key for item in items]),
         sample=None if rows[0].sample is None else column(row.sample for row in rows),
         tokens=tokens,
         lengths=column(item.tokens.size for item in items),

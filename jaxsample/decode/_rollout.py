@@ -11,13 +11,14 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxsample.decode import _slots
+from jaxsample.decode._after import Read, check_begin
 from jaxsample.decode._arguments import on_device, positive_int
 from jaxsample.decode._contract import streams_of
 from jaxsample.decode._model import Model
 from jaxsample.decode._records import Support, Top, check_record
 from jaxsample.decode._requests import Row, Source, parts, placing_of, rows_of
 from jaxsample.decode._sampler_axes import check_axes
-from jaxsample.decode._step import Ending
+from jaxsample.decode._step import Decoding, Ending
 from jaxsample.kernels._noise import one_key
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
@@ -62,7 +63,7 @@ class Finished(NamedTuple):
 
 
 def rollout(
-    key: jax.Array,
+    key: jax.Array | None,
     model: Model,
     params: Any | Callable[[], Any],
     prompts: Iterable[Any],
@@ -79,6 +80,7 @@ def rollout(
     eos: int | Sequence[int] = (),
     stop: StopStrings | Sequence[Sequence[int]] = (),
     pad: int = 0,
+    after: Decoding | None = None,
     record: Sequence[Any] = ("logprobs",),
 ) -> Iterator[Finished]:
     """Generate for a stream of prompts, and yield each result as soon as it is finished.
@@ -93,7 +95,7 @@ def rollout(
     drop it, to end early.
 
     Args:
-        key: one PRNG key.
+        key: one PRNG key; None if each prompt is a `Request` that brings its own.
         model, eos, stop, pad, record: see `generate`. The model has one stream, and a mesh has
             Auto axes.
         params: see `generate`; or a function without arguments that returns them. It is called
@@ -110,6 +112,8 @@ def rollout(
         chunk: the largest number of steps between two looks at the device; static.
         samples: rows per prompt; the model reads the prompt once.
         budget: the largest number of tokens for each prompt, below `max_new_tokens`.
+        after: a `Decoding` of one row that has read the first tokens of all prompts, as many as its
+            `position` says, with the same `max_length`. They are not read again; see `prefill`.
 
     Raises:
         ValueError: if an argument has a wrong type, shape or value; for `prompts`, when the wrong
@@ -129,7 +133,8 @@ def rollout(
         raise ValueError("rollout is for models of one stream")
     if isinstance(key, Tracer):
         raise ValueError("rollout runs on the host: call it outside of jit")
-    key = one_key(key)
+    key = None if key is None else one_key(key)
+    begin, read = check_begin(after, model, max_length)
     common = _Common(
         model,
         sampler,
@@ -140,6 +145,8 @@ def rollout(
         positive_int("chunk", chunk),
         Ending.of(eos, stop, pad),
         check_record(record),
+        begin,
+        read,
     )
     if not common.widths:
         raise ValueError("widths must have at least one number")
@@ -148,7 +155,8 @@ def rollout(
     now = params if asked else lambda: params
     size = _slots.vocabulary(model, now(), refill, max_length)
     common.ending.check(size)
-    source = Source(prompts, sampler, budget, max_length, size, common.samples)
+    given = key, sampler, budget, max_length, read, size, common.samples
+    source = Source(prompts, *given)
     steps = positive_int("max_new_tokens", max_new_tokens)
     return _run(key, now, source, common, slots, steps)
 
@@ -163,6 +171,8 @@ class _Common(NamedTuple):
     chunk: int
     ending: Ending
     record: tuple
+    begin: Read | None
+    read: int
 
 
 def _run(key, now, source, common, count, steps):
@@ -218,8 +228,11 @@ def _read(params, items, common):
     rows = common.refill
     lengths = np.ones(rows, np.int32)
     lengths[: len(items)] = [item.tokens.size for item in items]
-    reading = _slots.unread(common.model, rows, common.max_length)
-    for start, width in parts(int(lengths.max()), common.widths):
+    if common.begin is None:
+        reading = _slots.unread(common.model, rows, common.max_length)
+    else:
+        reading = _slots.begun(common.begin, rows)
+    for start, width in parts(common.read, int(lengths.max()), common.widths):
         tokens = np.zeros((rows, width), np.int32)
         for row, item in zip(tokens, items, strict=False):
             part = item.tokens[start : start + width]

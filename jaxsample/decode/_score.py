@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxsample.decode._answers import answers
 from jaxsample.decode._arguments import (
     check_ids,
     check_prompts,
@@ -25,13 +26,13 @@ from jaxsample.decode._contract import streams_of
 from jaxsample.decode._keys import init_keys, row_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import (
-    answers,
     empty_vocabulary,
     first_stream,
     unembedded,
     vocab_size,
 )
 from jaxsample.decode._prefill import start_states
+from jaxsample.decode._reading import check_chunk
 from jaxsample.decode._records import (
     Drawn,
     Support,
@@ -82,6 +83,7 @@ def score(
     max_length: int | None = None,
     budget: ArrayLike | None = None,
     sampler_axes: Any = None,
+    chunk: int | None = None,
     support: Support | None = None,
     record: Sequence[Any] = ("logprobs", "model_logprobs"),
 ) -> Score:
@@ -91,7 +93,8 @@ def score(
     that the sampler cannot produce scores -inf with zero gradient.
 
     Args:
-        model, params, prompts, sampler, lengths, sampler_axes: see `prefill`.
+        model, params, prompts, sampler, lengths, sampler_axes, chunk: see `prefill`. Prompts and
+            tokens are read in chunks alike; `jax.grad` then needs the caches between all chunks.
         tokens: `[B, N]` token ids, right-padded.
         token_lengths: `[B]` in 0..N, how many of them count; all by default.
         key, max_length, budget: the arguments of `generate`, if the sampler's state depends on
@@ -121,14 +124,16 @@ def score(
     count = tokens.shape[1]
     token_lengths = per_row("token_lengths", token_lengths, count, (batch,), 0, count)
     support = check_support(support, tokens.shape)
+    chunk = check_chunk(chunk, model)
     rows = prompts, tokens, sampler, lengths, token_lengths, budget, key, support
     given = on_device((params, *rows))
-    seen, vocabulary = _score(model, *given, check_record(record), sampler_axes, max_length)
+    static = check_record(record), sampler_axes, max_length, chunk
+    seen, vocabulary = _score(model, *given, *static)
     check_ids("prompts", prompts, lengths, vocabulary.shape[-1])
     return seen
 
 
-@functools.partial(jax.jit, static_argnums=(0, 10, 11, 12))
+@functools.partial(jax.jit, static_argnums=(0, 10, 11, 12, 13))
 def _score(
     model,
     params,
@@ -143,9 +148,10 @@ def _score(
     record,
     axes,
     max_length,
+    chunk,
 ):
     batch, count = tokens.shape
-    logits, hidden = answers(model, params, prompts, lengths, tokens, token_lengths)
+    logits, hidden = answers(model, params, prompts, lengths, tokens, token_lengths, chunk)
     rebuilt = logits is None
     size = vocab_size(model, params, logits, hidden)
 

@@ -14,7 +14,7 @@ from jaxsample.decode._contract import empty_cache
 from jaxsample.decode._keys import keys_at
 from jaxsample.decode._model_output import kept, last_output, vocab_size
 from jaxsample.decode._prefill import positions_of, start_rows
-from jaxsample.decode._sampler_axes import map_rows
+from jaxsample.decode._sampler_axes import map_rows, repeat_rows
 from jaxsample.decode._step import Decoding, Ending, Step, advance
 from jaxsample.decode._written import unwritten, write
 from jaxsample.kernels._noise import as_key, fold_in
@@ -42,6 +42,7 @@ class Placing(NamedTuple):
         slot: `[R]` the slot to fill; S for a row that enters none.
         line: `[R]` where the row writes its steps; a number too large for one that enters no slot.
         index, sample: `[R]` the place of the prompt among all, and the number of the sample.
+        key: `[R, 2]` the words of the keys of the prompts, or None if they come from the index.
         tokens: `[R, max_length]` the prompts, padded.
         lengths: `[R]` their lengths.
         budgets: `[R]` how many tokens may be drawn.
@@ -52,6 +53,7 @@ class Placing(NamedTuple):
     slot: Any
     line: Any
     index: Any
+    key: Any
     sample: Any
     tokens: Any
     lengths: Any
@@ -92,6 +94,12 @@ def check_slots(slots: int, refill: int | None) -> tuple[int, int]:
 def unread(model, rows, max_length):
     """Return prompts of which nothing is read."""
     return Reading(empty_cache(model, rows, max_length))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def begun(begin, rows):
+    """Return prompts that all begin with what one row has read."""
+    return Reading(*repeat_rows((begin.cache, begin.logits, begin.hidden), rows))
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -175,7 +183,8 @@ def _rows(model, params, key, reading, placing, sampler, axes):
     """Start decoding of the rows that enter slots."""
     seen = jax.tree.map(lambda x: x[placing.source], reading)
     size = vocab_size(model, params, seen.logits, seen.hidden)
-    keys = keys_at(as_key(key), placing.index)
+    own = placing.key is not None
+    keys = as_key(placing.key) if own else keys_at(as_key(key), placing.index)
     if placing.sample is not None:
         keys = fold_in(keys, placing.sample)
     max_length = placing.tokens.shape[1]

@@ -36,7 +36,7 @@ def in_auto(
 
     @functools.wraps(fn)
     def call(*args, **named):
-        mesh = _explicit((args, named))
+        mesh = explicit_mesh((args, named))
         if mesh is None:
             return fn(*args, **named)
         auto = mesh.update_axis_types({name: AxisType.Auto for name in mesh.explicit_axes})
@@ -65,7 +65,7 @@ def alike(first: Any, *_: Any) -> Any:
     return jax.tree.map(spec, first)
 
 
-def _explicit(args) -> AbstractMesh | None:
+def explicit_mesh(args) -> AbstractMesh | None:
     """Return the mesh with Explicit axes that the context or an argument has."""
     context = jax.sharding.get_abstract_mesh()
     if context.explicit_axes:

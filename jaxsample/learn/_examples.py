@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsample.decode._answers import answers
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import answers
 from jaxsample.learn._hosts import own, whole
 
 

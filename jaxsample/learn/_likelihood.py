@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxsample.decode._answers import answers
 from jaxsample.decode._columns import batch_of, over_columns
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import answers, unembedded, vocab_size
+from jaxsample.decode._model_output import unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import Drawn, settle_and_observe
 from jaxsample.kernels._auto_axes import alike, in_auto

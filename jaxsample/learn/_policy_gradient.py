@@ -32,6 +32,8 @@ class PolicyGradient:
         samples: texts per prompt, K.
         max_new_tokens: the largest length of a text.
         eos: token ids that end a text.
+        slots: how many texts are drawn at a time; one that ends makes room for the next. The texts
+            are the same. None draws all at once, until the longest ends.
 
     Raises:
         ValueError: if the credit needs more samples.
@@ -49,6 +51,7 @@ class PolicyGradient:
     samples: int
     max_new_tokens: int
     eos: tuple[int, ...] = ()
+    slots: int | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "eos", tuple(int(t) for t in self.eos))
@@ -98,6 +101,7 @@ class PolicyGradient:
             max_new_tokens=self.max_new_tokens,
             eos=self.eos,
             samples=self.samples,
+            slots=self.slots,
             record=(),
         )
         groups = Group(

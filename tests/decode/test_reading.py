@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import RepetitionPenalty, TopK, chain, prefill, resume
+from jaxsample import RepetitionPenalty, TopK, chain, prefill, resume, score
 from jaxsample_models import TransformerConfig, as_model, shapes
 from tests.decode.models import RECURRENT, TABLE, TABLE_PARAMS, V, recurrent_params
 
@@ -54,24 +54,59 @@ def test_chunks_after_what_is_read_already():
     np.testing.assert_array_equal(*tokens)
 
 
-def test_a_long_prompt_needs_a_tenth_of_the_memory():
-    width = 4096
+TEXTS = np.random.default_rng(1).integers(0, V, (4, 7))
+COUNTS = np.array([7, 0, 5, 6])
+
+
+def scored(model, params, chunk, sampler=SAMPLER, **options):
+    given = model, params, PROMPTS, TEXTS, sampler
+    return score(*given, lengths=LENGTHS, token_lengths=COUNTS, chunk=chunk, **options)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 100])
+def test_any_chunk_gives_the_same_scores(chunk):
+    scores = (scored(TABLE, TABLE_PARAMS, c, record=("logprobs", "kept")) for c in (None, chunk))
+    jax.tree.map(np.testing.assert_array_equal, *scores)
+
+
+def test_the_gradient_of_scores_in_chunks():
+    params = recurrent_params()
+
+    def loss(params, chunk):
+        return scored(RECURRENT, params, chunk, TopK(V), record=("logprobs",)).logprobs.sum()
+
+    at_once, chunked = (jax.grad(loss)(params, chunk) for chunk in (None, 4))
+    # A product over several columns is rounded in another order.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), at_once, chunked)
+    assert all(np.abs(x).max() > 1e-2 for x in jax.tree.leaves(at_once))
+
+
+def long_prefill(key, model, params, tokens, chunk):
+    return prefill(key, model, params, tokens, TopK(1), max_length=WIDTH, chunk=chunk)
+
+
+def long_score(key, model, params, tokens, chunk):
+    return score(model, params, tokens[:, :-8], tokens[:, -8:], chain(), chunk=chunk)
+
+
+WIDTH = 4096
+
+
+@pytest.mark.parametrize("way", [long_prefill, long_score])
+def test_a_long_prompt_needs_a_tenth_of_the_memory(way):
     config = TransformerConfig(
         vocab_size=256, dim=64, layers=2, heads=4, kv_heads=4, head_dim=16, mlp_dim=1024,
-        max_length=width,
+        max_length=WIDTH,
     )  # fmt: skip
     model = as_model(config)
 
     def temporaries(chunk):
-        def run(key, params, prompts):
-            given = key, model, params, prompts, TopK(1)
-            return prefill(*given, max_length=width, chunk=chunk)
-
-        tokens = jax.ShapeDtypeStruct((1, width), jnp.int32)
-        lowered = jax.jit(run).lower(KEY, shapes(config), tokens)
+        tokens = jax.ShapeDtypeStruct((1, WIDTH), jnp.int32)
+        given = KEY, shapes(config), tokens
+        lowered = jax.jit(lambda key, *rest: way(key, model, *rest, chunk)).lower(*given)
         return lowered.compile().memory_analysis().temp_size_in_bytes
 
-    cache = 2 * 2 * width * 64 * 4  # keys and values of both layers, which a scan may hold twice
+    cache = 2 * 2 * WIDTH * 64 * 4  # keys and values of both layers, which a scan may hold twice
     assert temporaries(256) - 2 * cache < (temporaries(None) - cache) / 10
 
 

@@ -43,14 +43,14 @@ STATEFUL = chain(
 COMMON = dict(max_length=L, max_new_tokens=N, record=RECORD, eos=(7, 30), stop=[[11, 12], [40]])
 
 
-def rolled(sampler=STATEFUL, prompts=PROMPTS, model=TABLE, params=TABLE_PARAMS, **changes):
+def rolled(sampler=STATEFUL, prompts=PROMPTS, model=TABLE, params=TABLE_PARAMS, key=KEY, **changes):
     options = dict(slots=5, widths=(8, 16), refill=2, chunk=4) | COMMON | changes
-    return rollout(KEY, model, params, iter(prompts), sampler, **options)
+    return rollout(key, model, params, iter(prompts), sampler, **options)
 
 
-def whole(sampler=STATEFUL, model=TABLE, params=TABLE_PARAMS, **changes):
+def whole(sampler=STATEFUL, model=TABLE, params=TABLE_PARAMS, key=KEY, **changes):
     options = dict(lengths=LENGTHS) | COMMON | changes
-    found = generate(KEY, model, params, PADDED, sampler, **options)
+    found = generate(key, model, params, PADDED, sampler, **options)
     return jax.device_get(found._replace(decoding=None))
 
 

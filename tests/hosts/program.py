@@ -1,7 +1,8 @@
 """One of two processes with two devices each: `python -m tests.hosts.program RANK PORT FOLDER`.
 
 It writes what it found to FOLDER/RANK.pickle. At the end the second process kills itself in the
-middle of a sweep, and the first writes how it took that to FOLDER/report.txt.
+middle of a sweep, after it has begun a rollout. The first writes how it took that to
+FOLDER/report.txt, and finishes its part of the rollout.
 """
 
 import os
@@ -57,16 +58,18 @@ def load_parts(folder, mesh):
             np.testing.assert_array_equal(shard.data, value[shard.index])
 
 
-def die_in_the_second_turn():
-    run, calls = Program.run, []
+def die_in_the_second_turn(rollout):
+    draw = Program.draw
 
-    def killed(self, jobs):
-        calls.append(jobs)
-        if jax.process_index() == 1 and len(calls) == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return run(self, jobs)
+    def killed(self, batches):
+        for count, rows in enumerate(draw(self, batches), 1):
+            if jax.process_index() == 1 and count == 2:
+                rolling = ways.rolled(rollout, 1)
+                next(rolling), next(rolling)
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield rows
 
-    Program.run = killed
+    Program.draw = killed
 
 
 def main():
@@ -95,11 +98,14 @@ def main():
     except ValueError as error:
         found["refused"] = str(error)
     (folder / f"{rank}.pickle").write_bytes(pickle.dumps(found))
-    die_in_the_second_turn()
+    rollout = folder / "rollout"
+    rollout.mkdir(exist_ok=True)
+    die_in_the_second_turn(rollout)
     try:
         ways.swept(out=folder / "killed")
     except RuntimeError as error:
         (folder / "report.txt").write_text(str(error))
+    list(ways.rolled(rollout, 0))
     # An orderly end waits for the process that is gone.
     os._exit(0)
 

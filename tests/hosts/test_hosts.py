@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxsample import Temperature, generate
 from jaxsample.learn import load
 from jaxsample_models import save
 from tests.hosts import ways
@@ -118,3 +119,23 @@ def test_a_killed_host_is_reported_and_a_new_run_goes_on(folder):
     rows = ways.swept(out=folder / "killed")
     assert (folder / "killed" / "rows.jsonl").read_text().startswith(kept)
     assert [row["tokens"] for row in rows] == [row["tokens"] for row in ways.swept()]
+
+
+def test_two_hosts_share_a_rollout_and_a_killed_one_loses_nothing(folder):
+    found = []
+    for process in (0, 1):
+        [file] = (folder / "rollout").glob(f"*-{process}.jsonl")
+        found.append([index for index, _ in ways.written(file)])
+    assert sorted(found[0]) == list(range(0, len(ways.ROLLED), 2))
+    assert len(found[1]) == 2 and all(index % 2 for index in found[1])
+    rest = list(ways.rolled(folder / "rollout", 0))  # by one process
+    assert sorted(found[0] + found[1] + rest) == list(range(len(ways.ROLLED)))
+    lengths = np.array([len(prompt) for prompt in ways.ROLLED])
+    prompts = np.stack([np.pad(prompt, (0, 3 - len(prompt))) for prompt in ways.ROLLED])
+    whole = generate(
+        jax.random.key(ways.KEY), ways.MODEL, ways.TABLE, prompts, Temperature(0.7),
+        lengths=lengths, max_length=16, max_new_tokens=12, eos=range(0, ways.V, 8), record=(),
+    )  # fmt: skip
+    for file in (folder / "rollout").iterdir():
+        for index, tokens in ways.written(file):
+            assert tokens == whole.tokens[index, : whole.lengths[index]].tolist()

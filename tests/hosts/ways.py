@@ -1,5 +1,6 @@
 """Decoding, scores, a training and a sweep, by two hosts together or by one process alone."""
 
+import json
 from types import SimpleNamespace
 
 import jax
@@ -16,7 +17,9 @@ from jaxsample import (
     TopP,
     chain,
     generate,
+    rollout,
     score,
+    share,
     stack,
     stream,
 )
@@ -29,6 +32,7 @@ B, V, NEW = 4, 128, 4
 TABLE = np.float32(2 * np.random.default_rng(1).standard_normal((V, V)))
 PROMPTS = np.arange(2 * B, dtype=np.int32).reshape(B, 2)
 TEXTS = np.random.default_rng(2).integers(0, V, (B, NEW)).astype(np.int32)
+ROLLED = [[i, i + 1, i + 2][: 1 + i % 3] for i in range(11)]
 KEY = 3
 ADAM = optax.adam(0.1)
 SETTINGS = grid("t {t}", lambda t: Temperature(t), t=[0.5, 1.0, 1.5])
@@ -122,6 +126,26 @@ def swept(place=np.asarray, **options):
     changed = {"params": {"table": place(np.float32(2 * table))}}
     checkpoint = SimpleNamespace(**vars(source.checkpoint) | changed)
     return sweep(Source(source.name, checkpoint), SETTINGS, ITEMS, **SWEEP, **options).rows
+
+
+def written(file):
+    """Return the number and the tokens in each whole line."""
+    lines = file.read_text().splitlines(keepends=True)
+    return [json.loads(line).values() for line in lines if line.endswith("\n")]
+
+
+def rolled(folder, process):
+    """Finish a rollout whose processes write to a folder; yield the number of each new line."""
+    done = {index for file in folder.glob("*.jsonl") for index, _ in written(file)}
+    finished = rollout(
+        jax.random.key(KEY), MODEL, TABLE, share(ROLLED, done), Temperature(0.7), slots=2,
+        max_length=16, max_new_tokens=12, eos=range(0, V, 8), record=(),
+    )  # fmt: skip
+    with open(folder / f"{len(done)}-{process}.jsonl", "w") as file:
+        for one in finished:
+            line = {"index": one.index, "tokens": one.tokens.tolist()}
+            print(json.dumps(line), file=file, flush=True)
+            yield one.index
 
 
 DECODED = {

@@ -1,5 +1,6 @@
 """Policy gradients and preferences."""
 
+import dataclasses
 import functools
 import itertools
 
@@ -23,6 +24,7 @@ from jaxsample.learn import (
     hamming,
     ngrams,
 )
+from tests.decode.models import TABLE, TABLE_PARAMS
 from tests.learn import crossed
 
 K = 3
@@ -130,6 +132,27 @@ def test_a_user_reward_moves_a_temperature():
         optimizer=optax.adam(5e-2),
     ).sampler  # fmt: skip
     assert got[0].value < 0.8  # the reward favours the likeliest token
+
+
+def test_texts_drawn_in_slots_have_the_same_gradient():
+    texts = Examples(
+        np.array([[1, 2], [3, 7], [5, 5]]), prompts=np.array([[0], [4], [9]])
+    ).checked()
+    sampler = Temperature(0.6)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def slope(objective, sampler):
+        def loss(sampler):
+            return objective(sampler, texts, jax.random.key(0), TABLE, TABLE_PARAMS)
+
+        return jax.value_and_grad(loss, has_aux=True)(sampler)
+
+    objective = PolicyGradient(KernelScore(hamming), K, 6, eos=range(0, 40, 3))
+    at_once = slope(objective, sampler)
+    in_slots = slope(dataclasses.replace(objective, slots=2), sampler)
+    # The same texts; another program, which sums in another order.
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5), at_once, in_slots)
+    assert at_once[1].value != 0
 
 
 def test_preferences_move_towards_the_preferred_texts():

@@ -24,11 +24,12 @@ def run(out, format="jsonl", **arguments):
 
 if __name__ == "__main__":
     if len(sys.argv) > 3:  # wait before each batch, so that a test can kill the process
-        quickly = Program.run
+        quickly = Program.draw
 
-        def slowly(self, jobs):
-            time.sleep(float(sys.argv[3]))
-            return quickly(self, jobs)
+        def slowly(self, batches):
+            for rows in quickly(self, batches):
+                time.sleep(float(sys.argv[3]))
+                yield rows
 
-        Program.run = slowly
+        Program.draw = slowly
     run(sys.argv[1], sys.argv[2])

@@ -18,6 +18,10 @@ import pytest
 from jaxsample import Guidance, Temperature, TopK, TopP, chain, generate
 from jaxsample.kernels._noise import fold_in
 from jaxsample.study import Item, Setting, sweep
+from jaxsample.study.draw._at_once import at_once
+from jaxsample.study.draw._in_slots import in_slots
+from jaxsample.study.draw._jobs import Job
+from jaxsample.study.draw._program import Program
 from tests.study.models import bigrams, traced
 from tests.study.sweep_program import ITEMS, SETTINGS, run
 
@@ -283,3 +287,28 @@ def test_prompts_need_ids_of_their_own():
 
 def test_rows_are_plain_json(whole):
     assert json.loads(json.dumps(whole)) == whole
+
+
+PROGRAM = Program(bigrams(), SETTINGS, ITEMS, 12, 5)
+JOBS = [Job(setting, 1, 3, sample) for setting in range(len(SETTINGS)) for sample in range(3)]
+
+
+def test_slots_draw_what_batches_draw():
+    batches = [JOBS[at : at + 5] for at in range(0, len(JOBS), 5)]
+    for batch, texts in zip(batches, in_slots(PROGRAM, batches), strict=True):
+        for text, other in zip(texts, at_once(PROGRAM, batch), strict=True):
+            for name, value in other.items():
+                np.testing.assert_array_equal(text[name], value)
+
+
+def test_what_all_prompts_begin_with_is_read_once():
+    begin = " ".join(f"w{i}" for i in range(1, 17))
+    items = [Item(str(i), f"{begin} w{i} w{i + 1}") for i in range(3)] + [Item("3", begin)]
+    program = Program(bigrams(), SETTINGS, items, 12, 5)
+    jobs = [Job(0, item, 0, 0) for item in range(4)]
+    traced.clear()
+    [found] = in_slots(program, [jobs])
+    # The begin once, then the rest of the prompts, the last of which has none, and the steps.
+    assert {(1, 16), (1, 2), (5, 1)} >= set(traced)
+    for text, other in zip(found, at_once(program, jobs), strict=True):
+        np.testing.assert_array_equal(text["tokens"], other["tokens"])

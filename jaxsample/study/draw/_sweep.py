@@ -1,4 +1,4 @@
-"""Draw texts for many settings, prompts and seeds with one compiled `generate`."""
+"""Draw texts for many settings, prompts and seeds with one compiled program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from jaxsample.interop._files import read_json, write_whole
 from jaxsample.learn._hosts import by_all, gathered, is_first, of_first, reported
 from jaxsample.learn._progress import bar
 from jaxsample.study.draw._data import Item
-from jaxsample.study.draw._program import Job, Program
+from jaxsample.study.draw._jobs import Job
+from jaxsample.study.draw._program import Program
 from jaxsample.study.draw._settings import Setting, checked
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import LINES, PARTS, Lines, Memory, Parquet, Place, Row, Store
@@ -173,18 +174,17 @@ def sweep(
 
 
 def _turns(program: Program, batches: list[list[Job]]) -> Iterator[list[list[Row]]]:
-    """Yield the rows of the next batches, those of all processes, which draw one each.
+    """Yield the rows of the next batches, those of all processes, one each.
 
     If the model lies on several hosts, their processes draw each batch together.
     """
     if program.together:
-        yield from ([program.run(batch)] for batch in batches)
+        yield from ([rows] for rows in program.draw(batches))
         return
     count, own = jax.process_count(), jax.process_index()
+    mine = program.draw(batches[own::count])
     for at in range(0, len(batches), count):
-        some = batches[at : at + count]
-        mine = some[own] if own < len(some) else []
-        yield by_all(functools.partial(program.run, mine))[: len(some)]
+        yield by_all(lambda: next(mine, []))[: len(batches) - at]
 
 
 def _agreed(arguments: dict[str, Any]) -> None:

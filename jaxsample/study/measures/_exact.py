@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxsample.decode._answers import answers
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import answers
 from jaxsample.learn._progress import bar
 from jaxsample.study.draw._source import Source
 from jaxsample.transforms.rows._row import Row

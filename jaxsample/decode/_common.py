@@ -1,0 +1,36 @@
+"""The tokens that many prompts begin with, read once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxsample.decode._after import FEWEST
+from jaxsample.decode._model import Model
+from jaxsample.decode._prefill import prefill
+from jaxsample.decode._step import Decoding
+from jaxsample.transforms.contract._chain import chain
+
+
+def read_common(
+    model: Model, params: Any, prompts: Sequence[list[int]], *, max_length: int, chunk: int
+) -> Decoding | None:
+    """Return the `after` of a rollout over prompts; None if they have too few tokens in common.
+
+    Args:
+        max_length, chunk: see `prefill`.
+
+    >>> prompts = [[0, 1, 2, 3] * 5 + [token] for token in (1, 2)]
+    >>> read_common(bigram, table, prompts, max_length=32, chunk=8).position.tolist()
+    [20]
+    """
+    first, last = min(prompts), max(prompts)  # any other lies between, so it shares what these do
+    pairs = enumerate(zip(first, last, strict=False))
+    count = next((i for i, (a, b) in pairs if a != b), len(first))
+    if count < FEWEST:
+        return None
+    given = jax.random.key(0), model, params, np.asarray([first[:count]]), chain()
+    return prefill(*given, max_length=max_length, chunk=chunk)

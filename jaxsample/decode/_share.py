@@ -1,0 +1,33 @@
+"""The prompts of a rollout, dealt to several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from typing import Any
+
+import jax
+
+from jaxsample.decode._requests import Request
+
+
+def share(prompts: Iterable[Any], done: Container[int] = ()) -> Iterator[Request]:
+    """Yield the prompts of this process, among those that all processes of a run share.
+
+    Give the result to `rollout`. Of n processes, process k takes the prompts k, k + n and so on.
+    Each keeps its number among all, and so the key and the `Finished.index` that it has in a
+    rollout of one process. The processes do not wait for each other, and none needs the results of
+    another. If one ends, start all again and pass what is finished, by any number of processes.
+
+    Args:
+        prompts: the prompts of all processes, as for `rollout`: the same in each of them.
+        done: the numbers of prompts that are finished already.
+
+    >>> rest = share([[0], [1], [2]], done={1})
+    >>> [(request.index, request.prompt) for request in rest]
+    [(0, [0]), (2, [2])]
+    """
+    for place, given in enumerate(prompts):
+        request = given if isinstance(given, Request) else Request(given)
+        index = place if request.index is None else request.index
+        if index % jax.process_count() == jax.process_index() and index not in done:
+            yield request._replace(index=index)
