@@ -49,8 +49,8 @@ def test_absent_and_off_are_the_same():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"structured_outputs": {"regex": "a+"}}, "structured_outputs.*TokenAutomaton"),
-        ({"bad_words": ["no"]}, "bad_words.*bad_words_token_ids"),
+        ({"structured_outputs": {"regex": "a+"}}, "structured_outputs needs vocabulary="),
+        ({"bad_words": ["no"]}, "bad_words holds strings; give tokenizer="),
         ({"top_pp": 0.5}, "top_pp"),
         ({"min_tokens": 3}, "min_tokens needs eos"),
         ({"top_p": 3.0}, "3.0"),

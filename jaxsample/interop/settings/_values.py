@@ -1,0 +1,49 @@
+"""Values of transforms as the plain numbers and lists that settings hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from jaxsample.transforms.contract._fields import show
+
+
+def plain(value: Any) -> Any:
+    """Return a field's value as Python data, floats with the shortest decimals.
+
+    Raises:
+        ValueError: if it is traced, or holds a value for each row.
+    """
+    if isinstance(value, Tracer):
+        raise ValueError("a traced value cannot be written; write the settings outside of jax.jit")
+    if not isinstance(value, np.ndarray | np.generic | jax.Array):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind == "f" and array.ndim < 2:
+        found = [float(show(x)) for x in array.ravel()]
+        return found if array.ndim else found[0]
+    if array.dtype.kind == "i" and array.ndim == 2:  # sequences, padded with -1
+        return [[int(i) for i in row if i >= 0] for row in array]
+    if array.dtype.kind == "i" and array.ndim < 2:
+        return array.tolist()
+    raise ValueError(f"an array {array.dtype}{list(array.shape)} has no setting")
+
+
+def ids(value: Any) -> list[int]:
+    """Return one token id or a list of them as a list."""
+    return [value] if isinstance(value, int) else list(value)
+
+
+def one_or_all(value: Any) -> int | list[int]:
+    """Return token ids as a list, or as one number if there is only one."""
+    found = ids(plain(value))
+    return found[0] if len(found) == 1 else found
+
+
+def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are not null."""
+    return {name: value for name, value in settings.items() if value is not None}
