@@ -7,7 +7,7 @@ from typing import Any
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import bias_row
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import plain
+from jaxsample.interop.settings._values import plain, single
 from jaxsample.transforms.filters._mirostat import Mirostat
 from jaxsample.transforms.filters._top_n_sigma import TopNSigma
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
@@ -55,7 +55,7 @@ def _warmth(value: Any) -> Any:
 
 def _sigmas(value: Any) -> float:
     """Return top_n_sigma, where ours has another value for off."""
-    n = float(plain(value))
+    n = float(single(value))
     if n <= 0:
         raise ValueError("top_n_sigma=0 is off there; ours keeps the maxima")
     return -1.0 if n == float("inf") else n
@@ -70,13 +70,13 @@ class _Dynamic(Row):
         return {"low": low, "high": high, "exponent": settings["dynatemp_exponent"]}
 
     def settings(self, member: Any) -> dict[str, Any]:
-        low, high = float(plain(member.low)), float(plain(member.high))
+        low, high = float(single(member.low)), float(single(member.high))
         if high < low or (high == low != 1):
             raise ValueError("its range has high > low; an equal pair is a Temperature")
         return {
             "dynatemp_range": round((high - low) / 2, 12),
             "temperature": round((high + low) / 2, 12),
-            "dynatemp_exponent": plain(member.exponent),
+            "dynatemp_exponent": single(member.exponent),
         }
 
 
@@ -127,7 +127,7 @@ ROWS = (
             "multiplier": Key("dry_multiplier", 0),
             "base": Key("dry_base"),
             "allowed_length": Key("dry_allowed_length"),
-            "breakers": Key("dry_sequence_breakers"),
+            "breakers": Key("dry_sequence_breakers", back=plain),
             "window": last_tokens("dry_penalty_last_n"),
         },
         stage="dry",

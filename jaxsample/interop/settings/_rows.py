@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxsample.interop.settings._values import plain
+from jaxsample.interop.settings._values import single
 from jaxsample.transforms.contract._transform import Transform
 
 Settings = Mapping[str, Any]
@@ -32,7 +32,7 @@ class Key:
     off: Any = None
     absent: Callable[[Any], bool] | None = None
     into: Callable[[Any], Any] = _same
-    back: Callable[[Any], Any] = plain
+    back: Callable[[Any], Any] = single
 
     def is_off(self, value: Any) -> bool:
         """Return whether a value stands for no transform; a boolean is no number."""

@@ -80,11 +80,11 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
 TABLE = Table(
     system="sampling parameters",
     rows=(
-        Row(Allow, {"tokens": Key("allowed_token_ids", [])}),
-        Row(BadWords, {"sequences": Key("bad_words_token_ids", [])}),
+        Row(Allow, {"tokens": Key("allowed_token_ids", [], back=plain)}),
+        Row(BadWords, {"sequences": Key("bad_words_token_ids", [], back=plain)}),
         Row(
             MinNewTokens,
-            {"n": Key("min_tokens", 0), "eos": Key("stop_token_ids", into=ids)},
+            {"n": Key("min_tokens", 0), "eos": Key("stop_token_ids", into=ids, back=plain)},
         ),
         bias_row(),
         Row(

@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import ids, one_or_all, plain
+from jaxsample.interop.settings._values import ids, one_or_all, plain, single
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import BadWords, Suppress
@@ -53,7 +53,7 @@ class _Decay(Row):
         return {"start": start, "factor": factor, "eos": EOS.into(settings[EOS.name])}
 
     def settings(self, member: Any) -> dict[str, Any]:
-        pair = [plain(member.start), plain(member.factor)]
+        pair = [single(member.start), single(member.factor)]
         return {
             "exponential_decay_length_penalty": pair,
             EOS.name: EOS.back(member.eos),
@@ -90,11 +90,11 @@ BEFORE = (
         {"scope": "all", "window": None},
     ),
     Row(NoRepeatNgram, {"n": Key("no_repeat_ngram_size", 0)}, {"window": None}),
-    _Words(BadWords, {"sequences": Key("bad_words_ids", [])}),
+    _Words(BadWords, {"sequences": Key("bad_words_ids", [], back=plain)}),
     Row(MinNewTokens, {"n": Key("min_new_tokens", 0), "eos": EOS}),
     _Decay(ExponentialLengthDecay, {"start": Key("exponential_decay_length_penalty"), "eos": EOS}),
-    Row(Suppress, {"tokens": Key("suppress_tokens", [])}),
-    Row(MinNewTokens, {"eos": Key("begin_suppress_tokens", [])}, {"n": 1}),
+    Row(Suppress, {"tokens": Key("suppress_tokens", [], back=plain)}),
+    Row(MinNewTokens, {"eos": Key("begin_suppress_tokens", [], back=plain)}, {"n": 1}),
 )
 WARPERS = (
     Row(Temperature, {"value": Key("temperature", 1)}, where=SAMPLED),

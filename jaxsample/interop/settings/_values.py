@@ -33,6 +33,17 @@ def plain(value: Any) -> Any:
     raise ValueError(f"an array {array.dtype}{list(array.shape)} has no setting")
 
 
+def single(value: Any) -> Any:
+    """Return a field's value as one number or text.
+
+    Raises:
+        ValueError: if it is traced, or holds a value for each row.
+    """
+    if getattr(value, "ndim", 0):
+        raise ValueError(f"a setting is one number, got {list(value.shape)} of them")
+    return plain(value)
+
+
 def ids(value: Any) -> list[int]:
     """Return one token id or a list of them as a list."""
     return [value] if isinstance(value, int) else list(value)
