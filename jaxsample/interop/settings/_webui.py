@@ -35,7 +35,16 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 WINDOW = Key("repetition_penalty_range", into=lambda n: n or None)
 TEMPERATURES = "temperature", "dynamic_temperature", "quadratic_sampling"
-FIRST = "repetition_penalty", "presence_penalty", "frequency_penalty", "dry"
+PENALTIES = (
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "dry",
+    "encoder_repetition_penalty",
+    "no_repeat_ngram",
+)
+# What transformers leaves out without do_sample; the interface runs its own samplers all the same.
+WARPERS = "temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "min_p"
 
 
 def _cutoff(name: str) -> Key:
@@ -151,7 +160,7 @@ def _arrange(settings: Any) -> list[str]:
         late = [stage for stage in TEMPERATURES if stage in stages]
         stages = [stage for stage in stages if stage not in late] + late
     if not settings["do_sample"]:
-        stages = [stage for stage in stages if stage in FIRST] + ["greedy"]
+        stages = [stage for stage in stages if stage in PENALTIES] + ["greedy"]
     return stages
 
 
@@ -226,7 +235,7 @@ def from_webui_preset(
         if fields.get("dry_multiplier"):
             given = fields.get("dry_sequence_breakers", DEFAULTS["dry_sequence_breakers"])
             fields["dry_sequence_breakers"] = _breakers(given, tokenizer)
-        _check_listed(fields)
+        _check_stages(fields)
         return TABLE.read(fields)
 
 
@@ -240,13 +249,16 @@ def _stages(given: Any) -> list[str]:
     return names
 
 
-def _check_listed(fields: dict[str, Any]) -> None:
-    """Refuse a sampler that sampler_priority does not list; the system runs it first."""
+def _check_stages(fields: dict[str, Any]) -> None:
+    """Refuse a sampler that is not off and has no place in the chain."""
     settings = {**DEFAULTS, **fields}
     for row in ROWS:
-        listed = row.stage in settings["sampler_priority"] or row.stage == "greedy"
-        if not listed and row.read(settings) is not None:
+        if row.stage == "greedy" or row.read(settings) is None:
+            continue
+        if row.stage not in settings["sampler_priority"]:  # the interface runs it before all others
             raise ValueError(f"sampler_priority does not list {row.stage}, which is not off")
+        if not settings["do_sample"] and row.stage not in (*PENALTIES, *WARPERS):
+            raise ValueError(f"do_sample is false, so turn {row.stage} off")
 
 
 def _breakers(given: Any, tokenizer: Any) -> list[list[int]]:

@@ -135,6 +135,10 @@ def test_a_json_schema_is_an_automaton():
         ({"json_schema": {}, "top_k": 1}, "top_k|json_schema needs vocabulary"),
         ({"top_p": "high"}, "TopP.*high"),
         ({"repeat_penalty": 0.0}, "RepetitionPenalty.*0.0"),
+        (
+            {"samplers": ["temperature", "penalties"], "repeat_penalty": 1.1},
+            "RepetitionPenalty.penalty=1.1.*cannot run after a temperature",
+        ),
         ({"repeat_last_n": -5, "repeat_penalty": 1.1}, "window.*-5"),
     ],
 )
