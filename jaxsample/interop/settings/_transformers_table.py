@@ -60,6 +60,13 @@ class _Decay(Row):
         }
 
 
+def _warm(value: Any) -> float:
+    """Return a temperature of sampling, which transformers refuses at 0."""
+    if single(value) == 0:
+        raise ValueError("a temperature of 0 is greedy and stands at the end, without filters")
+    return single(value)
+
+
 def inverse(value: Any) -> float:
     """Return 1 / value in float64."""
     return 1 / float(value)
@@ -97,7 +104,7 @@ BEFORE = (
     Row(MinNewTokens, {"eos": Key("begin_suppress_tokens", [], back=plain)}, {"n": 1}),
 )
 WARPERS = (
-    Row(Temperature, {"value": Key("temperature", 1)}, where=SAMPLED),
+    Row(Temperature, {"value": Key("temperature", 1, back=_warm)}, where=SAMPLED),
     Row(TopH, {"alpha": Key("top_h")}, where=SAMPLED),
     Row(TopK, {"k": Key("top_k", 0)}, where=SAMPLED),
     Row(TopP, {"p": Key("top_p", 1)}, where=SAMPLED),

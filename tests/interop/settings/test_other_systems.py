@@ -110,7 +110,9 @@ def test_a_priority_saved_in_quotes_is_an_order(tmp_path):
 
 def test_without_sampling_a_preset_is_penalties_and_greedy():
     preset = {"do_sample": False, "top_k": 5, "repetition_penalty": 1.2, "temperature": 0.5}
-    assert from_webui_preset(preset) == chain(RepetitionPenalty(1.2, window=1024), Temperature(0.0))
+    assert from_webui_preset(preset | {"no_repeat_ngram_size": 2}) == chain(
+        RepetitionPenalty(1.2, window=1024), NoRepeatNgram(2), Temperature(0.0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_without_sampling_a_preset_is_penalties_and_greedy():
         ({"sampler_priority": "top_k\nheat"}, "sampler_priority: there is no 'heat'"),
         ({"sampler_priority": "top_k", "top_p": 0.5}, "does not list top_p, which is not off"),
         ({"temperature": 0.5, "encoder_repetition_penalty": 1.1}, "cannot run after a temperature"),
-        ({"do_sample": False, "xtc_probability": 0.5}, "xtc_probability"),
+        ({"do_sample": False, "top_a": 0.5}, "do_sample is false, so turn top_a off"),
     ],
 )
 def test_a_setting_that_no_chain_expresses_is_named(preset, message):

@@ -1,5 +1,7 @@
 """vLLM's and OpenAI's sampling parameters, in vLLM's order."""
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxsample import (
@@ -16,7 +18,8 @@ from jaxsample import (
     TopP,
     chain,
 )
-from jaxsample.interop import from_sampling_params
+from jaxsample.interop import Text, from_sampling_params
+from tests.interop.settings.words import tokenizer
 
 
 def test_every_field_in_order():
@@ -61,3 +64,79 @@ def test_absent_and_off_are_the_same():
 def test_a_field_that_no_chain_expresses_is_named(params, message):
     with pytest.raises(ValueError, match=message):
         from_sampling_params(params)
+
+
+NEUTRAL = dict(
+    response_format={"type": "text"}, best_of=1, length_penalty=1.0, tools=None, tool_choice="auto",
+    store=False, stream=True, user="me", seed=3, early_stopping=False, use_beam_search=False,
+    logit_bias={}, bad_words=[], structured_outputs=None, guided_json=None, repetition_penalty=1.0,
+    reasoning_effort="low", extra_args={}, min_tokens=0, top_k=0, service_tier="auto", metadata={},
+)  # fmt: skip
+
+
+def test_neutral_values_pass():
+    assert from_sampling_params(NEUTRAL) == chain()
+
+
+VOCABULARY = [None, b"a", b"b", b"ab", b"{", b"}", b'"', b"1"]
+
+
+@pytest.mark.parametrize(
+    "params, first",
+    [
+        ({"guided_regex": "ab*"}, [1, 3]),
+        ({"structured_outputs": {"regex": "ab*", "backend": "auto"}}, [1, 3]),
+        ({"structured_outputs": {"choice": ["ab", "b"]}}, [1, 2, 3]),
+        ({"guided_choice": ["a", "1"]}, [1, 7]),
+        ({"guided_json": '{"const": 1}'}, [7]),
+        ({"guided_decoding": {"json": {"const": "a"}}}, [6]),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "one", "schema": {"enum": [1, {}]}, "strict": True},
+                }
+            },
+            [4, 7],
+        ),
+    ],
+)
+def test_a_form_is_an_automaton_in_front(params, first):
+    sampler = from_sampling_params(params | {"temperature": 0.5}, 0, vocabulary=VOCABULARY)
+    assert sampler[1:] == chain(Temperature(0.5))
+    row = sampler[0](jnp.zeros(len(VOCABULARY)))
+    assert np.flatnonzero(np.asarray(row) == 0).tolist() == first
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"guided_regex": "a"}, "guided_regex needs eos"),
+        ({"guided_grammar": "root ::= x"}, "guided_grammar: grammar is not supported"),
+        ({"response_format": {"type": "json_object"}}, "type 'json_object' is not supported"),
+        ({"response_format": {"type": "json_schema"}}, "no json_schema.schema"),
+        ({"guided_regex": "a", "guided_json": {"const": 1}}, "guided_json, guided_regex ask for 2"),
+        ({"guided_choice": "ab"}, "choice must be a list of texts"),
+        ({"structured_outputs": {"json_object": True}}, "json_object is not supported"),
+        ({"guided_json": {"type": "object", "oops": 1}}, "oops"),
+        ({"best_of": 3}, "best_of=3"),
+        ({"tools": [{"type": "function"}]}, "tools=.*Text.chat"),
+        ({"tool_choice": "required"}, "tool_choice='required'"),
+        ({"length_penalty": 2.0}, "length_penalty=2.0.*beam"),
+        ({"temperature": True}, "Temperature.*True"),
+        ({"logit_bias": {"ab a": 1.0}}, "logit_bias holds strings; give tokenizer="),
+    ],
+)
+def test_a_request_that_cannot_be_had_is_named(params, message):
+    eos = () if "needs eos" in message else 0
+    with pytest.raises(ValueError, match=f"sampling parameters: .*{message}"):
+        from_sampling_params(params, eos, vocabulary=VOCABULARY)
+
+
+def test_words_and_biases_by_text():
+    """A word stands for itself and for itself after a space, as in vLLM."""
+    words = {"bad_words": ["a", " ab"], "bad_words_token_ids": [[12]], "logit_bias": {"ab": 2}}
+    sampler = from_sampling_params(words, tokenizer=tokenizer())
+    assert sampler == chain(BadWords([[12], [1], [8], [9]]), SequenceBias([[9]], [2.0]))
+    with pytest.raises(ValueError, match="'ab c' is 3 tokens; bias their ids .9, 3, 12"):
+        from_sampling_params({"logit_bias": {"ab c": 1}}, tokenizer=Text(tokenizer()))
