@@ -56,7 +56,7 @@ def from_ollama_options(options: Source) -> Chain:
     with opened(options, "options of Ollama", "Modelfile", parameters) as fields:
         for name in fields:
             if name not in SAMPLING | SILENT:
-                raise ValueError(f"there is no option {name!r} in Ollama")
+                raise ValueError(f"Ollama has no option {name!r}")
         return read(OLLAMA, fields, None, None, [])
 
 

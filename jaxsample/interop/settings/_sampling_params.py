@@ -78,7 +78,7 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "suffix": (("",), "write the prompt of the model for filling in"),
 }
 TABLE = Table(
-    system="sampling parameters",
+    system="vLLM",
     rows=(
         Row(Allow, {"tokens": Key("allowed_token_ids", [], back=plain)}),
         Row(BadWords, {"sequences": Key("bad_words_token_ids", [], back=plain)}),

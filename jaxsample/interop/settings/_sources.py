@@ -51,7 +51,7 @@ def refuse_unknown(table: Table, settings: Mapping[str, Any]) -> None:
     """Raise ValueError if the table does not explain a setting."""
     for name in settings:
         if name not in table.known():
-            raise ValueError(f"there is no setting {name!r} in {table.system}")
+            raise ValueError(f"{table.system} has no setting {name!r}")
 
 
 def pass_unknown(table: Table, settings: Mapping[str, Any], strict: bool) -> None:

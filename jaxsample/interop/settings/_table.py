@@ -91,7 +91,7 @@ class Table:
         settings = search.extend(0, dict(start or {}), [], [])
         if settings is None:
             place, reason = search.obstacle()
-            raise ValueError(f"{self.system} has no settings for {members[place]!r}: {reason}")
+            raise ValueError(f"{self.system} cannot say {members[place]!r}: {reason}")
         return settings
 
     def complete(self, settings: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class _Search:
 
     def __init__(self, table: Table, members: list[Transform]):
         self.table, self.members = table, members
-        self.deepest, self.reason = -1, "no row has its class and static fields"
+        self.deepest, self.reason = -1, ""
 
     def extend(self, n, settings, used, kept):
         """Return the settings of all members, of which the first `n` have rows, or None."""
@@ -136,7 +136,8 @@ class _Search:
                 found = self.extend(n + 1, settings | written, [*used, i], [*kept, member])
             if found is not None:
                 return found
-        self.fail(n, "no setting has its class and static fields")
+        if n > self.deepest:
+            self.fail(n, "it has no such sampler")
         return None
 
     def conflict(self, i, row, written, settings, used):
@@ -180,7 +181,7 @@ class _Search:
         return None
 
     def fail(self, n, reason):
-        if n > self.deepest:
+        if n >= self.deepest:
             self.deepest, self.reason = n, reason
 
     def obstacle(self):

@@ -176,7 +176,7 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
 }
 
 TABLE = Table(
-    system="generation config",
+    system="transformers",
     rows=(*BEFORE, *WARPERS, GREEDY),
     defaults={"do_sample": False, "temperature": 1.0, "top_k": 50, "top_p": 1.0},
     choices={"do_sample": (True, False)},
@@ -185,7 +185,7 @@ TABLE = Table(
 )
 # The sampler of beam search has no temperature of 0: `beam` looks at every token.
 SEARCH = Table(
-    system="generation config",
+    system="transformers",
     rows=BEFORE,
     defaults=TABLE.defaults,
     choices=TABLE.choices,

@@ -128,7 +128,7 @@ def test_a_json_schema_is_an_automaton():
         ({"mirostat": 3}, "mirostat must be one of 0, 1, 2, got 3"),
         ({"mirostat": True}, "mirostat must be one of"),
         ({"min_keep": 4}, "min_keep=4"),
-        ({"repeat_penalti": 1.1}, "no setting 'repeat_penalti' in llama.cpp"),
+        ({"repeat_penalti": 1.1}, "llama.cpp has no setting 'repeat_penalti'"),
         ({"dry_multiplier": 0.8}, "dry_sequence_breakers holds strings; give tokenizer="),
         ({"dry_multiplier": 0.8, "dry_sequence_breakers": []}, "must be a list of strings, got"),
         ({"ignore_eos": True}, "ignore_eos needs eos"),
@@ -152,14 +152,17 @@ def test_what_no_chain_expresses_is_named(options, message):
 @pytest.mark.parametrize(
     "sampler, message",
     [
-        (chain(TopK(5), RepetitionPenalty(1.1, scope="output")), "for RepetitionPenalty.*scope"),
+        (
+            chain(TopK(5), RepetitionPenalty(1.1, scope="output")),
+            "cannot say RepetitionPenalty.*no such sampler",
+        ),
         (chain(RepetitionPenalty(1.1, window=8), FrequencyPenalty(1, window=9)), "repeat_last_n"),
         (chain(TopP(0.5), TopP(0.4)), "TopP.p=0.4.*only one"),
         (chain(FrequencyPenalty(1, window=8), RepetitionPenalty(1.1, window=8)), "before Freq"),
         (chain(TopNSigma(0.0)), "TopNSigma.*off there"),
         (chain(DynamicTemperature(0.5, 0.5)), "an equal pair is a Temperature"),
         (chain(AdaptiveP(0.4), TopK(5)), "TopK|AdaptiveP"),
-        (chain(XTC(0.1, 0.5, keep=[1])), "for XTC"),
+        (chain(XTC(0.1, 0.5, keep=[1])), "cannot say XTC.*no such sampler"),
         (chain(TopP([0.1, 0.2])), "TopP"),
     ],
 )
@@ -209,8 +212,8 @@ def test_ollama_has_defaults_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("PARAMETER temprature 1", "Modelfile: there is no option 'temprature'"),
-        ("PARAMETER dry_multiplier 1", "no option 'dry_multiplier' in Ollama"),
+        ("PARAMETER temprature 1", "Modelfile: Ollama has no option 'temprature'"),
+        ("PARAMETER dry_multiplier 1", "Ollama has no option 'dry_multiplier'"),
         ("PARAMETER top_p warm", "TopP.*warm"),
         ("PARAMETER tfs_z 0.5", "tfs_z=0.5.*TailFree"),
         ("PARAMETER penalize_newline false", "penalize_newline=False"),

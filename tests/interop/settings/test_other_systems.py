@@ -122,7 +122,7 @@ def test_without_sampling_a_preset_is_penalties_and_greedy():
         ({"penalty_alpha": 0.6}, "penalty_alpha=0.6"),
         ({"guidance_scale": 1.5}, "guidance_scale=1.5.*Guidance"),
         ({"mirostat_mode": 1}, "mirostat_mode must be one of 0, 2, got 1"),
-        ({"temprature": 0.6}, "no setting 'temprature' in text-generation-webui"),
+        ({"temprature": 0.6}, "text-generation-webui has no setting 'temprature'"),
         ({"sampler_priority": "top_k\nheat"}, "sampler_priority: there is no 'heat'"),
         ({"sampler_priority": "top_k", "top_p": 0.5}, "does not list top_p, which is not off"),
         ({"temperature": 0.5, "encoder_repetition_penalty": 1.1}, "cannot run after a temperature"),
@@ -174,7 +174,7 @@ def test_mlx():
     )
     for wrong, message in (
         ({"min_tokens_to_keep": 2}, "min_tokens_to_keep=2"),
-        ({"temperature": 0.7}, "no setting 'temperature' in mlx-lm"),
+        ({"temperature": 0.7}, "mlx-lm has no setting 'temperature'"),
     ):
         with pytest.raises(ValueError, match=message):
             from_mlx_arguments(wrong)

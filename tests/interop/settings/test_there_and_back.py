@@ -147,7 +147,7 @@ def test_the_empty_chain_turns_every_default_off():
 def test_a_member_that_the_system_lacks_is_named(system, member):
     if system == "llama.cpp" and isinstance(member, Mirostat):
         pytest.skip("llama.cpp has mirostat")
-    with pytest.raises(ValueError, match=f"no settings for {type(member).__name__}"):
+    with pytest.raises(ValueError, match=f"cannot say {type(member).__name__}"):
         SYSTEMS[system][1](chain(TopK(5), member))
 
 
