@@ -160,7 +160,10 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "watermarking_config": ((), "its hash differs from ours; use Watermark or SynthID"),
     "token_healing": ((False,), "there is no token healing"),
     "max_time": ((), "pass a budget to generate"),
-    "num_beams": ((1,), "it is a search; call beam(model, params, **beam_arguments(config))"),
+    "num_beams": (
+        (1,),
+        "it is a search; call beam(model, params, prompts, **beam_arguments(config))",
+    ),
     "num_beam_groups": ((1,), "beam has no groups"),
     "diversity_penalty": ((0,), "beam has no groups"),
     "constraints": ((), "beam has none; TokenAutomaton constrains a sample"),

@@ -1,11 +1,13 @@
 """The generation_config.json of public models, as GitHub repositories hold them."""
 
+import inspect
 import json
 import warnings
 from pathlib import Path
 
 import pytest
 
+from jaxsample import beam, generate
 from jaxsample.interop import (
     beam_arguments,
     decoder_prompt,
@@ -93,6 +95,7 @@ def test_beams_lead_to_beam_search():
         with pytest.raises(ValueError, match="num_beams=.*beam_arguments"):
             generate_arguments(config)
     found = beam_arguments(FILES["trocr"]["config"], prompt_length=1)
+    inspect.signature(beam).bind("model", "params", "prompts", **found)
     assert repr(found.pop("sampler")) == "chain(NoRepeatNgram(n=3))"
     assert found == {
         "beams": 4,
@@ -111,6 +114,15 @@ def test_whispers_prompt():
     assert decoder_prompt(config, "<|no|>") == [50258, 50288, 50359, 50363]
     with pytest.raises(ValueError, match="language open.*<|af|>.*got None"):
         decoder_prompt(config)
+
+
+@pytest.mark.parametrize("model", READABLE)
+def test_the_arguments_are_those_of_generate(model):
+    """Without max_new_tokens in the file, the length is the caller's."""
+    found = generate_arguments(FILES[model]["config"])
+    length = {} if "max_new_tokens" in found else {"max_new_tokens": 9}
+    inspect.signature(generate).bind("key", "model", "params", "prompts", "s", **found, **length)
+    assert "max_length" not in found
 
 
 def test_a_long_max_length_sets_no_room():
