@@ -136,6 +136,8 @@ def _bias(given: Any, tokenizer: Any) -> dict[int, float]:
     pairs = given.items() if isinstance(given, Mapping) else given
     bias: dict[int, float] = {}
     for token, value in pairs:
+        if value is True:
+            raise ValueError(f"logit_bias: the bias of {token!r} must be a number or false")
         value = float("-inf") if value is False else value
         if isinstance(token, str) and not token.isdecimal():
             tokens = texts(tokenizer, "logit_bias").encode(token, special=False)

@@ -27,6 +27,11 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 OUTPUT = {"scope": "output", "window": None}
 
 
+def _warmth(value: Any) -> Any:
+    """Return vLLM's temperature, which is greedy below 1e-5 and otherwise at least 0.01."""
+    return value if not 0 < value < 0.01 else 0.0 if value < 1e-5 else 0.01
+
+
 class Biases(Row):
     """A bias for each of some token ids."""
 
@@ -94,7 +99,7 @@ TABLE = Table(
         ),
         Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0)}, OUTPUT),
         Row(PresencePenalty, {"strength": Key("presence_penalty", 0)}, OUTPUT),
-        Row(Temperature, {"value": Key("temperature", 1)}),
+        Row(Temperature, {"value": Key("temperature", 1, into=_warmth)}),
         Row(MinP, {"p": Key("min_p", 0)}),
         Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k in (0, -1))}),
         Row(TopP, {"p": Key("top_p", 1)}),
@@ -116,7 +121,8 @@ def from_sampling_params(
     The order is vLLM's: the form of the output, allowed tokens, bad words, minimum length, bias;
     repetition, frequency and presence penalty; temperature, min-p, top-k, top-p. The repetition
     penalty counts prompt and output, the other two count the output alone. An absent or null field
-    is off. Temperature 0 is greedy and draws one of tied maxima. Fields for `generate`
+    is off. Temperature 0 is greedy and draws one of tied maxima; vLLM raises
+    temperatures below 0.01 to it. Fields for `generate`
     (`max_tokens`, `n`, `seed`, `stop`, ..) and for the prompt (`messages`, ..) are ignored.
 
     A JSON schema (`response_format`, `guided_json`, `structured_outputs`), a regular expression or

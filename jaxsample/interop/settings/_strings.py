@@ -8,6 +8,8 @@ from typing import Any
 from jaxsample.interop.automaton._vocabulary import vocabulary_of
 from jaxsample.interop.text._text import Text
 
+LONGEST = 40  # bytes of a sequence breaker; llama.cpp cuts longer ones
+
 
 def texts(tokenizer: Any, name: str) -> Text:
     """Return the text of a tokenizer; ValueError names the setting that needs one."""
@@ -31,6 +33,8 @@ def bias_of_ids(bias: Mapping[Any, float], tokenizer: Any) -> dict[int, float]:
                     f"logit_bias: {token!r} is {len(ids)} tokens; bias their ids {ids}"
                 )
             token = ids[0]
+        if isinstance(value, bool):
+            raise ValueError(f"logit_bias: the bias of {token!r} must be a number, got {value!r}")
         found[int(token)] = value
     return found
 
@@ -61,8 +65,10 @@ def breaker_sequences(strings: Iterable[str], tokenizer: Any) -> list[list[int]]
     found: dict[tuple[int, ...], None] = {}
     for string in strings:
         whole = string.encode()
-        if not whole:
-            raise ValueError("dry_sequence_breakers holds an empty string")
+        if not 0 < len(whole) <= LONGEST:
+            raise ValueError(
+                f"dry_sequence_breakers: a string has 1 to {LONGEST} bytes, got {string!r}"
+            )
         for token, word in enumerate(spelled):
             if word is None:
                 continue

@@ -79,11 +79,15 @@ def _stages(given: Any) -> list[str]:
 def _check_stages(fields: dict[str, Any]) -> None:
     """Refuse a sampler that is not off and has no place in the chain."""
     settings = {**DEFAULTS, **fields}
+    order = list(settings["sampler_priority"])
+    drawn = order.index("mirostat") if settings["mirostat_mode"] and "mirostat" in order else None
     for row in ROWS:
         if row.stage == "greedy" or row.read(settings) is None:
             continue
         if row.stage not in settings["sampler_priority"]:  # the interface runs it before all others
             raise ValueError(f"sampler_priority does not list {row.stage}, which is not off")
+        if drawn is not None and order.index(row.stage) > drawn:
+            raise ValueError(f"its mirostat draws the token, so turn {row.stage} off")
         if not settings["do_sample"] and row.stage not in (*PENALTIES, *WARPERS):
             raise ValueError(f"do_sample is false, so turn {row.stage} off")
 

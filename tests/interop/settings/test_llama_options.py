@@ -131,6 +131,7 @@ def test_a_json_schema_is_an_automaton():
         ({"repeat_penalti": 1.1}, "llama.cpp has no setting 'repeat_penalti'"),
         ({"dry_multiplier": 0.8}, "dry_sequence_breakers holds strings; give tokenizer="),
         ({"dry_multiplier": 0.8, "dry_sequence_breakers": []}, "must be a list of strings, got"),
+        ({"logit_bias": [[3, True]]}, "bias of 3 must be a number or false"),
         ({"ignore_eos": True}, "ignore_eos needs eos"),
         ({"json_schema": {}, "top_k": 1}, "top_k|json_schema needs vocabulary"),
         ({"top_p": "high"}, "TopP.*high"),

@@ -77,7 +77,7 @@ def test_all_settings_of_a_preset_in_order():
         repetition_penalty=1.1, presence_penalty=0.2, frequency_penalty=0.3,
         repetition_penalty_range=0, dry_multiplier=0.8, top_n_sigma=1.5, smoothing_factor=0.2,
         smoothing_curve=1.5, top_k=30, top_p=0.9, typical_p=0.8, epsilon_cutoff=5, eta_cutoff=6,
-        tfs=0.9, top_a=0.1, min_p=0.05, mirostat_mode=2, no_repeat_ngram_size=3,
+        tfs=0.9, top_a=0.1, min_p=0.05, encoder_repetition_penalty=1, no_repeat_ngram_size=3,
     )  # fmt: skip
     assert from_webui_preset(preset, tokenizer=tokenizer()) == chain(
         RepetitionPenalty(1.1),
@@ -94,8 +94,10 @@ def test_all_settings_of_a_preset_in_order():
         TailFree(0.9),
         TopA(0.1),
         MinP(0.05),
-        Mirostat(5, 0.1),
         NoRepeatNgram(3),
+    )
+    assert from_webui_preset({"mirostat_mode": 2, "temperature": 0.9, "mirostat_tau": 8}) == chain(
+        Temperature(0.9), Mirostat(8, 0.1)
     )
 
 
@@ -125,6 +127,7 @@ def test_without_sampling_a_preset_is_penalties_and_greedy():
         ({"temprature": 0.6}, "text-generation-webui has no setting 'temprature'"),
         ({"sampler_priority": "top_k\nheat"}, "sampler_priority: there is no 'heat'"),
         ({"sampler_priority": "top_k", "top_p": 0.5}, "does not list top_p, which is not off"),
+        ({"mirostat_mode": 2, "no_repeat_ngram_size": 2}, "mirostat draws.*turn no_repeat_ngram"),
         ({"temperature": 0.5, "encoder_repetition_penalty": 1.1}, "cannot run after a temperature"),
         ({"do_sample": False, "top_a": 0.5}, "do_sample is false, so turn top_a off"),
     ],
