@@ -101,6 +101,14 @@ def test_same_kept_sets_and_probabilities(name, drawn):
     )
 
 
+def test_every_field_of_transformers_is_explained():
+    for name in vars(transformers.GenerationConfig()):
+        try:
+            from_generation_config({name: "odd"}, strict=True)
+        except ValueError as error:
+            assert "there is no field" not in str(error), name
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_what_is_written_means_the_same_to_transformers(name):
     """The two rows of a config, written from its chain and as it was, keep the same sets."""

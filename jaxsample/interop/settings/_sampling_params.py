@@ -55,7 +55,9 @@ def bias_row(stage: str = "") -> Row:
 # Settings that are about the prompt, lengths, ends, records, and the request itself.
 SILENT = frozenset(
     "max_tokens max_completion_tokens n seed stop stop_token_ids ignore_eos logprobs top_logprobs"
-    " prompt_logprobs logprob_token_ids detokenize skip_special_tokens"
+    " prompt_logprobs prompt_logprob_token_ids prompt_logprob_start logprob_token_ids detokenize"
+    " skip_special_tokens skip_reading_prefix_cache"
+    " stream_interval skip_clone routed_experts_prompt_start"
     " spaces_between_special_tokens"
     " include_stop_str_in_output truncate_prompt_tokens output_kind flat_logprobs model messages"
     " prompt stream stream_options user store metadata service_tier safety_identifier"
@@ -66,7 +68,8 @@ SILENT = frozenset(
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "logits_processors": (([],), "put a Transform or a function of a row into the chain"),
-    "thinking_token_budget": ((), "there is no such transform"),
+    "thinking_token_budget": ((-1,), "there is no such transform"),
+    "trace_decode_token_ids": (([],), "put ForceTokens(ids) into the chain"),
     "best_of": ((0, 1), "draw with samples=n and take the best by their logprobs"),
     "use_beam_search": ((False,), "call beam"),
     "length_penalty": ((0, 1), "call beam(.., length_penalty=)"),

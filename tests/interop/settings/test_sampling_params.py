@@ -76,8 +76,23 @@ NEUTRAL = dict(
 )  # fmt: skip
 
 
-def test_neutral_values_pass():
-    assert from_sampling_params(NEUTRAL) == chain()
+# The fields of SamplingParams with their defaults, from vllm/sampling_params.py.
+VLLM = dict(
+    n=1, presence_penalty=0.0, frequency_penalty=0.0, repetition_penalty=1.0, temperature=1.0,
+    top_p=1.0, top_k=0, min_p=0.0, seed=None, stop=None, stop_token_ids=None, ignore_eos=False,
+    max_tokens=16, min_tokens=0, logprobs=None, prompt_logprobs=None, prompt_logprob_start=0,
+    prompt_logprob_token_ids=[], logprob_token_ids=[], flat_logprobs=False, detokenize=True,
+    skip_special_tokens=True, spaces_between_special_tokens=True, output_kind=0,
+    include_stop_str_in_output=False, stream_interval=1, skip_clone=False,
+    structured_outputs=None, logit_bias=None, allowed_token_ids=None, extra_args=None,
+    bad_words=None, skip_reading_prefix_cache=False, thinking_token_budget=-1,
+    repetition_detection=None, routed_experts_prompt_start=0, trace_decode_token_ids=None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("params", [NEUTRAL, VLLM], ids=["requests", "vllm"])
+def test_neutral_values_pass(params):
+    assert from_sampling_params(params) == chain()
 
 
 VOCABULARY = [None, b"a", b"b", b"ab", b"{", b"}", b'"', b"1"]
