@@ -10,7 +10,7 @@ from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._strings import breaker_sequences, texts
 from jaxsample.interop.settings._structured import Form
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import ids
+from jaxsample.interop.settings._values import check_numbers, ids
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.penalties._dry import DRY
@@ -78,6 +78,7 @@ def read(
         fields["logit_bias"] = bias
     refuse_unknown(table, fields)
     table.check(fields)
+    check_numbers(fields, ("temperature", "dynatemp_range", "dynatemp_exponent"))
     if fields.get("dry_multiplier"):
         strings = fields.get("dry_sequence_breakers", BREAKERS)
         if not isinstance(strings, list) or not strings:

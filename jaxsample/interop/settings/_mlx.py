@@ -9,7 +9,7 @@ from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import bias_row
 from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import ids
+from jaxsample.interop.settings._values import check_numbers, ids
 from jaxsample.transforms.contract._chain import Chain
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
 from jaxsample.transforms.filters._xtc import XTC
@@ -98,6 +98,7 @@ def from_mlx_arguments(arguments: Mapping[str, Any]) -> Chain:
     with opened(arguments, "arguments of mlx-lm") as fields:
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
+        check_numbers(fields, ("temp",))
         if fields.get("temp", 0) == 0:
             fields = {name: value for name, value in fields.items() if name not in FILTERS}
         return TABLE.read(fields)

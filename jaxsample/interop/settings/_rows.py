@@ -84,7 +84,11 @@ class Row:
         for key in keys:
             if key.name not in settings:
                 raise ValueError(f"{keys[0].name} needs {key.name}")
-        return self.make(**self.fields(settings), **self.fixed)
+        try:
+            return self.make(**self.fields(settings), **self.fixed)
+        except (ValueError, TypeError, OverflowError) as error:
+            where = f"{keys[0].name}: " if keys else ""
+            raise ValueError(f"{where}{error}") from error
 
     def fields(self, settings: Settings) -> dict[str, Any]:
         """Return the fields of the transform that settings hold."""

@@ -10,7 +10,7 @@ from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._strings import bias_of_ids, word_sequences
 from jaxsample.interop.settings._structured import form_of
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import ids, plain
+from jaxsample.interop.settings._values import check_numbers, ids, plain
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import Allow, BadWords
@@ -158,6 +158,7 @@ def from_sampling_params(
             fields["logit_bias"] = bias_of_ids(fields["logit_bias"], tokenizer)
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
+        check_numbers(fields, ("temperature",))
         ends += [t for t in fields.get("stop_token_ids", ()) if t not in ends]
         if fields.get("min_tokens") and not ends:
             raise ValueError("min_tokens needs eos or stop_token_ids")

@@ -10,7 +10,7 @@ from jaxsample.interop.settings._sampling_params import OUTPUT, bias_row
 from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._structured import Form
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import ids
+from jaxsample.interop.settings._values import check_numbers, ids
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
@@ -90,6 +90,7 @@ def from_sglang_params(
         automata = [form.automaton(vocabulary, ends) for form in forms]
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
+        check_numbers(fields, ("temperature",))
         ends += [t for t in fields.get("stop_token_ids", ()) if t not in ends]
         if fields.get("min_new_tokens") and not ends:
             raise ValueError("min_new_tokens needs eos or stop_token_ids")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -42,6 +42,14 @@ def single(value: Any) -> Any:
     if getattr(value, "ndim", 0):
         raise ValueError(f"a setting is one number, got {list(value.shape)} of them")
     return plain(value)
+
+
+def check_numbers(settings: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Raise ValueError if one of the named settings is there and no number."""
+    for name in names:
+        value = settings.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{name} must be a number, got {value!r}")
 
 
 def ids(value: Any) -> list[int]:

@@ -134,8 +134,9 @@ def test_a_json_schema_is_an_automaton():
         ({"logit_bias": [[3, True]]}, "bias of 3 must be a number or false"),
         ({"ignore_eos": True}, "ignore_eos needs eos"),
         ({"json_schema": {}, "top_k": 1}, "top_k|json_schema needs vocabulary"),
-        ({"top_p": "high"}, "TopP.*high"),
-        ({"repeat_penalty": 0.0}, "RepetitionPenalty.*0.0"),
+        ({"top_p": "high"}, "top_p: TopP.*high"),
+        ({"dynatemp_range": "wide"}, "dynatemp_range must be a number, got 'wide'"),
+        ({"repeat_penalty": 0.0}, "repeat_penalty: RepetitionPenalty.*0.0"),
         (
             {"samplers": ["temperature", "penalties"], "repeat_penalty": 1.1},
             "RepetitionPenalty.penalty=1.1.*cannot run after a temperature",
