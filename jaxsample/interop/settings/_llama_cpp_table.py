@@ -7,7 +7,7 @@ from typing import Any
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import bias_row
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import plain, single
+from jaxsample.interop.settings._values import listed, number, plain, single
 from jaxsample.transforms.filters._mirostat import Mirostat
 from jaxsample.transforms.filters._top_n_sigma import TopNSigma
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
@@ -43,7 +43,7 @@ def last_tokens(name: str) -> Key:
     return Key(
         name,
         0,
-        into=lambda n: None if n == -1 else n,
+        into=lambda n: None if number(n) == -1 else n,
         back=lambda window: -1 if window is None else window,
     )
 
@@ -127,7 +127,7 @@ ROWS = (
             "multiplier": Key("dry_multiplier", 0),
             "base": Key("dry_base"),
             "allowed_length": Key("dry_allowed_length"),
-            "breakers": Key("dry_sequence_breakers", back=plain),
+            "breakers": Key("dry_sequence_breakers", into=listed, back=plain),
             "window": last_tokens("dry_penalty_last_n"),
         },
         stage="dry",

@@ -9,7 +9,7 @@ from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import bias_row
 from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids
+from jaxsample.interop.settings._values import check_numbers, ids, number
 from jaxsample.transforms.contract._chain import Chain
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
 from jaxsample.transforms.filters._xtc import XTC
@@ -23,7 +23,7 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 def _last(name: str) -> Key:
     """Return the setting of a window; 0 means all tokens."""
-    return Key(name, into=lambda n: n or None)
+    return Key(name, into=lambda n: number(n) or None)
 
 
 # What a temperature of 0 leaves out.

@@ -6,14 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxsample.interop.settings._values import single
+from jaxsample.interop.settings._values import number, single
 from jaxsample.transforms.contract._transform import Transform
 
 Settings = Mapping[str, Any]
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,15 +20,22 @@ class Key:
         name: the name of the setting.
         off: the value without the transform; None if the setting has no such value.
         absent: whether a value stands for no transform; by default if it equals `off`.
-        into: makes the field's value of the setting's.
+        into: makes the field's value of the setting's, by default a number.
         back: makes the setting's value of the field's.
     """
 
     name: str
     off: Any = None
     absent: Callable[[Any], bool] | None = None
-    into: Callable[[Any], Any] = _same
+    into: Callable[[Any], Any] = number
     back: Callable[[Any], Any] = single
+
+    def value(self, settings: Settings) -> Any:
+        """Return the field's value; an error names the setting."""
+        try:
+            return self.into(settings[self.name])
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{self.name}: {error}") from error
 
     def is_off(self, value: Any) -> bool:
         """Return whether a value stands for no transform; a boolean is no number."""
@@ -84,15 +87,16 @@ class Row:
         for key in keys:
             if key.name not in settings:
                 raise ValueError(f"{keys[0].name} needs {key.name}")
+        fields = self.fields(settings)
         try:
-            return self.make(**self.fields(settings), **self.fixed)
+            return self.make(**fields, **self.fixed)
         except (ValueError, TypeError, OverflowError) as error:
             where = f"{keys[0].name}: " if keys else ""
             raise ValueError(f"{where}{error}") from error
 
     def fields(self, settings: Settings) -> dict[str, Any]:
         """Return the fields of the transform that settings hold."""
-        return {field: key.into(settings[key.name]) for field, key in self.keys.items()}
+        return {field: key.value(settings) for field, key in self.keys.items()}
 
     def write(self, member: Any) -> dict[str, Any] | None:
         """Return the settings of a transform, or None if the row cannot hold it.

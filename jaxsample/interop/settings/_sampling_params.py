@@ -10,7 +10,7 @@ from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._strings import bias_of_ids, word_sequences
 from jaxsample.interop.settings._structured import form_of
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids, plain
+from jaxsample.interop.settings._values import check_numbers, ids, listed, plain
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import Allow, BadWords
@@ -37,6 +37,8 @@ class Biases(Row):
 
     def fields(self, settings):
         bias = settings["logit_bias"]
+        if not isinstance(bias, Mapping):
+            raise ValueError(f"logit_bias must be an object, got {bias!r}")
         return {"sequences": [[int(token)] for token in bias], "biases": list(bias.values())}
 
     def settings(self, member: Any) -> dict[str, Any]:
@@ -88,8 +90,8 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
 TABLE = Table(
     system="vLLM",
     rows=(
-        Row(Allow, {"tokens": Key("allowed_token_ids", [], back=plain)}),
-        Row(BadWords, {"sequences": Key("bad_words_token_ids", [], back=plain)}),
+        Row(Allow, {"tokens": Key("allowed_token_ids", [], into=ids, back=plain)}),
+        Row(BadWords, {"sequences": Key("bad_words_token_ids", [], into=listed, back=plain)}),
         Row(
             MinNewTokens,
             {"n": Key("min_tokens", 0), "eos": Key("stop_token_ids", into=ids, back=plain)},
@@ -152,8 +154,8 @@ def from_sampling_params(
         ends = ids(eos)
         form = () if form is None else (form.automaton(vocabulary, ends),)
         if words := fields.pop("bad_words", None):
-            listed = fields.get("bad_words_token_ids", [])
-            fields["bad_words_token_ids"] = [*listed, *word_sequences(words, tokenizer)]
+            given = fields.get("bad_words_token_ids", [])
+            fields["bad_words_token_ids"] = [*given, *word_sequences(words, tokenizer)]
         if "logit_bias" in fields:
             fields["logit_bias"] = bias_of_ids(fields["logit_bias"], tokenizer)
         refuse_unknown(TABLE, fields)

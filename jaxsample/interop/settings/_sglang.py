@@ -8,7 +8,7 @@ from typing import Any
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import OUTPUT, bias_row
 from jaxsample.interop.settings._sources import opened, refuse_unknown
-from jaxsample.interop.settings._structured import Form
+from jaxsample.interop.settings._structured import asked_form
 from jaxsample.interop.settings._table import Table
 from jaxsample.interop.settings._values import check_numbers, ids
 from jaxsample.transforms.constraints._start import MinNewTokens
@@ -81,7 +81,7 @@ def from_sglang_params(
     with opened(params, "parameters of SGLang") as fields:
         ends = ids(eos)
         forms = [
-            Form(name, kind, fields.pop(name))
+            asked_form(name, kind, fields.pop(name), None)
             for name, kind in (("json_schema", "json"), ("regex", "regex"))
             if name in fields
         ]

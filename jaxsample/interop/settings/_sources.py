@@ -43,7 +43,7 @@ def opened(
         yield given(source)
     except RecursionError as error:
         raise ValueError(f"{what}: it is nested too deeply") from error
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
         raise ValueError(f"{what}: {error}") from error
 
 

@@ -24,6 +24,8 @@ def bias_of_ids(bias: Mapping[Any, float], tokenizer: Any) -> dict[int, float]:
     Raises:
         ValueError: if a text is not exactly one token, or there is no tokenizer for it.
     """
+    if not isinstance(bias, Mapping):
+        raise ValueError(f"logit_bias must be an object, got {bias!r}")
     found: dict[int, float] = {}
     for token, value in bias.items():
         if isinstance(token, str) and not token.isdecimal():
@@ -41,6 +43,8 @@ def bias_of_ids(bias: Mapping[Any, float], tokenizer: Any) -> dict[int, float]:
 
 def word_sequences(words: Iterable[str], tokenizer: Any) -> list[list[int]]:
     """Return the token sequences of words, each with and without a space before it, as in vLLM."""
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"bad_words must be a list of texts, got {words!r}")
     found: list[list[int]] = []
     for word in words:
         text = texts(tokenizer, "bad_words")

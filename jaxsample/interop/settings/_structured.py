@@ -65,7 +65,7 @@ def form_of(params: dict[str, Any]) -> Form | None:
     space = params.pop("guided_whitespace_pattern", None)
     for kind in ("json", "regex", "choice", "grammar"):
         if (value := params.pop(f"guided_{kind}", None)) is not None:
-            forms.append(_form(f"guided_{kind}", kind, value, space))
+            forms.append(asked_form(f"guided_{kind}", kind, value, space))
     if len(forms) > 1:
         names = ", ".join(form.source for form in forms)
         raise ValueError(f"an output has one form, but {names} ask for {len(forms)}")
@@ -90,13 +90,17 @@ def _object(name: str, asked: Any) -> list[Form]:
         raise ValueError(f"{name} must be an object, got {asked!r}")
     asked = {k: v for k, v in asked.items() if v not in (None, False) and k not in ENFORCING}
     space = asked.pop("whitespace_pattern", None)
-    return [_form(name, kind, value, space) for kind, value in asked.items()]
+    return [asked_form(name, kind, value, space) for kind, value in asked.items()]
 
 
-def _form(source: str, kind: str, value: Any, space: str | None) -> Form:
+def asked_form(source: str, kind: str, value: Any, space: str | None) -> Form:
+    """Return a form; ValueError names the setting if no automaton expresses it."""
     if kind not in ("json", "regex", "choice"):
         raise ValueError(f"{source}: {kind} is not supported; give json, regex or choice")
-    if kind == "choice" and (isinstance(value, str) or not all(isinstance(c, str) for c in value)):
+    if kind == "regex" and not isinstance(value, str):
+        raise ValueError(f"{source}: regex must be a text, got {value!r}")
+    texts = isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
+    if kind == "choice" and not (texts and value):
         raise ValueError(f"{source}: choice must be a list of texts, got {value!r}")
     return Form(source, kind, value, space)
 

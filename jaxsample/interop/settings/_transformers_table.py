@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import ids, one_or_all, plain, single
+from jaxsample.interop.settings._values import ids, listed, number, one_or_all, plain, single
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import BadWords, Suppress
@@ -41,7 +41,10 @@ class _Words(Row):
 
     def read(self, settings):
         ends = [[e] for e in ids(settings.get("eos_token_id", []))]
-        words = [list(w) for w in settings.get("bad_words_ids", ()) if list(w) not in ends]
+        try:
+            words = [w for w in listed(settings.get("bad_words_ids", ())) if w not in ends]
+        except ValueError as error:
+            raise ValueError(f"bad_words_ids: {error}") from error
         return BadWords(words) if words else None
 
 
@@ -68,7 +71,9 @@ def _warm(value: Any) -> float:
 
 
 def inverse(value: Any) -> float:
-    """Return 1 / value in float64."""
+    """Return 1 / value in float64; ValueError unless the value is a number above 0."""
+    if number(value) <= 0:
+        raise ValueError(f"it must be above 0, got {value!r}")
     return 1 / float(value)
 
 
@@ -85,7 +90,7 @@ def whole_inverse(value: Any) -> float:
 
 SAMPLED = {"do_sample": (True,)}
 BEFORE = (
-    _Biases(SequenceBias, {"sequences": Key("sequence_bias")}),
+    _Biases(SequenceBias, {"sequences": Key("sequence_bias", absent=lambda b: b in ([], {}))}),
     Row(
         RepetitionPenalty,
         {"penalty": Key("encoder_repetition_penalty", 1, into=inverse, back=whole_inverse)},
@@ -100,8 +105,8 @@ BEFORE = (
     _Words(BadWords, {"sequences": Key("bad_words_ids", [], back=plain)}),
     Row(MinNewTokens, {"n": Key("min_new_tokens", 0), "eos": EOS}),
     _Decay(ExponentialLengthDecay, {"start": Key("exponential_decay_length_penalty"), "eos": EOS}),
-    Row(Suppress, {"tokens": Key("suppress_tokens", [], back=plain)}),
-    Row(MinNewTokens, {"eos": Key("begin_suppress_tokens", [], back=plain)}, {"n": 1}),
+    Row(Suppress, {"tokens": Key("suppress_tokens", [], into=ids, back=plain)}),
+    Row(MinNewTokens, {"eos": Key("begin_suppress_tokens", [], into=ids, back=plain)}, {"n": 1}),
 )
 WARPERS = (
     Row(Temperature, {"value": Key("temperature", 1, back=_warm)}, where=SAMPLED),

@@ -44,17 +44,32 @@ def single(value: Any) -> Any:
     return plain(value)
 
 
+def number(value: Any) -> int | float:
+    """Return a number; ValueError for anything else, booleans and NaN too."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise ValueError(f"it must be a number, got {value!r}")
+    return value
+
+
 def check_numbers(settings: Mapping[str, Any], names: Iterable[str]) -> None:
     """Raise ValueError if one of the named settings is there and no number."""
     for name in names:
-        value = settings.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{name} must be a number, got {value!r}")
+        try:
+            number(settings.get(name, 0))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
 
 def ids(value: Any) -> list[int]:
     """Return one token id or a list of them as a list."""
-    return [value] if isinstance(value, int) else list(value)
+    return [value] if isinstance(value, int) else listed(value)
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a list; ValueError for anything else."""
+    if not isinstance(value, list | tuple | set):
+        raise ValueError(f"it must be a list, got {value!r}")
+    return list(value)
 
 
 def one_or_all(value: Any) -> int | list[int]:

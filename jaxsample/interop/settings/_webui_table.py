@@ -7,6 +7,7 @@ from typing import Any
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._table import Table
 from jaxsample.interop.settings._transformers_table import inverse
+from jaxsample.interop.settings._values import ids, listed, number
 from jaxsample.transforms.filters._mirostat import Mirostat
 from jaxsample.transforms.filters._probability import Epsilon, Eta, TopA
 from jaxsample.transforms.filters._tail_free import TailFree
@@ -25,7 +26,7 @@ from jaxsample.transforms.temperatures._dynamic import DynamicTemperature
 from jaxsample.transforms.temperatures._quadratic import Quadratic
 from jaxsample.transforms.temperatures._temperature import Temperature
 
-WINDOW = Key("repetition_penalty_range", into=lambda n: n or None)
+WINDOW = Key("repetition_penalty_range", into=lambda n: number(n) or None)
 TEMPERATURES = "temperature", "dynamic_temperature", "quadratic_sampling"
 PENALTIES = (
     "repetition_penalty",
@@ -41,7 +42,7 @@ WARPERS = "temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_c
 
 def _cutoff(name: str) -> Key:
     """Return a probability in units of 1e-4."""
-    return Key(name, 0, into=lambda value: value * 1e-4)
+    return Key(name, 0, into=lambda value: number(value) * 1e-4)
 
 
 ROWS = (
@@ -66,7 +67,7 @@ ROWS = (
             "multiplier": Key("dry_multiplier", 0),
             "base": Key("dry_base"),
             "allowed_length": Key("dry_allowed_length"),
-            "breakers": Key("dry_sequence_breakers"),
+            "breakers": Key("dry_sequence_breakers", into=listed),
             "window": WINDOW,
         },
         stage="dry",
@@ -108,7 +109,7 @@ ROWS = (
         {
             "probability": Key("xtc_probability", 0),
             "threshold": Key("xtc_threshold"),
-            "keep": Key("xtc_special_tokens"),
+            "keep": Key("xtc_special_tokens", into=ids),
         },
         {"spare": "row"},
         stage="xtc",

@@ -121,7 +121,7 @@ def test_a_field_that_is_off_is_no_error(off):
         (b'{"eos_token_id": 1.5}', "eos_token_id must be a whole number, got 1.5"),
         (b'{"eos_token_id": [2, "</s>"]}', "eos_token_id"),
         (b'{"max_new_tokens": true}', "max_new_tokens"),
-        (b'{"bad_words_ids": 5}', "int"),
+        (b'{"bad_words_ids": 5}', "bad_words_ids: it must be a list, got 5"),
         (b'{"repetition_penalty": "high"}', "high"),
         (b'{"do_sample": true, "top_p": 1.7}', "1.7"),
         (b'{"num_beams": 4}', "num_beams=4"),

@@ -140,7 +140,7 @@ def test_a_form_is_an_automaton_in_front(params, first):
         ({"tools": [{"type": "function"}]}, "tools=.*Text.chat"),
         ({"tool_choice": "required"}, "tool_choice='required'"),
         ({"length_penalty": 2.0}, "length_penalty=2.0.*beam"),
-        ({"temperature": True}, "temperature must be a number, got True"),
+        ({"temperature": True}, "temperature: it must be a number, got True"),
         ({"logit_bias": {"3": True}}, "bias of '3' must be a number"),
         ({"logit_bias": {"ab a": 1.0}}, "logit_bias holds strings; give tokenizer="),
     ],
