@@ -142,6 +142,8 @@ def _bias(given: Any, tokenizer: Any) -> dict[int, float]:
         value = float("-inf") if value is False else value
         if isinstance(token, str) and not token.isdecimal():
             tokens = texts(tokenizer, "logit_bias").encode(token, special=False)
+        elif isinstance(token, float | bool):
+            raise ValueError(f"logit_bias: {token!r} is neither a token id nor a text")
         else:
             tokens = [int(token)]
         for t in tokens:

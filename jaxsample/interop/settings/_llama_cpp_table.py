@@ -1,4 +1,4 @@
-"""What the options of llama.cpp's server mean, in the order of its samplers."""
+"""The meaning of the options of llama.cpp's server, in the order of its samplers."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def _last(name: str) -> Key:
     return Key(name, into=lambda n: number(n) or None)
 
 
-# What a temperature of 0 leaves out.
+# The samplers that a temperature of 0 leaves out.
 FILTERS = "top_p", "min_p", "top_k", "xtc_probability"
 TABLE = Table(
     system="mlx-lm",

@@ -17,7 +17,7 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What the settings of a system mean.
+    """The meaning of the settings of a system.
 
     Attributes:
         system: the name of the system, for messages.
@@ -87,6 +87,7 @@ class Table:
         Raises:
             ValueError: if the system has no setting for a member, or another order.
         """
+        _check_zero(members)  # a neutral temperature moves it too, and is left out
         search = _Search(self, list(members))
         settings = search.extend(0, dict(start or {}), [], [])
         if settings is None:

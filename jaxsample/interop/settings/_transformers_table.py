@@ -1,4 +1,4 @@
-"""What the fields of Hugging Face's generation_config.json mean, in the order of transformers."""
+"""The meaning of the fields of a generation_config.json, in the order of transformers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settings of text-generation-webui mean, in the order of its samplers."""
+"""The meaning of the settings of text-generation-webui, in the order of its samplers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PENALTIES = (
     "encoder_repetition_penalty",
     "no_repeat_ngram",
 )
-# What transformers leaves out without do_sample; the interface runs its own samplers all the same.
+# The samplers that transformers leaves out without do_sample. The interface runs its own anyway.
 WARPERS = "temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "min_p"
 
 
