@@ -83,12 +83,20 @@ def _commands(text: str) -> list[str]:
             quote = "" if line.rstrip().endswith(quote) else quote
         elif line.strip() and not line.lstrip().startswith("#"):
             commands.append(line)
-            value = line.rstrip().split('"', 1)
-            if len(value) == 2 and value[0].count(" ") + value[0].count("\t"):
-                quote = '"""' if value[1].startswith('""') and len(value[1]) >= 2 else '"'
-                rest = value[1].removeprefix('""') if quote == '"""' else value[1]
-                quote = "" if rest.endswith(quote) else quote
+            words = line.split(maxsplit=2)
+            named = words[0].upper() in ("PARAMETER", "MESSAGE")  # a name stands before the value
+            value = (words[2:] if named else [line.split(maxsplit=1)[-1]])[-1:]
+            quote = _open_quote(value[0].rstrip()) if value else ""
     return commands
+
+
+def _open_quote(value: str) -> str:
+    """Return the quote that a value begins and does not end, or an empty text."""
+    for quote in ('"""', '"'):
+        if value.startswith(quote):
+            ends = len(value) >= 2 * len(quote) and value.endswith(quote)
+            return "" if ends else quote
+    return ""
 
 
 def _number(text: str) -> Any:

@@ -198,6 +198,10 @@ PARAMETER top_k 1
 """
 TEMPLATE "{{ .System }}
 PARAMETER top_k 2"
+SYSTEM hello "quoted" world
+MESSAGE user "hi
+PARAMETER top_k 3"
+LICENSE """one line"""
 PARAMETER min_p 0.1
 '''
 
