@@ -74,8 +74,8 @@ LISTS = {
         " response_format structured_outputs",
     ),
     "llama.cpp": (
-        lambda d: from_llama_options(d, vocabulary=[None, b"a"], tokenizer=TOKENIZER, eos=EOS),
-        "logit_bias samplers json_schema",
+        lambda d: from_llama_options(d, tokenizer=TOKENIZER, eos=EOS),
+        "logit_bias samplers",
     ),
     "mlx": (from_mlx_arguments, "logit_bias"),
     "sglang": (lambda d: from_sglang_params(d, EOS, vocabulary=[None, b"a"]), "logit_bias regex"),
