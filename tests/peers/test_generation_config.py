@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import Prompt
+from jaxsample import Prompt, chain
 from jaxsample.interop import from_generation_config, to_generation_config
+from tests.interop.settings.test_there_and_back import TRANSFORMERS
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -120,3 +121,17 @@ def test_what_is_written_means_the_same_to_transformers(name):
     given, again = (_theirs(c, HISTORIES, ROWS) for c in (config, written))
     np.testing.assert_array_equal(given > -np.inf, again > -np.inf)
     np.testing.assert_allclose(_probabilities(given), _probabilities(again), atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_random_chains_mean_the_same_to_transformers(seed):
+    rng = np.random.default_rng(seed)
+    some = [make for make in TRANSFORMERS if rng.random() < 0.4]
+    sampler = chain(*(make(float(rng.uniform(0.3, 0.9))) for make in some))
+    theirs = _theirs(to_generation_config(sampler), HISTORIES, ROWS)
+    ours = np.asarray(_ours(sampler, HISTORIES, ROWS))
+    differ = np.any((ours > -np.inf) != (theirs > -np.inf), axis=1)
+    assert differ.mean() <= 0.01  # rounded edges, as above
+    np.testing.assert_allclose(
+        _probabilities(ours[~differ]), _probabilities(theirs[~differ]), atol=1e-5
+    )

@@ -83,9 +83,9 @@ def generate_arguments(
 ) -> dict[str, Any]:
     """Return the fields of a generation config that are arguments of `generate`.
 
-    The keys are the names that `generate` has for them. `max_new_tokens` overrides `max_length`,
-    which counts the prompt, so it becomes `max_new_tokens` if the length of the prompt is given,
-    and is left out otherwise. Neither is the `max_length` of `generate`, the room of the cache.
+    The keys are the names that `generate` has for them. `max_length` counts the prompt: it becomes
+    `max_new_tokens` if the length of the prompt is given, and is left out otherwise. The field
+    `max_new_tokens` overrides it. Neither is the `max_length` of `generate`, the room of the cache.
 
     Args:
         config: as for `from_generation_config`.
