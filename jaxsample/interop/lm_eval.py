@@ -18,7 +18,7 @@ from jaxsample.decode._generate import generate
 from jaxsample.decode._sample import check_sampler
 from jaxsample.decode._score import score
 from jaxsample.interop._batches import Asked, Pair, batches, padded, parted
-from jaxsample.interop._generation_config import from_generation_config
+from jaxsample.interop.settings._generation_config import from_generation_config
 from jaxsample.interop.text._stops import cut
 from jaxsample.interop.text._text import Text
 from jaxsample.transforms.contract._chain import chain

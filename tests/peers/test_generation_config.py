@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import Prompt
-from jaxsample.interop import from_generation_config
+from jaxsample import Prompt, chain
+from jaxsample.interop import from_generation_config, to_generation_config
+from tests.interop.settings.test_there_and_back import TRANSFORMERS
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -96,6 +97,41 @@ def test_same_kept_sets_and_probabilities(name, drawn):
     differ = np.any((ours > -np.inf) != (theirs > -np.inf), axis=1)
     # The two may round the edge of a row to different sides, which is rare in random rows.
     assert differ.mean() <= 0.005
+    np.testing.assert_allclose(
+        _probabilities(ours[~differ]), _probabilities(theirs[~differ]), atol=1e-5
+    )
+
+
+def test_every_field_of_transformers_is_explained():
+    for name in vars(transformers.GenerationConfig()):
+        try:
+            from_generation_config({name: "odd"}, strict=True)
+        except ValueError as error:
+            assert "there is no field" not in str(error), name
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_is_written_means_the_same_to_transformers(name):
+    """The two rows of a config, written from its chain and as it was, keep the same sets."""
+    config = CONFIGS[name]
+    written = to_generation_config(from_generation_config(config))
+    assert from_generation_config(written) == from_generation_config(config)
+    if config.get("do_sample") and written.get("eos_token_id") != config.get("eos_token_id"):
+        written["eos_token_id"] = config.get("eos_token_id")  # only rows that need it write it
+    given, again = (_theirs(c, HISTORIES, ROWS) for c in (config, written))
+    np.testing.assert_array_equal(given > -np.inf, again > -np.inf)
+    np.testing.assert_allclose(_probabilities(given), _probabilities(again), atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_random_chains_mean_the_same_to_transformers(seed):
+    rng = np.random.default_rng(seed)
+    some = [make for make in TRANSFORMERS if rng.random() < 0.4]
+    sampler = chain(*(make(float(rng.uniform(0.3, 0.9))) for make in some))
+    theirs = _theirs(to_generation_config(sampler), HISTORIES, ROWS)
+    ours = np.asarray(_ours(sampler, HISTORIES, ROWS))
+    differ = np.any((ours > -np.inf) != (theirs > -np.inf), axis=1)
+    assert differ.mean() <= 0.01  # rounded edges, as above
     np.testing.assert_allclose(
         _probabilities(ours[~differ]), _probabilities(theirs[~differ]), atol=1e-5
     )

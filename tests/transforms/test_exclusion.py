@@ -41,6 +41,32 @@ def test_all_choices_but_the_least_likely_go(p, threshold, expected):
     assert kept(row, threshold, 0.0) == np.flatnonzero(np.isfinite(row)).tolist()
 
 
+@pytest.mark.parametrize(
+    "keep, spare, expected",
+    [
+        ([0], "tokens", [0, 3]),
+        ([0, 2], "tokens", [0, 2, 3]),
+        ([3], "tokens", [3]),  # the least likely choice stays anyway
+        ([7], "tokens", [3]),  # no token of the vocabulary
+        ([0], "row", [0, 1, 2, 3]),
+        ([3], "row", [3]),
+    ],
+)
+def test_kept_tokens_count_as_choices_and_stay(keep, spare, expected):
+    for probability, those in ((1.0, expected), (0.0, [0, 1, 2, 3])):
+        out = RUN(XTC(0.05, probability, keep, spare), FOURTHS, STATE)
+        assert np.flatnonzero(np.asarray(out) > -np.inf).tolist() == those
+
+
+def test_keep_and_spare_are_checked():
+    with pytest.raises(ValueError, match="XTC: keep .* -1"):
+        XTC(0.1, 0.5, [-1])
+    with pytest.raises(ValueError, match="spare must be one of .*got 'all'"):
+        XTC(0.1, 0.5, [2], "all")
+    assert repr(XTC(0.1, 0.5, keep=2)) == "XTC(threshold=0.1, probability=0.5, keep=(2,))"
+    assert XTC(0.1, 0.5, [2, 1]) == XTC(0.1, 0.5, (2, 1)) != XTC(0.1, 0.5)
+
+
 def test_a_state_or_a_key_is_needed():
     with pytest.raises(ValueError, match="key"):
         XTC(0.1, 0.5)(FOURTHS)

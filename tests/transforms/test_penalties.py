@@ -114,6 +114,12 @@ def test_no_ngram_comes_twice():
     assert banned(3, [1, 1]) == [] and banned(3, [1, 1, 1]) == [1]
 
 
+@pytest.mark.parametrize("window, banned", [(8, [3, 4]), (7, [4]), (5, [4]), (4, []), (1, [])])
+def test_only_ngrams_that_begin_in_the_window_count(window, banned):
+    got = after(NoRepeatNgram(3, window=window), [1, 2, 3, 1, 2, 4, 1, 2], np.zeros(6))
+    assert np.flatnonzero(got < 0).tolist() == banned
+
+
 def test_a_row_without_a_token_left_is_invalid():
     assert np.isnan(after(NoRepeatNgram(1), [0, 1], [1.0, 2.0])).all()
 
@@ -294,6 +300,7 @@ def test_tokens_outside_the_vocabulary_are_not_counted():
         (lambda: PresencePenalty(0.1, window=jnp.int32(3)), ["window"]),
         (lambda: NoRepeatNgram(0), ["n", "0"]),
         (lambda: NoRepeatNgram(2.0), ["n", "2.0"]),
+        (lambda: NoRepeatNgram(2, window=0), ["window", "0"]),
         (lambda: DRY(-1.0), ["multiplier", "-1.0"]),
         (lambda: DRY(1.0, 0.5), ["base", "0.5"]),
         (lambda: DRY(1.0, allowed_length=-1), ["allowed_length", "-1"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -10,8 +12,11 @@ from jaxsample.kernels._noise import one_key, uniform
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
+from jaxsample.transforms.contract._token_ids import among, pack_ids
 from jaxsample.transforms.contract._transform import Transform, transform
 from jaxsample.transforms.rows._values import check_scalar
+
+SPARED = "tokens", "row"
 
 
 @transform(kind="set")
@@ -24,15 +29,21 @@ class XTC(Transform):
     least one token stays. Neutral: probability = 0. The gradients with respect to both fields are
     zero.
 
+    Tokens of `keep` are never dropped, such as the end of the text and the line break. They count
+    as choices. With spare="row", a row in which one of them would be dropped does not change at
+    all, as in text-generation-webui; mlx-lm spares the tokens alone.
+
     The state is a key, as words `[2]` uint32, and the number of tokens drawn so far. The random
     numbers of a row depend on its own key and step alone.
 
     Attributes:
         threshold: the least probability of a top choice, in [0, 1]; a leaf.
         probability: the chance that top choices are dropped, in [0, 1]; a leaf.
+        keep: the token ids that are never dropped; static.
+        spare: "tokens" or "row"; static.
 
     Raises:
-        ValueError: if a Python number lies outside its range, or there is no state and no key.
+        ValueError: if a Python value lies outside its range, or there is no state and no key.
 
     Reference: https://github.com/oobabooga/text-generation-webui/pull/6335 (p-e-w, 2024)
 
@@ -44,6 +55,15 @@ class XTC(Transform):
 
     threshold: FloatLeaf = field(low=0.0, high=1.0)
     probability: FloatLeaf = field(low=0.0, high=1.0)
+    keep: Sequence[int] = field(default=(), static=True)
+    spare: str = field(default="tokens", static=True)
+
+    def __post_init__(self):
+        ids = tuple(pack_ids("XTC: keep", self.keep).tolist())
+        object.__setattr__(self, "keep", ids)
+        super().__post_init__()
+        if self.spare not in SPARED:
+            raise ValueError(f"XTC: spare must be one of {SPARED}, got {self.spare!r}")
 
     def init(self, key, prompt):
         del prompt
@@ -65,7 +85,11 @@ class XTC(Transform):
         choices = row.kept & (clamp_below(values, top) >= edge)
         # Without a choice, least is inf, and every token stays.
         least = jnp.min(jnp.where(choices, values, jnp.inf))
-        return row.only(~acts | (values <= least), ~(jnp.isnan(edge) | jnp.isnan(self.probability)))
+        drops = acts & (values > least)
+        if self.keep:
+            spared = drops & among(jnp.array(self.keep, jnp.int32), row.size)
+            drops &= ~jnp.any(spared) if self.spare == "row" else ~spared
+        return row.only(~drops, ~(jnp.isnan(edge) | jnp.isnan(self.probability)))
 
     def update(self, state, logits, token, hidden=None):
         del logits, token, hidden

@@ -66,21 +66,44 @@ def test_suppressing_at_the_start_is_a_least_length_of_one():
     ("config", "message"),
     [
         ({"guidance_scale": 1.5}, "guidance_scale=1.5.*Guidance"),
-        ({"num_beams": 4}, "num_beams=4.*beam"),
+        ({"num_beams": 4}, "num_beams=4.*beam_arguments"),
         ({"min_length": 10}, "min_length=10.*min_new_tokens"),
         ({"forced_eos_token_id": 2}, "forced_eos_token_id"),
         ({"penalty_alpha": 0.6}, "penalty_alpha"),
         ({"watermarking_config": {"bias": 2.0}}, "watermarking_config"),
         ({"remove_invalid_values": True}, "remove_invalid_values"),
-        ({"temprature": 0.5}, "temprature"),
+        ({"do_sample": "yes"}, "do_sample must be one of True, False, got 'yes'"),
+        ({"return_timestamps": True}, "return_timestamps=True"),
         ({"min_new_tokens": 4}, "min_new_tokens needs eos_token_id"),
-        ({"do_sample": True, "top_p": 1.7}, "1.7"),
+        ({"do_sample": True, "top_p": 1.7}, "top_p: .*1.7"),
         ({"do_sample": True, "top_k": -3}, "-3"),
     ],
 )
 def test_a_field_that_no_chain_expresses_is_named(config, message):
     with pytest.raises(ValueError, match=message):
         from_generation_config(config)
+
+
+def test_an_unknown_field_passes_with_a_warning_and_is_refused_if_strict():
+    config = {"temprature": 0.5, "profiles": {}, "user_token_id": None}
+    with pytest.warns(UserWarning, match="no effect: 'temprature', 'profiles'$"):
+        assert repr(from_generation_config(config)) == repr(chain(Temperature(0.0)))
+    with pytest.raises(ValueError, match="generation config: .*'temprature', 'profiles'"):
+        from_generation_config(config, strict=True)
+
+
+def test_max_new_tokens_overrides_max_length_which_counts_the_prompt():
+    both = {"max_length": 20, "max_new_tokens": 12}
+    assert generate_arguments(both, prompt_length=15) == {"max_new_tokens": 12}
+    assert generate_arguments({"max_length": 20}, prompt_length=15) == {"max_new_tokens": 5}
+    assert generate_arguments({"max_length": 131072}) == {}
+    with pytest.raises(ValueError, match="max_length=20 counts the prompt, which has 20"):
+        generate_arguments({"max_length": 20}, prompt_length=20)
+
+
+def test_one_returned_sequence_keeps_the_shape():
+    assert generate_arguments({"num_return_sequences": 1}) == {}
+    assert generate_arguments({"num_return_sequences": 3}) == {"samples": 3}
 
 
 @pytest.mark.parametrize("off", [{"num_beams": 1}, {"guidance_scale": None}, {"min_length": 0}])
@@ -98,7 +121,7 @@ def test_a_field_that_is_off_is_no_error(off):
         (b'{"eos_token_id": 1.5}', "eos_token_id must be a whole number, got 1.5"),
         (b'{"eos_token_id": [2, "</s>"]}', "eos_token_id"),
         (b'{"max_new_tokens": true}', "max_new_tokens"),
-        (b'{"bad_words_ids": 5}', "int"),
+        (b'{"bad_words_ids": 5}', "bad_words_ids: it must be a list, got 5"),
         (b'{"repetition_penalty": "high"}', "high"),
         (b'{"do_sample": true, "top_p": 1.7}', "1.7"),
         (b'{"num_beams": 4}', "num_beams=4"),

@@ -1,0 +1,212 @@
+"""Chains from Hugging Face's generation_config.json, and such configs from chains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxsample.interop.automaton._stop import stop_strings
+from jaxsample.interop.settings._sources import Source, opened, pass_unknown
+from jaxsample.interop.settings._transformers_table import (
+    ARGUMENTS,
+    BEAMS,
+    SEARCH,
+    TABLE,
+    WHOLE,
+)
+from jaxsample.transforms.contract._chain import Chain, chain
+from jaxsample.transforms.contract._transform import Transform
+from jaxsample.transforms.temperatures._temperature import Temperature
+
+WHAT, FILE = "generation config", "generation_config.json"
+
+
+def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
+    """Make the chain that samples as transformers does under a generation config.
+
+    The order is that of transformers 5: penalties and constraints, then, if `do_sample`, the
+    temperature and the filters. As in transformers, `top_k` is 50 if absent, and a config without
+    `do_sample` is greedy. Two things differ. Greedy decoding draws one of tied maxima, while
+    transformers takes the first. `top_h` reads the whole row, while transformers reads the 100
+    likeliest tokens.
+
+    `generate_arguments` returns the fields that are arguments of `generate`, `beam_arguments` those
+    of `beam`, and `decoder_prompt` the prompt of Whisper.
+
+    Args:
+        config: the fields, or the path of a generation_config.json or of its folder. Null values
+            count as absent.
+        strict: whether a field that nobody knows is an error. By default such fields pass, with one
+            warning that names them.
+
+    Raises:
+        ValueError: if a field is out of range, or needs something that a chain cannot do, or if the
+            file is malformed. The message names the file, if any, and the field.
+        FileNotFoundError: if there is no file at the path.
+
+    >>> from_generation_config({"do_sample": True, "temperature": 0.6, "top_p": 0.95})
+    chain(Temperature(value=0.6), TopK(k=50), TopP(p=0.95))
+    """
+    with opened(config, WHAT, FILE) as fields:
+        _check(fields)
+        TABLE.check(fields)
+        pass_unknown(TABLE, fields, strict)
+        return TABLE.read(fields)
+
+
+def to_generation_config(sampler: Transform) -> dict[str, Any]:
+    """Return the generation config under which transformers samples as a chain does.
+
+    `from_generation_config` makes the same chain of it, without members that change nothing.
+
+    Args:
+        sampler: a chain of transforms that transformers has, in its order. A temperature of 0 at
+            the end is greedy decoding.
+
+    Raises:
+        ValueError: if transformers has no field for a member, or another order. The message names
+            the member.
+
+    >>> to_generation_config(chain(Temperature(0.7), TopP(0.9)))
+    {'top_k': 0, 'do_sample': True, 'temperature': 0.7, 'top_p': 0.9}
+    """
+    members = list(chain(sampler))
+    greedy = bool(members) and members[-1] == Temperature(0.0)
+    return TABLE.write(members, {} if greedy else {"do_sample": True})
+
+
+def generate_arguments(
+    config: Source,
+    vocabulary: Sequence[bytes | None] | None = None,
+    *,
+    prompt_length: int | None = None,
+) -> dict[str, Any]:
+    """Return the fields of a generation config that are arguments of `generate`.
+
+    The keys are the names that `generate` has for them. `max_length` counts the prompt: it becomes
+    `max_new_tokens` if the length of the prompt is given, and is left out otherwise. The field
+    `max_new_tokens` overrides it. Neither is the `max_length` of `generate`, the room of the cache.
+
+    Args:
+        config: as for `from_generation_config`.
+        vocabulary: the bytes of each token, from `vocabulary_of`; `stop_strings` needs it.
+        prompt_length: the number of tokens in the longest prompt.
+
+    Raises:
+        ValueError, FileNotFoundError: as for `from_generation_config`, and if `max_length` leaves
+            no room behind the prompt.
+
+    >>> generate_arguments({"max_new_tokens": 20, "eos_token_id": [2, 7], "top_k": 5})
+    {'max_new_tokens': 20, 'eos': [2, 7]}
+    >>> generate_arguments({"max_length": 20}, prompt_length=15)
+    {'max_new_tokens': 5}
+    """
+    with opened(config, WHAT, FILE) as fields:
+        _check(fields)
+        TABLE.check(fields)
+        found = {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
+        found |= _room(fields, prompt_length)
+        if found.get("samples") == 1:  # transformers returns no axis of one sample
+            del found["samples"]
+        if "stop_strings" in fields:
+            if vocabulary is None:
+                raise ValueError(
+                    "stop_strings needs vocabulary=vocabulary_of(tokenizer, special=True)"
+                )
+            found["stop"] = stop_strings(fields["stop_strings"], vocabulary)
+        return found
+
+
+def beam_arguments(
+    config: Source, *, prompt_length: int | None = None, strict: bool = False
+) -> dict[str, Any]:
+    """Return the arguments of `beam` for a generation config with `num_beams`.
+
+    They include the sampler: penalties and constraints. Temperature and filters need `do_sample`,
+    which `beam` does not do.
+
+    Args:
+        config, strict: as for `from_generation_config`.
+        prompt_length: as for `generate_arguments`.
+
+    Raises:
+        ValueError, FileNotFoundError: as for `generate_arguments`, and if the config asks for one
+            beam, for samples, or for `stop_strings`.
+
+    >>> beam_arguments({"num_beams": 4, "early_stopping": True, "no_repeat_ngram_size": 3})
+    {'sampler': chain(NoRepeatNgram(n=3)), 'beams': 4, 'early_stopping': True}
+    """
+    with opened(config, WHAT, FILE) as fields:
+        _check(fields)
+        SEARCH.check(fields)
+        pass_unknown(SEARCH, fields, strict)
+        if fields.get("num_beams", 1) == 1:
+            raise ValueError("num_beams is 1, so there is no search; call generate")
+        if fields.get("do_sample"):
+            raise ValueError("do_sample with num_beams draws beams; beam searches without drawing")
+        if "stop_strings" in fields:
+            raise ValueError("stop_strings cannot end a text of beam; remove them")
+        found = {BEAMS[name]: value for name, value in fields.items() if name in BEAMS}
+        return {"sampler": SEARCH.read(fields), **found, **_room(fields, prompt_length)}
+
+
+def decoder_prompt(config: Source, language: str | None = None) -> list[int]:
+    """Return the prompt with which Whisper's decoder begins.
+
+    It is `decoder_start_token_id` and the tokens of `forced_decoder_ids`, as in transformers 5.
+
+    Args:
+        config: as for `from_generation_config`.
+        language: a name in `lang_to_id`, such as "<|en|>". Multilingual models leave its place
+            open, and transformers then lets the model choose.
+
+    Raises:
+        ValueError, FileNotFoundError: as for `from_generation_config`, and if a place is open and
+            no language is given, or places are missing.
+
+    >>> whisper = {"decoder_start_token_id": 50258, "forced_decoder_ids": [[1, None], [2, 50359]],
+    ...            "lang_to_id": {"<|en|>": 50259}}
+    >>> decoder_prompt(whisper, "<|en|>")
+    [50258, 50259, 50359]
+    """
+    with opened(config, WHAT, FILE) as fields:
+        if "decoder_start_token_id" not in fields:
+            raise ValueError("there is no decoder_start_token_id")
+        prompt = [fields["decoder_start_token_id"]]
+        for place, token in fields.get("forced_decoder_ids", ()):
+            if place != len(prompt):
+                raise ValueError(f"forced_decoder_ids has no entry for place {len(prompt)}")
+            prompt.append(_language(fields, language) if token is None else token)
+        return prompt
+
+
+def _language(fields: Mapping[str, Any], language: str | None) -> int:
+    known = fields.get("lang_to_id", {})
+    if language not in known:
+        names = ", ".join(list(known)[:4])
+        raise ValueError(
+            f"forced_decoder_ids leaves the language open; pass one of lang_to_id ({names}, ..), "
+            f"got {language!r}"
+        )
+    return known[language]
+
+
+def _room(fields: Mapping[str, Any], prompt_length: int | None) -> dict[str, int]:
+    """Return max_new_tokens from max_length, if that decides and the prompt is known."""
+    if "max_new_tokens" in fields or "max_length" not in fields or prompt_length is None:
+        return {}
+    new = fields["max_length"] - prompt_length
+    if new < 1:
+        raise ValueError(
+            f"max_length={fields['max_length']} counts the prompt, which has {prompt_length} "
+            "tokens; give a larger one or max_new_tokens"
+        )
+    return {"max_new_tokens": new}
+
+
+def _check(fields: Mapping[str, Any]) -> None:
+    for name in WHOLE & fields.keys():
+        value = fields[name]
+        listed = value if name == "eos_token_id" and isinstance(value, list) else [value]
+        if not all(type(x) is int for x in listed):
+            raise ValueError(f"{name} must be a whole number, got {value!r}")

@@ -1,0 +1,104 @@
+"""Chains from the arguments of mlx-lm's samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxsample.interop.settings._rows import Key, Row
+from jaxsample.interop.settings._sampling_params import bias_row
+from jaxsample.interop.settings._sources import opened, refuse_unknown
+from jaxsample.interop.settings._table import Table
+from jaxsample.interop.settings._values import check_numbers, ids, number
+from jaxsample.transforms.contract._chain import Chain
+from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
+from jaxsample.transforms.filters._xtc import XTC
+from jaxsample.transforms.penalties._counts import (
+    FrequencyPenalty,
+    PresencePenalty,
+    RepetitionPenalty,
+)
+from jaxsample.transforms.temperatures._temperature import Temperature
+
+
+def _last(name: str) -> Key:
+    """Return the setting of a window; 0 means all tokens."""
+    return Key(name, into=lambda n: number(n) or None)
+
+
+# The samplers that a temperature of 0 leaves out.
+FILTERS = "top_p", "min_p", "top_k", "xtc_probability"
+TABLE = Table(
+    system="mlx-lm",
+    rows=(
+        bias_row(),
+        Row(
+            RepetitionPenalty,
+            {
+                "penalty": Key("repetition_penalty", 0, absent=lambda p: p in (0, 1)),
+                "window": _last("repetition_context_size"),
+            },
+        ),
+        Row(
+            PresencePenalty,
+            {"strength": Key("presence_penalty", 0), "window": _last("presence_context_size")},
+        ),
+        Row(
+            FrequencyPenalty,
+            {"strength": Key("frequency_penalty", 0), "window": _last("frequency_context_size")},
+        ),
+        Row(TopP, {"p": Key("top_p", 0, absent=lambda p: p in (0, 1))}),
+        Row(MinP, {"p": Key("min_p", 0)}),
+        Row(
+            XTC,
+            {
+                "probability": Key("xtc_probability", 0),
+                "threshold": Key("xtc_threshold"),
+                "keep": Key("xtc_special_tokens", into=ids),
+            },
+        ),
+        Row(TopK, {"k": Key("top_k", 0)}),
+        Row(Temperature, {"value": Key("temp", 1)}),
+    ),
+    defaults={
+        "temp": 0.0,
+        "xtc_threshold": 0.1,
+        "xtc_special_tokens": [],
+        "repetition_context_size": 20,
+        "presence_context_size": 20,
+        "frequency_context_size": 20,
+    },
+    elsewhere={"min_tokens_to_keep": ((1,), "every filter keeps one token at least")},
+)
+
+
+def from_mlx_arguments(arguments: Mapping[str, Any]) -> Chain:
+    """Make the chain that samples as mlx-lm does under arguments of its samplers.
+
+    The arguments are those of `make_logits_processors` and `make_sampler`, in one dict. The order
+    is bias, repetition, presence and frequency penalty over the last 20 tokens of prompt and
+    output, top-p, min-p, XTC, top-k, temperature. The default temperature of 0 is greedy and runs
+    no filter; it draws one of tied maxima.
+
+    Two things differ. mlx-lm cuts inside of ties, we keep all of a tie. It draws one random number
+    of XTC for all rows, ours has one for each.
+
+    Args:
+        arguments: absent and null ones have mlx-lm's defaults.
+
+    Raises:
+        ValueError: if an argument is unknown, out of range, or needs something that a chain cannot
+            do. The message names it.
+
+    Reference: https://github.com/ml-explore/mlx-lm/blob/main/mlx_lm/sample_utils.py
+
+    >>> from_mlx_arguments({"temp": 0.7, "top_p": 0.9, "repetition_penalty": 1.1})
+    chain(RepetitionPenalty(penalty=1.1, window=20), TopP(p=0.9), Temperature(value=0.7))
+    """
+    with opened(arguments, "arguments of mlx-lm") as fields:
+        refuse_unknown(TABLE, fields)
+        TABLE.check(fields)
+        check_numbers(fields, ("temp",))
+        if fields.get("temp", 0) == 0:
+            fields = {name: value for name, value in fields.items() if name not in FILTERS}
+        return TABLE.read(fields)

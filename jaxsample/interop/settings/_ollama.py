@@ -1,0 +1,110 @@
+"""Chains from Ollama's options and from the PARAMETER lines of its Modelfiles."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from jaxsample.interop.settings._llama_cpp import read
+from jaxsample.interop.settings._llama_cpp_table import DEFAULTS, ELSEWHERE, TABLE
+from jaxsample.interop.settings._sources import Source, opened
+from jaxsample.transforms.contract._chain import Chain
+
+# Options that make the sampler, besides those that no chain can hold.
+SAMPLING = frozenset(
+    "temperature top_k top_p min_p typical_p repeat_last_n repeat_penalty presence_penalty"
+    " frequency_penalty mirostat mirostat_tau mirostat_eta tfs_z penalize_newline".split()
+)
+SILENT = frozenset(
+    "stop seed num_predict num_keep num_ctx num_batch num_gpu num_gqa main_gpu low_vram f16_kv"
+    " logits_all vocab_only use_mmap use_mlock num_thread numa draft_num_predict"
+    " rope_frequency_base rope_frequency_scale embedding_only".split()
+)
+OLLAMA = dataclasses.replace(
+    TABLE,
+    system="Ollama",
+    defaults={**DEFAULTS, "top_p": 0.9, "min_p": 0.0, "repeat_penalty": 1.1},
+    silent=SILENT,
+    elsewhere=dict(ELSEWHERE)
+    | {"penalize_newline": ((True,), "the penalties count every token; use a LogitBias")},
+)
+PARAMETER = re.compile(r"\s*PARAMETER\s+(\S+)\s+(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def from_ollama_options(options: Source) -> Chain:
+    """Make the chain that samples as Ollama does under its options or a Modelfile.
+
+    It is the chain of `from_llama_options` with Ollama's defaults: top-k 40, top-p 0.9, temperature
+    0.8, and a repetition penalty of 1.1 over the last 64 tokens. So it describes the models that
+    llama.cpp runs; Ollama's own engine runs top-k, temperature, top-p and min-p alone.
+
+    Args:
+        options: the `options` of a request, or the path of a Modelfile or of its folder, whose
+            PARAMETER lines are read.
+
+    Raises:
+        ValueError: if an option is unknown, out of range, or needs something that a chain cannot
+            do. The message names the file, if any, and the option.
+        FileNotFoundError: if there is no file at the path.
+
+    Reference: https://github.com/ollama/ollama/blob/main/docs/modelfile.mdx
+
+    >>> from_ollama_options({"repeat_penalty": 1.0, "temperature": 0.6})
+    chain(TopK(k=40), TopP(p=0.9), Temperature(value=0.6))
+    """
+    with opened(options, "options of Ollama", "Modelfile", parameters) as fields:
+        for name in fields:
+            if name not in SAMPLING | SILENT:
+                raise ValueError(f"Ollama has no option {name!r}")
+        return read(OLLAMA, fields, None, None, [])
+
+
+def parameters(text: str) -> dict[str, Any]:
+    """Return the parameters of a Modelfile; `stop` is a list."""
+    found: dict[str, Any] = {}
+    for command in _commands(text):
+        if match := PARAMETER.match(command):
+            name, value = match[1].lower(), match[2].strip()
+            if name == "stop":
+                found.setdefault(name, []).append(value.strip('"'))
+            else:
+                found[name] = _number(value.strip('"'))
+    return found
+
+
+def _commands(text: str) -> list[str]:
+    """Return the commands, each with all lines of its quoted text."""
+    commands: list[str] = []
+    quote = ""
+    for line in text.splitlines():
+        if quote:
+            commands[-1] += f"\n{line}"
+            quote = "" if line.rstrip().endswith(quote) else quote
+        elif line.strip() and not line.lstrip().startswith("#"):
+            commands.append(line)
+            words = line.split(maxsplit=2)
+            named = words[0].upper() in ("PARAMETER", "MESSAGE")  # a name stands before the value
+            value = (words[2:] if named else [line.split(maxsplit=1)[-1]])[-1:]
+            quote = _open_quote(value[0].rstrip()) if value else ""
+    return commands
+
+
+def _open_quote(value: str) -> str:
+    """Return the quote that a value begins and does not end, or an empty text."""
+    for quote in ('"""', '"'):
+        if value.startswith(quote):
+            ends = len(value) >= 2 * len(quote) and value.endswith(quote)
+            return "" if ends else quote
+    return ""
+
+
+def _number(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,100 @@
+"""Chains from the presets of text-generation-webui."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from jaxsample.interop.settings._sources import Source, opened, refuse_unknown
+from jaxsample.interop.settings._strings import texts
+from jaxsample.interop.settings._values import ids
+from jaxsample.interop.settings._webui_table import (
+    DEFAULTS,
+    PENALTIES,
+    ROWS,
+    STAGES,
+    TABLE,
+    WARPERS,
+)
+from jaxsample.interop.settings._yaml import flat_yaml
+from jaxsample.transforms.contract._chain import Chain
+
+
+def from_webui_preset(
+    preset: Source, *, tokenizer: Any = None, eos: int | Sequence[int] = ()
+) -> Chain:
+    """Make the chain that samples as text-generation-webui does under a preset.
+
+    The chain is that of its loader for transformers. The order is that of `sampler_priority`, and
+    `temperature_last` moves the temperatures to the end; `epsilon_cutoff` and `eta_cutoff` are in
+    units of 1e-4. Without `do_sample` the chain is penalties and a greedy temperature.
+
+    Three things differ. Its mirostat measures the surprise of a token among those it kept, ours
+    among all. Its top-n-sigma divides by V - 1 where ours divides by V. Its DRY counts at most 50
+    repeated tokens.
+
+    Args:
+        preset: the settings, or the path of the preset's YAML file. Only flat files are read.
+        tokenizer: a `Text` or a `tokenizers.Tokenizer`. XTC needs it for the line break, which it
+            spares, and DRY for its sequence breakers.
+        eos: the tokens that end a text; XTC spares them.
+
+    Raises:
+        ValueError: if a setting is unknown, out of range, or needs something that a chain cannot
+            do, or an argument that is not given. The message names the file, if any.
+        FileNotFoundError: if there is no file at the path.
+
+    Reference: https://github.com/oobabooga/text-generation-webui
+
+    >>> from_webui_preset({"temperature": 0.7, "min_p": 0.05, "temperature_last": True})
+    chain(MinP(p=0.05), Temperature(value=0.7))
+    """
+    with opened(preset, "preset", parse=flat_yaml) as fields:
+        refuse_unknown(TABLE, fields)
+        TABLE.check(fields)
+        if "sampler_priority" in fields:
+            fields["sampler_priority"] = _stages(fields["sampler_priority"])
+        if fields.get("xtc_probability"):
+            line = texts(tokenizer, "xtc_probability").encode("\n", special=False)
+            fields["xtc_special_tokens"] = [line[-1], *ids(eos)]
+        if fields.get("dry_multiplier"):
+            given = fields.get("dry_sequence_breakers", DEFAULTS["dry_sequence_breakers"])
+            fields["dry_sequence_breakers"] = _breakers(given, tokenizer)
+        _check_stages(fields)
+        return TABLE.read(fields)
+
+
+def _stages(given: Any) -> list[str]:
+    """Return the stages of a list, or of a text with one on each line or between commas."""
+    names = re.split(r"[\n,]", given) if isinstance(given, str) else given
+    names = [name.strip() for name in names if name.strip()]
+    for name in names:
+        if name not in STAGES:
+            raise ValueError(f"sampler_priority: there is no {name!r}, only {', '.join(STAGES)}")
+    return names
+
+
+def _check_stages(fields: dict[str, Any]) -> None:
+    """Refuse a sampler that is not off and has no place in the chain."""
+    settings = {**DEFAULTS, **fields}
+    order = list(settings["sampler_priority"])
+    drawn = order.index("mirostat") if settings["mirostat_mode"] and "mirostat" in order else None
+    for row in ROWS:
+        if row.stage == "greedy" or row.read(settings) is None:
+            continue
+        if row.stage not in settings["sampler_priority"]:  # the interface runs it before all others
+            raise ValueError(f"sampler_priority does not list {row.stage}, which is not off")
+        if drawn is not None and order.index(row.stage) > drawn:
+            raise ValueError(f"its mirostat draws the token, so turn {row.stage} off")
+        if not settings["do_sample"] and row.stage not in (*PENALTIES, *WARPERS):
+            raise ValueError(f"do_sample is false, so turn {row.stage} off")
+
+
+def _breakers(given: Any, tokenizer: Any) -> list[list[int]]:
+    """Return the tokens of DRY's breakers, each the last one of a text that ends in the string."""
+    listed = given if given.startswith("[") else f"[{given}]"
+    text = texts(tokenizer, "dry_sequence_breakers")
+    tokens = {text.encode(f"a{string}", special=False)[-1]: None for string in json.loads(listed)}
+    return [[token] for token in tokens]

@@ -1,0 +1,166 @@
+"""A chain written as settings and read again is the same chain, or an error names a member."""
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxsample import (
+    XTC,
+    AdaptiveP,
+    Allow,
+    BadWords,
+    DynamicTemperature,
+    EntropyTemperature,
+    Epsilon,
+    Eta,
+    ExponentialLengthDecay,
+    FrequencyPenalty,
+    Function,
+    MinNewTokens,
+    MinP,
+    Mirostat,
+    NoRepeatNgram,
+    PresencePenalty,
+    RepetitionPenalty,
+    SequenceBias,
+    Suppress,
+    Temperature,
+    TopA,
+    TopH,
+    TopK,
+    TopNSigma,
+    TopP,
+    Typical,
+    chain,
+)
+from jaxsample.interop import (
+    from_generation_config,
+    from_llama_options,
+    from_sampling_params,
+    to_generation_config,
+    to_llama_options,
+    to_sampling_params,
+)
+
+
+def written(write):
+    """Return the function that writes a chain as JSON and reads the JSON."""
+    return lambda sampler: json.loads(json.dumps(write(sampler)))
+
+
+# The members that each system has, in its order, from random numbers in (0, 1).
+TRANSFORMERS = (
+    lambda u: SequenceBias([[3], [4, 5]], [u, -2 * u]),
+    lambda u: RepetitionPenalty(0.5 + u, scope="prompt"),
+    lambda u: RepetitionPenalty(0.5 + u),
+    lambda u: NoRepeatNgram(1 + int(4 * u)),
+    lambda u: BadWords([[7], [8, 9 + int(4 * u)]]),
+    lambda u: MinNewTokens(2 + int(9 * u), [2, 4]),
+    lambda u: ExponentialLengthDecay(int(9 * u), 0.5 + u, [2, 4]),
+    lambda u: Suppress([11, 12 + int(9 * u)]),
+    lambda u: MinNewTokens(1, [6, 7 + int(9 * u)]),
+    lambda u: Temperature(0.1 + u),
+    lambda u: TopH(u),
+    lambda u: TopK(1 + int(90 * u)),
+    lambda u: TopP(u),
+    lambda u: MinP(u),
+    lambda u: Typical(u),
+    lambda u: Epsilon(u / 9),
+    lambda u: Eta(u / 9),
+)
+VLLM = (
+    lambda u: Allow([1, 2, 3 + int(9 * u)]),
+    lambda u: BadWords([[7], [8, 9 + int(4 * u)]]),
+    lambda u: MinNewTokens(1 + int(9 * u), [2, 4]),
+    lambda u: SequenceBias([[3], [4]], [u, -2 * u]),
+    lambda u: RepetitionPenalty(0.5 + u),
+    lambda u: FrequencyPenalty(u - 0.5, scope="output"),
+    lambda u: PresencePenalty(u - 0.5, scope="output"),
+    lambda u: Temperature(u),
+    lambda u: MinP(u),
+    lambda u: TopK(1 + int(90 * u)),
+    lambda u: TopP(u),
+)
+LLAMA = (
+    lambda u: SequenceBias([[3], [4]], [u, -2 * u]),
+    lambda u: RepetitionPenalty(0.5 + u, window=33),
+    lambda u: FrequencyPenalty(u - 0.5, window=33),
+    lambda u: PresencePenalty(u - 0.5, window=33),
+    lambda u: TopNSigma(3 * u),
+    lambda u: TopK(1 + int(90 * u)),
+    lambda u: Typical(u),
+    lambda u: TopP(u),
+    lambda u: MinP(u),
+    lambda u: XTC(u / 2, u),
+    lambda u: DynamicTemperature(u, 1 + u, 0.5 + u) if u < 0.5 else Temperature(u),
+    lambda u: AdaptiveP(u, u),
+)
+SYSTEMS = {
+    "transformers": (TRANSFORMERS, written(to_generation_config), from_generation_config),
+    "vllm": (VLLM, written(to_sampling_params), from_sampling_params),
+    "llama.cpp": (LLAMA, written(to_llama_options), from_llama_options),
+}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_random_chains(system):
+    members, write, read = SYSTEMS[system]
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        some = [m for m in members if rng.random() < 0.5]
+        sampler = chain(*(make(float(rng.uniform(0.01, 0.99))) for make in some))
+        assert read(write(sampler)) == sampler
+
+
+def test_random_orders_of_llama_cpp():
+    """Behind the bias and the penalties every order can be said, with adaptive-p at the end."""
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        some = [make for make in LLAMA[4:-1] if rng.random() < 0.6]
+        rng.shuffle(some)
+        ends = LLAMA[-1:] if rng.random() < 0.5 else ()
+        makes = [*LLAMA[:2], *some, *ends]
+        sampler = chain(*(make(float(rng.uniform(0.01, 0.99))) for make in makes))
+        assert from_llama_options(json.loads(json.dumps(to_llama_options(sampler)))) == sampler
+
+
+def test_the_empty_chain_turns_every_default_off():
+    for _, write, read in SYSTEMS.values():
+        assert read(write(chain())) == chain()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    "member",
+    [
+        EntropyTemperature(1.0, 0.5),
+        TopA(0.2),
+        Function(np.sort),
+        Mirostat(3.0, 0.1),
+        RepetitionPenalty(1.2, scope="output"),
+        NoRepeatNgram(2, window=5),
+        XTC(0.1, 0.5, keep=[1]),
+    ],
+    ids=lambda member: type(member).__name__,
+)
+def test_a_member_that_the_system_lacks_is_named(system, member):
+    if system == "llama.cpp" and isinstance(member, Mirostat):
+        pytest.skip("llama.cpp has mirostat")
+    with pytest.raises(ValueError, match=f"cannot say {type(member).__name__}"):
+        SYSTEMS[system][1](chain(TopK(5), member))
+
+
+@pytest.mark.parametrize(
+    "sampler, message",
+    [
+        (chain(TopP(0.5), TopK(4)), "TopK.k=4.*runs it before TopP"),
+        (chain(Temperature(1.0), RepetitionPenalty(1.5)), "cannot run after a temperature"),
+        (chain(Temperature(0.5), Temperature(0.7)), "Temperature.value=0.7.*only one"),
+        (chain(Temperature(0.0), TopK(4)), "Temperature.value=0.0.*greedy and stands at the end"),
+        (chain(MinNewTokens(2, 5), ExponentialLengthDecay(1, 2.0, 6)), "eos_token_id would have"),
+    ],
+)
+def test_an_order_that_transformers_lacks_is_an_error(sampler, message):
+    with pytest.raises(ValueError, match=message):
+        to_generation_config(sampler)
