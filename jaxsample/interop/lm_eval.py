@@ -100,7 +100,7 @@ class LM(TemplateLM):
         if sampler is None:
             if not wanted.get("do_sample"):
                 wanted.pop("temperature", None)
-            sampler = from_generation_config(wanted)
+            sampler = from_generation_config(wanted, strict=True)
         until = tuple(stop for stop in until if stop)
         room = max(self.max_length - len(ids), self.max_length // 2)
         count = min(count, self.max_length - 1)
