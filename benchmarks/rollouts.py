@@ -179,15 +179,18 @@ def tables(results):
 def draw(results, path):
     """Draw how many slots are at work in each step of every arm, the mean of 16 steps."""
     longest = max(len(arm["live"]) for arm in results["arms"].values())
+    slots = results["settings"]["slots"]
     panels = []
     for name, arm in results["arms"].items():
         steps = np.array(arm["live"])
-        ends = range(0, len(steps), 16)
-        line = {
-            "slots at work": [(first, float(steps[first : first + 16].mean())) for first in ends]
+        firsts = range(0, len(steps), 16)
+        at_work = [(first, float(steps[first : first + 16].mean())) for first in firsts]
+        lines = {
+            "slots at work": [*at_work, (len(steps), 0)],
+            "all slots": [(0, slots), (longest, slots)],
         }
-        ticks = range(0, longest + 500, 500)
-        panels.append(Panel(name, "step", "slots", line, log=False, ticks=ticks, markers=False))
+        options = dict(log=False, markers=False, floors=["all slots"])
+        panels.append(Panel(name, "step", "slots", lines, **options))
     return picture(path, panels, "rollouts")
 
 

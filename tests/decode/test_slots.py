@@ -95,11 +95,13 @@ def test_slots_change_nothing(shape):
 
 
 TEMPERATURES = [Temperature(0.5 + i / 10) for i in range(COUNT)]
-SOME = dict(sampler=chain(stack(TEMPERATURES), Mirostat(3.0, 0.1)), sampler_axes=(0, None))
+PENALISED = chain(stack(TEMPERATURES), RepetitionPenalty(1.2))
 ALL = dict(sampler=stack([chain(t, Mirostat(3.0, 0.1)) for t in TEMPERATURES]), sampler_axes=0)
 RECORDS = ("logprobs", "model_logprobs", "entropy", "kept", ("support", 5), ("top", 3))
 CASES = {
-    "samples, and samplers that differ in one member": dict(samples=3, **SOME),
+    "samples, and samplers that differ in one member": dict(
+        samples=3, sampler=PENALISED, sampler_axes=(0, None)
+    ),
     "samplers that differ": ALL,
     "row keys": dict(key=jax.random.split(KEY, COUNT), sampler=Temperature(0.9)),
     "records": dict(record=RECORDS, sampler=TopP(0.9)),
