@@ -156,6 +156,8 @@ def _compare(path, there, now, prompts):
     """Refuse settings that draw other rows than those which are there."""
     names = [name for name in now if name not in GROWING and there.get(name) != now[name]]
     names += [name for name in ("samples", "prompts") if now[name] < there[name]]
+    if "sampler" in names and "values" in names:  # the text of the sampler shows enough
+        names.remove("values")
     other = [f"{name} {_shown(there.get(name))}, now {_shown(now[name])}" for name in names]
     count = there["prompts"]
     if count <= len(prompts) and _digest(prompts[:count]) != there["data"]:

@@ -114,7 +114,7 @@ def _drafted(task: Task, name: str, ahead: int, dtype: str, stats: bool) -> Text
         # A model that does not rewind reads what was right a second time.
         count = len(rounds) // (1 if model.rewinds else 2)
         each = sum(counts) / max(1, count)
-        return [f"{'draft':<16}{count} rounds, {each:.2f} tokens a round over all texts"]
+        return [f"{'draft':<16}{each:.2f} tokens a round over all texts, {count} rounds"]
 
     return Texts(drawn(), [{}] * task.samples, remarks)
 

@@ -64,7 +64,9 @@ def test_stop_strings_and_statistics_of_a_draft(cli, tiny):
     stop = plain.out.split()[4]
     cut = cli(*given, "--draft", "lookup", "--stop", stop, "--stats")
     assert cut.out == cli(*given, "--stop", stop).out != plain.out
-    assert re.search(r"^draft +\d+ rounds, [\d.]+ tokens a round", cut.err, re.MULTILINE)
+    assert re.search(
+        r"^draft +[\d.]+ tokens a round over all texts, \d+ rounds", cut.err, re.MULTILINE
+    )
     assert "tokens/s (with compiling and prompt)" in cut.err
 
 
