@@ -10,7 +10,7 @@ import rich  # noqa: F401  # without it, fail before JAX is imported
 import typer
 
 import jaxsample
-from jaxsample.cli import flags, harness, studies, sweeps, texts
+from jaxsample.cli import batches, flags, harness, strategies, studies, sweeps, texts
 from jaxsample.cli.prompt import Prompt, PromptFile, read_prompt
 from jaxsample.cli.taking import takes_sampler
 
@@ -64,16 +64,13 @@ def generate(
     samples: Annotated[
         int, typer.Option("-n", "--samples", min=1, metavar="N", help="How many texts to draw.")
     ] = 1,
-    max_new_tokens: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="The largest number of tokens of a text. By default 256, or fewer if the model's "
-            "context is short.",
-            show_default=False,
-        ),
-    ] = None,
+    max_new_tokens: texts.MaxNewTokens = None,
+    draft: strategies.DraftFlag = None,
+    ahead: strategies.Ahead = None,
+    beams: strategies.BeamsFlag = None,
+    length_penalty: strategies.LengthPenalty = None,
+    early_stopping: strategies.EarlyStopping = False,
+    without_replacement: strategies.WithoutReplacement = False,
     stats: Annotated[
         bool,
         typer.Option(
@@ -95,7 +92,8 @@ def generate(
             "--json",
             help="Print one JSON object a line for each text, with the keys sample, seed, model, "
             "sampler, prompt, text, finish_reason (stop, length or interrupted) and, one value for "
-            "each token, tokens (ids), logprobs, model_logprobs and entropy (nats).",
+            "each token, tokens (ids), logprobs, model_logprobs and entropy (nats). --beams adds "
+            "score; --without-replacement adds logprob and weight.",
         ),
     ] = False,
 ) -> None:
@@ -124,6 +122,9 @@ def generate(
         stop=stop or (),
         asked=texts.asked(text, chat, messages, system),
         dtype=dtype.value,
+        strategy=strategies.Strategy(
+            draft, ahead, beams, length_penalty, early_stopping, without_replacement
+        ),
     )
 
 
@@ -185,6 +186,7 @@ def explain(
     explain(read_prompt(prompt, prompt_file), model, sampler, png, dtype.value)
 
 
+app.command()(batches.batch)
 app.command()(sweeps.sweep)
 app.add_typer(studies.study, name="study")
 app.command("lm-eval", **harness.SETTINGS)(harness.lm_eval)

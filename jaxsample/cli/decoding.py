@@ -141,30 +141,55 @@ def chunks(
         lengths = np.asarray(generation.lengths)[0]
         fields = [np.asarray(getattr(generation, name))[0] for name in ("tokens", *RECORD)]
         for g, text in enumerate(texts):
-            for n, (token, *records) in enumerate(zip(*(f[g] for f in fields), strict=True)):
-                if n == lengths[g] or text.stopped:
-                    break
-                drawn[g] += 1
-                readable = text.add(int(token))
-                # A stop string in special tokens ends the row, but the text does not show it.
-                last = done[g] and n + 1 == lengths[g] and drawn[g] < room
-                ended = int(token) in source.eos or text.stopped or bool(last)
-                if ended or drawn[g] == room:
-                    readable += text.rest()
-                pieces.append(Piece(g, int(token), readable, ended, *map(float, records)))
+            columns = [field[g][: lengths[g]] for field in fields]
+            found = list(pieces_of(g, text, columns, source.eos, room - drawn[g], done[g]))
+            drawn[g] += len(found)
+            pieces += found
         yield Chunk(pieces, seconds)
         if all(d or text.stopped for d, text in zip(done, texts, strict=True)):
             return
         start = time.perf_counter()
 
 
+def pieces_of(
+    sample: int,
+    text: Transcript,
+    columns: Sequence[np.ndarray],
+    eos: Sequence[int],
+    left: int,
+    done: bool,
+) -> Iterator[Piece]:
+    """Yield the next tokens of a text as readable pieces, up to the end of the text.
+
+    Args:
+        sample: the number of the text.
+        text: the text before.
+        columns: the ids `[n]` of the tokens, and their records `[n]` in the order of `RECORD`.
+        eos: the ids that end a text.
+        left: how many tokens the text may still have, n or more.
+        done: whether nothing follows these tokens.
+    """
+    count = len(columns[0])
+    for n, (token, *records) in enumerate(zip(*columns, strict=True), 1):
+        if text.stopped:
+            return
+        readable = text.add(int(token))
+        # A stop string in special tokens ends the row, but the text does not show it.
+        last = done and n == count and n < left
+        ended = int(token) in eos or text.stopped or bool(last)
+        if ended or n == left:
+            readable += text.rest()
+        yield Piece(sample, int(token), readable, ended, *map(float, records))
+
+
 def padded(source: Source, prompt: list[int], room: int) -> tuple[np.ndarray, int]:
     """Return a prompt as a padded batch of one, and the length of the prompt and `room` tokens."""
-    length = min(_rounded(len(prompt) + room), source.context)
-    tokens = np.zeros((1, min(_rounded(len(prompt)), length)), np.int32)
+    length = min(rounded(len(prompt) + room), source.context)
+    tokens = np.zeros((1, min(rounded(len(prompt)), length)), np.int32)
     tokens[0, : len(prompt)] = prompt
     return tokens, length
 
 
-def _rounded(n: int) -> int:
+def rounded(n: int) -> int:
+    """Return a length up to which prompts share a program."""
     return -(-n // BUCKET) * BUCKET

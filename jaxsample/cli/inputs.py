@@ -19,8 +19,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="FILE",
-        help="The prompts: a .jsonl or .csv file, or a folder of the datasets package. By default "
-        "openings of stories, for the embedded model.",
+        help="The prompts: a .jsonl, .csv or .txt file, or a folder of the datasets package. By "
+        "default openings of stories, for the embedded model.",
         show_default=False,
         rich_help_panel=PANEL,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -22,13 +22,19 @@ class JsonLines:
     Args:
         file: the output.
         shared: the values of the keys that all texts share.
-        samples: how many texts.
+        facts: for each text, keys that it has beside `KEYS`.
         room: how many tokens a text may have.
     """
 
-    def __init__(self, file: IO[str], shared: Mapping[str, Any], samples: int, room: int):
-        self._file, self._shared, self._room = file, shared, room
-        self._open: dict[int, list[Piece]] = {sample: [] for sample in range(samples)}
+    def __init__(
+        self,
+        file: IO[str],
+        shared: Mapping[str, Any],
+        facts: Sequence[Mapping[str, Any]],
+        room: int,
+    ):
+        self._file, self._shared, self._facts, self._room = file, shared, facts, room
+        self._open: dict[int, list[Piece]] = {sample: [] for sample in range(len(facts))}
 
     def add(self, piece: Piece) -> None:
         """Add a token to its text."""
@@ -47,18 +53,21 @@ class JsonLines:
         self._file.flush()
 
     def _write(self, sample, reason):
-        pieces = self._open.pop(sample)
-        found = {
-            **self._shared,
-            "sample": sample,
-            "text": "".join(piece.text for piece in pieces),
-            "finish_reason": reason,
-            "tokens": [piece.token for piece in pieces],
-            "logprobs": _rounded(piece.logprob for piece in pieces),
-            "model_logprobs": _rounded(piece.model_logprob for piece in pieces),
-            "entropy": _rounded(piece.entropy for piece in pieces),
-        }
-        self._file.write(json.dumps({key: found[key] for key in KEYS}) + "\n")
+        found = {**self._shared, "sample": sample, **described(self._open.pop(sample), reason)}
+        ordered = {key: found[key] for key in KEYS}
+        self._file.write(json.dumps({**ordered, **self._facts[sample]}) + "\n")
+
+
+def described(pieces: Sequence[Piece], reason: str) -> dict[str, Any]:
+    """Return the keys of one text, which ended for a reason."""
+    return {
+        "text": "".join(piece.text for piece in pieces),
+        "finish_reason": reason,
+        "tokens": [piece.token for piece in pieces],
+        "logprobs": _rounded(piece.logprob for piece in pieces),
+        "model_logprobs": _rounded(piece.model_logprob for piece in pieces),
+        "entropy": _rounded(piece.entropy for piece in pieces),
+    }
 
 
 def _rounded(values):

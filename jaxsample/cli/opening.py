@@ -1,11 +1,17 @@
-"""The model of a command."""
+"""The model of a command, and the sampler for it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from jaxsample.cli.chains import known
+from jaxsample.cli.flags import SamplerFlags, offered
 from jaxsample.cli.loading import bar
 from jaxsample.study import Source
+
+if TYPE_CHECKING:
+    from jaxsample.cli.terminal import Terminal
 
 EMBEDDED = "the embedded story model"
 
@@ -26,3 +32,16 @@ def open_model(path: Path | None, dtype: str = "float32") -> Source:
     if checkpoint.tokenizer is None:
         raise ValueError(f"{path}: it holds no tokenizer (tokenizer.json), so tokens have no text")
     return Source(path.resolve().name, checkpoint)
+
+
+def sampler_of(flags: SamplerFlags, source: Source, notes: Terminal) -> Any:
+    """Return the sampler of the flags; without flags, say what the model recommends.
+
+    Raises:
+        ValueError: if it does not fit the model.
+    """
+    config = source.checkpoint.generation_config
+    sampler = known(flags.sampler(config), source)
+    if not flags.any and (found := offered(config)) is not None:
+        notes.print(f"--generation-config draws as {source.name} recommends: {found}", style="dim")
+    return sampler

@@ -11,21 +11,24 @@ class Tally:
     """Sums over the chunks of a run.
 
     The speed excludes the first chunk, whose time includes compiling and reading the prompt.
+
+    Args:
+        at_once: whether there is one chunk only; the speed then includes everything.
     """
 
-    def __init__(self):
+    def __init__(self, at_once: bool = False):
         self._records: list[tuple[float, float, float]] = []
         self._timed_tokens = 0
         self._seconds = 0.0
-        self._first = True
+        self._at_once = self._timed = at_once
 
     def add(self, chunk: Chunk) -> None:
         """Count one chunk."""
         self._records += [(p.logprob, p.model_logprob, p.entropy) for p in chunk.pieces]
-        if not self._first:
+        if self._timed:
             self._timed_tokens += len(chunk.pieces)
             self._seconds += chunk.seconds
-        self._first = False
+        self._timed = True
 
     @property
     def speed(self) -> float | None:
@@ -36,8 +39,9 @@ class Tally:
         """Return the statistics as three lines."""
         logprob, model_logprob, entropy = np.mean(self._records, axis=0)
         speed = "too few tokens to time" if self.speed is None else f"{self.speed:,.0f} tokens/s"
+        timed = "with" if self._at_once else "without"
         return [
-            f"{'tokens':<16}{len(self._records)}, {speed} (without compiling and prompt)",
+            f"{'tokens':<16}{len(self._records)}, {speed} ({timed} compiling and prompt)",
             f"{'entropy':<16}{entropy:.3f} nats per token on average, under the model",
             f"{'log-probability':<16}{logprob:.3f} nats per token under the sampler, "
             f"{model_logprob:.3f} under the model",

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 PANEL = "Model and machine"
+Conversation = tuple[list[dict[str, Any]], list[dict[str, Any]] | None]
 
 Stop = Annotated[
     list[str] | None,
@@ -48,6 +49,17 @@ Messages = Annotated[
 System = Annotated[
     str | None,
     typer.Option("--system", metavar="TEXT", help="The system message.", show_default=False),
+]
+MaxNewTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-new-tokens",
+        min=1,
+        metavar="N",
+        help="The largest number of tokens of a text. By default 256, or fewer if the model's "
+        "context is short.",
+        show_default=False,
+    ),
 ]
 
 
@@ -94,7 +106,7 @@ def use_device(name: str | None) -> None:
         raise ValueError(f"--device: there is no {name!r}; there are {there}") from None
 
 
-def read_messages(file: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
+def read_messages(file: Path) -> Conversation:
     """Return the messages and the tools of a file.
 
     Raises:
@@ -102,20 +114,29 @@ def read_messages(file: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]
     """
     try:
         data = json.loads(file.read_text("utf-8"))
+        if isinstance(data, dict):
+            return conversation(data.get("messages"), data.get("tools"))
+        return conversation(data)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
-    tools = data.get("tools") if isinstance(data, dict) else None
-    messages = data.get("messages") if isinstance(data, dict) else data
+
+
+def conversation(messages: Any, tools: Any = None) -> Conversation:
+    """Return messages and tools that came from a file.
+
+    Raises:
+        ValueError: if they are not lists, or there is no message.
+    """
     if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
-        raise ValueError(f"{file}: it must hold a list of messages with a role and a content")
+        raise ValueError("it must hold a list of messages with a role and a content")
     if not messages or tools is not None and not isinstance(tools, list):
-        raise ValueError(f"{file}: `messages` must hold a message, and `tools` be a list")
+        raise ValueError("`messages` must hold a message, and `tools` be a list")
     return messages, tools
 
 
 def asked(
     prompt: str | None, chat: bool, messages: Path | None, system: str | None
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None] | None:
+) -> Conversation | None:
     """Return the conversation that the flags describe, or None if the prompt is to be continued.
 
     Raises:

@@ -25,6 +25,7 @@ class Request(NamedTuple):
         budget: the largest number of tokens to draw, >= 0; as in `rollout` by default.
         index: the place of the prompt among all, which its key depends on; by default the number of
             prompts before it. So a run may leave out what an earlier one finished.
+        samples: which of the samples of `rollout` to draw; all by default.
         key: the key of this prompt alone. Either every prompt brings one, or none.
 
     >>> prompts = [Request([0], TopK(1)), Request([2], TopK(1), budget=1)]
@@ -38,6 +39,7 @@ class Request(NamedTuple):
     sampler: Transform | None = None
     budget: int | None = None
     index: int | None = None
+    samples: Sequence[int] | None = None
     key: jax.Array | None = None
 
 
@@ -48,6 +50,7 @@ class Item(NamedTuple):
     tokens: np.ndarray
     sampler: Transform | None
     budget: int
+    samples: Sequence[int] | None
     key: np.ndarray | None
 
 
@@ -67,6 +70,7 @@ class Source:
         longest: int,
         read: int,
         vocab_size: int,
+        samples: int | None = None,
     ):
         if not isinstance(prompts, Iterable):
             raise ValueError(f"prompts must be an iterable of token ids, got {prompts!r}")
@@ -74,6 +78,7 @@ class Source:
         self.key, self.sampler, self.first = key, sampler, None
         self.budget = _count("budget", LARGEST if budget is None else budget)
         self.longest, self.read, self.vocab_size = longest, read, vocab_size
+        self.samples = samples
         self.count, self.over = 0, False
         self.failure: Exception | None = None
 
@@ -104,7 +109,21 @@ class Source:
             sampler = self._alike(sampler)
         number = self.budget if budget is None else _count("budget", budget)
         index = self.count if request.index is None else _count("index", request.index)
-        return Item(index, tokens, sampler, number, self._own(request.key))
+        samples, own = self._samples(request.samples), self._own(request.key)
+        return Item(index, tokens, sampler, number, samples, own)
+
+    def _samples(self, wanted) -> Sequence[int] | None:
+        """Return which samples a prompt draws; None in a rollout without samples."""
+        if wanted is None:
+            return None if self.samples is None else range(self.samples)
+        most = self.samples or 0
+        found = [n for n in map(as_int, wanted) if n is not None and 0 <= n < most]
+        if not found or not len(set(found)) == len(found) == len(wanted):
+            raise ValueError(
+                f"samples must be different numbers below the {most} samples of the rollout, got "
+                f"{wanted!r}"
+            )
+        return found
 
     def _own(self, key) -> np.ndarray | None:
         """Return the words of the key that a prompt brings."""
@@ -175,10 +194,9 @@ class Row(NamedTuple):
     sample: int | None
 
 
-def rows_of(items: Sequence[Item], samples: int | None) -> list[Row]:
+def rows_of(items: Sequence[Item]) -> list[Row]:
     """Return the rows of prompts that were read together."""
-    numbers = [None] if samples is None else range(samples)
-    return [Row(i, item, g) for i, item in enumerate(items) for g in numbers]
+    return [Row(i, item, g) for i, item in enumerate(items) for g in item.samples or [None]]
 
 
 def parts(start: int, longest: int, widths: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -155,7 +155,7 @@ def rollout(
     now = params if asked else lambda: params
     size = _slots.vocabulary(model, now(), refill, max_length)
     common.ending.check(size)
-    source = Source(prompts, key, sampler, budget, max_length, read, size)
+    source = Source(prompts, key, sampler, budget, max_length, read, size, common.samples)
     steps = positive_int("max_new_tokens", max_new_tokens)
     return _run(key, now, source, common, slots, steps)
 
@@ -187,7 +187,7 @@ def _run(key, now, source, common, count, steps):
                 if not items:
                     break
                 reading = _read(params, items, common)
-                waiting.extend(rows_of(items, common.samples))
+                waiting.extend(rows_of(items))
             some = free[: min(common.refill, len(waiting))]
             entering = {slot: waiting.popleft() for slot in some}
             placing = placing_of(entering, common.refill, count, common.max_length)

@@ -3,6 +3,8 @@
 from jaxsample.study.draw._data import Item as Item
 from jaxsample.study.draw._data import Read as Read
 from jaxsample.study.draw._data import read as read
+from jaxsample.study.draw._data import read_each as read_each
+from jaxsample.study.draw._data import text_of as text_of
 from jaxsample.study.draw._settings import Setting as Setting
 from jaxsample.study.draw._settings import grid as grid
 from jaxsample.study.draw._settings import read_settings as read_settings

@@ -90,6 +90,31 @@ def test_samples():
         same(finished, expected, at)
 
 
+def test_a_rollout_goes_on_where_one_ended():
+    expected = whole(samples=3)
+    missing = {4: [1], 0: [2, 0], 11: [0, 1, 2]}
+    requests = [Request(PROMPTS[i], index=i, samples=some) for i, some in missing.items()]
+    found = list(rolled(prompts=requests, samples=3))
+    places = sorted((finished.index, finished.sample) for finished in found)
+    assert places == sorted((i, g) for i, some in missing.items() for g in some)
+    for finished in found:
+        same(finished, expected, (finished.index, finished.sample))
+
+
+@pytest.mark.parametrize(
+    "request_, said",
+    [
+        (Request(PROMPTS[0], index=-1), "index must be an int in 0"),
+        (Request(PROMPTS[0], samples=[2]), "samples must be different numbers below the 2"),
+        (Request(PROMPTS[0], samples=[1, 1]), "samples must be different numbers"),
+        (Request(PROMPTS[0], samples=[]), "samples must be different numbers"),
+    ],
+)
+def test_a_wrong_place_is_refused(request_, said):
+    with pytest.raises(ValueError, match=said):
+        list(rolled(prompts=[request_], samples=2))
+
+
 def test_budgets_and_a_sampler_for_each_prompt():
     samplers = [
         chain(Temperature(0.5 + i / 10), TopP(0.9), Mirostat(3.0, 0.1)) for i in range(COUNT)

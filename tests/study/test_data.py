@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jaxsample.study import Item, read
+from jaxsample.study import Item, read, read_each
 
 
 @pytest.fixture
@@ -177,9 +177,33 @@ def test_other_files_are_refused(write, tmp_path):
     with pytest.raises(ValueError, match="there is no such file"):
         read(tmp_path / "absent.jsonl")
     with pytest.raises(ValueError, match="give a .jsonl file"):
-        read(write("some.txt", "a"))
+        read(write("some.yaml", "a"))
     with pytest.raises(ValueError, match="only a datasets folder has splits"):
         read(write("some.jsonl", lines({"prompt": "a"})), split="train")
+
+
+def test_text_files_hold_a_prompt_a_line(write):
+    path = write("some.txt", "\ufeffTom went \r\n\n  Anna\u2028ran\n".encode() + b"\xe9\n")
+    with pytest.raises(ValueError, match="some.txt, line 4: it is not UTF-8 at byte 1"):
+        read(path)
+    assert read(path, skip_bad=True).items == [Item("1", "Tom went "), Item("3", "  Anna\u2028ran")]
+
+
+def test_a_line_that_cannot_be_made_into_something_is_bad(write):
+    path = write("some.jsonl", lines({"n": 4}, {"n": 0}, {"n": 5}))
+    with pytest.raises(ValueError, match="some.jsonl, line 2: 0 divides nothing .*skip_bad"):
+        read_each(path, divided)
+    assert read_each(path, divided, skip_bad=True) == ([(1, 0.25), (3, 0.2)], {2: NOTHING})
+    assert read_each(path, divided, limit=1) == ([(1, 0.25)], {})
+
+
+NOTHING = "0 divides nothing"
+
+
+def divided(record, line):
+    if not record["n"]:
+        raise ValueError(NOTHING)
+    return line, 1 / record["n"]
 
 
 @pytest.fixture(scope="module")

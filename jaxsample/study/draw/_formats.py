@@ -14,6 +14,7 @@ Record = dict[str, Any] | str
 """Fields by name, or a text that describes the error in the line."""
 
 LINES = ".jsonl", ".ndjson", ".json"
+TEXT = "prompt"  # the field that a line of a text file fills
 MARK = codecs.BOM_UTF8
 UTF_16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 
@@ -32,11 +33,11 @@ def records(path: Path, split: str | None) -> tuple[str, Iterator[tuple[int, Rec
         raise ValueError(f"{path}: only a datasets folder has splits, not {split!r}")
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file or folder")
-    formats = dict.fromkeys(LINES, _of_lines) | {".csv": _of_table}
+    formats = dict.fromkeys(LINES, _of_lines) | {".csv": _of_table, ".txt": _of_text}
     if path.suffix.lower() not in formats:
         raise ValueError(
-            f"{path}: give a .jsonl file (an object a line), a .csv file with a header, or a "
-            "folder that save_to_disk of the datasets package wrote"
+            f"{path}: give a .jsonl file (an object a line), a .csv file with a header, a .txt "
+            "file (a prompt a line), or a folder that save_to_disk of the datasets package wrote"
         )
     try:
         with path.open("rb") as file:
@@ -49,23 +50,41 @@ def records(path: Path, split: str | None) -> tuple[str, Iterator[tuple[int, Rec
 
 
 def _of_lines(path: Path) -> Iterator[tuple[int, Record]]:
+    for number, line in _lines(path):
+        yield number, _parsed(line)
+
+
+def _of_text(path: Path) -> Iterator[tuple[int, Record]]:
+    for number, line in _lines(path):
+        try:
+            yield number, {TEXT: line.rstrip(b"\r\n").decode()}
+        except UnicodeDecodeError as error:
+            yield number, _not_utf_8(error)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, and their numbers."""
     with path.open("rb") as file:  # in binary a line ends at a line feed only, as in JSON Lines
         for number, line in enumerate(file, 1):
             line = line.removeprefix(MARK) if number == 1 else line
             if line.strip():
-                yield number, _parsed(line)
+                yield number, line
 
 
 def _parsed(line: bytes) -> Record:
     try:
         record = json.loads(line.decode())
     except UnicodeDecodeError as error:
-        return f"it is not UTF-8 at byte {error.start + 1}"
+        return _not_utf_8(error)
     except (ValueError, RecursionError) as error:
         return f"it is not JSON ({error}); a line holds one whole object"
     if not isinstance(record, dict):
         return f"its type is {type(record).__name__}, not an object with fields"
     return record
+
+
+def _not_utf_8(error: UnicodeDecodeError) -> str:
+    return f"it is not UTF-8 at byte {error.start + 1}"
 
 
 def _of_table(path: Path) -> Iterator[tuple[int, Record]]:
