@@ -3,6 +3,7 @@
 from jaxsample.decode._beam import Beams, beam
 from jaxsample.decode._best import best
 from jaxsample.decode._combiners import Contrast, Guidance, KLTemperature
+from jaxsample.decode._common import read_common
 from jaxsample.decode._distinct import Distinct, sample_without_replacement
 from jaxsample.decode._drafts import Draft, Next, by_model, lookup
 from jaxsample.decode._evenly import sample_evenly
@@ -135,6 +136,7 @@ __all__ = [
     "lookup",
     "partition",
     "prefill",
+    "read_common",
     "resume",
     "rollout",
     "sample",

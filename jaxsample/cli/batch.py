@@ -80,21 +80,23 @@ def batch(
     shared = {"seed": seed, "model": source.name, "sampler": repr(sampler)}
     keep_compiled()
     given = [prompt.given for prompt in found]
+    decoder = source.checkpoint.model, source.checkpoint.params
+    room = min(rounded(_longest(found, rooms)), source.context)
     with naming(out), opened(out, settings, given, samples) as rows:
         total = len(found) * samples
         with Shown(notes, total, len(rows.done)) as shown:
             drawn = jaxsample.rollout(
                 jax.random.key(seed),
-                source.checkpoint.model,
-                source.checkpoint.params,
+                *decoder,
                 _requests(found, rooms, samples, rows.done),
                 sampler,
                 slots=min(slots, total),
-                max_length=min(rounded(_longest(found, rooms)), source.context),
+                max_length=room,
                 max_new_tokens=most,
                 samples=samples,
                 eos=source.eos,
                 stop=packed(source, stop),
+                after=jaxsample.read_common(*decoder, [p.ids for p in found], max_length=room),
                 record=RECORD,
             )
             for finished in drawn:

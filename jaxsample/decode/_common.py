@@ -16,12 +16,16 @@ from jaxsample.transforms.contract._chain import chain
 
 
 def read_common(
-    model: Model, params: Any, prompts: Sequence[list[int]], *, max_length: int, chunk: int
+    model: Model, params: Any, prompts: Sequence[list[int]], *, max_length: int, chunk: int = 512
 ) -> Decoding | None:
-    """Return the `after` of a rollout over prompts; None if they have too few tokens in common.
+    """Read the tokens that all prompts begin with once, for the `after` of a rollout over them.
 
     Args:
-        max_length, chunk: see `prefill`.
+        model, params, max_length, chunk: see `prefill`.
+        prompts: lists of token ids, such as questions with the same examples before them.
+
+    Returns:
+        A `Decoding` of one row; None if the prompts have fewer than 16 tokens in common.
 
     >>> prompts = [[0, 1, 2, 3] * 5 + [token] for token in (1, 2)]
     >>> read_common(bigram, table, prompts, max_length=32, chunk=8).position.tolist()

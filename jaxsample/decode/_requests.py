@@ -70,14 +70,15 @@ class Source:
         longest: int,
         read: int,
         vocab_size: int,
-        samples: int | None,
+        samples: int | None = None,
     ):
         if not isinstance(prompts, Iterable):
             raise ValueError(f"prompts must be an iterable of token ids, got {prompts!r}")
         self.prompts: Iterator[Any] = iter(prompts)
         self.key, self.sampler, self.first = key, sampler, None
         self.budget = _count("budget", LARGEST if budget is None else budget)
-        self.longest, self.read, self.vocab_size, self.samples = longest, read, vocab_size, samples
+        self.longest, self.read, self.vocab_size = longest, read, vocab_size
+        self.samples = samples
         self.count, self.over = 0, False
         self.failure: Exception | None = None
 

@@ -155,8 +155,7 @@ def rollout(
     now = params if asked else lambda: params
     size = _slots.vocabulary(model, now(), refill, max_length)
     common.ending.check(size)
-    given = key, sampler, budget, max_length, read, size, common.samples
-    source = Source(prompts, *given)
+    source = Source(prompts, key, sampler, budget, max_length, read, size, common.samples)
     steps = positive_int("max_new_tokens", max_new_tokens)
     return _run(key, now, source, common, slots, steps)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsample.kernels._noise import fold_in
+from jaxsample.kernels._noise import as_key, fold_in
 
 RECORD = "logprobs", "model_logprobs", "entropy", "kept"
 
@@ -30,7 +30,10 @@ class Job(NamedTuple):
 
 def keys_of(jobs: Sequence[Job]) -> jax.Array:
     """Return the row keys `[B]` of jobs."""
+    return fold_in(keys_of_items(jobs), jnp.asarray([job.sample for job in jobs]))
+
+
+def keys_of_items(jobs: Sequence[Job]) -> jax.Array:
+    """Return the keys `[B]` from which those of all samples of the jobs are made."""
     keys = jax.vmap(jax.random.key)(jnp.asarray([job.seed for job in jobs], jnp.uint32))
-    for number in ([job.item for job in jobs], [job.sample for job in jobs]):
-        keys = fold_in(keys, jnp.asarray(number))
-    return keys
+    return fold_in(as_key(keys), jnp.asarray([job.item for job in jobs]))
