@@ -7,7 +7,7 @@ from pathlib import Path
 
 PROGRAM = """
 import sys
-for package in ("flax", "optax", "orbax", "safetensors", "tokenizers", "rich", "flatbuffers"):
+for package in "flax optax orbax safetensors tokenizers rich flatbuffers yaml".split():
     sys.modules[package] = None  # importing it raises ImportError
 import jax
 import numpy as np

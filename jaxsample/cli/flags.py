@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -193,7 +195,12 @@ class SamplerFlags:
 
         members = self.members()
         if self.generation_config:
-            if (found := recommended(config)) is None:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                found = recommended(config)
+            for warning in said:
+                print(f"--generation-config: {warning.message}", file=sys.stderr)
+            if found is None:
                 raise ValueError("--generation-config: the model's folder recommends no sampling")
             members += list(found)
         return jaxsample.chain(*members)
@@ -212,7 +219,8 @@ def recommended(config: Mapping[str, Any]) -> Any:
 
 def offered(config: Mapping[str, Any]) -> Any:
     """Return what `recommended` does, but None if it raises: nobody asked for the config."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         return recommended(config)
     return None
 

@@ -11,7 +11,7 @@ import pytest
 import jaxsample
 from jaxsample.cli.chains import read_chain
 from jaxsample.cli.conversation import Conversation
-from jaxsample.cli.flags import SamplerFlags
+from jaxsample.cli.flags import SamplerFlags, offered
 from jaxsample.cli.opening import open_model
 from jaxsample.study import Source
 
@@ -217,6 +217,13 @@ def test_a_special_token_is_a_stop_string(cli):
 def test_samplers_of_the_command_line(given, sampler):
     config = {"eos_token_id": 1, "do_sample": True, "top_k": 2, "top_p": 0.5}
     assert sampler in repr(SamplerFlags(**given).sampler(config))
+
+
+def test_unknown_fields_of_a_recommendation_are_one_line(capsys):
+    config = {"do_sample": True, "top_k": 2, "trained_on": "stories"}
+    assert offered(config) == SamplerFlags(generation_config=True).sampler(config)
+    said = "--generation-config: unknown fields, which have no effect: 'trained_on'\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("flag", ["--temperature", "--top-k", "--presence-penalty"])

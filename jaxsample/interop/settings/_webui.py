@@ -18,7 +18,6 @@ from jaxsample.interop.settings._webui_table import (
     TABLE,
     WARPERS,
 )
-from jaxsample.interop.settings._yaml import flat_yaml
 from jaxsample.transforms.contract._chain import Chain
 
 
@@ -36,7 +35,7 @@ def from_webui_preset(
     repeated tokens.
 
     Args:
-        preset: the settings, or the path of the preset's YAML file. Only flat files are read.
+        preset: the settings, or the path of the preset's YAML file, which PyYAML reads.
         tokenizer: a `Text` or a `tokenizers.Tokenizer`. XTC needs it for the line break, which it
             spares, and DRY for its sequence breakers.
         eos: the tokens that end a text; XTC spares them.
@@ -51,7 +50,7 @@ def from_webui_preset(
     >>> from_webui_preset({"temperature": 0.7, "min_p": 0.05, "temperature_last": True})
     chain(MinP(p=0.05), Temperature(value=0.7))
     """
-    with opened(preset, "preset", parse=flat_yaml) as fields:
+    with opened(preset, "preset", parse=_yaml) as fields:
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
         if "sampler_priority" in fields:
@@ -64,6 +63,18 @@ def from_webui_preset(
             fields["dry_sequence_breakers"] = _breakers(given, tokenizer)
         _check_stages(fields)
         return TABLE.read(fields)
+
+
+def _yaml(text: str) -> Any:
+    """Return what the interface reads from a preset's file."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise ImportError("presets need PyYAML: pip install 'jaxsample[webui]'") from error
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"it is not YAML: {error}") from error
 
 
 def _stages(given: Any) -> list[str]:

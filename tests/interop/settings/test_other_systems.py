@@ -138,22 +138,31 @@ def test_a_setting_that_no_chain_expresses_is_named(preset, message):
 
 
 @pytest.mark.parametrize(
-    "line, message",
+    "text, expected",
     [
-        ("top_p: 1e-4", "line 1, top_p: '1e-4' is not plain"),
-        ("do_sample: yes", "line 1, do_sample: 'yes' is not plain"),
-        ("top_k: 010", "'010' is not plain"),
-        ("sampler_priority:\n- top_k", "line 2 is not 'key: value'"),
-        ("sampler_priority:\n  - top_k", "nested values and lists"),
-        ("temperature: 'warm", "the quote does not end"),
-        ("temperature: &a 1", "is not plain"),
-        ("temperature 1", "line 1 is not 'key: value'"),
+        ("sampler_priority:\n- top_p\n- top_k\ntop_k: 5\ntop_p: 0.5", chain(TopP(0.5), TopK(5))),
+        ("do_sample: yes\ntop_k: 010", chain(TopK(8))),
     ],
 )
-def test_yaml_that_is_not_flat_and_plain_is_refused(tmp_path, line, message):
+def test_a_preset_is_read_as_yaml(tmp_path, text, expected):
+    (tmp_path / "mine.yaml").write_text(text)
+    assert from_webui_preset(tmp_path / "mine.yaml") == expected
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("top_p: 1e-4", "top_p"),  # YAML reads a text
+        ("temperature: 'warm", "it is not YAML: .*line 1"),
+        ("- top_k", "it must hold an object with fields, got list"),
+        ("", "it must hold an object with fields, got NoneType"),
+        ("top_p: {0.5: 1}", "top_p"),
+    ],
+)
+def test_a_preset_that_is_no_preset_names_its_file(tmp_path, text, message):
     path = tmp_path / "odd.yaml"
-    path.write_text(line + "\n")
-    with pytest.raises(ValueError, match=f"odd.yaml: .*{message}"):
+    path.write_text(text + "\n")
+    with pytest.raises(ValueError, match=f"(?s)odd.yaml: .*{message}"):
         from_webui_preset(path)
 
 
