@@ -67,14 +67,21 @@ def test_rows_are_the_lines_of_generate(batch, cli, tiny, tmp_path):
         assert row["logprobs"] == pytest.approx(drawn["logprobs"], abs=1e-5)  # sums in other orders
 
 
-def test_slots_change_nothing_and_a_whole_file_is_left_alone(batch, tmp_path):
+def test_a_whole_file_is_left_alone(batch, tmp_path):
+    batch("-n", "2")
+    before = (tmp_path / "texts.jsonl").read_bytes()
+    again = batch("-n", "2")
+    assert (
+        again.status == 0 and "14 texts in" in again.err and "14 of them from before" in again.err
+    )
+    assert (tmp_path / "texts.jsonl").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_slots_change_nothing(batch, tmp_path):
     batch()
     batch("--slots", "2", out="two.jsonl")
     assert tokens(tmp_path / "two.jsonl") == tokens(tmp_path / "texts.jsonl")
-    before = (tmp_path / "texts.jsonl").read_bytes()
-    again = batch()
-    assert again.status == 0 and "7 texts in" in again.err and "7 of them from before" in again.err
-    assert (tmp_path / "texts.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize("cut", [1, 30])
@@ -193,6 +200,7 @@ def test_stop_strings_end_texts(batch, tmp_path):
         assert row["finish_reason"] == ("stop" if found else whole[place]["finish_reason"])
 
 
+@pytest.mark.slow
 def test_conversations(batch, cli, tiny, tmp_path, monkeypatch):
     refused(batch("--chat"), "no chat template")
     opened = opening.open_model(tiny)

@@ -46,7 +46,8 @@ def other(tiny, tmp_path):
     return path
 
 
-@pytest.mark.parametrize("draft", ["lookup", pytest.param("other", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("draft", ["lookup", "other"])
 def test_a_draft_changes_no_text(lines, cli, tiny, other, draft):
     draft = other if draft == "other" else draft
     plain = lines(*WARM, *SEED, "-n", "2")
