@@ -47,7 +47,7 @@ def generate(
     if as_json and color is not None:
         raise ValueError("--color and --json exclude each other: JSON has no colours")
     flags.members()  # refuses wrong values before the model is loaded
-    strategy.check(samples, seed, stop)
+    strategy.check(samples, seed)
     console, notes = terminals()
     source = open_model(model, dtype)
     sampler = sampler_of(flags, source, notes)

@@ -165,6 +165,7 @@ def _searched(task: Task, strategy: Strategy) -> Texts:
         max_new_tokens=task.room,
         lengths=lengths,
         eos=task.source.eos,
+        stop=packed(task.source, task.stop),
         length_penalty=1.0 if penalty is None else penalty,
         early_stopping=strategy.early_stopping,
         returned=task.samples,
@@ -186,6 +187,7 @@ def _distinct(task: Task) -> Texts:
         max_new_tokens=task.room,
         lengths=lengths,
         eos=task.source.eos,
+        stop=packed(task.source, task.stop),
         record=RECORD,
     )
     if np.asarray(found.invalid).any():
@@ -210,7 +212,7 @@ def _whole(task: Task, found: Beams | Distinct, facts: dict[str, Any], start: fl
         raise _invalid(task)
     pieces = []
     for g, length in enumerate(lengths):
-        text = Transcript(task.source.tokenizer, task.prompt)
+        text = Transcript(task.source.tokenizer, task.prompt, task.stop)
         written = [column[g][:length] for column in columns]
         pieces += pieces_of(g, text, written, task.source.eos, task.room, True)
     values = {name: np.asarray(value)[0] for name, value in facts.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -70,7 +69,7 @@ class Strategy:
     early_stopping: bool = False
     without_replacement: bool = False
 
-    def check(self, samples: int, seed: int | None, stop: Sequence[str]) -> None:
+    def check(self, samples: int, seed: int | None) -> None:
         """Refuse flags that do not go together.
 
         Raises:
@@ -91,8 +90,6 @@ class Strategy:
         ):
             if wanted and not ways[way]:
                 raise ValueError(f"{flag} belongs to {way}; give both")
-        if stop and given and not ways["--draft"]:
-            raise ValueError(f"--stop does not go with {given[0]}, which ends at the model's eos")
         if self.beams is None:
             return
         if seed is not None:

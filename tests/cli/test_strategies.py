@@ -93,6 +93,14 @@ def test_beams_are_those_of_the_library(lines, tiny, cli):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("way", [("--beams", "3"), (*SEED, "--without-replacement")])
+def test_a_stop_string_ends_texts_of_a_search(lines, way):
+    word = lines(*way)[0]["text"].split()[1]
+    (cut,) = lines(*way, "--stop", word)
+    assert word not in cut["text"].split() and cut["finish_reason"] == "stop"
+
+
+@pytest.mark.slow
 def test_texts_without_replacement_differ(lines, cli, tiny):
     flags = *SEED, "--without-replacement", "-n", "6", "--max-new-tokens", "2", "--top-k"
     drawn = lines(*flags, "4")
@@ -115,9 +123,7 @@ NONSENSE = [
     (["--beams", "0"], ["--beams"]),
     (["--beams", "2", "-n", "3"], ["-n 3", "as many --beams, got 2"]),
     (["--beams", "2", "--seed", "1"], ["--seed does not go with --beams"]),
-    (["--beams", "2", "--stop", "cat"], ["--stop does not go with --beams"]),
     (["--beams", "2", "--chain", "xtc=.1:.5"], ["key"]),
-    (["--without-replacement", "--stop", "a"], ["--stop", "--without-replacement"]),
     (["--draft", "nowhere"], ["nowhere"]),
 ]
 
