@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import jaxsample
 from jaxsample.cli import opening
 from jaxsample.cli.json_lines import KEYS
 from jaxsample.study import Source
@@ -75,6 +76,21 @@ def test_slots_change_nothing_and_a_whole_file_is_left_alone(batch, tmp_path):
     again = batch()
     assert again.status == 0 and "7 texts in" in again.err and "7 of them from before" in again.err
     assert (tmp_path / "texts.jsonl").read_bytes() == before
+
+
+def test_a_common_begin_changes_nothing(batch, tmp_path, monkeypatch):
+    begins = []
+    found = jaxsample.read_common
+    monkeypatch.setattr(
+        jaxsample, "read_common", lambda *given, **how: begins.append(found(*given, **how))
+    )
+    begin = " ".join(["the cat ran ."] * 5)
+    prompts = [f"{begin} {more}" for more in ("the", "a dog", "big")]
+    batch(data=written(tmp_path, prompts))
+    monkeypatch.undo()
+    assert begins[0].position.tolist() == [21]  # with the bos
+    batch(data=written(tmp_path, prompts), out="read.jsonl")
+    assert tokens(tmp_path / "read.jsonl") == tokens(tmp_path / "texts.jsonl")
 
 
 @pytest.mark.parametrize("cut", [1, 30])
