@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import jaxsample
 from jaxsample.cli import opening
 from jaxsample.cli.json_lines import KEYS
 from jaxsample.study import Source
@@ -82,6 +83,21 @@ def test_slots_change_nothing(batch, tmp_path):
     batch()
     batch("--slots", "2", out="two.jsonl")
     assert tokens(tmp_path / "two.jsonl") == tokens(tmp_path / "texts.jsonl")
+
+
+def test_a_common_begin_changes_nothing(batch, tmp_path, monkeypatch):
+    begins = []
+    found = jaxsample.read_common
+    monkeypatch.setattr(
+        jaxsample, "read_common", lambda *given, **how: begins.append(found(*given, **how))
+    )
+    begin = " ".join(["the cat ran ."] * 5)
+    prompts = [f"{begin} {more}" for more in ("the", "a dog", "big")]
+    batch(data=written(tmp_path, prompts))
+    monkeypatch.undo()
+    assert begins[0].position.tolist() == [21]  # with the bos
+    batch(data=written(tmp_path, prompts), out="read.jsonl")
+    assert tokens(tmp_path / "read.jsonl") == tokens(tmp_path / "texts.jsonl")
 
 
 @pytest.mark.parametrize("cut", [1, 30])

@@ -63,12 +63,13 @@ def scored(model, params, chunk, sampler=SAMPLER, **options):
     return score(*given, lengths=LENGTHS, token_lengths=COUNTS, chunk=chunk, **options)
 
 
-@pytest.mark.parametrize("chunk", [1, 5, 100])
+@pytest.mark.parametrize("chunk", [5, *(pytest.param(n, marks=pytest.mark.full) for n in (1, 100))])
 def test_any_chunk_gives_the_same_scores(chunk):
     scores = (scored(TABLE, TABLE_PARAMS, c, record=("logprobs", "kept")) for c in (None, chunk))
     jax.tree.map(np.testing.assert_array_equal, *scores)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_scores_in_chunks():
     params = recurrent_params()
 
@@ -92,7 +93,7 @@ def long_score(key, model, params, tokens, chunk):
 WIDTH = 4096
 
 
-@pytest.mark.parametrize("way", [long_prefill, long_score])
+@pytest.mark.parametrize("way", [long_prefill, pytest.param(long_score, marks=pytest.mark.slow)])
 def test_a_long_prompt_needs_a_tenth_of_the_memory(way):
     config = TransformerConfig(
         vocab_size=256, dim=64, layers=2, heads=4, kv_heads=4, head_dim=16, mlp_dim=1024,

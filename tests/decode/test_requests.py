@@ -16,10 +16,14 @@ def test_each_prompt_may_bring_its_key():
     expected = whole(key=KEYS)
     for finished in rolled(prompts=requests, key=None):
         same(finished, expected, finished.index)
+
+
+@pytest.mark.full
+def test_the_key_of_a_prompt_makes_those_of_its_samples():
     words = jax.random.key_data(KEYS)
-    requests = [request._replace(key=key) for request, key in zip(requests, words, strict=True)]
+    requests = [Request(prompt, key=key) for prompt, key in zip(PROMPTS, words, strict=True)]
     expected = whole(key=KEYS, samples=2)
-    for finished in rolled(prompts=requests[:4], key=None, samples=2):
+    for finished in rolled(prompts=requests, key=None, samples=2):
         same(finished, expected, (finished.index, finished.sample))
 
 
@@ -58,8 +62,10 @@ AFTER = [np.concatenate([COMMON, prompt[: 4 * i % 23]]) for i, prompt in enumera
 KINDS = {"table": (TABLE, TABLE_PARAMS), "recurrent": (RECURRENT, recurrent_params())}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("samples", [None, 2])
+FULL = [pytest.param(*case, marks=pytest.mark.full) for case in (("table", None), ("recurrent", 2))]
+
+
+@pytest.mark.parametrize(("kind", "samples"), [("table", 2), ("recurrent", None), *FULL])
 def test_what_all_prompts_begin_with_is_read_once(kind, samples):
     model, params = KINDS[kind]
     columns = []

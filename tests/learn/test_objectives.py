@@ -134,6 +134,7 @@ def test_a_user_reward_moves_a_temperature():
     assert got[0].value < 0.8  # the reward favours the likeliest token
 
 
+@pytest.mark.slow
 def test_texts_drawn_in_slots_have_the_same_gradient():
     texts = Examples(
         np.array([[1, 2], [3, 7], [5, 5]]), prompts=np.array([[0], [4], [9]])
