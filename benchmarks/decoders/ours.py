@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from jaxsample import Temperature, TopK, TopP, chain, generate, prefill, resume
+from jaxsample import Temperature, TopK, TopP, beam, chain, generate, prefill, resume
 from jaxsample_models import load
 
 
@@ -46,3 +46,8 @@ class Decoder:
         filters = [TopK(top_k)] if top_k else []  # 0 is off for the peers
         sampler = chain(Temperature(temperature), *filters, TopP(top_p))
         return self._run(prompts, steps, seed, sampler, room)
+
+    def beam(self, prompts, steps, beams):
+        """Return the best text `[B, N]` of a beam search."""
+        found = beam(self.model, self.params, prompts, chain(), beams=beams, max_new_tokens=steps)
+        return np.asarray(found.tokens[:, 0])

@@ -3,7 +3,7 @@
 A decoder is made from a folder and a number of threads. Its methods `greedy(prompts, steps)` and
 `sample(prompts, steps, seed, temperature, top_k, top_p)` return tokens `[B, N]`. Both take `room`:
 with it the decoder reads the prompts in its first call alone, into a cache of so many tokens a row,
-and later calls go on from there.
+and later calls go on from there. `beam(prompts, steps, beams)`, if there is one, searches.
 """
 
 from __future__ import annotations
@@ -27,12 +27,18 @@ def serve_decoder(make):
 
 
 def caller(made, prompts: np.ndarray, steps: int, settings: dict | None, room: int | None = None):
-    """Return `call(i)`, which decodes greedily without settings, and else samples with seed i."""
+    """Return `call(i)`.
+
+    Without settings it decodes greedily, with {"beams": n} it searches, and else it samples with
+    seed i.
+    """
     kept = {} if room is None else {"room": room}
 
     def call(i):
         if settings is None:
             tokens = np.asarray(made.greedy(prompts, steps, **kept))
+        elif "beams" in settings:
+            tokens = np.asarray(made.beam(prompts, steps, **settings))
         else:
             tokens = np.asarray(made.sample(prompts, steps, i, **settings, **kept))
         if tokens.shape != (len(prompts), steps):

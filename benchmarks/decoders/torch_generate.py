@@ -54,6 +54,10 @@ class Decoder:
         torch.manual_seed(seed)
         return self._run(prompts, steps, room, do_sample=True, **settings)
 
+    def beam(self, prompts, steps, beams):
+        """Return the best text `[B, N]` of a beam search."""
+        return self._run(prompts, steps, None, do_sample=False, num_beams=beams)
+
 
 if __name__ == "__main__":
     serve_decoder(Decoder)

@@ -18,7 +18,7 @@ from jaxsample.decode._branches import (
     children,
     ends_text,
     extend,
-    feed,
+    grow,
     largest,
     pick,
     root,
@@ -26,11 +26,13 @@ from jaxsample.decode._branches import (
     turn,
 )
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import empty_vocabulary, next_logits, vocab_size
+from jaxsample.decode._model_output import empty_vocabulary, vocab_size
+from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import Records, Support, Top
-from jaxsample.transforms.contract._prompt import Prompt
+from jaxsample.decode._sampler_axes import axes_prefix
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
+from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 RULES: dict[bool | str, int] = {False: 0, True: 1, "never": 2}
 
@@ -80,7 +82,9 @@ def beam(
     max_new_tokens: int,
     lengths: ArrayLike | None = None,
     eos: int | Sequence[int] = (),
+    stop: StopStrings | Sequence[Sequence[int]] = (),
     pad: int = 0,
+    sampler_axes: Any = None,
     length_penalty: float | jax.Array = 1.0,
     early_stopping: bool | Literal["never"] = False,
     returned: int = 1,
@@ -92,8 +96,9 @@ def beam(
     log-probabilities of the model, which are not normalised again. The value of a token is added to
     the score of its text, and the max(2, 1 + number of eos) * `beams` best continuations are
     candidates. Those among the first `beams` that end are finished; the best `beams` of the others
-    go on. A text ends with an eos or after `max_new_tokens`. The score of a finished text is its
-    sum divided by length ** `length_penalty`, and the best `beams` finished texts are stored.
+    go on. A text ends with an eos, with a stop sequence or string, or after `max_new_tokens`. The
+    score of a finished text is its sum divided by length ** `length_penalty`, and the best `beams`
+    finished texts are stored. Where more of the candidates end than that, fewer texts go on.
 
     The search of a prompt stops after a rule:
 
@@ -106,14 +111,14 @@ def beam(
     A temperature measures values from the largest one, as everywhere in this library.
 
     Args:
-        model, params, lengths: see `prefill`. The cache is gathered by parent at every step, which
-            copies it once.
+        model, params, lengths, sampler_axes: see `prefill`. The cache is gathered by parent at
+            every step, which copies it once.
         prompts: `[B, P]` token ids, right-padded. Prompts do not affect each other.
         sampler: any transform that needs no key; `chain()` searches under the model itself. Its
             state follows each text. Under a `TokenAutomaton` all texts are accepted ones.
         beams: the number of texts that are followed; static.
         max_new_tokens: N; static.
-        eos, pad: see `step`.
+        eos, stop, pad: see `step`.
         length_penalty: the exponent; above 0 favours long texts, because sums are negative.
         early_stopping: the rule.
         returned: R, how many texts are returned for each prompt, at most `beams`; static.
@@ -138,7 +143,7 @@ def beam(
     penalty = as_array(length_penalty)
     if penalty.shape != ():
         raise ValueError(f"length_penalty must be one number, got {length_penalty!r}")
-    decoding, ending, record = root(
+    decoding, sampler, ending, record = root(
         np.zeros(2, np.uint32),  # no token depends on this key
         model,
         params,
@@ -148,27 +153,29 @@ def beam(
         max_new_tokens=length,
         lengths=lengths,
         eos=eos,
+        stop=stop,
         pad=pad,
+        sampler_axes=sampler_axes,
         record=record,
     )
     cache, rest = decoding.cache, decoding._replace(cache=None)
     rule = np.int32(RULES[early_stopping])
     given = on_device((params, cache, rest, sampler, ending, penalty.astype(np.float32), rule))
-    found, vocabulary, _ = _search(model, *given, width, length, returned, record)
+    static = width, length, returned, sampler_axes, record
+    found, vocabulary, _ = _search(model, *given, *static)
     ending.check(vocabulary.shape[-1])
     return found
 
 
-@functools.partial(jax.jit, static_argnums=(0, 8, 9, 10, 11), donate_argnums=2)
+@functools.partial(jax.jit, static_argnums=(0, 8, 9, 10, 11, 12), donate_argnums=2)
 def _search(
-    model, params, cache, rest, sampler, ending, penalty, rule, width, length, returned, record
-):
+    model, params, cache, rest, sampler, ending, penalty, rule,
+    width, length, returned, axes, record,
+):  # fmt: skip
     candidates = max(2, 1 + ending.eos.shape[0]) * width
     batch = rest.done.shape[0] // width
     size = vocab_size(model, params, rest.logits, rest.hidden)
     each = min(candidates, size)
-    facts = Prompt(jnp.zeros(length, jnp.int32), jnp.int32(1), jnp.int32(length), size)
-    jax.eval_shape(sampler.init, None, facts)  # refuses a sampler that needs a key
 
     def power(count):
         return count.astype(jnp.float32) ** penalty
@@ -182,8 +189,8 @@ def _search(
 
     def expand(logits, decoding, sampler, running):
         """Return the rows that the sampler was given, and the best children of each prompt."""
-        each_row = jax.vmap(functools.partial(rank, sampler))
-        normal, found = each_row(logits, decoding.hidden, decoding.state)
+        each_row = jax.vmap(rank, (axes_prefix(axes), 0, 0, 0))
+        normal, found = each_row(sampler, logits, decoding.hidden, decoding.state)
         values, tokens, seen = jax.tree.map(lambda x: x.reshape(batch, width, *x.shape[1:]), found)
         totals = (running.scores[:, :, None] + values).reshape(batch, -1)
         totals, places = largest(totals, candidates)
@@ -191,7 +198,12 @@ def _search(
         return normal, totals, places // each, pick(tokens, places), pick(seen, places)
 
     @rows_alike
-    def begin(logits, decoding, sampler):
+    def begin(logits, decoding, sampler, pad):
+        del pad
+        ones = jnp.ones_like(decoding.n)
+        texts = ones[:, None], ones, ones, length, size
+        # This refuses a sampler that needs a key.
+        jax.eval_shape(lambda sampler: start_states(sampler, axes, None, *texts), sampler)
         # All rows of a prompt are equal before the first step, so only the first has children.
         start = jnp.where(jnp.arange(width) == 0, 0.0, -jnp.inf).astype(jnp.float32)
         start = jnp.broadcast_to(start, (batch, width))
@@ -204,11 +216,11 @@ def _search(
         return running, finished, jnp.zeros(batch, bool)
 
     @rows_alike
-    def choose(logits, n, decoding, sampler, ending, stopping, texts):
+    def advance(logits, n, decoding, sampler, ending, stopping, texts):
         running, finished, closed = texts
         power, largest_power, early = stopping
         normal, totals, parents, tokens, seen = expand(logits, decoding, sampler, running)
-        ends = ends_text(tokens, ending.eos) | (n + 1 >= length)
+        ends = ends_text(decoding, parents, tokens, ending, size) | (n + 1 >= length)
 
         def child(places, scores):
             of = pick(parents, places)
@@ -227,27 +239,18 @@ def _search(
         closed |= ~(hope > worst) | ((worst > -jnp.inf) & early)
         live = (scores > -jnp.inf) & ~closed[:, None]
         given = normal, pick(parents, places), pick(tokens, places), live
-        return turn(decoding, sampler, *given), (running, finished, closed)
+        return turn(decoding, sampler, axes, ending, *given), (running, finished, closed)
 
-    def step(carry):
-        n, decoding, texts = carry
-        logits = next_logits(model, params, decoding.logits, decoding.hidden)
-        rest = decoding._replace(cache=None, logits=None)
+    def choose(logits, n, decoding, sampler, ending, texts):
         reached = jnp.where((rule == RULES["never"]) & (penalty > 0), length, n + 1)
         stopping = power(n + 1), power(reached), rule == RULES[True]
-        turned, texts = choose(logits, n, rest, sampler, ending, stopping, texts)
-        return n + 1, feed(model, params, decoding.cache, turned), texts
+        return advance(logits, n, decoding, sampler, ending, stopping, texts)
 
-    def unfinished(carry):
-        return (carry[0] < length) & ~jnp.all(carry[-1][-1])
-
-    decoding = rest._replace(cache=cache)
-    logits = next_logits(model, params, rest.logits, rest.hidden)
-    carry = jnp.int32(0), decoding, begin(logits, rest._replace(logits=None), sampler)
-    _, decoding, (_, finished, _) = lax.while_loop(unfinished, step, carry)
-    packed = rows_alike(functools.partial(_packed, returned))(finished, ending.pad)
+    given = model, params, rest._replace(cache=cache), sampler, ending, length
+    texts, cache = grow(*given, begin=begin, choose=choose, finished=lambda texts: texts[2])
+    packed = rows_alike(functools.partial(_packed, returned))(texts[1], ending.pad)
     # A donated cache is used in place only if a cache is returned.
-    return packed, empty_vocabulary(size), decoding.cache
+    return packed, empty_vocabulary(size), cache
 
 
 def _best(count, *texts):

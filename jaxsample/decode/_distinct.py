@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.typing import ArrayLike
 
 from jaxsample.decode._arguments import on_device, positive_int
@@ -17,7 +16,7 @@ from jaxsample.decode._branches import (
     children,
     ends_text,
     extend,
-    feed,
+    grow,
     largest,
     pick,
     root,
@@ -26,12 +25,14 @@ from jaxsample.decode._branches import (
 )
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
-from jaxsample.decode._model_output import empty_vocabulary, next_logits, vocab_size
+from jaxsample.decode._model_output import empty_vocabulary, vocab_size
 from jaxsample.decode._records import Records, Support, Top
+from jaxsample.decode._sampler_axes import axes_prefix
 from jaxsample.kernels._largest import top_k
 from jaxsample.kernels._noise import fold_in, gumbel
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
+from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 ROOT_STREAM, CHILD_STREAM = 1, 0  # streams of the noise of the whole tree and of children
 
@@ -95,7 +96,9 @@ def sample_without_replacement(
     max_new_tokens: int,
     lengths: ArrayLike | None = None,
     eos: int | Sequence[int] = (),
+    stop: StopStrings | Sequence[Sequence[int]] = (),
     pad: int = 0,
+    sampler_axes: Any = None,
     record: Sequence[Any] = (),
 ) -> Distinct:
     """Draw `samples` different texts for every prompt, without replacement.
@@ -107,13 +110,13 @@ def sample_without_replacement(
     one Gumbel variable too. The next one below them is the threshold of `Distinct.inclusion`.
 
     Args:
-        key, model, params, prompts, lengths: see `prefill`. The cache is gathered by parent at
-            every step, which copies it once.
+        key, model, params, prompts, lengths, sampler_axes: see `prefill`. The cache is gathered
+            by parent at every step, which copies it once.
         sampler: any transform. Its state follows each text. If it draws random numbers of its own,
             all texts of a prompt have the same.
         samples: G; static.
         max_new_tokens: N; static. A text that reaches it is cut off there, and counts as it is.
-        eos, pad: see `step`.
+        eos, stop, pad: see `step`.
         record: see `generate`; static.
 
     Raises:
@@ -128,7 +131,7 @@ def sample_without_replacement(
     """
     count = positive_int("samples", samples)
     length = positive_int("max_new_tokens", max_new_tokens)
-    decoding, ending, record = root(
+    decoding, sampler, ending, record = root(
         key,
         model,
         params,
@@ -138,18 +141,20 @@ def sample_without_replacement(
         max_new_tokens=length,
         lengths=lengths,
         eos=eos,
+        stop=stop,
         pad=pad,
+        sampler_axes=sampler_axes,
         record=record,
     )
     cache, rest = decoding.cache, decoding._replace(cache=None)
     given = on_device((params, cache, rest, sampler, ending))
-    found, vocabulary, _ = _search(model, *given, count, length, record)
+    found, vocabulary, _ = _search(model, *given, count, length, sampler_axes, record)
     ending.check(vocabulary.shape[-1])
     return found
 
 
-@functools.partial(jax.jit, static_argnums=(0, 6, 7, 8), donate_argnums=2)
-def _search(model, params, cache, rest, sampler, ending, count, length, record):
+@functools.partial(jax.jit, static_argnums=(0, 6, 7, 8, 9), donate_argnums=2)
+def _search(model, params, cache, rest, sampler, ending, count, length, axes, record):
     batch = rest.done.shape[0] // count
     size = vocab_size(model, params, rest.logits, rest.hidden)
     each = min(count + 1, size)
@@ -176,8 +181,8 @@ def _search(model, params, cache, rest, sampler, ending, count, length, record):
         slots = jnp.tile(jnp.arange(count, dtype=jnp.int32), batch)
         keys = fold_in(draw_keys(decoding.keys, jnp.max(decoding.n)), slots)
         of_nodes = nodes.noisy.reshape(-1), nodes.likelihoods.reshape(-1), live
-        each_row = jax.vmap(functools.partial(rank, sampler))
-        found = each_row(logits, decoding.hidden, decoding.state, keys, *of_nodes)
+        each_row = jax.vmap(rank, (axes_prefix(axes), *[0] * 7))
+        found = each_row(sampler, logits, decoding.hidden, decoding.state, keys, *of_nodes)
         noisy, others = jax.tree.map(lambda x: x.reshape(batch, count * each, *x.shape[2:]), found)
         noisy, places = largest(noisy, count + 1)
         kept = places[:, :count]
@@ -209,32 +214,22 @@ def _search(model, params, cache, rest, sampler, ending, count, length, record):
             noisy,
             likelihoods,
             of.lengths + (grows & there).astype(jnp.int32),
-            of.done | ~grows | ends_text(tokens, ending.eos),
+            of.done | ~grows | ends_text(decoding, parents, tokens, ending, size),
             of.invalid | (~of.done & ~grows & there),
             put(nodes.tokens, column=tokens),
             put(nodes.records, column=seen),
         )
-        turned = turn(decoding, sampler, logits, parents, tokens, there & ~after.done)
+        turned = turn(decoding, sampler, axes, ending, logits, parents, tokens, there & ~after.done)
         return turned, (after, jnp.maximum(threshold, dropped))
 
-    def step(carry):
-        n, decoding, tree = carry
-        logits = next_logits(model, params, decoding.logits, decoding.hidden)
-        rest = decoding._replace(cache=None, logits=None)
-        turned, tree = choose(logits, n, rest, sampler, ending, tree)
-        return n + 1, feed(model, params, decoding.cache, turned), tree
+    def finished(tree):
+        nodes, _ = tree
+        return nodes.done | (nodes.noisy == -jnp.inf)
 
-    def unfinished(carry):
-        n, _, (nodes, _) = carry
-        return (n < length) & ~jnp.all(nodes.done | (nodes.noisy == -jnp.inf))
-
-    decoding = rest._replace(cache=cache)
-    logits = next_logits(model, params, rest.logits, rest.hidden)
-    tree = begin(logits, rest._replace(logits=None), sampler, ending.pad)
-    _, decoding, tree = lax.while_loop(unfinished, step, (jnp.int32(0), decoding, tree))
-    packed = rows_alike(_packed)(*tree, ending.pad)
+    given = model, params, rest._replace(cache=cache), sampler, ending, length
+    tree, cache = grow(*given, begin=begin, choose=choose, finished=finished)
     # A donated cache is used in place only if a cache is returned.
-    return packed, empty_vocabulary(size), decoding.cache
+    return rows_alike(_packed)(*tree, ending.pad), empty_vocabulary(size), cache
 
 
 def _at_most(top, found):

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxsample.decode._arguments import check_known, on_device, stop_table, token_ids
+from jaxsample.decode._arguments import on_device
+from jaxsample.decode._ending import Ending, written
 from jaxsample.decode._keys import draw_keys
 from jaxsample.decode._model import Model
 from jaxsample.decode._model_output import (
@@ -33,7 +33,7 @@ from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._exported import exported
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
-from jaxsample.transforms.tokens._stop_strings import FOUND, StopStrings
+from jaxsample.transforms.tokens._stop_strings import StopStrings
 
 
 @exported
@@ -102,34 +102,6 @@ class Step(NamedTuple):
     kept: jax.Array | None
     support: Support | None
     top: Top | None
-
-
-class Ending(NamedTuple):
-    """The tokens and sequences that end a row, and the token fed to a row that has ended."""
-
-    eos: jax.Array
-    stop: Any
-    pad: jax.Array
-
-    @classmethod
-    def of(cls, eos: Any, stop: Any, pad: Any) -> Ending:
-        """Check and pack the arguments; ValueError if one is not of token ids."""
-        pads = token_ids("pad", pad)
-        if pads.shape != (1,):
-            raise ValueError(f"pad must be one token id, got {pad!r}")
-        packed = stop if isinstance(stop, StopStrings) else stop_table(stop)
-        return cls(token_ids("eos", eos), packed, pads.reshape(()))
-
-    def check(self, size: int) -> None:
-        """Refuse ids outside of a vocabulary; ids on a device are not read.
-
-        Raises:
-            ValueError: if an id is not in `[0, size)`.
-        """
-        check_known("eos", self.eos, size)
-        check_known("pad", self.pad.reshape(-1), size)
-        if isinstance(self.stop, np.ndarray):
-            check_known("stop", self.stop[self.stop >= 0], size)
 
 
 def step(
@@ -226,11 +198,7 @@ def _choose(record, axes, logits, d, sampler, ending):
     invalid = live & (tokens < 0)
     tokens = jnp.where(live, tokens, ending.pad)
     counted = fed.astype(jnp.int32)
-    recent = jnp.where(
-        fed[:, None], jnp.concatenate([d.recent[:, 1:], tokens[:, None]], axis=1), d.recent
-    )
-    matched, stopped = _stopped(d.matched, recent, tokens, fed, logits, ending.stop)
-    ended = jnp.any(tokens[:, None] == ending.eos[None, :], axis=1) | stopped
+    recent, matched, ended = written(d.recent, d.matched, tokens, fed, logits.shape[1], ending)
     remaining = d.remaining - counted
     done = d.done | ended | invalid | (remaining <= 0)
 
@@ -257,17 +225,3 @@ def draw_row(record, sampler, logits, hidden, state, key, live):
     look = functools.partial(observe, record)
     state, seen = settle_and_observe(look, sampler, state, hidden, drawn, live)
     return drawn.token, raw.valid, state, seen
-
-
-def _stopped(matched, recent, tokens, fed, logits, stop):
-    """Return how much of a stop string each row has written, and whether a row has to stop."""
-    if not isinstance(stop, StopStrings):
-        matches = (recent[:, None, :] == stop[None]) | (stop < 0)[None]
-        return matched, jnp.any(jnp.all(matches, axis=-1), axis=-1)
-    if stop.classes.shape != logits.shape[1:]:
-        raise ValueError(
-            f"stop was made for {stop.classes.shape[0]} tokens, the model has {logits.shape[1]}; "
-            "pass its number of tokens to vocabulary_of as size"
-        )
-    matched = stop.after(matched, tokens, fed)
-    return matched, fed & (matched[:, 1] == FOUND)

@@ -12,6 +12,7 @@ from jaxsample import (
     beam,
     chain,
     score,
+    stack,
 )
 
 from .models import RECURRENT, recurrent_params
@@ -30,13 +31,16 @@ def penalised(penalty):
     return change
 
 
-def search(params=PARAMS, prompts=((2, 1), (3, 0)), penalty=1.0, eos=EOS, **options):
+PROMPTS = (2, 1), (3, 0)
+
+
+def search(params=PARAMS, prompts=PROMPTS, sampler=None, penalty=1.0, eos=EOS, **options):
     """Search with one program for most tests; a penalty of 1 changes nothing."""
     return beam(
         MODEL,
         params,
         np.array(prompts),
-        RepetitionPenalty(penalty),
+        RepetitionPenalty(penalty) if sampler is None else sampler,
         beams=WIDE,
         max_new_tokens=N,
         eos=eos,
@@ -55,13 +59,27 @@ def texts_of(out, b):
 def test_a_beam_as_wide_as_the_tree_is_exact(length_penalty, rule):
     for penalty in (1.0, 1.3):
         out = search(penalty=penalty, length_penalty=length_penalty, early_stopping=rule)
-        for b, prompt in enumerate([(2, 1), (3, 0)]):
-            every = zip(*texts(prompt, penalised(penalty), normalised=True), strict=True)
-            every = sorted(((s / len(t) ** length_penalty, t) for t, s in every), reverse=True)
-            scores, best = zip(*every[:20], strict=True)
-            assert texts_of(out, b) == list(best)
-            scale = N ** max(-length_penalty, 0)
-            np.testing.assert_allclose(out.scores[b], scores, rtol=1e-6, atol=ROUNDING * scale)
+        for b in range(len(PROMPTS)):
+            best_of_all(out, b, penalty, length_penalty)
+
+
+def best_of_all(out, b, penalty, length_penalty, **options):
+    """Compare the texts of a prompt with the best of the whole tree."""
+    every = texts(PROMPTS[b], penalised(penalty), normalised=True, **options)
+    every = zip(*every, strict=True)
+    every = sorted(((s / len(t) ** length_penalty, t) for t, s in every), reverse=True)
+    scores, best = zip(*every[:20], strict=True)
+    assert texts_of(out, b) == list(best)
+    scale = N ** max(-length_penalty, 0)
+    np.testing.assert_allclose(out.scores[b], scores, rtol=1e-6, atol=ROUNDING * scale)
+
+
+def test_a_sampler_for_each_prompt_and_sequences_that_end_a_text():
+    penalties, stop = (1.0, 1.3), ((EOS,), (1, 2))
+    sampler = stack([RepetitionPenalty(penalty) for penalty in penalties])
+    out = search(sampler=sampler, sampler_axes=0, eos=(), stop=stop)
+    for b, penalty in enumerate(penalties):
+        best_of_all(out, b, penalty, 1.0, stop=stop)
 
 
 RECORD = "logprobs", "model_logprobs", "entropy", "kept", ("support", 3), ("top", 2)

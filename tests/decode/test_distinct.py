@@ -6,7 +6,7 @@ import itertools
 import jax
 import numpy as np
 
-from jaxsample import NoRepeatNgram, Temperature, TopK, chain, sample_without_replacement
+from jaxsample import NoRepeatNgram, Temperature, TopK, chain, sample_without_replacement, stack
 
 from ..statistics import FALSE_ALARM, p_value
 from .trees import EOS, MODEL, PARAMS, N, texts
@@ -92,3 +92,15 @@ def test_all_texts_of_a_sampler_that_runs_out_of_tokens():
     assert out.kept.tolist() == [[[3, 2, 1, 0]] * 6 + [[0] * N]] * 2
     np.testing.assert_array_equal(out.inclusion, [[1] * 6 + [0]] * 2)
     np.testing.assert_allclose(out.weights.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_sampler_for_each_prompt_and_sequences_that_end_a_text():
+    """The first rows have the draws of `drawn`, whose texts end with an eos."""
+    samplers = stack([SAMPLER] * 4 + [chain(Temperature(0.9), TopK(2))] * 4)
+    out = sample_without_replacement(
+        jax.random.key(0), MODEL, PARAMS, np.tile(PROMPT, (8, 1)), samplers,
+        samples=G, max_new_tokens=N, stop=[[EOS], [0, EOS]], sampler_axes=0, record=("kept",),
+    )  # fmt: skip
+    for name in ("tokens", "lengths", "likelihoods", "weights"):
+        np.testing.assert_array_equal(getattr(out, name)[:4], getattr(drawn(), name)[:4])
+    assert out.kept[:4].max() == 4 and out.kept[4:].max() == 2

@@ -23,7 +23,7 @@ from jaxsample import (
     speculate,
     stack,
 )
-from tests import table, toys
+from tests import toys
 from tests.decode.models import RECURRENT, TABLE, TABLE_PARAMS, V, recurrent_params
 
 KEY = jax.random.key(5)
@@ -118,16 +118,6 @@ def test_state_records_and_endings(draft):
 @pytest.mark.parametrize("ahead", [1, 30])
 def test_any_number_of_proposals(ahead):
     same(*both(TopK(5), "good", ahead=ahead, record=()))
-
-
-NAMES = ("nearest", "state", "history", "chain")
-CASES = {case.id: case for case in table.CASES}
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("name", NAMES)
-def test_any_transform(name):
-    same(*both(CASES[table.QUICK[name]].sampler, "good", record=(), **ENDS))
 
 
 @pytest.mark.full

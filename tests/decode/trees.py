@@ -27,18 +27,23 @@ def _apply(params, tokens, positions, cache):
 MODEL = Model(_cache, _apply)
 
 
-def texts(prompt, change=lambda row, written: row, normalised=False):
+def texts(prompt, change=lambda row, written: row, normalised=False, stop=((EOS,),)):
     """Return every text that may follow a prompt, and its log-probability, in float64.
 
     Args:
         prompt: a list of tokens.
         change: the sampler, as a function of a row of logits and the tokens before it.
         normalised: whether the sampler changes log-probabilities, whose sum is then returned.
+        stop: sequences that end a text.
     """
+
+    def ended(text):
+        return any(text[-len(end) :] == end for end in stop)
+
     found, sums = [], []
     for length in range(1, N + 1):
         for text in itertools.product(range(V), repeat=length):
-            if EOS in text[:-1] or (length < N and text[-1] != EOS):
+            if any(ended(text[:n]) for n in range(1, length)) or not (length == N or ended(text)):
                 continue
             written, total = list(prompt), 0.0
             for token in text:

@@ -1,0 +1,1 @@
+"""Drafts for `speculation.py`, and how often they are right."""
