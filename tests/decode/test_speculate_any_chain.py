@@ -22,15 +22,16 @@ DRAFTED = np.repeat(np.arange(len(KINDS), dtype=np.int32), RAGGED)
 PROMPTS = np.random.default_rng(0).integers(0, 12, (len(DRAFTED), WIDTH)).astype(np.int32)
 ROOM = WIDTH + 2 * N
 ENDS = dict(eos=(7, 130), stop=[[3, 4], [2, 2], [0, 1, 5]])
+STATE = next(case.sampler for case in table.CASES if case.id == table.QUICK["state"])
 RECORD = ("logprobs", "entropy", "kept", ("support", 4), ("top", 2))
 
 
-def begun(sampler):
+def begun():
     given = dict(max_length=ROOM, lengths=LENGTHS, budget=BUDGETS)
-    return prefill(KEY, MODEL, TABLE, PROMPTS, sampler, **given)
+    return prefill(KEY, MODEL, TABLE, PROMPTS, STATE, **given)
 
 
-def drafted(sampler, **options):
+def drafted():
     """Return a generation by speculation, and the positions that each round kept `[R, B, ..]`."""
     ROUNDS.clear()
     out = speculate(
@@ -38,7 +39,7 @@ def drafted(sampler, **options):
         MODEL,
         TABLE,
         PROMPTS,
-        sampler,
+        STATE,
         draft=DRAFT,
         draft_params=(DRAFT_TABLES, DRAFTED),
         ahead=AHEAD,
@@ -46,30 +47,23 @@ def drafted(sampler, **options):
         max_length=ROOM,
         lengths=LENGTHS,
         budget=BUDGETS,
+        record=RECORD,
         **ENDS,
-        **options,
     )
     jax.effects_barrier()
     return out, np.stack(ROUNDS)
 
 
-def follow(decoding, sampler, **options):
-    return resume(MODEL, TABLE, decoding, sampler, max_new_tokens=N, **ENDS, **options)
+def follow(decoding):
+    return resume(MODEL, TABLE, decoding, STATE, max_new_tokens=N, record=RECORD, **ENDS)
 
 
-CASES = {case.id: case for case in table.CASES}
-STATE, HISTORY = (CASES[table.QUICK[name]].sampler for name in ("state", "history"))
-
-
-@pytest.mark.parametrize(
-    "sampler", [STATE, pytest.param(HISTORY, marks=pytest.mark.full)], ids=["mirostat", "dry"]
-)
-def test_any_draft_gives_the_generation_of_generate(sampler):
+def test_any_draft_gives_the_generation_of_generate():
     """`generate` is `prefill` and `resume`, so one program serves both halves of a text."""
-    expected = follow(begun(sampler), sampler, record=RECORD)
-    found, rounds = drafted(sampler, record=RECORD)
+    expected = follow(begun())
+    found, rounds = drafted()
     same(expected, found)
-    later = (follow(out.decoding, sampler, record=RECORD) for out in (expected, found))
+    later = (follow(out.decoding) for out in (expected, found))
     same(*later)
 
     # The draft has the state of the sampler too: a perfect one is only wrong about the end.
@@ -80,7 +74,7 @@ def test_any_draft_gives_the_generation_of_generate(sampler):
 
 def test_the_drafts_are_right_as_often_as_their_names_say():
     """Else the law would hold without a wrong proposal, or without a right one."""
-    _, rounds = drafted(STATE, record=RECORD)
+    _, rounds = drafted()
     hits, asked = (rounds[:, :, 1:] >= 0).sum(axis=2), AHEAD * (rounds[:, :, 0] >= 0)
     share = {
         kind: hits[:, DRAFTED == k].sum() / asked[:, DRAFTED == k].sum()
@@ -91,8 +85,8 @@ def test_the_drafts_are_right_as_often_as_their_names_say():
 
 
 def test_what_comes_out_goes_on_by_step():
-    expected = follow(begun(STATE), STATE, record=RECORD)
-    pair = expected.decoding, drafted(STATE, record=RECORD)[0].decoding
+    expected = follow(begun())
+    pair = expected.decoding, drafted()[0].decoding
     for _ in range(4):
         pair, drawn = zip(*(step(MODEL, TABLE, d, STATE, **ENDS) for d in pair), strict=True)
         jax.tree.map(np.testing.assert_array_equal, *drawn)

@@ -45,17 +45,15 @@ def rows(checkpoint, texts, draft, draft_params, count, **common):
 STORIES = "Once upon a time", "Tom and Ann went to the sea. Tom and Ann", "A cat"
 
 
-@pytest.mark.parametrize("draft", ["model", "lookup"])
-def test_rows_of_the_embedded_model(draft):
+def test_rows_of_the_embedded_model():
     story = embedded()
     keys = jax.random.split(jax.random.key(1), len(jax.tree.leaves(story.params)))
     keys = jax.tree.unflatten(jax.tree.structure(story.params), keys)
     worse = jax.tree.map(
         lambda x, key: x + 0.1 * x.std() * jax.random.normal(key, x.shape), story.params, keys
     )
-    made = (by_model(story.model), worse) if draft == "model" else (lookup(), None)
     eos = story.generation_config["eos_token_id"]
-    rows(story, STORIES, *made, 40, eos=eos)
+    rows(story, STORIES, by_model(story.model), worse, 40, eos=eos)
 
 
 WORDS = "The old lighthouse keeper walked down to the sea, and counted the boats."
