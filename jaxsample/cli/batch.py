@@ -81,7 +81,7 @@ def batch(
     keep_compiled()
     given = [prompt.given for prompt in found]
     decoder = source.checkpoint.model, source.checkpoint.params
-    room = min(rounded(_longest(found, rooms)), source.context)
+    length = min(rounded(_longest(found, rooms)), source.context)
     with naming(out), opened(out, settings, given, samples) as rows:
         total = len(found) * samples
         with Shown(notes, total, len(rows.done)) as shown:
@@ -91,12 +91,12 @@ def batch(
                 _requests(found, rooms, samples, rows.done),
                 sampler,
                 slots=min(slots, total),
-                max_length=room,
-                max_new_tokens=most,
+                max_length=length,
+                max_new_tokens=max(rooms),
                 samples=samples,
                 eos=source.eos,
                 stop=packed(source, stop),
-                after=jaxsample.read_common(*decoder, [p.ids for p in found], max_length=room),
+                after=jaxsample.read_common(*decoder, [p.ids for p in found], max_length=length),
                 record=RECORD,
             )
             for finished in drawn:

@@ -166,6 +166,7 @@ def resume(
     Array([[3, 0],
            [1, 2]], dtype=int32)
     """
+    check_decoding(decoding)
     batch = decoding.done.shape[0]
     length = positive_int("max_new_tokens", max_new_tokens)
     check_axes(sampler, sampler_axes, batch)

@@ -131,7 +131,7 @@ def rollout(
         check_axes(sampler, None, slots)
     if streams_of(model) > 1:
         raise ValueError("rollout is for models of one stream")
-    if isinstance(key, Tracer):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((key, params, sampler))):
         raise ValueError("rollout runs on the host: call it outside of jit")
     key = None if key is None else one_key(key)
     begin, read = check_begin(after, model, max_length)
@@ -151,7 +151,8 @@ def rollout(
     if not common.widths:
         raise ValueError("widths must have at least one number")
     # A function is a leaf of its own; parameters that can be called, such as a module's, are trees.
-    asked = callable(params) and jax.tree.leaves(params) == [params]
+    leaves = jax.tree.leaves(params)
+    asked = callable(params) and len(leaves) == 1 and leaves[0] is params
     now = params if asked else lambda: params
     size = _slots.vocabulary(model, now(), refill, max_length)
     common.ending.check(size)
