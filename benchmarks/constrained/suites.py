@@ -1,0 +1,103 @@
+"""Two public suites of JSON schemas with valid and invalid instances, and their judge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxsample import TokenAutomaton
+
+
+class Case(NamedTuple):
+    """A schema and its instances, as pairs of a value and whether the schema allows it."""
+
+    name: str
+    schema: Any
+    instances: list[tuple[Any, bool]]
+
+
+def cases(folder: Path) -> list[Case]:
+    """Read every file of a folder, in either format, in the order of their names.
+
+    A file of MaskBench is an object with one schema; a file of the JSON-Schema-Test-Suite is a list
+    of them.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        read = json.loads(path.read_text(encoding="utf-8"))
+        groups = read if isinstance(read, list) else [read]
+        for number, group in enumerate(groups):
+            instances = [(test["data"], test["valid"]) for test in group["tests"]]
+            name = path.stem + (f"#{number}" if isinstance(read, list) else "")
+            found.append(Case(name, group["schema"], instances))
+    return found
+
+
+class Judge:
+    """Tells whether an automaton over single bytes accepts a value.
+
+    A value has several texts: its properties may stand in any order, and 1 may be 1.0. The value is
+    accepted if one of them is.
+    """
+
+    def __init__(self, automaton: TokenAutomaton, eos: int):
+        classes, self.table = np.asarray(automaton.classes), np.asarray(automaton.table)
+        self.columns, self.end = classes[:256], classes[eos]
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether a text of the value leads from the start to an end."""
+        return any(self.table[state, self.end] >= 0 for state in self.after({0}, value))
+
+    def after(self, states: set[int], value: Any) -> set[int]:
+        """Return the states that the texts of a value lead to."""
+        if isinstance(value, dict):
+            return self.members(self.read(states, "{"), value)
+        if isinstance(value, list):
+            states = self.read(states, "[")
+            for i, item in enumerate(value):
+                states = self.after(self.read(states, ",") if i else states, item)
+            return self.read(states, "]")
+        return set().union(*(self.read(states, text) for text in _texts(value)))
+
+    def members(self, states, value):
+        """Read the properties in every order that the automaton follows."""
+        ends, open_ = set(), {frozenset(value): states}
+        while open_:
+            rest = max(open_, key=len)
+            states = open_.pop(rest)
+            if not rest:
+                ends |= self.read(states, "}")
+            for name in rest:
+                start = states if len(rest) == len(value) else self.read(states, ",")
+                keys = set().union(*(self.read(start, text) for text in _texts(name)))
+                found = self.after(self.read(keys, ":"), value[name])
+                if found:
+                    open_.setdefault(rest - {name}, set()).update(found)
+        return ends
+
+    def read(self, states, text):
+        """Return the states after a text."""
+        found = set(states)
+        for byte in text.encode():
+            found = {self.table[state, self.columns[byte]] for state in found} - {-1}
+        return found
+
+
+def _texts(value) -> Iterator[str]:
+    """Yield the texts of a scalar that are tried."""
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return  # UTF-8 cannot write half of a surrogate pair
+    yield text
+    if isinstance(value, float):
+        plain = format(Decimal(text), "f")
+        yield plain
+        if value == int(value):
+            yield str(int(Decimal(text)))
