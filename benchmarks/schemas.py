@@ -1,12 +1,13 @@
 """The share of two public suites of JSON schemas that compiles, and is right on all instances.
 
-    python benchmarks/schemas.py DIR [DIR ..] [--every 54] [--limit 10] [--list]
+    python benchmarks/schemas.py DIR [DIR ..] [--every 54] [--limit 30] [--list]
 
 A folder holds the files of MaskBench (maskbench/data of guidance-ai/jsonschemabench) or of the
 JSON-Schema-Test-Suite (tests/draft2020-12). `--every n` takes each n-th schema. The vocabulary is
 all bytes and one eos. A schema is right if it compiles, every valid instance is accepted in some
-order of its properties, and every invalid one is rejected. "wrong" counts the schemas that accept
-an invalid instance, and "narrow" those that only reject a valid one.
+order of its properties, and every invalid one is rejected. Seconds are those of the processor, so
+that other work of the machine does not count; the limit is on the clock. "wrong" counts the schemas
+that accept an invalid instance, and "narrow" those that only reject a valid one.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ VOCABULARY = [*(bytes([i]) for i in range(EOS)), None]
 
 def judged(case: Case) -> dict:
     """Compile a schema and try its instances."""
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            automaton = jax.block_until_ready(from_json_schema(case.schema, VOCABULARY, EOS))
+            automaton = from_json_schema(case.schema, VOCABULARY, EOS, additional=True)
+            jax.block_until_ready(automaton)
     except Exception as error:  # an error that is not a ValueError is counted too
         return {"error": f"{type(error).__name__}: {error}"}
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     judge = Judge(automaton, EOS)
     found = [(value, valid, judge.accepts(value)) for value, valid in case.instances]
     return {
@@ -64,10 +66,10 @@ def line(name: str, results: list[dict]) -> list:
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("folders", nargs="+", type=Path)
     options.add_argument("--every", type=int, default=1, help="take each n-th schema")
-    options.add_argument("--limit", type=float, default=10, help="seconds for a schema")
+    options.add_argument("--limit", type=float, default=30, help="seconds for a schema")
     options.add_argument("--list", action="store_true", help="name every schema that is not right")
     given = options.parse_args()
     print(heading(environment(())))

@@ -13,9 +13,9 @@ def limited(function: Callable, items: Iterable, seconds: float) -> Iterator[tup
     The process of a call that exceeds the limit is killed, and the next call gets a new one. So a
     call that hangs, even in native code, costs `seconds` and no more.
     """
-    process = pipe = None
+    process, pipe = _started(function)
     for item in items:
-        if process is None:
+        if not process.is_alive():
             process, pipe = _started(function)
         pipe.send(item)
         if pipe.poll(seconds):
@@ -23,10 +23,8 @@ def limited(function: Callable, items: Iterable, seconds: float) -> Iterator[tup
         else:
             process.kill()
             process.join()
-            process = None
             yield item, None
-    if process is not None:
-        process.kill()
+    process.kill()
 
 
 def _started(function):

@@ -46,12 +46,13 @@ class Judge:
     """
 
     def __init__(self, automaton: TokenAutomaton, eos: int):
-        classes, self.table = np.asarray(automaton.classes), np.asarray(automaton.table)
+        classes = np.asarray(automaton.classes).tolist()
+        self.table: list[list[int]] = np.asarray(automaton.table).tolist()
         self.columns, self.end = classes[:256], classes[eos]
 
     def accepts(self, value: Any) -> bool:
         """Return whether a text of the value leads from the start to an end."""
-        return any(self.table[state, self.end] >= 0 for state in self.after({0}, value))
+        return any(self.table[state][self.end] >= 0 for state in self.after({0}, value))
 
     def after(self, states: set[int], value: Any) -> set[int]:
         """Return the states that the texts of a value lead to."""
@@ -84,7 +85,7 @@ class Judge:
         """Return the states after a text."""
         found = set(states)
         for byte in text.encode():
-            found = {self.table[state, self.columns[byte]] for state in found} - {-1}
+            found = {self.table[state][self.columns[byte]] for state in found} - {-1}
         return found
 
 
