@@ -59,13 +59,12 @@ def _ipv6() -> str:
 
 def _hostname() -> Node:
     """Up to 3 labels of 63 characters or 8 of 30, so that all are at most 253, without `--`."""
-    label = parse("[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*")
+    return either(_labels(3, 63), _labels(8, 30))
 
-    def labels(count, length):
-        one = both(label, Repeat(ANY_CHARACTER, 1, length))
-        return then(one, Repeat(then(text("."), one), 0, count - 1))
 
-    return either(labels(3, 63), labels(8, 30))
+def _labels(count: int, length: int) -> Node:
+    label = both(parse("[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*"), Repeat(ANY_CHARACTER, 1, length))
+    return then(label, Repeat(then(text("."), label), 0, count - 1))
 
 
 def _parsed(pattern: str) -> Callable[[], Node]:
@@ -73,7 +72,20 @@ def _parsed(pattern: str) -> Callable[[], Node]:
 
 
 _HOSTNAME = cache(_hostname)
-_EMAIL = cache(lambda: then(parse(LOCAL), _HOSTNAME()))
+_LABELS = "[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*(\\.[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*)*"
+
+
+def _within(pattern: str, length: int) -> Node:
+    return both(parse(pattern), Repeat(ANY_CHARACTER, 1, length))
+
+
+def _email() -> Node:
+    """A local part of 64 characters, and a domain such that all are at most 253."""
+    local = _within(LOCAL[:-1], 64)
+    return then(local, text("@"), either(_labels(3, 62), _labels(6, 30)))
+
+
+_EMAIL = cache(_email)
 _URI, _REFERENCE = _parsed(URI), _parsed(f"{URI}|{_RELATIVE}")
 FORMATS: dict[str, Callable[[], Node]] = {
     "date": _parsed(DATE),
@@ -94,4 +106,13 @@ FORMATS: dict[str, Callable[[], Node]] = {
     "uri-template": _REFERENCE,
     "json-pointer": _parsed(POINTER),
     "relative-json-pointer": _parsed(f"(0|[1-9][0-9]*)(#|{POINTER})"),
+}
+
+# Beside a shorter bound these have at most 64 characters, so that no label needs to be counted.
+LONG = 253
+SHORTER: dict[str, Callable[[], Node]] = {
+    "hostname": cache(lambda: _within(_LABELS, 63)),
+    "idn-hostname": cache(lambda: _within(_LABELS, 63)),
+    "email": cache(lambda: _within(LOCAL + _LABELS, 64)),
+    "idn-email": cache(lambda: _within(LOCAL + _LABELS, 64)),
 }

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 
 from jaxsample.interop.automaton._determinise import Automaton, determinise, partition
 from jaxsample.interop.automaton._language import (
-    Chars,
     Graph,
     Node,
     Repeat,
@@ -27,12 +26,12 @@ def both(one: Node, two: Node) -> Node:
     Raises:
         ValueError: if more than `MAX_STATES` states are needed.
     """
-    return _product(_machine(one), _machine(two), lambda a, b: a and b)
+    return _product(machine_of(one), machine_of(two), lambda a, b: a and b)
 
 
 def without(one: Node, two: Node) -> Node:
     """Return the texts of one language that are not in another; errors are those of `both`."""
-    return _product(_machine(one), _complete(_machine(two)), lambda a, b: a and not b)
+    return _product(machine_of(one), _complete(machine_of(two)), lambda a, b: a and not b)
 
 
 def other_than(texts: Iterable[str]) -> Node:
@@ -56,12 +55,24 @@ def other_than(texts: Iterable[str]) -> Node:
 
 def is_empty(tree: Node) -> bool:
     """Return whether no text is in a language."""
-    return not any(_machine(tree).accepts)
+    return not any(machine_of(tree).accepts)
 
 
-def matches(tree: Node, text: str) -> bool:
-    """Return whether a text is in a language."""
-    machine, state = _machine(tree), 0
+def span(tree: Node) -> tuple[int, int | None]:
+    """Return the lengths of the shortest and the longest text; None if they have no bound."""
+    machine = machine_of(tree)
+    reached, lengths, shortest = {0}, 0, None
+    while reached and lengths <= len(machine.edges):  # a longer text has gone around a circle
+        if shortest is None and any(machine.accepts[state] for state in reached):
+            shortest = lengths
+        reached = {target for state in reached for target in machine.edges[state].values()}
+        lengths += 1
+    return shortest or 0, None if reached else lengths - 1
+
+
+def matches(machine: Automaton, text: str) -> bool:
+    """Return whether a machine accepts a text."""
+    state = 0
     for c in map(ord, text):
         found = (
             target
@@ -74,7 +85,8 @@ def matches(tree: Node, text: str) -> bool:
     return machine.accepts[state]
 
 
-def _machine(tree) -> Automaton:
+def machine_of(tree: Node) -> Automaton:
+    """Return the smallest automaton of a language."""
     return determinise(tree, MAX_STATES)
 
 
@@ -97,7 +109,7 @@ def _product(one, two, accepts):
         ]
         for machine in (one, two)
     ]
-    numbers, edges = {(0, 0): 0}, []
+    numbers, edges, unions = {(0, 0): 0}, [], {}
     queue = [(0, 0)]
     for a, b in queue:  # the loop appends to the queue
         if len(queue) > MAX_STATES:
@@ -110,14 +122,16 @@ def _product(one, two, accepts):
             if pair not in numbers:
                 numbers[pair] = len(queue)
                 queue.append(pair)
-        edges.append(tuple((_union(cs, classes), numbers[pair]) for pair, cs in together.items()))
+        found = []
+        for pair, cs in together.items():
+            key = tuple(cs)
+            if key not in unions:
+                unions[key] = chars(x for c in cs for x in classes[c].ranges)
+            found.append((unions[key], numbers[pair]))
+        edges.append(tuple(found))
     return Graph(tuple(edges), tuple(accepts(one.accepts[a], two.accepts[b]) for a, b in queue))
 
 
 def _of(machine, number, members) -> Iterator[int]:
     ranges = machine.classes[number].ranges
     return iter(members[ranges] if ranges else ())
-
-
-def _union(numbers, classes) -> Chars:
-    return chars(pair for c in numbers for pair in classes[c].ranges)

@@ -7,7 +7,7 @@ from typing import Any
 from jaxsample.interop.automaton._cases import Case, Cases, Places
 from jaxsample.interop.automaton._document import child
 from jaxsample.interop.automaton._formats import FORMATS
-from jaxsample.interop.automaton._machines import both, is_empty, matches
+from jaxsample.interop.automaton._machines import both, is_empty
 from jaxsample.interop.automaton._reading import NEVER, Reader
 from jaxsample.interop.automaton._values import exact, kind_of, same
 
@@ -81,10 +81,10 @@ class Members:
             return False
         for keyword, wanted in (("pattern", True), ("$unlike", False)):
             for place, pattern in self.reader.said(case, keyword):
-                if matches(self.reader.pattern(pattern, place), value) != wanted:
+                if self.reader.matches(self.reader.pattern(pattern, place), value) != wanted:
                     return False
         formats = [FORMATS[f] for _, f in self.reader.said(case, "format") if f in FORMATS]
-        return all(matches(tree(), value) for tree in formats)
+        return all(self.reader.matches(tree(), value) for tree in formats)
 
     def _array(self, case, value):
         reader = self.reader

@@ -7,9 +7,10 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from jaxsample.interop.automaton._cases import Case, Places
+from jaxsample.interop.automaton._determinise import Automaton
 from jaxsample.interop.automaton._document import Document, child
 from jaxsample.interop.automaton._language import Node
-from jaxsample.interop.automaton._machines import matches
+from jaxsample.interop.automaton._machines import machine_of, matches
 from jaxsample.interop.automaton._regex import parse
 from jaxsample.interop.automaton._values import exact
 
@@ -44,6 +45,7 @@ class Reader:
     def __init__(self, document: Document):
         self.document = document
         self.patterns: dict[str, Node] = {}
+        self.machines: dict[int, tuple[Node, Automaton]] = {}  # trees are kept, so ids are unique
         document.add(NEVER, False)
 
     def said(self, case: Case, keyword: str) -> list[tuple[str, Any]]:
@@ -115,6 +117,12 @@ class Reader:
                 raise ValueError(f"the pattern at {place}: {error}") from None
         return self.patterns[pattern]
 
+    def matches(self, tree: Node, text: str) -> bool:
+        """Return whether a text is in a language, whose machine is kept."""
+        if id(tree) not in self.machines:
+            self.machines[id(tree)] = tree, machine_of(tree)
+        return matches(self.machines[id(tree)][1], text)
+
     def names(self, case: Case) -> list[str]:
         """Return the names of properties that a case knows, in their order in the schemas."""
         found: dict[str, None] = {}
@@ -137,7 +145,10 @@ class Reader:
                 `unevaluatedProperties`.
         """
         return self.matched(
-            case, name, lambda pattern, place: matches(self.pattern(pattern, place), name), derived
+            case,
+            name,
+            lambda pattern, place: self.matches(self.pattern(pattern, place), name),
+            derived,
         )
 
     def matched(self, case: Case, name: str | None, is_matched, derived) -> Places:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from jaxsample.interop.automaton._cases import Case
-from jaxsample.interop.automaton._formats import FORMATS
+from jaxsample.interop.automaton._formats import FORMATS, LONG, SHORTER
 from jaxsample.interop.automaton._language import NOTHING, Node, Repeat, either, text
-from jaxsample.interop.automaton._machines import ANY_CHARACTER, both, without
+from jaxsample.interop.automaton._machines import ANY_CHARACTER, both, span, without
 from jaxsample.interop.automaton._member import Members
 
+LONGEST = 4096  # no string with a larger bound is written longer than this
 KEPT_OUT = ("regex",)  # a format that no finite automaton knows
 
 
@@ -26,14 +27,22 @@ def characters(members: Members, case: Case) -> Node:
     for place, name in reader.said(case, "format"):
         if name in KEPT_OUT:
             raise ValueError(f"the format {name!r} at {place} is not supported")
-        if name in FORMATS:
+        if name in SHORTER and high is not None and high < LONG:
+            parts.append(SHORTER[name]())
+        elif name in FORMATS:
             parts.append(FORMATS[name]())
         else:
             members.cases.ignored[f"format {name!r}"] = None
-    if not parts or low or high is not None:
-        if high is not None and high < low:
-            return NOTHING
+    if high is not None and high < low:
+        return NOTHING
+    if high is not None:
+        high = min(high, max(low, LONGEST))
+    if not parts:
         parts.append(Repeat(ANY_CHARACTER, low, high))
+    elif low or high is not None:
+        shortest, longest = span(parts[0])
+        if shortest < low or (high is not None and (longest is None or longest > high)):
+            parts.append(Repeat(ANY_CHARACTER, low, high))
     found = parts[0]
     for part in parts[1:]:
         found = both(found, part)
