@@ -184,6 +184,7 @@ ERRORS = [
     ({"type": "string", "pattern": "(?=a)"}, "the pattern at #: (?= is not supported"),
     ({"type": "date"}, "got 'date'"),
     ({"type": []}, "'type' at # must be a name"),
+    ({"type": "object", "required": True}, "'required' at # must be a list, got True"),
     ({"items": 3}, "must be an object, got 3 at #/items"),
     ({"$ref": "http://x"}, "'$ref' at # must be a place in the schema"),
     ({"$ref": "#/$defs/a"}, "points nowhere: '#/$defs/a'"),
@@ -220,3 +221,10 @@ def test_white_space_is_that_of_json():
 )
 def test_schemas_may_be_one_of(schemas):
     from_json_schema({"oneOf": schemas}, VOCABULARY, EOS)
+
+
+def test_schemas_that_need_themselves_may_be_one_of():
+    node = {"required": ["of"], "type": "object", "properties": {"of": {"$ref": "#/$defs/node"}}}
+    schema = {"oneOf": [{"$ref": "#/$defs/node"}, {"$ref": "#/$defs/node"}, {"type": "null"}]}
+    automaton = from_json_schema(schema | {"$defs": {"node": node}}, VOCABULARY, EOS)
+    assert accepts(automaton, b"null")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from jaxsample.interop.automaton._document import Document, child
-from jaxsample.interop.automaton._keywords import OF_ANY, OF_KIND, REFUSED, known
+from jaxsample.interop.automaton._keywords import OF_ANY, OF_KIND, REFUSED, SHAPES, known
 from jaxsample.interop.automaton._negation import negated
 from jaxsample.interop.automaton._values import KINDS, kind_of
 
@@ -86,6 +86,13 @@ class Cases:
         return found
 
     def _check(self, schema, place):
+        for shape, keywords in SHAPES.items():
+            for keyword in keywords:
+                if not isinstance(schema.get(keyword, shape()), shape):
+                    raise ValueError(
+                        f"{keyword!r} at {place} must be a {shape.__name__}, "
+                        f"got {schema[keyword]!r}"
+                    )
         for keyword in schema:
             if keyword in REFUSED:
                 raise ValueError(f"the keyword {keyword!r} at {place} is not supported")

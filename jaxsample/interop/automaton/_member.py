@@ -52,7 +52,7 @@ class Members:
     def is_empty(self, case: Case) -> bool:
         """Return whether plainly no value fits; False if it takes more than a look."""
         try:
-            return self._is_empty(case)
+            return self._is_empty(case, ())
         except ValueError:  # what can't be kept is reported where it is compiled
             return False
 
@@ -112,7 +112,9 @@ class Members:
             return False
         return all(self.fits(self.named(case, name), v) for name, v in value.items())
 
-    def _is_empty(self, case):
+    def _is_empty(self, case, around):
+        if case in around:
+            return False
         listed = self.listed(case)
         if listed is not None:
             return not listed
@@ -131,7 +133,11 @@ class Members:
         if case.kind == "object":
             needed = self.reader.required(case)
             return any(
-                all(map(self._is_empty, self.cases.of(self.named(case, name)))) for name in needed
+                all(
+                    self._is_empty(inside, (*around, case))
+                    for inside in self.cases.of(self.named(case, name))
+                )
+                for name in needed
             )
         if case.kind == "array":
             low, high = self.reader.size(case, "minItems", "maxItems")
