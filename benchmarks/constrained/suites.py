@@ -13,6 +13,9 @@ import numpy as np
 from jaxsample import TokenAutomaton
 
 
+TRIES = 300  # properties of an object that are tried in some order
+
+
 class Case(NamedTuple):
     """A schema and its instances, as pairs of a value and whether the schema allows it."""
 
@@ -66,20 +69,41 @@ class Judge:
         return set().union(*(self.read(states, text) for text in _texts(value)))
 
     def members(self, states, value):
-        """Read the properties in every order that the automaton follows."""
-        ends, open_ = set(), {frozenset(value): states}
-        while open_:
-            rest = max(open_, key=len)
-            states = open_.pop(rest)
+        """Read the properties in an order that the automaton follows; return the first ends.
+
+        The next property is one after which the most others may follow, so the order of a schema
+        is found at once. `TRIES` bounds the search, which is without an end in invalid objects.
+        """
+        known: dict[tuple, set[int]] = {}
+        tries = iter(range(TRIES))
+
+        def keys(states, name, first):
+            start = states if first else self.read(states, ",")
+            return self.read(set().union(*(self.read(start, t) for t in _texts(name))), ":")
+
+        def member(states, name, first):
+            begun = frozenset(keys(states, name, first))
+            if (begun, name) not in known:
+                known[begun, name] = self.after(set(begun), value[name])
+            return known[begun, name]
+
+        def ends(states, rest, first):
             if not rest:
-                ends |= self.read(states, "}")
-            for name in rest:
-                start = states if len(rest) == len(value) else self.read(states, ",")
-                keys = set().union(*(self.read(start, text) for text in _texts(name)))
-                found = self.after(self.read(keys, ":"), value[name])
-                if found:
-                    open_.setdefault(rest - {name}, set()).update(found)
-        return ends
+                return self.read(states, "}")
+            found = [(name, member(states, name, first)) for name in rest]
+            ranked = [
+                (sum(bool(keys(after, other, False)) for other in rest - {name}), name, after)
+                for name, after in found
+                if after
+            ]
+            for _, name, after in sorted(ranked, key=lambda move: -move[0]):
+                if next(tries, None) is None:
+                    break
+                if reached := ends(after, rest - {name}, False):
+                    return reached
+            return set()
+
+        return ends(states, frozenset(value), True)
 
     def read(self, states, text):
         """Return the states after a text."""
