@@ -12,7 +12,6 @@ import numpy as np
 
 from jaxsample import TokenAutomaton
 
-
 TRIES = 300  # properties of an object that are tried in some order
 
 
