@@ -70,8 +70,8 @@ class Judge:
     def members(self, states, value):
         """Read the properties in an order that the automaton follows; return the first ends.
 
-        The next property is one after which the most others may follow, so the order of a schema
-        is found at once. `TRIES` bounds the search, which is without an end in invalid objects.
+        The next property is one after which the most of those that may come now may still follow, so
+        the order of a schema is found at once. `TRIES` bounds the search, which is without an end in invalid objects.
         """
         known: dict[tuple, set[int]] = {}
         tries = iter(range(TRIES))
@@ -90,12 +90,13 @@ class Judge:
             if not rest:
                 return self.read(states, "}")
             found = [(name, member(states, name, first)) for name in rest]
+            now = {name for name, after in found if after}
             ranked = [
-                (sum(bool(keys(after, other, False)) for other in rest - {name}), name, after)
+                (sum(not keys(after, other, False) for other in now - {name}), name, after)
                 for name, after in found
                 if after
             ]
-            for _, name, after in sorted(ranked, key=lambda move: -move[0]):
+            for _, name, after in sorted(ranked, key=lambda move: move[0]):
                 if next(tries, None) is None:
                     break
                 if reached := ends(after, rest - {name}, False):
