@@ -70,8 +70,8 @@ class Judge:
     def members(self, states, value):
         """Read the properties in an order that the automaton follows; return the first ends.
 
-        The next property is one after which the most of those that may come now may still follow, so
-        the order of a schema is found at once. `TRIES` bounds the search, which is without an end in invalid objects.
+        The next property is one that shuts out the fewest of the others, so the order of a schema
+        is found at once. `TRIES` bounds the search, which has no good end in invalid objects.
         """
         known: dict[tuple, set[int]] = {}
         tries = iter(range(TRIES))

@@ -8,7 +8,7 @@ from jaxsample.interop.automaton._language import NOTHING, Node, Repeat, either,
 from jaxsample.interop.automaton._machines import ANY_CHARACTER, both, span, without
 from jaxsample.interop.automaton._member import Members
 
-LONGEST = 4096  # no string with a larger bound is written longer than this
+LONGEST = 2048  # no string with a larger bound is written longer than this
 KEPT_OUT = ("regex",)  # a format that no finite automaton knows
 
 
