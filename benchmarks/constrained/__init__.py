@@ -1,1 +1,1 @@
-"""The cases, runs and tables of benchmarks/constraints.py."""
+"""The cases, runs and tables of benchmarks/constraints.py, and the suites of schemas.py."""

@@ -54,27 +54,33 @@ def from_json_schema(
     *,
     whitespace: str = "",
     depth: int = 3,
+    additional: bool = False,
     max_states: int = MAX_STATES,
 ) -> TokenAutomaton:
     """Make the automaton of the JSON texts that a schema allows.
 
-    The types are object (`properties` in the order of the schema, `required`, and a boolean
-    `additionalProperties`; no other properties are written in either case), array (`items`,
-    `minItems`, `maxItems`), string (`minLength`, `maxLength` in characters, or a `pattern`),
-    integer, number, boolean, null and lists of types. `enum`, `const`, `anyOf`, `oneOf` of disjoint
-    schemas, and `$ref` to a place in the schema are supported too. Numbers may have any number of
-    digits. In strings only the quote, the backslash and control characters are escaped.
+    All keywords of draft 2020-12 that an automaton can keep are kept, and those of drafts 4 to 7
+    under their old names; see the page on constraints. A keyword of no specification passes with
+    one warning. Fewer texts are written than the schema allows: listed properties in their order
+    and others after them, each character in one spelling, numbers with bounds without an exponent,
+    any value up to a depth of 3. Numbers may have any number of digits.
 
     Args:
         schema: as parsed from JSON.
         vocabulary, eos, max_states: as for `from_regex`.
         whitespace: a regular expression of the white space that is allowed inside objects and
             arrays; none by default.
-        depth: how often, in total, a `$ref` may be followed inside itself.
+        depth: how often, in total, an object or array may lie inside one of the same schema.
+        additional: whether objects have other properties than those the schema lists, where it
+            says nothing about them. If it lists none, or gives others a schema or true, they are
+            written in any case.
 
     Raises:
-        ValueError: if a keyword is not supported, with its place in the schema; or as for
+        ValueError: if a keyword can't be kept, with its place in the schema; or as for
             `from_regex`.
+
+    Warns:
+        UserWarning: if the schema has keywords that no specification knows.
 
     Reference: https://json-schema.org/draft/2020-12
 
@@ -83,7 +89,7 @@ def from_json_schema(
     >>> [chr(i) for i in np.flatnonzero(automaton(jnp.zeros(257)) == 0)]
     ['[']
     """
-    tree = compile_schema(schema, whitespace, depth)
+    tree = compile_schema(schema, whitespace, depth, additional)
     return _made(tree, vocabulary, eos, max_states, f"fits the schema, recursive to depth {depth}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
-from jaxsample.interop.automaton._language import Chars, Either, Node, Ranges, Then, chars
+from jaxsample.interop.automaton._language import Chars, Either, Graph, Node, Ranges, Then, chars
 
 
 class Automaton(NamedTuple):
@@ -33,24 +33,28 @@ def determinise(tree: Node, max_states: int) -> Automaton:
     """
     nfa = _Nfa(max_states)
     start = nfa.compile(tree, nfa.end)
-    classes, members = _partition([edge[0] for edge in nfa.edges if edge])
+    classes, members = partition([edge[0] for edge in nfa.edges if edge])
     moves = [edge and (members[edge[0]], edge[1]) for edge in nfa.edges]
     first = nfa.closure(start)
     numbers, edges, accepts = {first: 0}, [], []
     queue = [first]
+    seen: dict[tuple, int] = {}  # numbers by the states that are entered, before empty moves
     for states in queue:  # the loop appends to the queue
-        reached = defaultdict(set)
+        reached = defaultdict(list)
         for state in states:
             if moves[state]:
                 for c in moves[state][0]:
-                    reached[c] |= nfa.closure(moves[state][1])
+                    reached[c].append(moves[state][1])
         found = {}
-        for c, targets in reached.items():
-            targets = frozenset(targets)
-            if targets not in numbers:
-                numbers[targets] = nfa.counted(len(numbers))
-                queue.append(targets)
-            found[c] = numbers[targets]
+        for c in sorted(reached):
+            entered = tuple(reached[c])
+            if entered not in seen:
+                targets = frozenset().union(*map(nfa.closure, entered))
+                if targets not in numbers:
+                    numbers[targets] = nfa.counted(len(numbers))
+                    queue.append(targets)
+                seen[entered] = numbers[targets]
+            found[c] = seen[entered]
         edges.append(found)
         accepts.append(nfa.end in states)
     return Automaton(*_smallest(*_alive(edges, accepts)), classes)
@@ -93,6 +97,11 @@ class _Nfa:
             return then
         if isinstance(tree, Either):
             return self.state(free=[self.compile(part, then) for part in tree.parts])
+        if isinstance(tree, Graph):
+            states = [self.state(free=[then] if accepted else ()) for accepted in tree.accepts]
+            for state, edges in zip(states, tree.edges, strict=True):
+                self.free[state] += [self.compile(part, states[t]) for part, t in edges]
+            return states[0]
         after = then
         if tree.high is None:
             then = self.state(free=[after])
@@ -118,7 +127,7 @@ class _Nfa:
         return self.closures[state]
 
 
-def _partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, list[int]]]:
+def partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, list[int]]]:
     """Partition all characters into the fewest classes such that every set is a union of them."""
     sets = sorted(set(sets))
     borders = sorted({x for ranges in sets for a, b in ranges for x in (a, b + 1)})
@@ -163,8 +172,10 @@ def _smallest(edges, accepts):
 
     Blocks of states are split by the targets of their edges until all states of a block agree. The
     largest part of a block keeps its number, so a state is visited again only when it was in a part
-    of at most half the block, as in Hopcroft's algorithm.
+    of at most half the block, as in Hopcroft's algorithm. The classes in each dict are sorted.
     """
+    read = [tuple(found) for found in edges]
+    targets = [tuple(found.values()) for found in edges]
     before = defaultdict(set)
     for state, found in enumerate(edges):
         for target in found.values():
@@ -177,16 +188,21 @@ def _smallest(edges, accepts):
     while changed:
         parts = defaultdict(set)
         for state in changed:
-            signature = tuple(sorted((c, block[t]) for c, t in edges[state].items()))
+            signature = read[state], tuple([block[t] for t in targets[state]])
             parts[block[state], signature].add(state)
         cut = defaultdict(list)
         for (b, _), part in parts.items():
             cut[b].append(part)
         changed = set()
         for b, some in cut.items():
-            rest = members[b].difference(*some)  # the states whose edges did not change
-            some = sorted(filter(None, [*some, rest]), key=len)
-            members[b] = some.pop()
+            some.sort(key=len)
+            rest = len(members[b]) - sum(map(len, some))  # the states whose edges did not change
+            if rest >= len(some[-1]):
+                members[b].difference_update(*some)  # takes no longer than the parts are long
+            else:
+                largest = some.pop()
+                some += [members[b].difference(largest, *some)] if rest else []
+                members[b] = largest
             for part in some:
                 number = len(members)
                 members[number] = part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from jaxsample.interop.automaton._language import (
@@ -14,6 +15,7 @@ from jaxsample.interop.automaton._language import (
     but,
     chars,
     either,
+    mapped,
     minus,
     one_of,
     optional,
@@ -31,6 +33,7 @@ INTEGER = parse("-?(0|[1-9][0-9]*)")
 NUMBER = then(INTEGER, parse(r"(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
 
 
+@lru_cache(4096)
 def spelled(given: Chars) -> Node:
     r"""Return the ways to write one character of a set inside a JSON string.
 
@@ -64,11 +67,7 @@ def quoted(inside: Node) -> Node:
 
 def escaped(tree: Node) -> Node:
     """Return the language of a tree with its characters written as in a JSON string."""
-    if isinstance(tree, Chars):
-        return spelled(tree)
-    if isinstance(tree, Repeat):
-        return tree._replace(part=escaped(tree.part))
-    return type(tree)(tuple(map(escaped, tree.parts)))
+    return mapped(tree, spelled)
 
 
 class Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 Ranges = tuple[tuple[int, int], ...]
@@ -37,9 +37,22 @@ class Repeat(NamedTuple):
     high: int | None
 
 
-Node = Chars | Then | Either | Repeat
+class Graph(NamedTuple):
+    """States whose edges read a part; a text leads from state 0 to a state that accepts.
+
+    Attributes:
+        edges: for each state the `(part, next state)`.
+        accepts: for each state whether the text may end there.
+    """
+
+    edges: tuple[tuple[tuple[Node, int], ...], ...]
+    accepts: tuple[bool, ...]
+
+
+Node = Chars | Then | Either | Repeat | Graph
 
 EMPTY = Then(())
+NOTHING = Either(())
 
 
 def chars(ranges: Iterable[tuple[int, int]]) -> Chars:
@@ -97,3 +110,15 @@ def either(*parts: Node) -> Node:
 def optional(part: Node) -> Node:
     """Return a part or the empty text."""
     return Either((part, EMPTY))
+
+
+def mapped(tree: Node, each: Callable[[Chars], Node]) -> Node:
+    """Return a tree with every set of characters replaced."""
+    if isinstance(tree, Chars):
+        return each(tree)
+    if isinstance(tree, Repeat):
+        return tree._replace(part=mapped(tree.part, each))
+    if isinstance(tree, Graph):
+        edges = tuple(tuple((mapped(part, each), t) for part, t in some) for some in tree.edges)
+        return tree._replace(edges=edges)
+    return type(tree)(tuple(mapped(part, each) for part in tree.parts))

@@ -1,13 +1,15 @@
-"""A compiler of JSON schemas; an unsupported keyword raises an error and is never ignored."""
+"""A compiler of JSON schemas; what can't be kept raises an error and is never ignored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import warnings
 from typing import Any
 
-from jaxsample.interop.automaton._apart import apart, kind_of
+from jaxsample.interop.automaton._arrays import Choice, array_of
+from jaxsample.interop.automaton._cases import Case, Places
+from jaxsample.interop.automaton._document import Document, child
 from jaxsample.interop.automaton._json_text import (
-    INTEGER,
     NUMBER,
     Layout,
     escaped,
@@ -15,177 +17,251 @@ from jaxsample.interop.automaton._json_text import (
     string,
     whitespace,
 )
-from jaxsample.interop.automaton._language import Either, Node, either, text
-from jaxsample.interop.automaton._regex import parse
+from jaxsample.interop.automaton._language import NOTHING, Either, Node, either, text, then
+from jaxsample.interop.automaton._machines import ANYTHING, both, is_empty, other_than, without
+from jaxsample.interop.automaton._member import Members
+from jaxsample.interop.automaton._numbers import numbers
+from jaxsample.interop.automaton._objects import Member, object_of
+from jaxsample.interop.automaton._reading import Reader
+from jaxsample.interop.automaton._strings import characters
+from jaxsample.interop.automaton._values import exact, kind_of, same
 
-NOTES = {
-    "$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "title", "description",
-    "default", "examples", "deprecated", "readOnly", "writeOnly",
-}  # fmt: skip
-KEYWORDS = {
-    "object": {"properties", "required", "additionalProperties"},
-    "array": {"items", "minItems", "maxItems"},
-    "string": {"minLength", "maxLength", "pattern"},
-    "integer": set(),
-    "number": set(),
-    "boolean": set(),
-    "null": set(),
-}
-# Keywords that describe the value completely, and the keywords allowed next to them.
-WHOLE = {"$ref": set(), "anyOf": set(), "oneOf": set(), "enum": {"type"}, "const": {"type"}}
+ANY_DEPTH = 3  # how deep arrays and objects lie in each other where a schema allows any value
+MAX_SETS = 2000  # sets of items that an array of unique items may have written
 
 
-def compile_schema(schema: Any, space: str, depth: int) -> Node:
+def compile_schema(schema: Any, space: str, depth: int, additional: bool) -> Node:
     """Return the JSON texts that a schema allows.
 
     Args:
-        schema, space, depth: as for `from_json_schema`.
+        schema, space, depth, additional: as for `from_json_schema`.
 
     Raises:
-        ValueError: if a keyword is not supported, with its place in the schema.
+        ValueError: if a keyword can't be kept, with its place in the schema.
+
+    Warns:
+        UserWarning: once, with all keywords and formats that no specification knows.
     """
-    return _Compiler(schema, Layout(whitespace(space)), depth).compile(schema, "#", ())
+    compiler = _Compiler(schema, Layout(whitespace(space)), depth, additional)
+    tree = compiler.compile(("#",), ())
+    ignored = compiler.members.cases.ignored
+    if ignored:
+        names = ", ".join(ignored)
+        warnings.warn(f"the schema has keywords that say nothing of values: {names}", stacklevel=3)
+    return tree
 
 
 class _Compiler:
-    def __init__(self, root, layout, depth):
-        self.root, self.layout, self.depth = root, layout, depth
+    def __init__(self, root, layout, depth, additional):
+        self.layout, self.depth, self.additional = layout, depth, additional
+        self.reader = Reader(Document(root))
+        self.members = Members(self.reader)
+        self.known: dict[tuple, Node] = {}
+        self.recursive: set[Case] = set()
 
-    def compile(self, schema, path, opened):
-        """Compile one schema; `opened` lists the references that are being followed."""
-        if not isinstance(schema, Mapping):
-            raise ValueError(f"a schema must be an object, got {schema!r} at {path}")
-        keywords = schema.keys() - NOTES
-        whole = sorted(keywords & WHOLE.keys())
-        if whole:
-            self.check(keywords, {whole[0], *WHOLE[whole[0]]}, path, f" together with {whole[0]!r}")
-            return self.whole(whole[0], schema, path, opened)
-        types = types_of(schema, path)
-        self.check(keywords, {"type"}.union(*(KEYWORDS[t] for t in types)), path)
-        return either(*(getattr(self, t)(schema, path, opened) for t in types))
+    def compile(self, places: Places, opened: tuple[Case, ...]) -> Node:
+        """Return the texts that fit all schemas; `opened` lists the cases around them."""
+        return either(*(self.case(case, opened) for case in self.members.cases.of(places)))
 
-    def check(self, keywords, known, path, where=""):
-        for keyword in sorted(keywords - known):
-            raise ValueError(f"the keyword {keyword!r} at {path} is not supported{where}")
-
-    def whole(self, keyword, schema, path, opened):
-        if keyword == "$ref":
-            return self.reference(schema["$ref"], path, opened)
-        if keyword in ("enum", "const"):
-            values = schema["enum"] if keyword == "enum" else [schema["const"]]
-            if "type" in schema:
-                types = types_of(schema, path)
-                values = [v for v in values if any(is_of(v, t) for t in types)]
-            return Either(tuple(self.layout.value(v) for v in values))
-        parts = schema[keyword]
-        if not isinstance(parts, list) or not parts:
-            raise ValueError(f"{keyword!r} at {path} must list at least one schema")
-        trees = [self.compile(s, f"{path}/{keyword}/{i}", opened) for i, s in enumerate(parts)]
-        if keyword == "oneOf":
-            self.check_apart(parts, path)
-        return either(*trees)
-
-    def check_apart(self, parts, path):
-        for i, one in enumerate(parts):
-            for j in range(i):
-                if not apart(parts[j], one, self.resolve):
-                    raise ValueError(
-                        f"the schemas {j} and {i} of 'oneOf' at {path} are not plainly disjoint "
-                        "(by type, constant, or a required property): use 'anyOf' if a value may "
-                        "match both"
-                    )
-
-    def reference(self, name, path, opened):
-        target = self.resolve(name, path)
-        inside = opened.count(name) > 0
+    def case(self, case: Case, opened: tuple[Case, ...]) -> Node:
+        """Return the texts of a case; none if it lies in itself too often."""
+        nested = case.kind in ("array", "object")
+        if nested and not case.places:
+            return self.anything(case.kind, ANY_DEPTH)
+        inside = nested and case in opened
+        if inside:
+            self.recursive.update(opened[opened.index(case) :])
         again = len(opened) - len(set(opened)) + inside
         if again > self.depth:
-            return Either(())
-        return self.compile(target, name, (*opened, name))
+            return NOTHING
 
-    def resolve(self, name, path="#"):
-        if not isinstance(name, str) or name.split("/")[0] != "#":
-            raise ValueError(f"'$ref' at {path} must be a place in the schema, #/..., got {name!r}")
-        found = self.root
-        for part in name.split("/")[1:]:
-            part = part.replace("~1", "/").replace("~0", "~")
-            if not isinstance(found, Mapping) or part not in found:
-                raise ValueError(f"'$ref' at {path} points nowhere: {name!r}")
-            found = found[part]
-        return found
+        def key():  # what the texts depend on
+            return (case, frozenset(self.recursive.intersection(opened)), again) if nested else case
 
-    def object(self, schema, path, opened):
-        properties = schema.get("properties", {})
-        required = schema.get("required", [])
-        others = schema.get("additionalProperties", False)
-        if not isinstance(others, bool):
-            raise ValueError(f"'additionalProperties' at {path} is supported as a boolean only")
-        for name in required:
-            if name not in properties:
-                raise ValueError(f"'required' at {path} names {name!r}, not one of 'properties'")
-        return self.layout.object(
-            [
-                (name, self.compile(s, f"{path}/properties/{name}", opened), name in required)
-                for name, s in properties.items()
+        if key() not in self.known:
+            listed = self.members.listed(case)
+            if listed is not None:
+                tree = Either(tuple(map(self.layout.value, listed)))
+            else:
+                tree = getattr(self, case.kind)(case, (*opened, case))
+            self.known[key()] = tree
+        return self.known[key()]
+
+    def anything(self, kind: str, depth: int) -> Node:
+        """Return all arrays or objects of a depth."""
+        if (kind, depth) not in self.known:
+            values = [text("null"), text("true"), text("false"), NUMBER, string()]
+            if depth > 1:
+                values += [self.anything("array", depth - 1), self.anything("object", depth - 1)]
+            value = either(*values)
+            member = then(string(), self.layout.colon, value)
+            self.known[kind, depth] = (
+                array_of(self.layout, lambda *_: [Choice(value, ())], lambda *_: True, (), 0)
+                if kind == "array"
+                else object_of(self.layout, [], member, 0, None)
+            )
+        return self.known[kind, depth]
+
+    def null(self, case, opened):
+        return NOTHING if None in self.reader.values(case)[1] else text("null")
+
+    def boolean(self, case, opened):
+        return either(*(text(str(v).lower()) for v in (True, False) if self.members.holds(case, v)))
+
+    def number(self, case, opened):
+        _, excluded = self.reader.values(case)
+        excluded = [exact(v) for v in excluded if kind_of(v) == "number"]
+        return numbers(self.reader.numbers(case), excluded)
+
+    def string(self, case, opened):
+        return quoted(escaped(characters(self.members, case)))
+
+    def array(self, case, opened):
+        self.check_excluded(case)
+        reader, members = self.reader, self.members
+        low, high = reader.size(case, "minItems", "maxItems")
+        if high is not None and high < low:
+            return NOTHING
+        prefix = reader.prefix(case)
+        unique = [p for p, given in reader.said(case, "uniqueItems") if given]
+        if unique and high not in (0, 1):
+            return self.unique(case, unique[0], low, high, prefix)
+        wanted = [
+            (p, s.get("minContains", 1), s.get("maxContains"))
+            for p, _ in reader.said(case, "contains")
+            for s in [reader.document.at(p)]
+        ]
+
+        def choices(index, counts):
+            if high is not None and index >= high:
+                return []
+            found = [(reader.item(case, min(index, prefix), members.derived), ())]
+            for (place, least, most), n in zip(wanted, counts, strict=True):
+                part = child(place, "contains")
+                without_ = () if most is None else (members.cases.negation(part),)
+                grown = min(n + 1, least if most is None else most + 1)
+                found = [
+                    (places + more, (*before, count))
+                    for places, before in found
+                    for more, count in (((part,), grown), (without_, n))
+                    if most is None or count <= most
+                ]
+            return [Choice(self.compile(places, opened), after) for places, after in found]
+
+        def ends(index, counts):
+            return index >= low and all(
+                n >= least for (_, least, _), n in zip(wanted, counts, strict=True)
+            )
+
+        last = max(prefix, low, high or 0)
+        return array_of(self.layout, choices, ends, (0,) * len(wanted), last)
+
+    def unique(self, case, place, low, high, prefix):
+        """Return the arrays of different items, which must be of a finite set."""
+        if self.reader.said(case, "contains"):
+            raise ValueError(f"'uniqueItems' at {place} is not supported with 'contains'")
+        slots = [
+            self.finite(self.reader.item(case, i, self.members.derived), place)
+            for i in range(prefix + 1)
+        ]
+        values = []
+        for value in (v for some in slots for v in some):
+            if not any(same(value, v) for v in values):
+                values.append(value)
+        most = min(len(values), len(values) if high is None else high)
+        if sum(math.comb(len(values), n) for n in range(most + 1)) > MAX_SETS:
+            raise ValueError(f"'uniqueItems' at {place} has more than {MAX_SETS} sets of items")
+        texts = [self.layout.value(v) for v in values]
+
+        def choices(index, taken):
+            fitting = slots[min(index, prefix)] if index < most else []
+            free = (i for i, v in enumerate(values) if i not in taken)
+            return [
+                Choice(texts[i], taken | {i})
+                for i in free
+                if any(same(values[i], v) for v in fitting)
             ]
+
+        return array_of(
+            self.layout, choices, lambda index, taken: index >= low, frozenset(), len(values)
         )
 
-    def array(self, schema, path, opened):
-        low, high = bounds(schema, "minItems", "maxItems", path)
-        if "items" not in schema:
-            if high != 0:
-                raise ValueError(f"an array at {path} needs 'items'")
-            return self.layout.sequence([])
-        item = self.compile(schema["items"], f"{path}/items", opened)
-        return self.layout.array(item, low, high)
+    def finite(self, places, place):
+        """Return the values that fit schemas, if they are finitely many."""
+        found = []
+        for case in self.members.cases.of(places):
+            listed = self.members.listed(case)
+            if listed is None and case.kind in ("null", "boolean"):
+                listed = [None] if case.kind == "null" else [True, False]
+                listed = [v for v in listed if self.members.holds(case, v)]
+            if listed is None:
+                raise ValueError(f"'uniqueItems' at {place} needs items of an 'enum'")
+            found += listed
+        return found
 
-    def string(self, schema, path, opened):
-        del opened
-        low, high = bounds(schema, "minLength", "maxLength", path)
-        if "pattern" not in schema:
-            return string(low, high)
-        if "minLength" in schema or "maxLength" in schema:
-            raise ValueError(f"'pattern' at {path} is not supported together with a length")
-        return quoted(escaped(parse(schema["pattern"], search=True)))
+    def object(self, case, opened):
+        self.check_excluded(case)
+        low, high = self.reader.size(case, "minProperties", "maxProperties")
+        required = self.reader.required(case)
+        names = self.reader.names(case)
+        found = []
+        for name in names:
+            value = self.compile(self.members.named(case, name), opened)
+            if not (isinstance(value, Either) and not value.parts):
+                label = then(self.layout.value(name), self.layout.colon, value)
+                found.append(Member(label, name in required))
+            elif name in required:
+                return NOTHING
+        others = self.other_members(case, names, opened) if self.is_open(case) else None
+        if others is not None and low > 1 + len(found) or high is not None and high < low:
+            place = case.places[0]
+            raise ValueError(f"'minProperties' at {place} needs more names than the schema lists")
+        return object_of(self.layout, found, others, low, high)
 
-    def integer(self, schema, path, opened):
-        return INTEGER
+    def is_open(self, case):
+        """Return whether properties are written that the schemas do not list."""
+        said = self.reader.said
+        spoken = [v for _, v in said(case, "additionalProperties")] + said(
+            case, "patternProperties"
+        )
+        return (
+            self.additional or any(v is not False for v in spoken) or not said(case, "properties")
+        )
 
-    def number(self, schema, path, opened):
-        return NUMBER
+    def other_members(self, case, names, opened):
+        """Return the texts of any member that no schema lists, or None if there is none."""
+        rest = other_than(names) if names else ANYTHING
+        for place, _ in self.reader.said(case, "propertyNames"):
+            strings = [
+                characters(self.members, c)
+                for c in self.members.cases.of((child(place, "propertyNames"),))
+                if c.kind == "string"
+            ]
+            rest = both(rest, either(*strings))
+        groups: list[tuple[Node, set]] = [(rest, set())]
+        for place, patterns in self.reader.said(case, "patternProperties"):
+            for pattern in patterns:
+                tree = self.reader.pattern(pattern, place)
+                groups = [
+                    (part, matched | more)
+                    for language, matched in groups
+                    for part, more in (
+                        (both(language, tree), {pattern}),
+                        (without(language, tree), set()),
+                    )
+                    if not is_empty(part)
+                ]
+        found = []
+        for language, matched in groups:
+            places = self.reader.matched(
+                case, None, lambda pattern, _, m=matched: pattern in m, self.members.derived
+            )
+            value = self.compile(places, opened)
+            if not (isinstance(value, Either) and not value.parts):
+                found.append(then(quoted(escaped(language)), self.layout.colon, value))
+        return either(*found) if found else None
 
-    def boolean(self, schema, path, opened):
-        return either(text("true"), text("false"))
-
-    def null(self, schema, path, opened):
-        return text("null")
-
-
-def types_of(schema: Mapping, path: str) -> list[str]:
-    """Return the types of a schema; raise ValueError if there is none or one is unknown."""
-    types = schema.get("type")
-    types = [types] if isinstance(types, str) else types
-    if not isinstance(types, list) or not types:
-        raise ValueError(f"the schema at {path} needs a 'type'")
-    for t in types:
-        if t not in KEYWORDS:
-            raise ValueError(f"'type' at {path} must be of {', '.join(KEYWORDS)}, got {t!r}")
-    return types
-
-
-def is_of(value: Any, name: str) -> bool:
-    """Return whether a value has a type; 1.0 is an integer too."""
-    if name == "integer":
-        return kind_of(value) == "number" and value == int(value)
-    return kind_of(value) == name
-
-
-def bounds(schema: Mapping, least: str, most: str, path: str) -> tuple[int, int | None]:
-    """Return the bounds of two keywords; raise ValueError if they are not whole or contradict."""
-    low, high = schema.get(least, 0), schema.get(most)
-    for name, bound in ((least, low), (most, high)):
-        if bound is not None and (isinstance(bound, bool) or bound != int(bound) or bound < 0):
-            raise ValueError(f"{name!r} at {path} must be a whole number >= 0, got {bound!r}")
-    if high is not None and high < low:
-        raise ValueError(f"{least!r} at {path} is larger than {most!r}: {low} > {high}")
-    return int(low), None if high is None else int(high)
+    def check_excluded(self, case):
+        for place, values in self.reader.said(case, "$excluded"):
+            if any(kind_of(v) == case.kind for v in values):
+                raise ValueError(f"'not' of a constant {case.kind} at {place} is not supported")

@@ -49,7 +49,8 @@ def over_tokens(
         column[moves[number].sources] = moves[number].targets
 
     sources, columns = np.nonzero(table >= 0)
-    pairs = np.unique(np.stack([sources, table[sources, columns]]), axis=1)
+    pairs = np.unique(sources.astype(np.int64) * (done + 1) + table[sources, columns])
+    pairs = np.stack(np.divmod(pairs, done + 1))
     distance = _distances(*pairs[::-1], start=done, states=done + 1)
     if distance[0] == FAR:
         raise ValueError("no text of this language can be spelled with the vocabulary")
@@ -58,8 +59,8 @@ def over_tokens(
     new = np.full(done + 2, -1, np.int32)  # the last entry maps -1 to -1
     new[kept] = np.arange(len(kept))
     table = new[table[kept]]
-    table, again = np.unique(table, axis=1, return_inverse=True)
-    classes = again.ravel()[classes]
+    table, again = _columns(table)
+    classes = again[classes].astype(np.int32)
     # The constructor checks arrays of the host only. Then they are copied to the device once.
     return jax.tree.map(jnp.asarray, TokenAutomaton(classes, table, distance[kept]))
 
@@ -70,8 +71,8 @@ def moves_of(automaton, vocabulary):
     Reading another byte composes two maps of states. There are far fewer maps than texts, so
     each composition is computed once and cached.
     """
-    table, letters = np.unique(automaton.table, axis=1, return_inverse=True)
-    letters = letters.ravel().tolist()
+    table, letters = _columns(automaton.table)
+    letters = letters.tolist()
     everywhere = np.arange(len(table), dtype=np.int32)
     moves = [Moves(everywhere[:0], everywhere[:0]), Moves(everywhere, everywhere)]
     numbers = {_key(m): i for i, m in enumerate(moves)}
@@ -100,17 +101,34 @@ def moves_of(automaton, vocabulary):
     return moves, classes
 
 
+def _columns(table):
+    """Return the different columns of a table, and for each column which of them it is."""
+    numbers: dict[bytes, int] = {}
+    columns = np.ascontiguousarray(table.T)
+    again = np.array([numbers.setdefault(column.tobytes(), len(numbers)) for column in columns])
+    first = np.unique(again, return_index=True)[1]
+    return np.ascontiguousarray(columns[first].T), again
+
+
 def _key(moves):
     return moves.sources.tobytes(), moves.targets.tobytes()
 
 
 def _distances(sources, targets, start, states):
-    """Return the fewest edges from `start` to each state, FAR if it cannot be reached."""
+    """Return the fewest edges from `start` to each state, FAR if it cannot be reached.
+
+    Every edge is read once, when its source is reached, so a long chain takes linear time.
+    """
+    order = np.argsort(sources, kind="stable")
+    targets = targets[order]
+    begins = np.searchsorted(sources[order], np.arange(states + 1))
     found = np.full(states, FAR, np.int32)
-    found[start], steps = 0, 0
-    while True:
+    found[start], steps, reached = 0, 0, np.array([start])
+    while reached.size:
         steps += 1
-        reached = targets[(found[sources] < FAR) & (found[targets] == FAR)]
-        if not reached.size:
-            return found
+        counts = begins[reached + 1] - begins[reached]
+        firsts = np.repeat(begins[reached] - np.cumsum(counts) + counts, counts)
+        reached = targets[firsts + np.arange(counts.sum())]
+        reached = np.unique(reached[found[reached] == FAR])
         found[reached] = steps
+    return found

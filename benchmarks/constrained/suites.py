@@ -1,0 +1,128 @@
+"""Two public suites of JSON schemas with valid and invalid instances, and their judge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxsample import TokenAutomaton
+
+TRIES = 300  # properties of an object that are tried in some order
+
+
+class Case(NamedTuple):
+    """A schema and its instances, as pairs of a value and whether the schema allows it."""
+
+    name: str
+    schema: Any
+    instances: list[tuple[Any, bool]]
+
+
+def cases(folder: Path) -> list[Case]:
+    """Read every file of a folder, in either format, in the order of their names.
+
+    A file of MaskBench is an object with one schema; a file of the JSON-Schema-Test-Suite is a list
+    of them.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        read = json.loads(path.read_text(encoding="utf-8"))
+        groups = read if isinstance(read, list) else [read]
+        for number, group in enumerate(groups):
+            instances = [(test["data"], test["valid"]) for test in group["tests"]]
+            name = path.stem + (f"#{number}" if isinstance(read, list) else "")
+            found.append(Case(name, group["schema"], instances))
+    return found
+
+
+class Judge:
+    """Tells whether an automaton over single bytes accepts a value.
+
+    A value has several texts: its properties may stand in any order, and 1 may be 1.0. The value is
+    accepted if one of them is.
+    """
+
+    def __init__(self, automaton: TokenAutomaton, eos: int):
+        classes = np.asarray(automaton.classes).tolist()
+        self.table: list[list[int]] = np.asarray(automaton.table).tolist()
+        self.columns, self.end = classes[:256], classes[eos]
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether a text of the value leads from the start to an end."""
+        return any(self.table[state][self.end] >= 0 for state in self.after({0}, value))
+
+    def after(self, states: set[int], value: Any) -> set[int]:
+        """Return the states that the texts of a value lead to."""
+        if isinstance(value, dict):
+            return self.members(self.read(states, "{"), value)
+        if isinstance(value, list):
+            states = self.read(states, "[")
+            for i, item in enumerate(value):
+                states = self.after(self.read(states, ",") if i else states, item)
+            return self.read(states, "]")
+        return set().union(*(self.read(states, text) for text in _texts(value)))
+
+    def members(self, states, value):
+        """Read the properties in an order that the automaton follows; return the first ends.
+
+        The next property is one that shuts out the fewest of the others, so the order of a schema
+        is found at once. `TRIES` bounds the search, which has no good end in invalid objects.
+        """
+        known: dict[tuple, set[int]] = {}
+        tries = iter(range(TRIES))
+
+        def keys(states, name, first):
+            start = states if first else self.read(states, ",")
+            return self.read(set().union(*(self.read(start, t) for t in _texts(name))), ":")
+
+        def member(states, name, first):
+            begun = frozenset(keys(states, name, first))
+            if (begun, name) not in known:
+                known[begun, name] = self.after(set(begun), value[name])
+            return known[begun, name]
+
+        def ends(states, rest, first):
+            if not rest:
+                return self.read(states, "}")
+            found = [(name, member(states, name, first)) for name in rest]
+            now = {name for name, after in found if after}
+            ranked = [
+                (sum(not keys(after, other, False) for other in now - {name}), name, after)
+                for name, after in found
+                if after
+            ]
+            for _, name, after in sorted(ranked, key=lambda move: move[0]):
+                if next(tries, None) is None:
+                    break
+                if reached := ends(after, rest - {name}, False):
+                    return reached
+            return set()
+
+        return ends(states, frozenset(value), True)
+
+    def read(self, states, text):
+        """Return the states after a text."""
+        found = set(states)
+        for byte in text.encode():
+            found = {self.table[state][self.columns[byte]] for state in found} - {-1}
+        return found
+
+
+def _texts(value) -> Iterator[str]:
+    """Yield the texts of a scalar that are tried."""
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return  # UTF-8 cannot write half of a surrogate pair
+    yield text
+    if isinstance(value, float):
+        plain = format(Decimal(text), "f")
+        yield plain
+        if value == int(value):
+            yield str(int(Decimal(text)))

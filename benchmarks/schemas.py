@@ -1,0 +1,109 @@
+"""The share of two public suites of JSON schemas that compiles, and is right on all instances.
+
+    python benchmarks/schemas.py DIR [DIR ..] [--every 54] [--limit 30] [--list]
+
+A folder holds the files of MaskBench (maskbench/data of guidance-ai/jsonschemabench) or of the
+JSON-Schema-Test-Suite (tests/draft2020-12). `--every n` takes each n-th schema. The vocabulary is
+all bytes and one eos. A schema is right if it compiles, every valid instance is accepted in some
+order of its properties, and every invalid one is rejected. Seconds are those of the processor, so
+that other work of the machine does not count; the limit too. "wrong" counts the schemas
+that accept an invalid instance, and "narrow" those that only reject a valid one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import functools
+import signal
+import statistics
+import time
+import warnings
+from pathlib import Path
+
+import jax
+from constrained.limited import limited
+from constrained.suites import Case, Judge, cases
+from harness.report import environment, figures, heading, table
+
+from jaxsample.interop import from_json_schema
+
+EOS = 256
+WALL = 20  # a call may take so many times its limit on the clock, on a busy machine
+VOCABULARY = [*(bytes([i]) for i in range(EOS)), None]
+
+
+def stop(*_):
+    raise TimeoutError("late")
+
+
+def judged(case: Case, limit: float) -> dict:
+    """Compile a schema in `limit` seconds, and try its instances."""
+    signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit)
+    start = time.process_time()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            automaton = from_json_schema(case.schema, VOCABULARY, EOS, additional=True)
+            jax.block_until_ready(automaton)
+    except TimeoutError:
+        return {"error": "late"}
+    except Exception as error:  # an error that is not a ValueError is counted too
+        return {"error": f"{type(error).__name__}: {error}"}
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    seconds = time.process_time() - start
+    judge = Judge(automaton, EOS)
+    found = [(value, valid, judge.accepts(value)) for value, valid in case.instances]
+    return {
+        "seconds": seconds,
+        "states": automaton.table.shape[0],
+        "bytes": sum(leaf.nbytes for leaf in jax.tree.leaves(automaton)),
+        "wrong": [value for value, valid, accepted in found if accepted and not valid],
+        "narrow": [value for value, valid, accepted in found if valid and not accepted],
+    }
+
+
+def line(name: str, results: list[dict]) -> list:
+    """Return a line of the table."""
+    made = [found for found in results if "seconds" in found]
+    seconds = sorted(found["seconds"] for found in made) or [float("nan")]
+    wrong = sum(bool(found["wrong"]) for found in made)
+    narrow = sum(bool(found["narrow"]) and not found["wrong"] for found in made)
+    late = sum(found.get("error") == "late" for found in results)
+    right = len(made) - wrong - narrow
+    times = [statistics.median(seconds), seconds[int(0.95 * (len(seconds) - 1))], seconds[-1]]
+    size = statistics.median(found["bytes"] for found in made) if made else 0
+    return [name, len(results), len(made), right, wrong, narrow, late, *map(figures, times), size]
+
+
+def main():
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("folders", nargs="+", type=Path)
+    options.add_argument("--every", type=int, default=1, help="take each n-th schema")
+    options.add_argument("--limit", type=float, default=30, help="seconds for a schema")
+    options.add_argument("--list", action="store_true", help="name every schema that is not right")
+    given = options.parse_args()
+    print(heading(environment(())))
+    rows = []
+    for folder in given.folders:
+        results, reasons = [], collections.Counter()
+        call = functools.partial(judged, limit=given.limit)
+        for case, found in limited(call, cases(folder)[:: given.every], WALL * given.limit):
+            results.append(found or {"error": "late"})
+            found = results[-1]
+            if "error" in found:
+                reasons[found["error"].split(" at ")[0]] += 1
+            if given.list and (found.get("error") or found["wrong"] or found["narrow"]):
+                shown = {k: v for k, v in found.items() if v and k in ("error", "wrong", "narrow")}
+                print(case.name, str(shown)[:300], flush=True)
+        rows.append(line(str(folder), results))
+        for reason, count in reasons.most_common(20):
+            print(f"{count:4} {reason[:150]}")
+    headers = ["suite", "schemas", "compile", "right", "wrong", "narrow", "late"]
+    print(table([*headers, "p50 s", "p95 s", "max s", "bytes p50"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""The normal form of schemas: cases of one JSON type, whose keywords all hold together.
+
+A list of places stands for the conjunction of the schemas there. It is rewritten to a list of
+`Case`s, of which a value must fit one. All keywords that combine schemas are resolved by that
+(`$ref`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `dependentRequired`, ..), so what compiles a case
+only sees keywords of its own type. The schemas of properties and items stay places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from jaxsample.interop.automaton._document import Document, child
+from jaxsample.interop.automaton._keywords import OF_ANY, OF_KIND, REFUSED, SHAPES, known
+from jaxsample.interop.automaton._negation import negated
+from jaxsample.interop.automaton._values import KINDS, kind_of
+
+MAX_CASES = 400
+Places = tuple[str, ...]
+
+
+class Case(NamedTuple):
+    """Values of one JSON type that fit the keywords of all these schemas.
+
+    Attributes:
+        kind: the type, one of `KINDS`.
+        places: the schemas, without those that say nothing of the type.
+    """
+
+    kind: str
+    places: Places
+
+
+class Cases:
+    """Rewrites schemas of a document to cases.
+
+    Args:
+        document: where the schemas are.
+        is_empty: returns whether plainly no value fits a case, for `oneOf`.
+    """
+
+    def __init__(self, document: Document, is_empty: Callable[[Case], bool]):
+        self.document, self.is_empty = document, is_empty
+        self.known: dict[str, list[Case]] = {}
+        self.open: list[str] = []
+        self.ignored: dict[str, None] = {}  # keywords that no specification knows
+
+    def of(self, places: Places) -> list[Case]:
+        """Return the cases of schemas that hold together.
+
+        Raises:
+            ValueError: if a keyword can't be kept, if a schema refers to itself without a value
+                between, or if there are too many cases.
+        """
+        found = [Case(kind, ()) for kind in KINDS]
+        for place in places:
+            found = self._meet(found, self._at(place), place)
+        return found
+
+    def apart(self, one: str, two: str) -> bool:
+        """Return whether plainly no value fits two schemas."""
+        return all(map(self.is_empty, self.of((one, two))))
+
+    def _at(self, place):
+        if place in self.open:
+            raise ValueError(f"the schema at {place} refers to itself without a value between")
+        if place not in self.known:
+            self.open.append(place)
+            try:
+                self.known[place] = self._found(place)
+            finally:
+                self.open.pop()
+        return self.known[place]
+
+    def _found(self, place):
+        schema = self.document.at(place)
+        if isinstance(schema, bool):
+            return [Case(kind, ()) for kind in KINDS if schema]
+        self._check(schema, place)
+        found = [
+            Case(kind, (place,) if _speaks(schema, kind) else ()) for kind in _kinds(schema, place)
+        ]
+        for alternatives in self._parts(schema, place):
+            found = self._meet(found, [c for a in alternatives for c in self.of(a)], place)
+        return found
+
+    def _check(self, schema, place):
+        for shape, keywords in SHAPES.items():
+            for keyword in keywords:
+                if not isinstance(schema.get(keyword, shape()), shape):
+                    raise ValueError(
+                        f"{keyword!r} at {place} must be a {shape.__name__}, "
+                        f"got {schema[keyword]!r}"
+                    )
+        for keyword in schema:
+            if keyword in REFUSED:
+                raise ValueError(f"the keyword {keyword!r} at {place} is not supported")
+            if not known(keyword):
+                self.ignored[repr(keyword)] = None
+
+    def _meet(self, some, others, place):
+        found = dict.fromkeys(
+            Case(a.kind, tuple(dict.fromkeys(a.places + b.places)))
+            for a in some
+            for b in others
+            if a.kind == b.kind
+        )
+        if len(found) > MAX_CASES:
+            raise ValueError(f"the schema at {place} has more than {MAX_CASES} cases")
+        return list(found)
+
+    def _parts(self, schema: Mapping, place: str):
+        """Yield the alternatives of every keyword that combines schemas, as lists of places."""
+        if "$ref" in schema:
+            yield [(self.document.target(schema["$ref"], place),)]
+        if "$at" in schema:
+            yield [(schema["$at"],)]
+        for part in _parts_of(schema, "allOf", place):
+            yield [(part,)]
+        if "anyOf" in schema:
+            yield [(part,) for part in _parts_of(schema, "anyOf", place)]
+        if "oneOf" in schema:
+            yield self._exclusive(_parts_of(schema, "oneOf", place), place)
+        for keyword in {"not", "$not"} & schema.keys():
+            part = schema["$not"] if keyword == "$not" else child(place, "not")
+            yield [(p,) for p in negated(self.document, part)]
+        if "if" in schema:
+            condition = child(place, "if")
+            yes, no = ((child(place, k),) if k in schema else () for k in ("then", "else"))
+            if yes or no:
+                yield [(condition, *yes), (self.negation(condition), *no)]
+        for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
+            for name, needed in schema.get(keyword, {}).items():
+                yield self._dependent(name, needed, child(place, keyword, name))
+
+    def negation(self, place: str) -> str:
+        """Return the place of the schema of all values that do not fit another."""
+        return self.document.add(f"{place}/!not", {"$not": place})
+
+    def _exclusive(self, parts, place):
+        found = []
+        for i, one in enumerate(parts):
+            try:
+                others = [p for j, p in enumerate(parts) if j != i and not self.apart(one, p)]
+                found.append((one, *map(self.negation, others)))
+                self.of(found[-1])
+            except ValueError as error:
+                raise ValueError(
+                    f"the schema {i} of 'oneOf' at {place} can't be held apart from others "
+                    f"(use 'anyOf' if a value may match both): {error}"
+                ) from None
+        return found
+
+    def _dependent(self, name, needed, place):
+        without = self.document.add(f"{place}/!without", {"properties": {name: False}})
+        with_: dict = {"type": "object", "required": [name]}
+        if isinstance(needed, list):
+            with_["required"] = [name, *needed]
+        else:
+            with_["$at"] = place
+        return [(without,), (self.document.add(f"{place}/!with", with_),)]
+
+
+def _parts_of(schema, keyword, place):
+    parts = schema.get(keyword, [])
+    if keyword in schema and (not isinstance(parts, list) or not parts):
+        raise ValueError(f"{keyword!r} at {place} must list at least one schema")
+    return [child(place, keyword, i) for i in range(len(parts))]
+
+
+def _kinds(schema, place):
+    """Return the types that `type`, `enum` and `const` leave."""
+    found = list(KINDS)
+    if "type" in schema:
+        types = schema["type"]
+        types = [types] if isinstance(types, str) else types
+        if not isinstance(types, list) or not types:
+            raise ValueError(f"'type' at {place} must be a name or a list of names, got {types!r}")
+        for t in types:
+            if t not in (*KINDS, "integer"):
+                raise ValueError(f"'type' at {place} must be of {', '.join(KINDS)}, got {t!r}")
+        found = [k for k in found if k in types or (k == "number" and "integer" in types)]
+    if "const" in schema:
+        found = [k for k in found if k == kind_of(schema["const"])]
+    if "enum" in schema:
+        found = [k for k in found if k in set(map(kind_of, schema["enum"]))]
+    return found
+
+
+def _speaks(schema, kind):
+    types = schema.get("type", ())
+    if kind == "number" and "integer" in types and "number" not in types:
+        return True
+    return any(keyword in schema for keyword in OF_ANY + OF_KIND[kind])

@@ -1,0 +1,114 @@
+"""The schemas of a document by their places, and the targets of references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urldefrag, urljoin
+
+DATA = {"enum", "const", "default", "examples", "example"}  # what they hold is no schema
+
+
+class Document:
+    """All schemas of a document; a place is a JSON pointer that begins with #.
+
+    `added` schemas have places too. They are made by rewriting others.
+    """
+
+    def __init__(self, root: Any):
+        self.schemas: dict[str, Any] = {"#": root}
+        self.bases: dict[str, str] = {"#": ""}  # places that have an address of their own
+        self.addresses: dict[str, str] = {"": "#"}
+        self.anchors: dict[tuple[str, str], str] = {}
+        self._index(root, "#", "")
+
+    def _index(self, schema, place, base):
+        if isinstance(schema, list):
+            for i, part in enumerate(schema):
+                self._index(part, f"{place}/{i}", base)
+        if not isinstance(schema, Mapping):
+            return
+        for name in ("$id", "id"):
+            given = schema.get(name)
+            if isinstance(given, str):
+                address, fragment = urldefrag(urljoin(base, given))
+                if fragment:
+                    self.anchors[address, fragment] = place
+                if not given.startswith("#"):
+                    base = self.bases[place] = address
+                    self.addresses.setdefault(address, place)
+        for name in ("$anchor", "$dynamicAnchor"):
+            if isinstance(schema.get(name), str):
+                self.anchors[base, schema[name]] = place
+        for name, part in schema.items():
+            if name not in DATA:
+                self._index(part, child(place, name), base)
+
+    def at(self, place: str) -> Any:
+        """Return the schema at a place; True, False or a mapping.
+
+        Raises:
+            ValueError: if there is something else, or nothing.
+        """
+        found = self._at(place)
+        if not isinstance(found, bool | Mapping):
+            raise ValueError(f"a schema must be an object, got {found!r} at {place}")
+        return found
+
+    def _at(self, place):
+        if place not in self.schemas:
+            parent, _, name = place.rpartition("/")
+            self.schemas[place] = _inside(self._at(parent), unescaped(name), place)
+        return self.schemas[place]
+
+    def add(self, place: str, schema: Any) -> str:
+        """Add a schema that was made from the one at `place`; return where it is."""
+        self.schemas.setdefault(place, schema)
+        return place
+
+    def target(self, reference: Any, place: str) -> str:
+        """Return the place that a `$ref` at a place points to.
+
+        Raises:
+            ValueError: if it is not in this document.
+        """
+        if not isinstance(reference, str):
+            raise ValueError(f"'$ref' at {place} must be a text, got {reference!r}")
+        inside = place
+        while inside not in self.bases:
+            inside = inside.rpartition("/")[0]
+        address, fragment = urldefrag(urljoin(self.bases[inside], reference))
+        root = inside if reference.startswith("#") else self.addresses.get(address)
+        fragment = unquote(fragment)
+        if root is None:
+            raise ValueError(
+                f"'$ref' at {place} must be a place in the schema, #/..., got {reference!r}"
+            )
+        found = (
+            root + fragment if fragment[:1] in ("", "/") else self.anchors.get((address, fragment))
+        )
+        try:
+            self.at(found or "")
+        except (KeyError, ValueError):
+            raise ValueError(f"'$ref' at {place} points nowhere: {reference!r}") from None
+        return str(found)
+
+
+def child(place: str, *names: object) -> str:
+    """Return the place of a part."""
+    for name in names:
+        place += "/" + str(name).replace("~", "~0").replace("/", "~1")
+    return place
+
+
+def unescaped(name: str) -> str:
+    """Return the name of a part from a JSON pointer."""
+    return name.replace("~1", "/").replace("~0", "~")
+
+
+def _inside(found, name, place):
+    if isinstance(found, Mapping) and name in found:
+        return found[name]
+    if isinstance(found, list) and name.isdigit() and int(name) < len(found):
+        return found[int(name)]
+    raise ValueError(f"there is no schema at {place}")

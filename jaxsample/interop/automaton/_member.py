@@ -1,0 +1,145 @@
+"""Whether a value fits a schema, and whether plainly none does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxsample.interop.automaton._cases import Case, Cases, Places
+from jaxsample.interop.automaton._document import child
+from jaxsample.interop.automaton._formats import FORMATS
+from jaxsample.interop.automaton._machines import both, is_empty
+from jaxsample.interop.automaton._reading import NEVER, Reader
+from jaxsample.interop.automaton._values import exact, kind_of, same
+
+
+class Members:
+    """Answers questions about the values of cases."""
+
+    def __init__(self, reader: Reader):
+        self.reader = reader
+        self.cases = Cases(reader.document, self.is_empty)
+
+    def fits(self, places: Places, value: Any) -> bool:
+        """Return whether a value fits all schemas."""
+        return any(self.holds(case, value) for case in self.cases.of(places))
+
+    def listed(self, case: Case) -> list | None:
+        """Return the values of `enum` or `const` that fit the whole case; None without either."""
+        listed, _ = self.reader.values(case)
+        return None if listed is None else [v for v in listed if self.holds(case, v)]
+
+    def holds(self, case: Case, value: Any) -> bool:
+        """Return whether a value fits a case."""
+        if kind_of(value) != case.kind or not self._allowed(case, value):
+            return False
+        check = {
+            "number": self._number, "string": self._string, "array": self._array,
+            "object": self._object,
+        }.get(case.kind)  # fmt: skip
+        return check is None or check(case, value)
+
+    def derived(self, place: str) -> set[str]:
+        """Return the schemas that a schema applies to the same value."""
+        return {p for case in self.cases.of((place,)) for p in case.places}
+
+    def named(self, case: Case, name: str) -> Places:
+        """Return the schemas of the property of a name."""
+        for place, _ in self.reader.said(case, "propertyNames"):
+            if not self.fits((child(place, "propertyNames"),), name):
+                return (NEVER,)
+        return self.reader.named(case, name, self.derived)
+
+    def is_empty(self, case: Case) -> bool:
+        """Return whether plainly no value fits; False if it takes more than a look."""
+        try:
+            return self._is_empty(case, ())
+        except ValueError:  # what can't be kept is reported where it is compiled
+            return False
+
+    def _allowed(self, case, value):
+        reader = self.reader
+        for _, some in reader.said(case, "enum"):
+            if not any(same(value, v) for v in some):
+                return False
+        if any(not same(value, v) for _, v in reader.said(case, "const")):
+            return False
+        return not any(same(value, v) for _, some in reader.said(case, "$excluded") for v in some)
+
+    def _number(self, case, value):
+        said, x = self.reader.numbers(case), exact(value)
+        if said.low and (x < said.low.value or (said.low.strict and x == said.low.value)):
+            return False
+        if said.high and (x > said.high.value or (said.high.strict and x == said.high.value)):
+            return False
+        if said.whole is not None and said.whole != (x == int(x)):
+            return False
+        return all(x % step == 0 for step in said.steps)
+
+    def _string(self, case, value):
+        low, high = self.reader.size(case, "minLength", "maxLength")
+        if len(value) < low or (high is not None and len(value) > high):
+            return False
+        for keyword, wanted in (("pattern", True), ("$unlike", False)):
+            for place, pattern in self.reader.said(case, keyword):
+                if self.reader.matches(self.reader.pattern(pattern, place), value) != wanted:
+                    return False
+        formats = [FORMATS[f] for _, f in self.reader.said(case, "format") if f in FORMATS]
+        return all(self.reader.matches(tree(), value) for tree in formats)
+
+    def _array(self, case, value):
+        reader = self.reader
+        low, high = reader.size(case, "minItems", "maxItems")
+        if len(value) < low or (high is not None and len(value) > high):
+            return False
+        if any(unique for _, unique in reader.said(case, "uniqueItems")) and any(
+            same(a, b) for i, a in enumerate(value) for b in value[:i]
+        ):
+            return False
+        for place, _ in reader.said(case, "contains"):
+            n = sum(self.fits((child(place, "contains"),), item) for item in value)
+            schema = reader.document.at(place)
+            if not schema.get("minContains", 1) <= n <= schema.get("maxContains", n):
+                return False
+        return all(
+            self.fits(reader.item(case, i, self.derived), item) for i, item in enumerate(value)
+        )
+
+    def _object(self, case, value):
+        low, high = self.reader.size(case, "minProperties", "maxProperties")
+        if len(value) < low or (high is not None and len(value) > high):
+            return False
+        if not self.reader.required(case) <= value.keys():
+            return False
+        return all(self.fits(self.named(case, name), v) for name, v in value.items())
+
+    def _is_empty(self, case, around):
+        if case in around:
+            return False
+        listed = self.listed(case)
+        if listed is not None:
+            return not listed
+        if case.kind == "number":
+            said = self.reader.numbers(case)
+            if said.low and said.high:
+                strict = said.low.strict or said.high.strict
+                gap = said.high.value - said.low.value
+                return gap < 0 or (gap == 0 and strict)
+        if case.kind == "string":
+            low, high = self.reader.size(case, "minLength", "maxLength")
+            like = [self.reader.pattern(x, p) for p, x in self.reader.said(case, "pattern")]
+            return (high is not None and low > high) or (
+                len(like) > 1 and is_empty(both(like[0], like[1]))
+            )
+        if case.kind == "object":
+            needed = self.reader.required(case)
+            return any(
+                all(
+                    self._is_empty(inside, (*around, case))
+                    for inside in self.cases.of(self.named(case, name))
+                )
+                for name in needed
+            )
+        if case.kind == "array":
+            low, high = self.reader.size(case, "minItems", "maxItems")
+            return high is not None and low > high
+        return False

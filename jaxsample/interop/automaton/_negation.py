@@ -1,0 +1,116 @@
+"""Schemas of the values that do not fit another schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jaxsample.interop.automaton._document import Document, child
+from jaxsample.interop.automaton._values import KINDS
+
+# For each keyword its type and what says the opposite.
+OPPOSITE = {
+    "minimum": ("number", lambda x: {"exclusiveMaximum": x}),
+    "maximum": ("number", lambda x: {"exclusiveMinimum": x}),
+    "exclusiveMinimum": ("number", lambda x: {"maximum": x}),
+    "exclusiveMaximum": ("number", lambda x: {"minimum": x}),
+    "minLength": ("string", lambda n: {"maxLength": n - 1} if n >= 1 else False),
+    "maxLength": ("string", lambda n: {"minLength": n + 1}),
+    "pattern": ("string", lambda p: {"$unlike": p}),
+    "minItems": ("array", lambda n: {"maxItems": n - 1} if n >= 1 else False),
+    "maxItems": ("array", lambda n: {"minItems": n + 1}),
+    "minProperties": ("object", lambda n: {"maxProperties": n - 1} if n >= 1 else False),
+    "maxProperties": ("object", lambda n: {"minProperties": n + 1}),
+}
+# Their opposites are left out if another keyword of the type has one: then fewer values count as
+# not fitting, and none wrongly.
+LEFT_OUT = {
+    "number": {"multipleOf"},
+    "string": {"format"},
+    "array": {
+        "items", "prefixItems", "additionalItems", "uniqueItems", "minContains", "maxContains",
+        "unevaluatedItems",
+    },
+    "object": {
+        "additionalProperties", "patternProperties", "propertyNames", "dependencies",
+        "dependentRequired", "dependentSchemas", "unevaluatedProperties",
+    },
+}  # fmt: skip
+
+
+def negated(document: Document, place: str) -> list[str]:
+    """Return the places of schemas; a value that fits one of them does not fit that at `place`.
+
+    Raises:
+        ValueError: if all that the schema says of a type has an opposite that can't be said.
+    """
+    schema = document.at(place)
+    found = [True] if schema is False else []
+    if isinstance(schema, Mapping):
+        found = [s for s in _opposites(document, schema, place) if s is not False]
+        for kind, keywords in LEFT_OUT.items():
+            left = keywords & schema.keys()
+            told = {"number", "integer"} if kind == "number" else {kind}
+            types = schema.get("type", [kind])
+            spoken = told & ({types} if isinstance(types, str) else set(types))
+            if left and spoken and not any(s is True or s.get("type") == kind for s in found):
+                raise ValueError(f"'not' of the keyword {min(left)!r} at {place} is not supported")
+    return [document.add(f"{place}/!not{i}", s) for i, s in enumerate(found)]
+
+
+def _opposites(document, schema, place) -> Iterator[Any]:
+    if "type" in schema:
+        yield from _other_types(schema["type"])
+    if "enum" in schema or "const" in schema:
+        yield {"$excluded": schema.get("enum", [schema.get("const")])}
+    if isinstance(schema.get("exclusiveMinimum"), bool) or isinstance(
+        schema.get("exclusiveMaximum"), bool
+    ):
+        raise ValueError(f"'not' of a bound of draft 4 at {place} is not supported")
+    for keyword, (kind, opposite) in OPPOSITE.items():
+        if keyword in schema:
+            found = opposite(schema[keyword])
+            yield found and {"type": kind, **found}
+    if "$ref" in schema:
+        yield {"$not": document.target(schema["$ref"], place)}
+    if "not" in schema:
+        # A copy, as what lies inside `not` evaluates nothing for `unevaluatedProperties`.
+        yield document.at(child(place, "not"))
+    for special, keyword in (("$at", "$not"), ("$not", "$at")):
+        if special in schema:
+            yield {keyword: schema[special]}
+    for i in range(len(schema.get("allOf", ()))):
+        yield {"$not": child(place, "allOf", i)}
+    if "anyOf" in schema:
+        yield _none(child(place, "anyOf"), schema["anyOf"])
+    if "oneOf" in schema:
+        yield _none(child(place, "oneOf"), schema["oneOf"])
+        parts = [{"$at": child(place, "oneOf", i)} for i in range(len(schema["oneOf"]))]
+        yield from ({"allOf": [a, b]} for i, a in enumerate(parts) for b in parts[:i])
+    if "if" in schema:
+        condition = child(place, "if")
+        if "then" in schema:
+            yield {"allOf": [{"$at": condition}, {"$not": child(place, "then")}]}
+        if "else" in schema:
+            yield {"allOf": [{"$not": condition}, {"$not": child(place, "else")}]}
+    for name in schema.get("required", ()):
+        yield {"type": "object", "properties": {name: False}}
+    for name in schema.get("properties", ()):
+        part = {"$not": child(place, "properties", name)}
+        yield {"type": "object", "required": [name], "properties": {name: part}}
+    if "contains" in schema and not {"minContains", "maxContains"} & schema.keys():
+        yield {"type": "array", "items": {"$not": child(place, "contains")}}
+
+
+def _other_types(types):
+    types = [types] if isinstance(types, str) else types
+    others = [k for k in KINDS if k not in types]
+    if "integer" in types and "number" not in types:
+        others.remove("number")
+        yield {"type": "number", "$broken": True}
+    if others:
+        yield {"type": others}
+
+
+def _none(place, parts):
+    return {"allOf": [{"$not": f"{place}/{i}"} for i in range(len(parts))]}

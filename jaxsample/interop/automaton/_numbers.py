@@ -1,0 +1,207 @@
+"""The decimal texts of numbers between bounds and of multiples."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from jaxsample.interop.automaton._json_text import INTEGER, NUMBER
+from jaxsample.interop.automaton._language import (
+    EMPTY,
+    NOTHING,
+    Graph,
+    Node,
+    Repeat,
+    chars,
+    either,
+    text,
+    then,
+)
+from jaxsample.interop.automaton._machines import both, without
+from jaxsample.interop.automaton._reading import Bound, Numbers
+from jaxsample.interop.automaton._regex import parse
+
+MAX_REMAINDERS = 2000
+DIGIT = parse("[0-9]")
+DIGITS = Repeat(DIGIT, 0, None)
+FRACTION = parse(r"(\.[0-9]+)?")
+PLAIN = then(INTEGER, FRACTION)
+# Below a strict bound a float64 has about 15 digits; a longer text may round to the bound.
+PRECISION = 15
+
+
+def numbers(said: Numbers, excluded: list[Decimal]) -> Node:
+    """Return the texts of numbers.
+
+    Numbers without bounds may have an exponent; all others are written in plain digits.
+
+    Raises:
+        ValueError: if a multiple needs more than `MAX_REMAINDERS` remainders.
+    """
+    bounded = said.low is not None or said.high is not None
+    if not (bounded or said.steps or excluded or said.whole is False):
+        return INTEGER if said.whole else NUMBER
+    found = _between(said.low, said.high, bool(said.whole)) if bounded else None
+    if found is None:
+        found = INTEGER if said.whole else PLAIN
+    for step in said.steps:
+        found = both(found, _multiples(step))
+    if said.whole is False:
+        found = without(found, then(INTEGER, parse(r"(\.0+)?")))
+    for number in excluded:
+        found = without(found, _ways(number))
+    return found
+
+
+def _ways(number):
+    """Return all plain texts of a number."""
+    whole, _, fraction = format(abs(number), "f").partition(".")
+    fraction = fraction.rstrip("0")
+    sign = text("-") if number < 0 else parse("-?") if number == 0 else EMPTY
+    if not fraction:
+        return then(sign, text(whole), parse(r"(\.0+)?"))
+    return then(sign, text(f"{whole}.{fraction}"), parse("0*"))
+
+
+def _between(low: Bound | None, high: Bound | None, whole: bool) -> Node:
+    """Return the numbers between two bounds; at least one of them is given."""
+    zero = Bound(Decimal(0), False)
+    parts = []
+    if high is None or high.value >= 0:
+        parts.append(_positive(low if low and low.value >= 0 else zero, high, whole))
+    if low is None or low.value < 0:
+        start = Bound(-high.value, high.strict) if high and high.value <= 0 else zero
+        end = low and Bound(-low.value, low.strict)
+        parts.append(then(text("-"), _positive(start, end, whole)))
+    found = either(*parts)
+    strict = [b for b in (low, high) if b and b.strict]
+    if whole or not strict:
+        return found
+    digits = max(len(str(int(abs(b.value)))) for b in strict)
+    limit = Repeat(DIGIT, 1, max(1, PRECISION - digits))
+    return both(found, then(INTEGER, either(then(text("."), limit), EMPTY)))
+
+
+def _positive(low: Bound, high: Bound | None, whole: bool) -> Node:
+    """Return the numbers from `low` >= 0 to `high`."""
+    first, last = int(low.value), None if high is None else int(high.value)
+    if whole:
+        first += low.value != first or low.strict
+        if high is not None and last is not None:
+            last -= high.value == last and high.strict
+        return _integers(first, last)
+    if last is not None and last < first:
+        return NOTHING
+    above = _at_least(_digits(low.value), low.strict)
+    below = FRACTION if high is None else _at_most(_digits(high.value), high.strict)
+    if last == first:
+        return then(text(str(first)), both(above, below))
+    parts = [
+        then(text(str(first)), above),
+        then(_integers(first + 1, None if last is None else last - 1), FRACTION),
+    ]
+    if last is not None:
+        parts.append(then(text(str(last)), below))
+    return either(*parts)
+
+
+def _digits(number):
+    return format(number, "f").partition(".")[2].rstrip("0")
+
+
+def _at_least(digits, strict):
+    """Return the fractions, with their point, that are at least 0.digits."""
+    if not digits and not strict:
+        return FRACTION
+
+    def tail(rest):
+        if not rest:
+            return parse("[0-9]*[1-9][0-9]*") if strict else DIGITS
+        higher = then(_digit(int(rest[0]) + 1, 9), DIGITS)
+        return either(higher, then(text(rest[0]), tail(rest[1:])))
+
+    return then(text("."), tail(digits))
+
+
+def _at_most(digits, strict):
+    """Return the fractions, with their point, that are at most 0.digits."""
+
+    def tail(rest):
+        if not rest:
+            return NOTHING if strict else parse("0*")
+        lower = then(_digit(0, int(rest[0]) - 1), DIGITS)
+        equal = either(tail(rest[1:]), EMPTY) if rest[1:] else tail("")
+        return either(lower, then(text(rest[0]), equal))
+
+    if not digits:
+        return NOTHING if strict else parse(r"(\.0+)?")
+    return either(EMPTY, then(text("."), tail(digits)))
+
+
+def _digit(low, high):
+    return chars([(0x30 + low, 0x30 + high)] if low <= high else [])
+
+
+def _integers(low: int, high: int | None) -> Node:
+    """Return the integers from `low` >= 0 to `high`."""
+    if high is not None and high < low:
+        return NOTHING
+    start = str(low)
+    if high is None:
+        more = then(_digit(1, 9), Repeat(DIGIT, len(start), None))
+        return either(_same_length(start, "9" * len(start)), more)
+    parts = []
+    for length in range(len(start), len(str(high)) + 1):
+        least = max(low, 10 ** (length - 1) if length > 1 else 0)
+        most = min(high, 10**length - 1)
+        parts.append(_same_length(str(least), str(most)))
+    return either(*parts)
+
+
+def _same_length(low: str, high: str) -> Node:
+    """Return the digits from `low` to `high`, which are equally long."""
+    if not low:
+        return EMPTY
+    if low[0] == high[0]:
+        return then(text(low[0]), _same_length(low[1:], high[1:]))
+    rest = len(low) - 1
+    between = then(_digit(int(low[0]) + 1, int(high[0]) - 1), Repeat(DIGIT, rest, rest))
+    return either(
+        then(text(low[0]), _same_length(low[1:], "9" * rest)),
+        between,
+        then(text(high[0]), _same_length("0" * rest, high[1:])),
+    )
+
+
+def _multiples(step: Decimal) -> Node:
+    """Return the plain texts of the multiples of a number."""
+    places = max(0, -int(step.normalize().as_tuple().exponent))
+    n = int(step.scaleb(places))
+    if n * (places + 1) > MAX_REMAINDERS:
+        raise ValueError(f"'multipleOf' {step} needs more than {MAX_REMAINDERS} states")
+    zero, first = 2, 3  # the integer part 0, to which no digit may follow; the other states
+
+    def after(place, remainder, digit):
+        return first + place * n + (10 * remainder + digit) % n
+
+    def point(remainder):
+        if places:
+            return [(text(f".{d}"), after(1, remainder, d)) for d in range(10)]
+        return [] if remainder else [(parse(r"\.0+"), first + n)]
+
+    begin = [(text("0"), zero), *((text(str(d)), after(0, 0, d)) for d in range(1, 10))]
+    edges = [[(text("-"), 1), *begin], begin, point(0)]
+    accepts = [False, False, True]
+    for place in range(places + 1):
+        for remainder in range(n):
+            if place == 0:
+                moves = [(text(str(d)), after(0, remainder, d)) for d in range(10)]
+                moves += point(remainder)
+            elif place < places:
+                moves = [(text(str(d)), after(place + 1, remainder, d)) for d in range(10)]
+            else:
+                moves = [(text("0"), first + place * n + remainder)]
+            edges.append(moves)
+            accepts.append(remainder * 10 ** (places - place) % n == 0)
+    edges.append([])
+    accepts.append(True)
+    return Graph(tuple(map(tuple, edges)), tuple(accepts))

@@ -1,0 +1,34 @@
+"""The judge of JSON schemas tries the orders of properties and the texts of numbers."""
+
+import pytest
+
+from benchmarks.constrained.suites import Judge
+from jaxsample.interop import from_json_schema
+
+VOCABULARY = [*(bytes([i]) for i in range(256)), None]
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "a": {"type": "integer"},
+        "b": {"type": "array", "items": {"type": "null"}},
+        "c": {"const": "é"},
+        "d": {"type": "number", "maximum": 2},
+    },
+    "required": ["c"],
+    "additionalProperties": {"type": "boolean"},
+}
+
+
+@pytest.mark.parametrize(
+    "value, accepted",
+    [
+        ({"z": True, "d": 1e-3, "c": "é", "b": [None], "y": False, "a": 1.0}, True),
+        ({"c": "é", "d": 3}, False),
+        ({"a": 1, "b": []}, False),
+        ({"c": "é", "z": 1}, False),
+        ({"c": "é", "a": 1.5}, False),
+        ([], False),
+    ],
+)
+def test_a_value_is_accepted_in_any_order(value, accepted):
+    assert Judge(from_json_schema(SCHEMA, VOCABULARY, 256), 256).accepts(value) == accepted
