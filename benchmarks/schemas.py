@@ -1,6 +1,7 @@
 """The share of two public suites of JSON schemas that compiles, and is right on all instances.
 
-    python benchmarks/schemas.py DIR [DIR ..] [--every 54] [--limit 30] [--list]
+    python benchmarks/schemas.py [--quick] [--out DIR] FOLDER [FOLDER ..] [--every 54] [--limit 30]
+        [--list]
 
 A folder holds the files of MaskBench (maskbench/data of guidance-ai/jsonschemabench) or of the
 JSON-Schema-Test-Suite (tests/draft2020-12). `--every n` takes each n-th schema. The vocabulary is
@@ -12,7 +13,6 @@ that accept an invalid instance, and "narrow" those that only reject a valid one
 
 from __future__ import annotations
 
-import argparse
 import collections
 import functools
 import signal
@@ -23,8 +23,9 @@ from pathlib import Path
 
 import jax
 from constrained.limited import limited
-from constrained.suites import Case, Judge, cases
-from harness.report import environment, figures, heading, table
+from constrained.suites import QUICK, Case, Judge, cases
+from harness.options import parser
+from harness.report import environment, figures, heading, load, save, table
 
 from jaxsample.interop import from_json_schema
 
@@ -79,18 +80,22 @@ def line(name: str, results: list[dict]) -> list:
 
 
 def main():
-    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("folders", nargs="+", type=Path)
+    options = parser(__doc__ or "", "nothing else", "a few schemas of our own, and no folder")
+    options.add_argument("folders", nargs="*", type=Path)
     options.add_argument("--every", type=int, default=1, help="take each n-th schema")
     options.add_argument("--limit", type=float, default=30, help="seconds for a schema")
     options.add_argument("--list", action="store_true", help="name every schema that is not right")
     given = options.parse_args()
-    print(heading(environment(())))
+    if not (given.folders or given.quick):
+        options.error("give the folder of a suite, or --quick")
+    before = environment(())
+    print(heading(before))
+    suites = {str(folder): cases(folder)[:: given.every] for folder in given.folders}
     rows = []
-    for folder in given.folders:
+    for name, some in suites.items() if suites else [("ours", QUICK)]:
         results, reasons = [], collections.Counter()
         call = functools.partial(judged, limit=given.limit)
-        for case, found in limited(call, cases(folder)[:: given.every], WALL * given.limit):
+        for case, found in limited(call, some, WALL * given.limit):
             results.append(found or {"error": "late"})
             found = results[-1]
             if "error" in found:
@@ -98,11 +103,16 @@ def main():
             if given.list and (found.get("error") or found["wrong"] or found["narrow"]):
                 shown = {k: v for k, v in found.items() if v and k in ("error", "wrong", "narrow")}
                 print(case.name, str(shown)[:300], flush=True)
-        rows.append(line(str(folder), results))
+        rows.append(line(name, results))
         for reason, count in reasons.most_common(20):
             print(f"{count:4} {reason[:150]}")
     headers = ["suite", "schemas", "compile", "right", "wrong", "narrow", "late"]
-    print(table([*headers, "p50 s", "p95 s", "max s", "bytes p50"], rows))
+    headers += ["p50 s", "p95 s", "max s", "bytes p50"]
+    print(table(headers, rows))
+    if given.out:
+        found = [dict(zip(headers, row, strict=True)) for row in rows]
+        results = {"benchmark": "schemas", "before": before, "load_after": load(), "suites": found}
+        print(f"wrote {save(given.out, results)}")
 
 
 if __name__ == "__main__":

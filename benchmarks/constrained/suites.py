@@ -23,6 +23,16 @@ class Case(NamedTuple):
     instances: list[tuple[Any, bool]]
 
 
+QUICK = [
+    Case("integers", {"type": "integer", "minimum": 3}, [(3, True), (2, False), ("3", False)]),
+    Case(
+        "objects",
+        {"properties": {"a": {"type": "boolean"}}, "required": ["a"]},
+        [({"a": True}, True), ({"a": 1}, False), ({}, False)],
+    ),
+]
+
+
 def cases(folder: Path) -> list[Case]:
     """Read every file of a folder, in either format, in the order of their names.
 
