@@ -1,4 +1,4 @@
-"""The progress of a batch: a bar on a terminal, a line a minute elsewhere, and the end."""
+"""The progress of a batch: a bar on a terminal, else a line every minute, and a summary."""
 
 from __future__ import annotations
 

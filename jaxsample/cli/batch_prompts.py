@@ -72,11 +72,13 @@ class BatchPrompts:
                 messages, tools = self._conversation(record)
                 prompt = text.chat(messages, tools=tools)
                 ids = text.encode(prompt, special=False)
-                given = [id, messages, tools]
+                given = [id, messages, tools, prompt]
             else:
                 prompt = self._text(record)
                 ids = source.encode(prompt)
                 given = [id, prompt]
+            if not ids:
+                raise ValueError("the prompt has no tokens")
             if len(ids) >= longest:
                 raise ValueError(
                     f"the prompt has {len(ids)} tokens, and {longest} are the most for prompt and "

@@ -37,7 +37,7 @@ class RowsFile:
         self._synced = time.monotonic()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Write one row, which stays if the process is killed.
+        """Write one row; it stays in the file if the process is killed.
 
         If the whole machine stops, the rows of the last second may be lost.
 
@@ -128,6 +128,8 @@ def _rows(path):
                 place = row["index"], row["sample"]
                 if not all(type(one) is int and one >= 0 for one in place):
                     raise ValueError(f"index and sample are {place}")
+                if place in done:
+                    raise ValueError(f"index and sample {place} are there already")
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ValueError(
                     f"{path}, line {number} is damaged ({error}); delete this line and run the "

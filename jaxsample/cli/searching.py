@@ -81,8 +81,10 @@ def _drafted(task: Task, name: str, ahead: int, dtype: str, stats: bool) -> Text
     draft, params = _draft(task, name, dtype)
     rounds: list[None] = []
     counts: list[int] = []
+    ahead = min(ahead, max(1, rounded(room) - 1))  # `speculate` proposes no more
     model = _counted(checkpoint.model, 1 + ahead, rounds) if stats else checkpoint.model
     tokens, length = padded(source, task.prompt, room)
+    reading = int(tokens.shape[1] == 1 + ahead)  # then the prompt is counted too
 
     def drawn() -> Iterator[Chunk]:
         start = time.perf_counter()
@@ -112,7 +114,7 @@ def _drafted(task: Task, name: str, ahead: int, dtype: str, stats: bool) -> Text
     def remarks() -> list[str]:
         jax.effects_barrier()
         # A model that does not rewind reads what was right a second time.
-        count = len(rounds) // (1 if model.rewinds else 2)
+        count = (len(rounds) - reading) // (1 if model.rewinds else 2)
         each = sum(counts) / max(1, count)
         return [f"{'draft':<16}{each:.2f} tokens a round over all texts, {count} rounds"]
 
@@ -123,7 +125,10 @@ def _draft(task: Task, name: str, dtype: str) -> tuple[Draft, Any]:
     """Return a draft and its parameters."""
     if name == LOOKUP:
         return jaxsample.lookup(), None
-    small, source = open_model(Path(name), dtype), task.source
+    try:
+        small, source = open_model(Path(name), dtype), task.source
+    except ValueError as error:
+        raise ValueError(f"--draft: {error}") from error
     sizes = [one.checkpoint.config.vocab_size for one in (small, source)]
     tokens = [one.tokenizer.get_vocab() for one in (small, source)]
     if sizes[0] != sizes[1] or tokens[0] != tokens[1]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Annotated, Any
 
 import typer
@@ -90,6 +91,8 @@ class Strategy:
         ):
             if wanted and not ways[way]:
                 raise ValueError(f"{flag} belongs to {way}; give both")
+        if self.length_penalty is not None and not math.isfinite(self.length_penalty):
+            raise ValueError(f"--length-penalty must be finite, got {self.length_penalty}")
         if self.beams is None:
             return
         if seed is not None:

@@ -105,8 +105,8 @@ def beam(
     - `early_stopping=True`: as soon as `beams` texts are finished.
     - False: also not before the best unfinished text, divided by its present length **
       `length_penalty`, is below the worst finished one.
-    - "never": like False, but with the largest possible length if `length_penalty` is above 0. With
-      `length_penalty=0` or less and without values above 0, no better text is then cut off.
+    - "never": like False, but with the largest possible length if `length_penalty` is above 0. If
+      `length_penalty` is 0 or less, and no value is above 0, this rule finds the best text.
 
     A temperature measures values from the largest one, as everywhere in this library.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxsample.decode._after import FEWEST
 from jaxsample.decode._model import Model
@@ -14,15 +15,17 @@ from jaxsample.decode._prefill import prefill
 from jaxsample.decode._step import Decoding
 from jaxsample.transforms.contract._chain import chain
 
+WIDTH = 64  # a prompt is padded to a multiple of it
+
 
 def read_common(
-    model: Model, params: Any, prompts: Sequence[list[int]], *, max_length: int, chunk: int = 512
+    model: Model, params: Any, prompts: Sequence[ArrayLike], *, max_length: int, chunk: int = 512
 ) -> Decoding | None:
     """Read the tokens that all prompts begin with once, for the `after` of a rollout over them.
 
     Args:
         model, params, max_length, chunk: see `prefill`.
-        prompts: lists of token ids, such as questions with the same examples before them.
+        prompts: `[P]` token ids each, such as questions with the same examples before them.
 
     Returns:
         A `Decoding` of one row; None if the prompts have fewer than 16 tokens in common.
@@ -31,10 +34,16 @@ def read_common(
     >>> read_common(bigram, table, prompts, max_length=32, chunk=8).position.tolist()
     [20]
     """
-    first, last = min(prompts), max(prompts)  # any other lies between, so it shares what these do
+    lists = [np.asarray(prompt).tolist() for prompt in prompts]
+    if not lists:
+        return None
+    first, last = min(lists), max(lists)  # any other lies between, so it shares what these do
     pairs = enumerate(zip(first, last, strict=False))
     count = next((i for i, (a, b) in pairs if a != b), len(first))
     if count < FEWEST:
         return None
-    given = jax.random.key(0), model, params, np.asarray([first[:count]]), chain()
-    return prefill(*given, max_length=max_length, chunk=chunk)
+    # Prompts of several lengths share a program.
+    tokens = np.zeros((1, min(-(-count // WIDTH) * WIDTH, max_length)), np.int32)
+    tokens[0, :count] = first[:count]
+    given = jax.random.key(0), model, params, tokens, chain()
+    return prefill(*given, lengths=[count], max_length=max_length, chunk=chunk)

@@ -21,7 +21,7 @@ from jaxsample.decode._model_output import empty_vocabulary, vocab_size
 from jaxsample.decode._prefill import prefill
 from jaxsample.decode._records import check_record
 from jaxsample.decode._sampler_axes import check_axes, repeat_sampler
-from jaxsample.decode._step import Decoding, Ending, advance
+from jaxsample.decode._step import Decoding, Ending, advance, check_decoding
 from jaxsample.kernels._auto_axes import alike, in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.tokens._stop_strings import StopStrings
@@ -69,7 +69,8 @@ def generate(
             `jax.grad`: all steps then run in one `lax.scan`.
         slots: S, the number of rows that are decoded together, for many prompts whose outputs
             differ in length: a row that ends makes room for the next prompt. The output is the
-            same, but `decoding` is None. A model of one stream, and Auto axes of a mesh; static.
+            same, but `decoding` is None. The model must have one stream, and a mesh Auto axes;
+            static.
         refill: R, how many prompts are read at once, and how many slots must be free before that;
             an eighth of the slots by default. The caches have S + R rows in all; static.
 

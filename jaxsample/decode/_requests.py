@@ -76,7 +76,7 @@ class Source:
             raise ValueError(f"prompts must be an iterable of token ids, got {prompts!r}")
         self.prompts: Iterator[Any] = iter(prompts)
         self.key, self.sampler, self.first = key, sampler, None
-        self.budget = _count("budget", LARGEST if budget is None else budget)
+        self.budget = count_of("budget", LARGEST if budget is None else budget)
         self.longest, self.read, self.vocab_size = longest, read, vocab_size
         self.samples = samples
         self.count, self.over = 0, False
@@ -107,8 +107,8 @@ class Source:
             )
         if sampler is not None:
             sampler = self._alike(sampler)
-        number = self.budget if budget is None else _count("budget", budget)
-        index = self.count if request.index is None else _count("index", request.index)
+        number = self.budget if budget is None else count_of("budget", budget)
+        index = self.count if request.index is None else count_of("index", request.index)
         samples, own = self._samples(request.samples), self._own(request.key)
         return Item(index, tokens, sampler, number, samples, own)
 
@@ -117,11 +117,12 @@ class Source:
         if wanted is None:
             return None if self.samples is None else range(self.samples)
         most = self.samples or 0
-        found = [n for n in map(as_int, wanted) if n is not None and 0 <= n < most]
-        if not found or not len(set(found)) == len(found) == len(wanted):
+        listed = list(wanted) if isinstance(wanted, Iterable) else []
+        found = [n for n in map(as_int, listed) if n is not None and 0 <= n < most]
+        if not found or not len(set(found)) == len(found) == len(listed):
             raise ValueError(
-                f"samples must be different numbers below the {most} samples of the rollout, got "
-                f"{wanted!r}"
+                f"samples must be different numbers below the samples={self.samples} of the "
+                f"rollout, got {wanted!r}"
             )
         return found
 
@@ -175,7 +176,8 @@ class Source:
         return tokens
 
 
-def _count(name, number) -> int:
+def count_of(name: str, number: Any) -> int:
+    """Return an integer >= 0, or raise ValueError."""
     found = as_int(number)
     if found is None or not 0 <= found <= LARGEST:
         raise ValueError(f"{name} must be an int in 0..{LARGEST}, got {number!r}")

@@ -133,6 +133,8 @@ def rollout(
         raise ValueError("rollout is for models of one stream")
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((key, params, sampler))):
         raise ValueError("rollout runs on the host: call it outside of jit")
+    if not isinstance(widths, Sequence) or not widths:
+        raise ValueError(f"widths must be a sequence of at least one number, got {widths!r}")
     key = None if key is None else one_key(key)
     begin, read = check_begin(after, model, max_length)
     common = _Common(
@@ -148,8 +150,6 @@ def rollout(
         begin,
         read,
     )
-    if not common.widths:
-        raise ValueError("widths must have at least one number")
     # A function is a leaf of its own; parameters that can be called, such as a module's, are trees.
     leaves = jax.tree.leaves(params)
     asked = callable(params) and len(leaves) == 1 and leaves[0] is params

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxsample.decode._requests import Request
+from jaxsample.decode._requests import Request, count_of
 
 
 def share(prompts: Iterable[Any], done: Container[int] = ()) -> Iterator[Request]:
@@ -28,6 +28,6 @@ def share(prompts: Iterable[Any], done: Container[int] = ()) -> Iterator[Request
     """
     for place, given in enumerate(prompts):
         request = given if isinstance(given, Request) else Request(given)
-        index = place if request.index is None else request.index
+        index = place if request.index is None else count_of("index", request.index)
         if index % jax.process_count() == jax.process_index() and index not in done:
             yield request._replace(index=index)

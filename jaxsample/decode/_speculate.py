@@ -61,7 +61,7 @@ def speculate(
         draft: `lookup()`, `by_model(model)`, or your own `Draft`.
         draft_params: the parameters of the draft.
         ahead: K, the number of tokens that are proposed at a time; static.
-        model: a model of one stream. One that does not `rewinds` reads what was right a second
+        model: a model of one stream. A model without `rewinds` reads accepted tokens a second
             time. A mesh has Auto axes.
         key, params, prompts, sampler, max_new_tokens, max_length, lengths: see `generate`.
         eos, stop, pad, budget, samples, sampler_axes, record: see `generate`.

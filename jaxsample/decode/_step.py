@@ -104,6 +104,18 @@ class Step(NamedTuple):
     top: Top | None
 
 
+def check_decoding(decoding: Any) -> None:
+    """Refuse what is no `Decoding`, such as the None that `generate` returns with slots.
+
+    Raises:
+        ValueError: if there is no decoding.
+    """
+    if not isinstance(decoding, Decoding):
+        raise ValueError(
+            f"decoding must be a Decoding, got {decoding!r}; generate without slots returns one"
+        )
+
+
 def step(
     model: Model,
     params: Any,
@@ -142,6 +154,7 @@ def step(
     [1 3] [False  True]
     [2 0] [False  True]
     """
+    check_decoding(decoding)
     check_axes(sampler, sampler_axes, decoding.done.shape[0])
     ending = Ending.of(eos, stop, pad)
     given = on_device((params, decoding, sampler, ending))

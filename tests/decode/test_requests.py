@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsample import Request, TopK, generate, prefill, share
+from jaxsample import Request, TopK, generate, prefill, read_common, share
 from tests.decode.models import RECURRENT, TABLE, TABLE_PARAMS, recurrent_params
 from tests.decode.test_rollout import COUNT, KEY, PROMPTS, rolled, same, whole
 
@@ -117,3 +117,49 @@ def test_a_begin_that_does_not_fit_is_refused():
     two = prefill(KEY, TABLE, TABLE_PARAMS, np.stack([COMMON] * 2), TopK(5), max_length=40)
     with pytest.raises(ValueError, match="after must be a Decoding of one row, got 2"):
         rolled(after=two)
+
+
+WRONG = {
+    "samples must be different numbers below the samples=None": Request([1], samples=2),
+    "index must be an int in 0": Request([1], index="a"),
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_a_wrong_field_of_a_request(said):
+    with pytest.raises(ValueError, match=said):
+        list(rolled(prompts=[WRONG[said]]))
+
+
+def test_wrong_numbers_are_refused_by_share_and_widths():
+    with pytest.raises(ValueError, match="index must be an int in 0"):
+        list(share([Request([1], index="a")]))
+    with pytest.raises(ValueError, match="widths must be a sequence of at least one number, got 4"):
+        rolled(widths=4)
+
+
+def test_parameters_that_can_be_called_are_parameters():
+    params = jax.tree_util.Partial(lambda: None, np.asarray(TABLE_PARAMS))
+
+    def apply(params, tokens, positions, cache):
+        return TABLE.apply(params.args[0], tokens, positions, cache)
+
+    expected = whole()
+    for finished in rolled(model=TABLE._replace(apply=apply), params=params):
+        same(finished, expected, finished.index)
+
+
+def test_a_common_begin_of_any_length_is_one_program():
+    seen = []
+
+    def apply(params, tokens, positions, cache):
+        seen.append(tokens.shape)
+        return TABLE.apply(params, tokens, positions, cache)
+
+    model = TABLE._replace(apply=apply)
+    for count in (17, 18, 40):
+        begin = np.arange(count) % 5
+        read = read_common(model, TABLE_PARAMS, [begin, begin], max_length=100)
+        assert read.position.tolist() == [count]
+    assert set(seen) == {(1, 64)}
+    assert read_common(model, TABLE_PARAMS, [], max_length=100) is None

@@ -21,7 +21,9 @@ from jaxsample import (
     chain,
     generate,
     guided,
+    resume,
     stack,
+    step,
 )
 from tests import toys
 from tests.decode.models import RECURRENT, TABLE, TABLE_PARAMS, V, recurrent_params
@@ -176,6 +178,14 @@ WRONG = {
 def test_a_wrong_argument(said):
     with pytest.raises(ValueError, match=said):
         decoded(**WRONG[said])
+
+
+def test_nothing_goes_on_from_slots():
+    for go_on in (step, functools.partial(resume, max_new_tokens=2)):
+        with pytest.raises(
+            ValueError, match="must be a Decoding, got None; generate without slots"
+        ):
+            go_on(TABLE, TABLE_PARAMS, None, TopK(5))
 
 
 def test_an_unknown_token_is_refused_before_anything_is_decoded():

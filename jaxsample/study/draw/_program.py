@@ -95,8 +95,8 @@ class Program:
         batch_by_batch = self.together or explicit_mesh(self.source.checkpoint.params) is not None
         for _, alike in itertools.groupby(batches, lambda batch: group[batch[0].setting]):
             some = list(alike)
-            setting = self.settings[some[0][0].setting]
-            if batch_by_batch or setting.combiner is not None:
+            settings = dict.fromkeys(job.setting for batch in some for job in batch)
+            if batch_by_batch or self.settings[next(iter(settings))].combiner is not None:
                 drawn = (at_once(self, batch) for batch in some)
             else:
                 drawn = in_slots(self, some)
@@ -104,7 +104,8 @@ class Program:
                 for batch, texts in zip(some, drawn, strict=True):
                     yield [self._row(job, text) for job, text in zip(batch, texts, strict=True)]
             except ValueError as error:
-                raise ValueError(f"setting {setting.name!r}: {error}") from error
+                names = " or ".join(repr(self.settings[i].name) for i in settings)
+                raise ValueError(f"setting {names}: {error}") from error
 
     def _row(self, job, text):
         tokens = text["tokens"].tolist()
