@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import numpy as np
-from jax.typing import ArrayLike
 
 from jaxsample.decode._after import FEWEST
 from jaxsample.decode._model import Model
@@ -19,7 +18,7 @@ WIDTH = 64  # a prompt is padded to a multiple of it
 
 
 def read_common(
-    model: Model, params: Any, prompts: Sequence[ArrayLike], *, max_length: int, chunk: int = 512
+    model: Model, params: Any, prompts: Iterable[Any], *, max_length: int, chunk: int = 512
 ) -> Decoding | None:
     """Read the tokens that all prompts begin with once, for the `after` of a rollout over them.
 
@@ -46,4 +45,4 @@ def read_common(
     tokens = np.zeros((1, min(-(-count // WIDTH) * WIDTH, max_length)), np.int32)
     tokens[0, :count] = first[:count]
     given = jax.random.key(0), model, params, tokens, chain()
-    return prefill(*given, lengths=[count], max_length=max_length, chunk=chunk)
+    return prefill(*given, lengths=np.asarray([count]), max_length=max_length, chunk=chunk)

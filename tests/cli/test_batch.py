@@ -155,6 +155,8 @@ def test_a_damaged_row_is_named(batch, tmp_path):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([lines[0], "\0\0\0\n", *lines[2:]]))
     refused(batch(), f"{path}, line 2 is damaged", "delete this line")
+    path.write_text("".join([lines[0], *lines]))
+    refused(batch(), f"{path}, line 2 is damaged", "are there already", "delete this line")
     path.write_text("".join([lines[0], *lines[2:]]))
     assert batch().status == 0
     assert tokens(path) == whole
