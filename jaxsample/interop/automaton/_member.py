@@ -17,6 +17,7 @@ class Members:
 
     def __init__(self, reader: Reader):
         self.reader = reader
+        self.scalars: dict[str, set] = {}
         self.cases = Cases(reader.document, self.is_empty)
 
     def fits(self, places: Places, value: Any) -> bool:
@@ -58,12 +59,21 @@ class Members:
 
     def _allowed(self, case, value):
         reader = self.reader
-        for _, some in reader.said(case, "enum"):
-            if not any(same(value, v) for v in some):
+        for place, some in reader.said(case, "enum"):
+            if not self._in(place, some, value):
                 return False
         if any(not same(value, v) for _, v in reader.said(case, "const")):
             return False
         return not any(same(value, v) for _, some in reader.said(case, "$excluded") for v in some)
+
+    def _in(self, place, some, value):
+        """Return whether the `enum` at a place has a value; it may be long."""
+        if isinstance(value, dict | list):
+            return any(same(value, v) for v in some)
+        if place not in self.scalars:
+            scalars = (v for v in some if not isinstance(v, dict | list))
+            self.scalars[place] = {(kind_of(v), v) for v in scalars}
+        return (kind_of(value), value) in self.scalars[place]
 
     def _number(self, case, value):
         said, x = self.reader.numbers(case), exact(value)
