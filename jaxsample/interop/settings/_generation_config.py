@@ -150,47 +150,6 @@ def beam_arguments(
         return {"sampler": SEARCH.read(fields), **found, **_room(fields, prompt_length)}
 
 
-def decoder_prompt(config: Source, language: str | None = None) -> list[int]:
-    """Return the prompt with which Whisper's decoder begins.
-
-    It is `decoder_start_token_id` and the tokens of `forced_decoder_ids`, as in transformers 5.
-
-    Args:
-        config: as for `from_generation_config`.
-        language: a name in `lang_to_id`, such as "<|en|>". Multilingual models leave its place
-            open, and transformers then lets the model choose.
-
-    Raises:
-        ValueError, FileNotFoundError: as for `from_generation_config`, and if a place is open and
-            no language is given, or places are missing.
-
-    >>> whisper = {"decoder_start_token_id": 50258, "forced_decoder_ids": [[1, None], [2, 50359]],
-    ...            "lang_to_id": {"<|en|>": 50259}}
-    >>> decoder_prompt(whisper, "<|en|>")
-    [50258, 50259, 50359]
-    """
-    with opened(config, WHAT, FILE) as fields:
-        if "decoder_start_token_id" not in fields:
-            raise ValueError("there is no decoder_start_token_id")
-        prompt = [fields["decoder_start_token_id"]]
-        for place, token in fields.get("forced_decoder_ids", ()):
-            if place != len(prompt):
-                raise ValueError(f"forced_decoder_ids has no entry for place {len(prompt)}")
-            prompt.append(_language(fields, language) if token is None else token)
-        return prompt
-
-
-def _language(fields: Mapping[str, Any], language: str | None) -> int:
-    known = fields.get("lang_to_id", {})
-    if language not in known:
-        names = ", ".join(list(known)[:4])
-        raise ValueError(
-            f"forced_decoder_ids leaves the language open; pass one of lang_to_id ({names}, ..), "
-            f"got {language!r}"
-        )
-    return known[language]
-
-
 def _room(fields: Mapping[str, Any], prompt_length: int | None) -> dict[str, int]:
     """Return max_new_tokens from max_length, if that decides and the prompt is known."""
     if "max_new_tokens" in fields or "max_length" not in fields or prompt_length is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,7 +66,9 @@ def read(
 ) -> Chain:
     """Return the chain of options that are not null."""
     form = ()
-    if schema := fields.pop("json_schema", None):
+    if (schema := fields.pop("json_schema", None)) is not None:
+        if "grammar" in fields:
+            raise ValueError("grammar replaces json_schema there; give one of them")
         form = (Form("json_schema", "json", schema).automaton(vocabulary, ends),)
     if "samplers" in fields:
         fields["samplers"] = _stages(fields["samplers"])
@@ -133,14 +136,18 @@ def _stages(samplers: Any) -> list[str]:
 
 
 def _bias(given: Any, tokenizer: Any) -> dict[int, float]:
-    """Return the bias of each token; False drops it, and a text stands for its tokens."""
-    pairs = given.items() if isinstance(given, Mapping) else given
+    """Return the bias of each token; False drops it, and a text stands for its tokens.
+
+    Digits are a text in a pair and a token id as the name of an object's member.
+    """
+    named = isinstance(given, Mapping)
+    pairs = given.items() if named else given
     bias: dict[int, float] = {}
     for token, value in pairs:
         if value is True:
             raise ValueError(f"logit_bias: the bias of {token!r} must be a number or false")
         value = float("-inf") if value is False else value
-        if isinstance(token, str) and not token.isdecimal():
+        if isinstance(token, str) and not (named and re.fullmatch("[0-9]+", token)):
             tokens = texts(tokenizer, "logit_bias").encode(token, special=False)
         elif isinstance(token, float | bool):
             raise ValueError(f"logit_bias: {token!r} is neither a token id nor a text")

@@ -28,8 +28,8 @@ OUTPUT = {"scope": "output", "window": None}
 
 
 def _warmth(value: Any) -> Any:
-    """Return vLLM's temperature, which is greedy below 1e-5 and otherwise at least 0.01."""
-    return value if not 0 < value < 0.01 else 0.0 if value < 1e-5 else 0.01
+    """Return vLLM's temperature, which is greedy at 0 and otherwise at least 0.01."""
+    return 0.01 if 0 < value < 0.01 else value
 
 
 class Biases(Row):
@@ -47,6 +47,17 @@ class Biases(Row):
             raise ValueError("logit_bias is of single tokens, each once")
         tokens = [s[0] for s in sequences]
         return {"logit_bias": dict(zip(tokens, plain(member.biases), strict=True))}
+
+
+class _Bounded(Biases):
+    """A bias for each of some token ids, which vLLM would clamp."""
+
+    def fields(self, settings):
+        found = super().fields(settings)
+        for bias in found["biases"]:
+            if abs(bias) > 100:
+                raise ValueError(f"logit_bias: vLLM clamps a bias to [-100, 100], got {bias!r}")
+        return found
 
 
 def bias_row(stage: str = "") -> Row:
@@ -96,7 +107,7 @@ TABLE = Table(
             MinNewTokens,
             {"n": Key("min_tokens", 0), "eos": Key("stop_token_ids", into=ids, back=plain)},
         ),
-        bias_row(),
+        _Bounded(SequenceBias, {"sequences": Key("logit_bias", {})}),
         Row(
             RepetitionPenalty,
             {"penalty": Key("repetition_penalty", 1)},
@@ -126,8 +137,8 @@ def from_sampling_params(
     The order is vLLM's: the form of the output, allowed tokens, bad words, minimum length, bias;
     repetition, frequency and presence penalty; temperature, min-p, top-k, top-p. The repetition
     penalty counts prompt and output, the other two count the output alone. An absent or null field
-    is off. Temperature 0 is greedy and draws one of tied maxima; vLLM raises
-    temperatures below 0.01 to it. Fields for `generate`
+    is off. Temperature 0 is greedy and draws one of tied maxima; vLLM raises lower
+    temperatures above 0 to 0.01. Fields for `generate`
     (`max_tokens`, `n`, `seed`, `stop`, ..) and for the prompt (`messages`, ..) are ignored.
 
     A JSON schema (`response_format`, `guided_json`, `structured_outputs`), a regular expression or
@@ -153,7 +164,7 @@ def from_sampling_params(
         form = form_of(fields)
         ends = ids(eos)
         form = () if form is None else (form.automaton(vocabulary, ends),)
-        if words := fields.pop("bad_words", None):
+        if (words := fields.pop("bad_words", None)) is not None:
             given = fields.get("bad_words_token_ids", [])
             fields["bad_words_token_ids"] = [*given, *word_sequences(words, tokenizer)]
         if "logit_bias" in fields:

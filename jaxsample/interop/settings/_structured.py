@@ -11,7 +11,7 @@ from jaxsample.interop.automaton._compile import from_json_schema, from_regex
 from jaxsample.transforms.constraints._automaton import TokenAutomaton
 
 # Fields of an object of structured outputs that change how it is enforced, not what is allowed.
-ENFORCING = frozenset("disable_fallback disable_any_whitespace backend _backend".split())
+ENFORCING = frozenset("disable_fallback backend _backend".split())
 
 
 class Form(NamedTuple):
@@ -57,10 +57,10 @@ def form_of(params: dict[str, Any]) -> Form | None:
         ValueError: if there are several, or one that no automaton expresses.
     """
     forms = []
-    if response := params.pop("response_format", None):
+    if (response := params.pop("response_format", None)) is not None:
         forms += _response(response)
     for name in ("structured_outputs", "guided_decoding"):
-        if asked := params.pop(name, None):
+        if (asked := params.pop(name, None)) is not None:
             forms += _object(name, asked)
     space = params.pop("guided_whitespace_pattern", None)
     for kind in ("json", "regex", "choice", "grammar"):
@@ -89,6 +89,11 @@ def _object(name: str, asked: Any) -> list[Form]:
     if not isinstance(asked, Mapping):
         raise ValueError(f"{name} must be an object, got {asked!r}")
     asked = {k: v for k, v in asked.items() if v not in (None, False) and k not in ENFORCING}
+    if space := asked.get("disable_any_whitespace"):
+        raise ValueError(
+            f"{name}: disable_any_whitespace={space!r} asks for spaces that are not ours; "
+            "give whitespace_pattern"
+        )
     space = asked.pop("whitespace_pattern", None)
     return [asked_form(name, kind, value, space) for kind, value in asked.items()]
 

@@ -88,6 +88,21 @@ def whole_inverse(value: Any) -> float:
     return 1 / float(value)
 
 
+def is_no_cutoff(value: Any) -> bool:
+    """Return whether transformers leaves out a filter with this probability."""
+    return value <= 0 or value >= 1
+
+
+def _below_one(value: Any) -> float:
+    if single(value) >= 1:
+        raise ValueError("a cutoff of 1 is off there; ours keeps the maxima")
+    return single(value)
+
+
+def _cutoff(name: str) -> Key:
+    return Key(name, 0, absent=is_no_cutoff, back=_below_one)
+
+
 SAMPLED = {"do_sample": (True,)}
 BEFORE = (
     _Biases(SequenceBias, {"sequences": Key("sequence_bias", absent=lambda b: b in ([], {}))}),
@@ -115,8 +130,8 @@ WARPERS = (
     Row(TopP, {"p": Key("top_p", 1)}, where=SAMPLED),
     Row(MinP, {"p": Key("min_p", 0)}, where=SAMPLED),
     Row(Typical, {"p": Key("typical_p", 1)}, where=SAMPLED),
-    Row(Epsilon, {"epsilon": Key("epsilon_cutoff", 0)}, where=SAMPLED),
-    Row(Eta, {"epsilon": Key("eta_cutoff", 0)}, where=SAMPLED),
+    Row(Epsilon, {"epsilon": _cutoff("epsilon_cutoff")}, where=SAMPLED),
+    Row(Eta, {"epsilon": _cutoff("eta_cutoff")}, where=SAMPLED),
 )
 GREEDY = Row(Temperature, fixed={"value": 0.0}, where={"do_sample": (False,)})
 
@@ -198,5 +213,6 @@ SEARCH = Table(
     defaults=TABLE.defaults,
     choices=TABLE.choices,
     silent=SILENT | {row.keys[field].name for row in WARPERS for field in row.keys} | {"num_beams"},
-    elsewhere={name: pair for name, pair in ELSEWHERE.items() if name != "num_beams"},
+    elsewhere={name: pair for name, pair in ELSEWHERE.items() if name != "num_beams"}
+    | {"renormalize_logits": ((False,), "beam adds the scores that the sampler leaves")},
 )

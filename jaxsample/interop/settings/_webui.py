@@ -22,7 +22,7 @@ from jaxsample.transforms.contract._chain import Chain
 
 
 def from_webui_preset(
-    preset: Source, *, tokenizer: Any = None, eos: int | Sequence[int] = ()
+    preset: Source, *, tokenizer: Any = None, eos: int | Sequence[int] | None = None
 ) -> Chain:
     """Make the chain that samples as text-generation-webui does under a preset.
 
@@ -38,7 +38,8 @@ def from_webui_preset(
         preset: the settings, or the path of the preset's YAML file, which PyYAML reads.
         tokenizer: a `Text` or a `tokenizers.Tokenizer`. XTC needs it for the line break, which it
             spares, and DRY for its sequence breakers.
-        eos: the tokens that end a text; XTC spares them.
+        eos: the tokens that end a text; XTC spares them and so needs them, `()` if the model
+            has none.
 
     Raises:
         ValueError: if a setting is unknown, out of range, or needs something that a chain cannot
@@ -57,6 +58,8 @@ def from_webui_preset(
             fields["sampler_priority"] = _stages(fields["sampler_priority"])
         if fields.get("xtc_probability"):
             line = texts(tokenizer, "xtc_probability").encode("\n", special=False)
+            if eos is None:
+                raise ValueError("xtc_probability: give eos= (() if the model has none)")
             fields["xtc_special_tokens"] = [line[-1], *ids(eos)]
         if fields.get("dry_multiplier"):
             given = fields.get("dry_sequence_breakers", DEFAULTS["dry_sequence_breakers"])
@@ -80,7 +83,7 @@ def _yaml(text: str) -> Any:
 def _stages(given: Any) -> list[str]:
     """Return the stages of a list, or of a text with one on each line or between commas."""
     names = re.split(r"[\n,]", given) if isinstance(given, str) else given
-    names = [name.strip() for name in names if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in names if name.strip()))
     for name in names:
         if name not in STAGES:
             raise ValueError(f"sampler_priority: there is no {name!r}, only {', '.join(STAGES)}")

@@ -89,6 +89,23 @@ def test_samplers_are_an_order():
     )
 
 
+@pytest.mark.parametrize(
+    "options, same",
+    [
+        ({"dynatemp_range": -0.5}, {}),
+        (
+            {"samplers": "a", "adaptive_target": 0.4, "adaptive_decay": 0.999},
+            {"samplers": "a", "adaptive_target": 0.4, "adaptive_decay": 0.99},
+        ),
+        ({"logit_bias": [["x", 1.0]]}, {"logit_bias": {"x": 1.0}}),
+        ({"logit_bias": {"9": 1.0}}, {"logit_bias": [[9, 1.0]]}),
+    ],
+)
+def test_values_that_mean_the_same(options, same):
+    read = [from_llama_options(each, tokenizer=tokenizer()) for each in (options, same)]
+    assert read[0] == read[1]
+
+
 def test_mirostat_replaces_all_but_temperature_and_bias():
     options = {"mirostat": 2, "mirostat_tau": 4, "repeat_penalty": 1.2, "logit_bias": [[3, 1.0]]}
     expected = chain(SequenceBias([[3]], [1.0]), Temperature(0.8), Mirostat(4, 0.1))
@@ -132,8 +149,11 @@ def test_a_json_schema_is_an_automaton():
         ({"dry_multiplier": 0.8}, "dry_sequence_breakers holds strings; give tokenizer="),
         ({"dry_multiplier": 0.8, "dry_sequence_breakers": []}, "must be a list of strings, got"),
         ({"logit_bias": [[3, True]]}, "bias of 3 must be a number or false"),
+        ({"logit_bias": [["9", 1.0]]}, "logit_bias holds strings"),  # a text in a pair
+        ({"logit_bias": {"\u0663": 1.0}}, "logit_bias holds strings"),  # a digit of Arabic
+        ({"json_schema": {}, "grammar": ""}, "grammar replaces json_schema"),
         ({"ignore_eos": True}, "ignore_eos needs eos"),
-        ({"json_schema": {}, "top_k": 1}, "top_k|json_schema needs vocabulary"),
+        ({"json_schema": {}}, "json_schema needs vocabulary"),
         ({"top_p": "high"}, "top_p: it must be a number, got 'high'"),
         ({"dynatemp_range": "wide"}, "dynatemp_range: it must be a number, got 'wide'"),
         ({"repeat_penalty": 0.0}, "repeat_penalty: RepetitionPenalty.*0.0"),
@@ -145,8 +165,6 @@ def test_a_json_schema_is_an_automaton():
     ],
 )
 def test_what_no_chain_expresses_is_named(options, message):
-    if "json_schema" in options:
-        options = options | {"json_schema": {"type": "null"}}
     with pytest.raises(ValueError, match=message):
         from_llama_options(options)
 
@@ -161,6 +179,7 @@ def test_what_no_chain_expresses_is_named(options, message):
         (chain(RepetitionPenalty(1.1, window=8), FrequencyPenalty(1, window=9)), "repeat_last_n"),
         (chain(TopP(0.5), TopP(0.4)), "TopP.p=0.4.*only one"),
         (chain(FrequencyPenalty(1, window=8), RepetitionPenalty(1.1, window=8)), "before Freq"),
+        (chain(AdaptiveP(0.4, 0.995)), "AdaptiveP.*another transform"),
         (chain(TopNSigma(0.0)), "TopNSigma.*off there"),
         (chain(DynamicTemperature(0.5, 0.5)), "an equal pair is a Temperature"),
         (chain(AdaptiveP(0.4), TopK(5)), "TopK|AdaptiveP"),
@@ -190,6 +209,7 @@ MODELFILE = '''FROM llama3.2  # the base
 # PARAMETER top_k 3
 parameter temperature 0.5
 PARAMETER repeat_last_n -1
+PARAMETER repeat_penalty 1.1
 PARAMETER stop "<|end|>"
 PARAMETER stop User:
 PARAMETER num_ctx 4096
@@ -207,12 +227,11 @@ PARAMETER min_p 0.1
 
 
 def test_ollama_has_defaults_of_its_own(tmp_path):
-    penalty = RepetitionPenalty(1.1, window=64)
-    assert from_ollama_options({}) == chain(penalty, TopK(40), TopP(0.9), Temperature(0.8))
+    assert from_ollama_options({}) == chain(TopK(40), TopP(0.9), Temperature(0.8))
+    assert from_ollama_options({"typical_p": 0, "mirostat": 0}) == from_ollama_options({})
     (tmp_path / "Modelfile").write_text(MODELFILE)
     expected = chain(RepetitionPenalty(1.1), TopK(40), TopP(0.9), MinP(0.1), Temperature(0.5))
     assert from_ollama_options(tmp_path) == from_ollama_options(tmp_path / "Modelfile") == expected
-    assert from_ollama_options({"mirostat": 1}) == chain(Temperature(0.8), Mirostat(5, 0.1, 1))
 
 
 @pytest.mark.parametrize(
@@ -221,6 +240,7 @@ def test_ollama_has_defaults_of_its_own(tmp_path):
         ("PARAMETER temprature 1", "Modelfile: Ollama has no option 'temprature'"),
         ("PARAMETER dry_multiplier 1", "Ollama has no option 'dry_multiplier'"),
         ("PARAMETER top_p warm", "Modelfile: top_p: it must be a number, got 'warm'"),
+        ("PARAMETER mirostat 2", "mirostat=2.*no longer has it; put Mirostat"),
         ("PARAMETER tfs_z 0.5", "tfs_z=0.5.*TailFree"),
         ("PARAMETER penalize_newline false", "penalize_newline=False"),
     ],

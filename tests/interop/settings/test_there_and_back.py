@@ -157,6 +157,7 @@ def test_a_member_that_the_system_lacks_is_named(system, member):
         (chain(Temperature(1.0), RepetitionPenalty(1.5)), "cannot run after a temperature"),
         (chain(Temperature(0.5), Temperature(0.7)), "Temperature.value=0.7.*only one"),
         (chain(Temperature(0.0), TopK(4)), "Temperature.value=0.0.*greedy and stands at the end"),
+        (chain(Epsilon(1.0)), "Epsilon.*a cutoff of 1 is off there"),
         (chain(MinNewTokens(2, 5), ExponentialLengthDecay(1, 2.0, 6)), "eos_token_id would have"),
     ],
 )
