@@ -95,7 +95,8 @@ def to_llama_options(
 ) -> dict[str, Any]:
     """Return the options under which llama.cpp samples as a chain does.
 
-    `from_llama_options` makes the same chain of them, without members that change nothing.
+    `from_llama_options` makes the same chain of them, without members that change nothing. A window
+    of all tokens is written as -1; the newest servers refuse it, so set their context's length.
 
     Args:
         sampler: a chain of transforms that llama.cpp has, in any order of its `samplers`.
@@ -119,6 +120,8 @@ def to_llama_options(
         options["dry_sequence_breakers"] = list(breakers)
     if "logit_bias" in options:  # JSON has no infinity
         pairs = options["logit_bias"].items()
+        if float("inf") in options["logit_bias"].values():
+            raise ValueError("llama.cpp has no bias of inf; put Allow(tokens) or a large number")
         options["logit_bias"] = [[t, False if b == float("-inf") else b] for t, b in pairs]
     return options
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sources import opened, refuse_unknown
-from jaxsample.interop.settings._strings import bias_of_ids, word_sequences
+from jaxsample.interop.settings._strings import bias_of_ids, word_sequences, words_of
 from jaxsample.interop.settings._structured import form_of
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids, listed, plain
+from jaxsample.interop.settings._values import check_numbers, ids, listed, number, plain, within
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import Allow, BadWords
@@ -24,12 +24,20 @@ from jaxsample.transforms.penalties._counts import (
 )
 from jaxsample.transforms.temperatures._temperature import Temperature
 
+PENALTY = within(-2, 2)
 OUTPUT = {"scope": "output", "window": None}
 
 
 def _warmth(value: Any) -> Any:
     """Return vLLM's temperature, which is greedy at 0 and otherwise at least 0.01."""
+    within(0, 2)(value)
     return 0.01 if 0 < value < 0.01 else value
+
+
+def _above_0(value: Any) -> Any:
+    if number(value) <= 0:
+        raise ValueError(f"it must be above 0 in vLLM, got {value!r}; TopK(1) keeps the maximum")
+    return value
 
 
 class Biases(Row):
@@ -113,12 +121,12 @@ TABLE = Table(
             {"penalty": Key("repetition_penalty", 1)},
             {"scope": "all", "window": None},
         ),
-        Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0)}, OUTPUT),
-        Row(PresencePenalty, {"strength": Key("presence_penalty", 0)}, OUTPUT),
+        Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0, into=PENALTY)}, OUTPUT),
+        Row(PresencePenalty, {"strength": Key("presence_penalty", 0, into=PENALTY)}, OUTPUT),
         Row(Temperature, {"value": Key("temperature", 1, into=_warmth)}),
         Row(MinP, {"p": Key("min_p", 0)}),
         Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k in (0, -1))}),
-        Row(TopP, {"p": Key("top_p", 1)}),
+        Row(TopP, {"p": Key("top_p", 1, into=_above_0)}),
     ),
     silent=SILENT,
     elsewhere=ELSEWHERE,
@@ -178,13 +186,14 @@ def from_sampling_params(
         return chain(*form, TABLE.read(fields | {"stop_token_ids": ends}))
 
 
-def to_sampling_params(sampler: Transform) -> dict[str, Any]:
+def to_sampling_params(sampler: Transform, *, tokenizer: Any = None) -> dict[str, Any]:
     """Return the sampling parameters under which vLLM samples as a chain does.
 
     `from_sampling_params` makes the same chain of them, without members that change nothing.
 
     Args:
         sampler: a chain of transforms that vLLM has, in its order.
+        tokenizer: as for `from_sampling_params`; `BadWords` needs it, since vLLM takes texts alone.
 
     Raises:
         ValueError: if vLLM has no parameter for a member, or another order. The message names the
@@ -193,4 +202,7 @@ def to_sampling_params(sampler: Transform) -> dict[str, Any]:
     >>> to_sampling_params(chain(Temperature(0.8), TopP(0.9)))
     {'temperature': 0.8, 'top_p': 0.9}
     """
-    return TABLE.write(list(chain(sampler)))
+    params = TABLE.write(list(chain(sampler)))
+    if sequences := params.pop("bad_words_token_ids", None):
+        params["bad_words"] = words_of(sequences, tokenizer)
+    return params

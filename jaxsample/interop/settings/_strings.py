@@ -58,6 +58,24 @@ def word_sequences(words: Iterable[str], tokenizer: Any) -> list[list[int]]:
     return found
 
 
+def words_of(sequences: list[list[int]], tokenizer: Any) -> list[str]:
+    """Return the words whose token sequences, in vLLM, are the given ones.
+
+    Raises:
+        ValueError: if there are none, or there is no tokenizer.
+    """
+    text = texts(tokenizer, "bad_words")
+    words: list[str] = []
+    found: list[list[int]] = []
+    for sequence in sequences:
+        if sequence not in found:
+            words.append(text.decode(sequence, special=True))
+            found += word_sequences(words[-1:], text)
+    if found != sequences:
+        raise ValueError(f"bad_words={words!r} are the tokens {found}, not {sequences}")
+    return words
+
+
 def breaker_sequences(strings: Iterable[str], tokenizer: Any) -> list[list[int]]:
     """Return the token sequences that contain one of some strings, as llama.cpp finds them.
 

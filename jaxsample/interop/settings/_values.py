@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -49,6 +49,17 @@ def number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise ValueError(f"it must be a number, got {value!r}")
     return value
+
+
+def within(low: float, high: float) -> Callable[[Any], int | float]:
+    """Return the function that returns a number from `low` to `high`, and refuses any other."""
+
+    def check(value: Any) -> int | float:
+        if not low <= number(value) <= high:
+            raise ValueError(f"it must be from {low} to {high}, got {value!r}")
+        return value
+
+    return check
 
 
 def check_numbers(settings: Mapping[str, Any], names: Iterable[str]) -> None:
