@@ -14,10 +14,13 @@ from jaxsample.interop.settings._transformers_table import (
     TABLE,
     WHOLE,
 )
+from jaxsample.interop.settings._values import check_numbers, ids
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.temperatures._temperature import Temperature
 
+# The least values of arguments.
+LEAST = {"max_new_tokens": 1, "samples": 1, "returned": 1, "beams": 1, "eos": 0, "pad": 0}
 WHAT, FILE = "generation config", "generation_config.json"
 
 
@@ -106,6 +109,7 @@ def generate_arguments(
         TABLE.check(fields)
         found = {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
         found |= _room(fields, prompt_length)
+        _check_arguments(found)
         if found.get("samples") == 1:  # transformers returns no axis of one sample
             del found["samples"]
         if "stop_strings" in fields:
@@ -147,6 +151,7 @@ def beam_arguments(
         if "stop_strings" in fields:
             raise ValueError("stop_strings cannot end a text of beam; remove them")
         found = {BEAMS[name]: value for name, value in fields.items() if name in BEAMS}
+        _check_arguments(found)
         return {"sampler": SEARCH.read(fields), **found, **_room(fields, prompt_length)}
 
 
@@ -166,6 +171,18 @@ def _room(fields: Mapping[str, Any], prompt_length: int | None) -> dict[str, int
 def _check(fields: Mapping[str, Any]) -> None:
     for name in WHOLE & fields.keys():
         value = fields[name]
-        listed = value if name == "eos_token_id" and isinstance(value, list) else [value]
+        many = name in ("eos_token_id", "bos_token_id") and isinstance(value, list)
+        listed = value if many else [value]
         if not all(type(x) is int for x in listed):
             raise ValueError(f"{name} must be a whole number, got {value!r}")
+
+
+def _check_arguments(found: Mapping[str, Any]) -> None:
+    """Check the values that `generate` and `beam` get."""
+    for name in LEAST.keys() & found.keys():
+        if any(x < LEAST[name] for x in ids(found[name])):
+            raise ValueError(f"{name} must be at least {LEAST[name]}, got {found[name]!r}")
+    check_numbers(found, ("length_penalty",))
+    rule = found.get("early_stopping", False)
+    if not isinstance(rule, bool) and rule != "never":
+        raise ValueError(f"early_stopping must be True, False or 'never', got {rule!r}")

@@ -57,7 +57,7 @@ TABLE = Table(
                 "keep": Key("xtc_special_tokens", into=ids),
             },
         ),
-        Row(TopK, {"k": Key("top_k", 0)}),
+        Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k <= 0)}),
         Row(Temperature, {"value": Key("temp", 1)}),
     ),
     defaults={
@@ -100,6 +100,7 @@ def from_mlx_arguments(arguments: Mapping[str, Any]) -> Chain:
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
         check_numbers(fields, ("temp",))
+        TABLE.read(fields)  # greedy decoding checks its filters too
         if fields.get("temp", 0) == 0:
             fields = {name: value for name, value in fields.items() if name not in FILTERS}
         return TABLE.read(fields)

@@ -10,7 +10,16 @@ from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._strings import bias_of_ids, word_sequences, words_of
 from jaxsample.interop.settings._structured import form_of
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids, listed, number, plain, within
+from jaxsample.interop.settings._values import (
+    check_numbers,
+    ids,
+    listed,
+    named,
+    number,
+    plain,
+    token_id,
+    within,
+)
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import Allow, BadWords
@@ -47,7 +56,9 @@ class Biases(Row):
         bias = settings["logit_bias"]
         if not isinstance(bias, Mapping):
             raise ValueError(f"logit_bias must be an object, got {bias!r}")
-        return {"sequences": [[int(token)] for token in bias], "biases": list(bias.values())}
+        for value in bias.values():
+            number(value)
+        return {"sequences": [[token_id(token)] for token in bias], "biases": list(bias.values())}
 
     def settings(self, member: Any) -> dict[str, Any]:
         sequences = plain(member.sequences)
@@ -85,7 +96,7 @@ SILENT = frozenset(
     " prompt_cache_key parallel_tool_calls echo add_special_tokens add_generation_prompt"
     " continue_final_message chat_template chat_template_kwargs documents request_id priority"
     " return_tokens_as_token_ids include_reasoning reasoning_effort verbosity prediction include"
-    " guided_decoding_backend".split()
+    " guided_decoding_backend return_token_ids cache_salt".split()
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "logits_processors": (([],), "put a Transform or a function of a row into the chain"),
@@ -180,10 +191,17 @@ def from_sampling_params(
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
         check_numbers(fields, ("temperature",))
-        ends += [t for t in fields.get("stop_token_ids", ()) if t not in ends]
+        ends = with_stops(ends, fields)
         if fields.get("min_tokens") and not ends:
             raise ValueError("min_tokens needs eos or stop_token_ids")
         return chain(*form, TABLE.read(fields | {"stop_token_ids": ends}))
+
+
+def with_stops(ends: list[int], fields: Mapping[str, Any]) -> list[int]:
+    """Return the ends and stop_token_ids, each once."""
+    with named("stop_token_ids"):
+        stops = [token for token in listed(fields.get("stop_token_ids", [])) if token is not None]
+    return list(dict.fromkeys([*ends, *stops]))
 
 
 def to_sampling_params(sampler: Transform, *, tokenizer: Any = None) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class Form(NamedTuple):
         if not eos:
             raise ValueError(f"{self.source} needs eos, with which its texts end")
         if self.kind == "json":
+            if not isinstance(self.value, str | Mapping):
+                raise ValueError(f"{self.source}: a schema is an object, got {self.value!r}")
             schema = json.loads(self.value) if isinstance(self.value, str) else self.value
             if self.whitespace is None:
                 return from_json_schema(schema, vocabulary, eos)
@@ -78,6 +80,8 @@ def _response(response: Any) -> list[Form]:
         return []
     if kind == "json_schema":
         inner = response.get("json_schema", {})
+        if not isinstance(inner, Mapping):
+            raise ValueError(f"response_format: json_schema must be an object, got {inner!r}")
         schema = inner.get("schema", inner.get("json_schema"))
         if schema is None:
             raise ValueError("response_format has no json_schema.schema")

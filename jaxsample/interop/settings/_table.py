@@ -135,10 +135,8 @@ class _Search:
                 self.fail(n, reason)
                 continue
             else:
-                said, found = (
-                    True,
-                    self.extend(n + 1, settings | written, [*used, i], [*kept, member]),
-                )
+                found = self.extend(n + 1, settings | written, [*used, i], [*kept, member])
+            said = True
             if found is not None:
                 return found
         if n > self.deepest and not said:

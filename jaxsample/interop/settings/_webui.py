@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxsample.interop.settings._sources import Source, opened, refuse_unknown
 from jaxsample.interop.settings._strings import texts
-from jaxsample.interop.settings._values import ids
+from jaxsample.interop.settings._values import ids, listed, named
 from jaxsample.interop.settings._webui_table import (
     DEFAULTS,
     PENALTIES,
@@ -57,7 +57,8 @@ def from_webui_preset(
         if "sampler_priority" in fields:
             fields["sampler_priority"] = _stages(fields["sampler_priority"])
         if fields.get("xtc_probability"):
-            line = texts(tokenizer, "xtc_probability").encode("\n", special=False)
+            text = texts(tokenizer, "xtc_probability needs the token of a line break")
+            line = text.encode("\n", special=False)
             if eos is None:
                 raise ValueError("xtc_probability: give eos= (() if the model has none)")
             fields["xtc_special_tokens"] = [line[-1], *ids(eos)]
@@ -82,8 +83,10 @@ def _yaml(text: str) -> Any:
 
 def _stages(given: Any) -> list[str]:
     """Return the stages of a list, or of a text with one on each line or between commas."""
-    names = re.split(r"[\n,]", given) if isinstance(given, str) else given
+    with named("sampler_priority"):
+        names = re.split(r"[\n,]", given) if isinstance(given, str) else listed(given)
     names = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    names = [name for name in names if name != "adaptive_p"]  # its target must be off
     for name in names:
         if name not in STAGES:
             raise ValueError(f"sampler_priority: there is no {name!r}, only {', '.join(STAGES)}")
@@ -108,7 +111,10 @@ def _check_stages(fields: dict[str, Any]) -> None:
 
 def _breakers(given: Any, tokenizer: Any) -> list[list[int]]:
     """Return the tokens of DRY's breakers, each the last one of a text that ends in the string."""
-    listed = given if given.startswith("[") else f"[{given}]"
-    text = texts(tokenizer, "dry_sequence_breakers")
-    tokens = {text.encode(f"a{string}", special=False)[-1]: None for string in json.loads(listed)}
+    text = texts(tokenizer, "dry_sequence_breakers holds strings")
+    if not isinstance(given, str):
+        raise ValueError(f"dry_sequence_breakers must be a text of JSON, got {given!r}")
+    with named("dry_sequence_breakers"):
+        strings = json.loads(given if given.startswith("[") else f"[{given}]")
+    tokens = {text.encode(f"a{string}", special=False)[-1]: None for string in strings}
     return [[token] for token in tokens]

@@ -174,7 +174,8 @@ TABLE = Table(
     },
     silent=frozenset(
         "max_new_tokens seed truncation_length add_bos_token skip_special_tokens stream"
-        " auto_max_new_tokens max_tokens_second custom_stopping_strings negative_prompt".split()
+        " auto_max_new_tokens max_tokens_second custom_stopping_strings negative_prompt"
+        " adaptive_decay".split()
     ),
     elsewhere={
         "guidance_scale": ((1,), "run guided(model, Guidance(scale))"),

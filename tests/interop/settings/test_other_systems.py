@@ -124,7 +124,7 @@ def test_without_sampling_a_preset_is_penalties_and_greedy():
 @pytest.mark.parametrize(
     "preset, message",
     [
-        ({"xtc_probability": 0.5}, "xtc_probability holds strings; give tokenizer="),
+        ({"xtc_probability": 0.5}, "xtc_probability needs the token of a line break; give"),
         ({"xtc_probability": 0.5, "tokenizer": 1}, "xtc_probability: give eos="),
         ({"penalty_alpha": 0.6}, "penalty_alpha=0.6"),
         ({"guidance_scale": 1.5}, "guidance_scale=1.5.*Guidance"),
