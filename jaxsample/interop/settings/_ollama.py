@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from jaxsample.interop.settings._llama_cpp import read
@@ -52,11 +54,12 @@ def from_ollama_options(options: Source) -> Chain:
 
     Args:
         options: the `options` of a request, or the path of a Modelfile or of its folder, whose
-            PARAMETER lines are read.
+            PARAMETER lines are read. Unknown options of a request pass, with one warning that names
+            them.
 
     Raises:
-        ValueError: if an option is unknown, out of range, or needs something that a chain cannot
-            do. The message names the file, if any, and the option.
+        ValueError: if an option is out of range, or needs something that a chain cannot do, or if a
+            parameter of a Modelfile is unknown. The message names the file, if any, and the option.
         FileNotFoundError: if there is no file at the path.
 
     Reference: https://github.com/ollama/ollama/blob/main/docs/modelfile.mdx
@@ -65,10 +68,14 @@ def from_ollama_options(options: Source) -> Chain:
     chain(TopK(k=40), TopP(p=0.9), Temperature(value=0.6))
     """
     with opened(options, "options of Ollama", "Modelfile", parameters) as fields:
-        for name in fields:
-            if name not in SAMPLING | SILENT:
-                raise ValueError(f"Ollama has no option {name!r}")
-        return read(OLLAMA, fields, None, None, [])
+        unknown = [name for name in fields if name not in SAMPLING | SILENT]
+        names = ", ".join(map(repr, unknown))
+        if unknown and not isinstance(options, Mapping):
+            raise ValueError(f"Ollama has no parameter {names}; correct or remove it")
+        if unknown:
+            warnings.warn(f"unknown options, which have no effect: {names}", stacklevel=2)
+        known = {name: value for name, value in fields.items() if name not in unknown}
+        return read(OLLAMA, known, None, None, [])
 
 
 def parameters(text: str) -> dict[str, Any]:

@@ -37,8 +37,8 @@ def test_ollama_has_defaults_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("PARAMETER temprature 1", "Modelfile: Ollama has no option 'temprature'"),
-        ("PARAMETER dry_multiplier 1", "Ollama has no option 'dry_multiplier'"),
+        ("PARAMETER temprature 1", "Modelfile: Ollama has no parameter 'temprature'"),
+        ("PARAMETER dry_multiplier 1", "Ollama has no parameter 'dry_multiplier'"),
         ("PARAMETER top_p warm", "Modelfile: top_p: it must be a number, got 'warm'"),
         ("PARAMETER mirostat 2", "mirostat=2.*no longer has it; put Mirostat"),
         ("PARAMETER tfs_z 0.5", "tfs_z=0.5.*TailFree"),
@@ -49,3 +49,9 @@ def test_a_modelfile_is_named_in_its_errors(tmp_path, line, message):
     (tmp_path / "Modelfile").write_text(f"FROM x\n{line}\n")
     with pytest.raises(ValueError, match=message):
         from_ollama_options(tmp_path)
+
+
+def test_unknown_options_of_a_request_pass_with_a_warning():
+    with pytest.warns(UserWarning, match="no effect: 'temprature', 'dry_multiplier'$"):
+        found = from_ollama_options({"temprature": 1, "dry_multiplier": 0.8})
+    assert found == from_ollama_options({})
