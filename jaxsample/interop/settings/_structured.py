@@ -99,6 +99,8 @@ def _object(name: str, asked: Any) -> list[Form]:
             "give whitespace_pattern"
         )
     space = asked.pop("whitespace_pattern", None)
+    if not asked:
+        raise ValueError(f"{name} asks for no form; give json, regex or choice, or remove it")
     return [asked_form(name, kind, value, space) for kind, value in asked.items()]
 
 

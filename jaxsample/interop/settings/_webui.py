@@ -85,7 +85,7 @@ def _stages(given: Any) -> list[str]:
     """Return the stages of a list, or of a text with one on each line or between commas."""
     with named("sampler_priority"):
         names = re.split(r"[\n,]", given) if isinstance(given, str) else listed(given)
-    names = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    names = list(dict.fromkeys(str(name).strip() for name in names if str(name).strip()))
     names = [name for name in names if name != "adaptive_p"]  # its target must be off
     for name in names:
         if name not in STAGES:
@@ -116,5 +116,7 @@ def _breakers(given: Any, tokenizer: Any) -> list[list[int]]:
         raise ValueError(f"dry_sequence_breakers must be a text of JSON, got {given!r}")
     with named("dry_sequence_breakers"):
         strings = json.loads(given if given.startswith("[") else f"[{given}]")
+    if not all(isinstance(string, str) for string in strings):
+        raise ValueError(f"dry_sequence_breakers must hold strings, got {given!r}")
     tokens = {text.encode(f"a{string}", special=False)[-1]: None for string in strings}
     return [[token] for token in tokens]

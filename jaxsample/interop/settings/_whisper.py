@@ -46,8 +46,7 @@ def decoder_prompt(config: Source, language: str | None = None) -> list[int]:
         if chosen is not None:
             rest = [_language(fields, chosen)]
         elif "lang_to_id" in fields and rest[:1] in ([], [None]):
-            names = ", ".join(list(fields["lang_to_id"])[:4])
-            raise ValueError(f"the language is open; pass one of lang_to_id ({names}, ..)")
+            raise ValueError(f"the language is open; pass one of {_names(fields, 'lang_to_id')}")
         if task is not None or (chosen is not None and "task_to_id" in fields):
             name = "transcribe" if task is None else task
             rest.append(_named(fields, "task_to_id", name, name))
@@ -88,6 +87,13 @@ def _language(fields: Fields, language: Any) -> int:
 def _named(fields: Fields, table: str, name: Any, given: Any) -> int:
     known = fields.get(table, {})
     if not isinstance(known, Mapping) or not isinstance(name, str) or name not in known:
-        names = ", ".join(list(known)[:4])
-        raise ValueError(f"{given!r} is not in {table} ({names}, ..)")
+        raise ValueError(f"{given!r} is none of {_names(fields, table)}")
     return _token(f"{table}: {name}", known[name])
+
+
+def _names(fields: Fields, table: str) -> str:
+    """Return the first names of a table, for messages."""
+    known = fields.get(table, {})
+    if not isinstance(known, Mapping):
+        raise ValueError(f"{table} must be an object, got {known!r}")
+    return f"{table} ({', '.join(list(known)[:4])}, ..)"

@@ -65,6 +65,12 @@ READ = {
             {"dry_multiplier": 1, "dry_sequence_breakers": 5},
             "dry_sequence_breakers .*5",
         ),
+        (
+            "webui",
+            {"dry_multiplier": 1, "dry_sequence_breakers": "5"},
+            "dry_sequence_breakers must hold strings, got '5'",
+        ),
+        ("webui", {"sampler_priority": [5]}, "sampler_priority: there is no '5'"),
         ("mlx", {"logit_bias": {"a": 1}}, "logit_bias: .*'a'"),
         ("mlx", {"temp": 0, "top_k": "x"}, "top_k: .*'x'"),
         ("transformers", {"exponential_decay_length_penalty": 5}, "exponential_decay_.*: .*5"),

@@ -147,6 +147,7 @@ def test_a_form_is_an_automaton_in_front(params, first):
         ({"top_p": 0}, "top_p: it must be above 0 in vLLM, got 0"),
         ({"logit_bias": {"3": -101}}, r"clamps a bias to \[-100, 100\], got -101"),
         ({"response_format": {}}, "response_format of type None"),
+        ({"structured_outputs": {}}, "structured_outputs asks for no form; give json"),
         ({"response_format": ""}, "response_format of type ''"),
         ({"bad_words": ""}, "bad_words must be a list of texts, got ''"),
         (

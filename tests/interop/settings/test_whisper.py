@@ -41,9 +41,9 @@ def test_the_prompt(fields, language, expected):
     [
         (OPEN, None, "language is open; pass one of lang_to_id .<.en.>"),
         ({"task": "translate"}, None, "language is open"),
-        ({}, "<|fr|>", "'<.fr.>' is not in lang_to_id"),
-        ({"lang_to_id": None}, "<|en|>", "'<.en.>' is not in lang_to_id"),
-        ({"task": "sing"}, "en", "'sing' is not in task_to_id"),
+        ({}, "<|fr|>", "'<.fr.>' is none of lang_to_id"),
+        ({"lang_to_id": None}, "<|en|>", "'<.en.>' is none of lang_to_id"),
+        ({"task": "sing"}, "en", "'sing' is none of task_to_id"),
         ({"language": ["en"]}, None, "language must be one text"),
         (
             {"decoder_start_token_id": "x"},
@@ -56,6 +56,7 @@ def test_the_prompt(fields, language, expected):
             "no_timestamps_token_id must be .* 1.5",
         ),
         ({"lang_to_id": {"<|en|>": "x"}}, "en", "lang_to_id: <.en.> must be a token id, got 'x'"),
+        ({"lang_to_id": 5}, None, "lang_to_id must be an object, got 5"),
         ({"forced_decoder_ids": [[1]]}, None, "forced_decoder_ids must be pairs"),
         ({"forced_decoder_ids": [[2, 3]]}, None, "forced_decoder_ids has no entry for place 1"),
         (
