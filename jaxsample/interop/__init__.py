@@ -17,7 +17,6 @@ from jaxsample.interop.models._one_row import one_row as one_row
 from jaxsample.interop.models._one_token import one_token as one_token
 from jaxsample.interop.models._whole_text import without_cache as without_cache
 from jaxsample.interop.settings._generation_config import beam_arguments as beam_arguments
-from jaxsample.interop.settings._generation_config import decoder_prompt as decoder_prompt
 from jaxsample.interop.settings._generation_config import (
     from_generation_config as from_generation_config,
 )
@@ -35,6 +34,7 @@ from jaxsample.interop.settings._sampling_params import (
 from jaxsample.interop.settings._sampling_params import to_sampling_params as to_sampling_params
 from jaxsample.interop.settings._sglang import from_sglang_params as from_sglang_params
 from jaxsample.interop.settings._webui import from_webui_preset as from_webui_preset
+from jaxsample.interop.settings._whisper import decoder_prompt as decoder_prompt
 from jaxsample.interop.text._stops import cut as cut
 from jaxsample.interop.text._text import Text as Text
 from jaxsample.interop.text._transcript import Transcript as Transcript

@@ -14,10 +14,13 @@ from jaxsample.interop.settings._transformers_table import (
     TABLE,
     WHOLE,
 )
+from jaxsample.interop.settings._values import check_numbers, ids
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.temperatures._temperature import Temperature
 
+# The least values of arguments.
+LEAST = {"max_new_tokens": 1, "samples": 1, "returned": 1, "beams": 1, "eos": 0, "pad": 0}
 WHAT, FILE = "generation config", "generation_config.json"
 
 
@@ -106,6 +109,7 @@ def generate_arguments(
         TABLE.check(fields)
         found = {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
         found |= _room(fields, prompt_length)
+        _check_arguments(found)
         if found.get("samples") == 1:  # transformers returns no axis of one sample
             del found["samples"]
         if "stop_strings" in fields:
@@ -147,48 +151,8 @@ def beam_arguments(
         if "stop_strings" in fields:
             raise ValueError("stop_strings cannot end a text of beam; remove them")
         found = {BEAMS[name]: value for name, value in fields.items() if name in BEAMS}
+        _check_arguments(found)
         return {"sampler": SEARCH.read(fields), **found, **_room(fields, prompt_length)}
-
-
-def decoder_prompt(config: Source, language: str | None = None) -> list[int]:
-    """Return the prompt with which Whisper's decoder begins.
-
-    It is `decoder_start_token_id` and the tokens of `forced_decoder_ids`, as in transformers 5.
-
-    Args:
-        config: as for `from_generation_config`.
-        language: a name in `lang_to_id`, such as "<|en|>". Multilingual models leave its place
-            open, and transformers then lets the model choose.
-
-    Raises:
-        ValueError, FileNotFoundError: as for `from_generation_config`, and if a place is open and
-            no language is given, or places are missing.
-
-    >>> whisper = {"decoder_start_token_id": 50258, "forced_decoder_ids": [[1, None], [2, 50359]],
-    ...            "lang_to_id": {"<|en|>": 50259}}
-    >>> decoder_prompt(whisper, "<|en|>")
-    [50258, 50259, 50359]
-    """
-    with opened(config, WHAT, FILE) as fields:
-        if "decoder_start_token_id" not in fields:
-            raise ValueError("there is no decoder_start_token_id")
-        prompt = [fields["decoder_start_token_id"]]
-        for place, token in fields.get("forced_decoder_ids", ()):
-            if place != len(prompt):
-                raise ValueError(f"forced_decoder_ids has no entry for place {len(prompt)}")
-            prompt.append(_language(fields, language) if token is None else token)
-        return prompt
-
-
-def _language(fields: Mapping[str, Any], language: str | None) -> int:
-    known = fields.get("lang_to_id", {})
-    if language not in known:
-        names = ", ".join(list(known)[:4])
-        raise ValueError(
-            f"forced_decoder_ids leaves the language open; pass one of lang_to_id ({names}, ..), "
-            f"got {language!r}"
-        )
-    return known[language]
 
 
 def _room(fields: Mapping[str, Any], prompt_length: int | None) -> dict[str, int]:
@@ -207,6 +171,18 @@ def _room(fields: Mapping[str, Any], prompt_length: int | None) -> dict[str, int
 def _check(fields: Mapping[str, Any]) -> None:
     for name in WHOLE & fields.keys():
         value = fields[name]
-        listed = value if name == "eos_token_id" and isinstance(value, list) else [value]
+        many = name in ("eos_token_id", "bos_token_id") and isinstance(value, list)
+        listed = value if many else [value]
         if not all(type(x) is int for x in listed):
             raise ValueError(f"{name} must be a whole number, got {value!r}")
+
+
+def _check_arguments(found: Mapping[str, Any]) -> None:
+    """Check the values that `generate` and `beam` get."""
+    for name in LEAST.keys() & found.keys():
+        if any(x < LEAST[name] for x in ids(found[name])):
+            raise ValueError(f"{name} must be at least {LEAST[name]}, got {found[name]!r}")
+    check_numbers(found, ("length_penalty",))
+    rule = found.get("early_stopping", False)
+    if not isinstance(rule, bool) and rule != "never":
+        raise ValueError(f"early_stopping must be True, False or 'never', got {rule!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._strings import breaker_sequences, texts
 from jaxsample.interop.settings._structured import Form
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids
+from jaxsample.interop.settings._values import check_numbers, ids, named, number, pairs_of, token_id
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.penalties._dry import DRY
@@ -41,7 +42,7 @@ def from_llama_options(
         tokenizer: a `Text` or a `tokenizers.Tokenizer`. `DRY` needs it for its breakers, which are
             strings, and so do texts in `logit_bias`, whose tokens all get the bias.
         vocabulary, eos: as for `from_sampling_params`; a `json_schema` needs them, and `ignore_eos`
-            needs `eos`.
+            needs `eos`. The white space inside JSON is that of `from_json_schema`.
 
     Raises:
         ValueError: if an option is unknown, out of range, or needs something that a chain cannot
@@ -65,11 +66,14 @@ def read(
 ) -> Chain:
     """Return the chain of options that are not null."""
     form = ()
-    if schema := fields.pop("json_schema", None):
+    if (schema := fields.pop("json_schema", None)) is not None:
+        if "grammar" in fields:
+            raise ValueError("grammar replaces json_schema there; give one of them")
         form = (Form("json_schema", "json", schema).automaton(vocabulary, ends),)
     if "samplers" in fields:
         fields["samplers"] = _stages(fields["samplers"])
-    bias = _bias(fields.get("logit_bias", {}), tokenizer)
+    with named("logit_bias"):
+        bias = _bias(fields.get("logit_bias", {}), tokenizer)
     if fields.get("ignore_eos"):
         if not ends:
             raise ValueError("ignore_eos needs eos")
@@ -81,7 +85,7 @@ def read(
     check_numbers(fields, ("temperature", "dynatemp_range", "dynatemp_exponent"))
     if fields.get("dry_multiplier"):
         strings = fields.get("dry_sequence_breakers", BREAKERS)
-        if not isinstance(strings, list) or not strings:
+        if not (isinstance(strings, list) and strings and all(isinstance(s, str) for s in strings)):
             raise ValueError(f"dry_sequence_breakers must be a list of strings, got {strings!r}")
         fields["dry_sequence_breakers"] = breaker_sequences(strings, tokenizer)
     return chain(*form, table.read(fields))
@@ -92,7 +96,8 @@ def to_llama_options(
 ) -> dict[str, Any]:
     """Return the options under which llama.cpp samples as a chain does.
 
-    `from_llama_options` makes the same chain of them, without members that change nothing.
+    `from_llama_options` makes the same chain of them, without members that change nothing. A window
+    of all tokens is written as -1; the newest servers refuse it, so set their context's length.
 
     Args:
         sampler: a chain of transforms that llama.cpp has, in any order of its `samplers`.
@@ -116,6 +121,8 @@ def to_llama_options(
         options["dry_sequence_breakers"] = list(breakers)
     if "logit_bias" in options:  # JSON has no infinity
         pairs = options["logit_bias"].items()
+        if float("inf") in options["logit_bias"].values():
+            raise ValueError("llama.cpp has no bias of inf; put Allow(tokens) or a large number")
         options["logit_bias"] = [[t, False if b == float("-inf") else b] for t, b in pairs]
     return options
 
@@ -123,7 +130,10 @@ def to_llama_options(
 def _stages(samplers: Any) -> list[str]:
     """Return the stages that `samplers` names, or that a text of their letters does."""
     letters = {letter: name for name, letter in SAMPLERS.items()}
-    names = [letters.get(s, s) for s in samplers] if isinstance(samplers, str) else samplers
+    text = isinstance(samplers, str)
+    if not text and not (isinstance(samplers, list) and all(isinstance(s, str) for s in samplers)):
+        raise ValueError(f"samplers must be names or a text of letters, got {samplers!r}")
+    names = [letters.get(s, s) for s in samplers] if text else samplers
     for name in names:
         if name not in SAMPLERS:
             raise ValueError(f"samplers: there is no {name!r}, only {', '.join(SAMPLERS)}")
@@ -133,19 +143,21 @@ def _stages(samplers: Any) -> list[str]:
 
 
 def _bias(given: Any, tokenizer: Any) -> dict[int, float]:
-    """Return the bias of each token; False drops it, and a text stands for its tokens."""
-    pairs = given.items() if isinstance(given, Mapping) else given
+    """Return the bias of each token; False drops it, and a text stands for its tokens.
+
+    Digits are a text in a pair and a token id as the name of an object's member.
+    """
     bias: dict[int, float] = {}
-    for token, value in pairs:
+    for token, value in pairs_of(given):
         if value is True:
             raise ValueError(f"logit_bias: the bias of {token!r} must be a number or false")
-        value = float("-inf") if value is False else value
-        if isinstance(token, str) and not token.isdecimal():
-            tokens = texts(tokenizer, "logit_bias").encode(token, special=False)
-        elif isinstance(token, float | bool):
-            raise ValueError(f"logit_bias: {token!r} is neither a token id nor a text")
+        value = float("-inf") if value is False else number(value)
+        if isinstance(token, str) and not (
+            isinstance(given, Mapping) and re.fullmatch("[0-9]+", token)
+        ):
+            tokens = texts(tokenizer, "logit_bias holds strings").encode(token, special=False)
         else:
-            tokens = [int(token)]
+            tokens = [token_id(token)]
         for t in tokens:
             bias[t] = bias.get(t, 0.0) + value
     return bias

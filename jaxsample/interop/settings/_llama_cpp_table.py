@@ -150,7 +150,7 @@ ROWS = (
     _Dynamic(
         DynamicTemperature,
         {
-            "low": Key("dynatemp_range", 0),
+            "low": Key("dynatemp_range", 0, absent=lambda reach: reach <= 0),
             "high": Key("temperature"),
             "exponent": Key("dynatemp_exponent"),
         },
@@ -161,7 +161,7 @@ ROWS = (
         AdaptiveP,
         {
             "target": Key("adaptive_target", -1, absent=lambda t: t < 0),
-            "decay": Key("adaptive_decay"),
+            "decay": Key("adaptive_decay", into=lambda decay: min(number(decay), 0.99)),
         },
         stage="adaptive_p",
     ),
@@ -204,17 +204,20 @@ SILENT = frozenset(
     " dry_sequence_breakers chat_format reasoning_format parse_tool_calls preserved_tokens"
     " chat_template_kwargs add_generation_prompt speculative.n_max speculative.n_min"
     " speculative.p_min speculative.type speculative.ngram_size_n speculative.ngram_size_m"
-    " speculative.ngram_m_hits".split()
+    " speculative.ngram_m_hits verbose sse_ping_interval echo continue_final_message"
+    " generation_prompt chat_parser grammar_type reasoning_control".split()
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "grammar": (("",), "there are no context-free grammars; use from_regex or from_json_schema"),
     "grammar_lazy": ((False,), "there are no context-free grammars"),
     "grammar_triggers": (([],), "there are no context-free grammars"),
+    "response_format": (({"type": "text"},), "give json_schema"),
+    "tools": (([],), "write them into the prompt: Text.chat(messages, tools=tools)"),
     "min_keep": ((0, 1), "every filter keeps one token at least, and no more for that reason"),
     "lora": (([],), "change the parameters of the model"),
     "reasoning_budget_tokens": ((-1,), "there is no such transform"),
-    "tfs_z": ((1,), "llama.cpp has it no more; put TailFree(z) into the chain"),
-    "penalize_nl": ((True,), "llama.cpp has it no more; its penalties count every token"),
+    "tfs_z": ((1,), "llama.cpp no longer has it; put TailFree(z) into the chain"),
+    "penalize_nl": ((True,), "llama.cpp no longer has it; its penalties count every token"),
     "t_max_prompt_ms": ((-1,), "pass a budget to generate"),
 }
 

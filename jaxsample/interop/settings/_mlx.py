@@ -57,7 +57,7 @@ TABLE = Table(
                 "keep": Key("xtc_special_tokens", into=ids),
             },
         ),
-        Row(TopK, {"k": Key("top_k", 0)}),
+        Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k <= 0)}),
         Row(Temperature, {"value": Key("temp", 1)}),
     ),
     defaults={
@@ -78,7 +78,8 @@ def from_mlx_arguments(arguments: Mapping[str, Any]) -> Chain:
     The arguments are those of `make_logits_processors` and `make_sampler`, in one dict. The order
     is bias, repetition, presence and frequency penalty over the last 20 tokens of prompt and
     output, top-p, min-p, XTC, top-k, temperature. The default temperature of 0 is greedy and runs
-    no filter; it draws one of tied maxima.
+    no filter; it draws one of tied maxima. The penalties are those of mlx-lm's batches; its
+    `generate_step` counts of the prompt its last token alone.
 
     Two things differ. mlx-lm cuts inside of ties, we keep all of a tie. It draws one random number
     of XTC for all rows, ours has one for each.
@@ -99,6 +100,7 @@ def from_mlx_arguments(arguments: Mapping[str, Any]) -> Chain:
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
         check_numbers(fields, ("temp",))
+        TABLE.read(fields)  # greedy decoding checks its filters too
         if fields.get("temp", 0) == 0:
             fields = {name: value for name, value in fields.items() if name not in FILTERS}
         return TABLE.read(fields)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from jaxsample.interop.settings._llama_cpp import read
 from jaxsample.interop.settings._llama_cpp_table import DEFAULTS, ELSEWHERE, TABLE
+from jaxsample.interop.settings._rows import Key
 from jaxsample.interop.settings._sources import Source, opened
 from jaxsample.transforms.contract._chain import Chain
+from jaxsample.transforms.filters._typical import Typical
 
 # Options that make the sampler, besides those that no chain can hold.
 SAMPLING = frozenset(
@@ -21,13 +25,22 @@ SILENT = frozenset(
     " logits_all vocab_only use_mmap use_mlock num_thread numa draft_num_predict"
     " rope_frequency_base rope_frequency_scale embedding_only".split()
 )
+TYPICAL = Key("typical_p", 1, absent=lambda p: p in (0, 1))  # Ollama passes no 0 on
 OLLAMA = dataclasses.replace(
     TABLE,
     system="Ollama",
-    defaults={**DEFAULTS, "top_p": 0.9, "min_p": 0.0, "repeat_penalty": 1.1},
+    rows=tuple(
+        dataclasses.replace(row, keys={"p": TYPICAL}) if row.make is Typical else row
+        for row in TABLE.rows
+    ),
+    defaults={**DEFAULTS, "top_p": 0.9, "min_p": 0.0},
+    choices={},
     silent=SILENT,
-    elsewhere=dict(ELSEWHERE)
-    | {"penalize_newline": ((True,), "the penalties count every token; use a LogitBias")},
+    elsewhere={
+        "tfs_z": ELSEWHERE["tfs_z"],
+        "penalize_newline": ((True,), "the penalties count every token; use a LogitBias"),
+        "mirostat": ((0,), "Ollama no longer has it; put Mirostat(tau, eta) behind Temperature"),
+    },
 )
 PARAMETER = re.compile(r"\s*PARAMETER\s+(\S+)\s+(.*)", re.IGNORECASE | re.DOTALL)
 
@@ -36,28 +49,33 @@ def from_ollama_options(options: Source) -> Chain:
     """Make the chain that samples as Ollama does under its options or a Modelfile.
 
     It is the chain of `from_llama_options` with Ollama's defaults: top-k 40, top-p 0.9, temperature
-    0.8, and a repetition penalty of 1.1 over the last 64 tokens. So it describes the models that
-    llama.cpp runs; Ollama's own engine runs top-k, temperature, top-p and min-p alone.
+    0.8. The repetition penalty is off, and counts the last 64 tokens; versions before the middle of
+    2026 have a penalty of 1.1, so give `repeat_penalty` for them.
 
     Args:
         options: the `options` of a request, or the path of a Modelfile or of its folder, whose
-            PARAMETER lines are read.
+            PARAMETER lines are read. Unknown options of a request pass, with one warning that names
+            them.
 
     Raises:
-        ValueError: if an option is unknown, out of range, or needs something that a chain cannot
-            do. The message names the file, if any, and the option.
+        ValueError: if an option is out of range, or needs something that a chain cannot do, or if a
+            parameter of a Modelfile is unknown. The message names the file, if any, and the option.
         FileNotFoundError: if there is no file at the path.
 
     Reference: https://github.com/ollama/ollama/blob/main/docs/modelfile.mdx
 
-    >>> from_ollama_options({"repeat_penalty": 1.0, "temperature": 0.6})
+    >>> from_ollama_options({"temperature": 0.6})
     chain(TopK(k=40), TopP(p=0.9), Temperature(value=0.6))
     """
     with opened(options, "options of Ollama", "Modelfile", parameters) as fields:
-        for name in fields:
-            if name not in SAMPLING | SILENT:
-                raise ValueError(f"Ollama has no option {name!r}")
-        return read(OLLAMA, fields, None, None, [])
+        unknown = [name for name in fields if name not in SAMPLING | SILENT]
+        names = ", ".join(map(repr, unknown))
+        if unknown and not isinstance(options, Mapping):
+            raise ValueError(f"Ollama has no parameter {names}; correct or remove it")
+        if unknown:
+            warnings.warn(f"unknown options, which have no effect: {names}", stacklevel=2)
+        known = {name: value for name, value in fields.items() if name not in unknown}
+        return read(OLLAMA, known, None, None, [])
 
 
 def parameters(text: str) -> dict[str, Any]:

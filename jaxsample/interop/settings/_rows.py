@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxsample.interop.settings._values import number, single
+from jaxsample.interop.settings._values import named, number, single
 from jaxsample.transforms.contract._transform import Transform
 
 Settings = Mapping[str, Any]
@@ -87,12 +87,9 @@ class Row:
         for key in keys:
             if key.name not in settings:
                 raise ValueError(f"{keys[0].name} needs {key.name}")
-        fields = self.fields(settings)
-        try:
-            return self.make(**fields, **self.fixed)
-        except (ValueError, TypeError, OverflowError) as error:
-            where = f"{keys[0].name}: " if keys else ""
-            raise ValueError(f"{where}{error}") from error
+        names = [key.name for key in keys] or [""]
+        with named(*names, value=settings.get(names[0])):
+            return self.make(**self.fields(settings), **self.fixed)
 
     def fields(self, settings: Settings) -> dict[str, Any]:
         """Return the fields of the transform that settings hold."""

@@ -7,10 +7,19 @@ from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sources import opened, refuse_unknown
-from jaxsample.interop.settings._strings import bias_of_ids, word_sequences
+from jaxsample.interop.settings._strings import bias_of_ids, word_sequences, words_of
 from jaxsample.interop.settings._structured import form_of
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids, listed, plain
+from jaxsample.interop.settings._values import (
+    check_numbers,
+    ids,
+    listed,
+    named,
+    number,
+    plain,
+    token_id,
+    within,
+)
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import Allow, BadWords
@@ -24,12 +33,20 @@ from jaxsample.transforms.penalties._counts import (
 )
 from jaxsample.transforms.temperatures._temperature import Temperature
 
+PENALTY = within(-2, 2)
 OUTPUT = {"scope": "output", "window": None}
 
 
 def _warmth(value: Any) -> Any:
-    """Return vLLM's temperature, which is greedy below 1e-5 and otherwise at least 0.01."""
-    return value if not 0 < value < 0.01 else 0.0 if value < 1e-5 else 0.01
+    """Return vLLM's temperature, which is greedy at 0 and otherwise at least 0.01."""
+    within(0, 2)(value)
+    return 0.01 if 0 < value < 0.01 else value
+
+
+def _above_0(value: Any) -> Any:
+    if number(value) <= 0:
+        raise ValueError(f"it must be above 0 in vLLM, got {value!r}; TopK(1) keeps the maximum")
+    return value
 
 
 class Biases(Row):
@@ -39,7 +56,9 @@ class Biases(Row):
         bias = settings["logit_bias"]
         if not isinstance(bias, Mapping):
             raise ValueError(f"logit_bias must be an object, got {bias!r}")
-        return {"sequences": [[int(token)] for token in bias], "biases": list(bias.values())}
+        for value in bias.values():
+            number(value)
+        return {"sequences": [[token_id(token)] for token in bias], "biases": list(bias.values())}
 
     def settings(self, member: Any) -> dict[str, Any]:
         sequences = plain(member.sequences)
@@ -47,6 +66,17 @@ class Biases(Row):
             raise ValueError("logit_bias is of single tokens, each once")
         tokens = [s[0] for s in sequences]
         return {"logit_bias": dict(zip(tokens, plain(member.biases), strict=True))}
+
+
+class _Bounded(Biases):
+    """A bias for each of some token ids, which vLLM would clamp."""
+
+    def fields(self, settings):
+        found = super().fields(settings)
+        for bias in found["biases"]:
+            if abs(bias) > 100:
+                raise ValueError(f"logit_bias: vLLM clamps a bias to [-100, 100], got {bias!r}")
+        return found
 
 
 def bias_row(stage: str = "") -> Row:
@@ -66,7 +96,7 @@ SILENT = frozenset(
     " prompt_cache_key parallel_tool_calls echo add_special_tokens add_generation_prompt"
     " continue_final_message chat_template chat_template_kwargs documents request_id priority"
     " return_tokens_as_token_ids include_reasoning reasoning_effort verbosity prediction include"
-    " guided_decoding_backend".split()
+    " guided_decoding_backend return_token_ids cache_salt".split()
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "logits_processors": (([],), "put a Transform or a function of a row into the chain"),
@@ -96,18 +126,18 @@ TABLE = Table(
             MinNewTokens,
             {"n": Key("min_tokens", 0), "eos": Key("stop_token_ids", into=ids, back=plain)},
         ),
-        bias_row(),
+        _Bounded(SequenceBias, {"sequences": Key("logit_bias", {})}),
         Row(
             RepetitionPenalty,
             {"penalty": Key("repetition_penalty", 1)},
             {"scope": "all", "window": None},
         ),
-        Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0)}, OUTPUT),
-        Row(PresencePenalty, {"strength": Key("presence_penalty", 0)}, OUTPUT),
+        Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0, into=PENALTY)}, OUTPUT),
+        Row(PresencePenalty, {"strength": Key("presence_penalty", 0, into=PENALTY)}, OUTPUT),
         Row(Temperature, {"value": Key("temperature", 1, into=_warmth)}),
         Row(MinP, {"p": Key("min_p", 0)}),
         Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k in (0, -1))}),
-        Row(TopP, {"p": Key("top_p", 1)}),
+        Row(TopP, {"p": Key("top_p", 1, into=_above_0)}),
     ),
     silent=SILENT,
     elsewhere=ELSEWHERE,
@@ -126,8 +156,8 @@ def from_sampling_params(
     The order is vLLM's: the form of the output, allowed tokens, bad words, minimum length, bias;
     repetition, frequency and presence penalty; temperature, min-p, top-k, top-p. The repetition
     penalty counts prompt and output, the other two count the output alone. An absent or null field
-    is off. Temperature 0 is greedy and draws one of tied maxima; vLLM raises
-    temperatures below 0.01 to it. Fields for `generate`
+    is off. Temperature 0 is greedy and draws one of tied maxima; vLLM raises lower
+    temperatures above 0 to 0.01. Fields for `generate`
     (`max_tokens`, `n`, `seed`, `stop`, ..) and for the prompt (`messages`, ..) are ignored.
 
     A JSON schema (`response_format`, `guided_json`, `structured_outputs`), a regular expression or
@@ -153,7 +183,7 @@ def from_sampling_params(
         form = form_of(fields)
         ends = ids(eos)
         form = () if form is None else (form.automaton(vocabulary, ends),)
-        if words := fields.pop("bad_words", None):
+        if (words := fields.pop("bad_words", None)) is not None:
             given = fields.get("bad_words_token_ids", [])
             fields["bad_words_token_ids"] = [*given, *word_sequences(words, tokenizer)]
         if "logit_bias" in fields:
@@ -161,19 +191,27 @@ def from_sampling_params(
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
         check_numbers(fields, ("temperature",))
-        ends += [t for t in fields.get("stop_token_ids", ()) if t not in ends]
+        ends = with_stops(ends, fields)
         if fields.get("min_tokens") and not ends:
             raise ValueError("min_tokens needs eos or stop_token_ids")
         return chain(*form, TABLE.read(fields | {"stop_token_ids": ends}))
 
 
-def to_sampling_params(sampler: Transform) -> dict[str, Any]:
+def with_stops(ends: list[int], fields: Mapping[str, Any]) -> list[int]:
+    """Return the ends and stop_token_ids, each once."""
+    with named("stop_token_ids"):
+        stops = [token for token in listed(fields.get("stop_token_ids", [])) if token is not None]
+    return list(dict.fromkeys([*ends, *stops]))
+
+
+def to_sampling_params(sampler: Transform, *, tokenizer: Any = None) -> dict[str, Any]:
     """Return the sampling parameters under which vLLM samples as a chain does.
 
     `from_sampling_params` makes the same chain of them, without members that change nothing.
 
     Args:
         sampler: a chain of transforms that vLLM has, in its order.
+        tokenizer: as for `from_sampling_params`; `BadWords` needs it, since vLLM takes texts alone.
 
     Raises:
         ValueError: if vLLM has no parameter for a member, or another order. The message names the
@@ -182,4 +220,7 @@ def to_sampling_params(sampler: Transform) -> dict[str, Any]:
     >>> to_sampling_params(chain(Temperature(0.8), TopP(0.9)))
     {'temperature': 0.8, 'top_p': 0.9}
     """
-    return TABLE.write(list(chain(sampler)))
+    params = TABLE.write(list(chain(sampler)))
+    if sequences := params.pop("bad_words_token_ids", None):
+        params["bad_words"] = words_of(sequences, tokenizer)
+    return params

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
-from jaxsample.interop.settings._sampling_params import OUTPUT, bias_row
+from jaxsample.interop.settings._sampling_params import OUTPUT, bias_row, with_stops
 from jaxsample.interop.settings._sources import opened, refuse_unknown
 from jaxsample.interop.settings._structured import asked_form
 from jaxsample.interop.settings._table import Table
@@ -63,7 +63,8 @@ def from_sglang_params(
     temperature, top-p and top-k of the same row, min-p. All penalties count the output alone. This
     is SGLang's sampler in PyTorch; its kernels apply top-p after top-k if there is a min-p. A
     temperature below 1e-6 is greedy and draws one of tied maxima. A `json_schema` or `regex`
-    becomes a `TokenAutomaton`. Fields for `generate` are ignored.
+    becomes a `TokenAutomaton`, with the white space of `from_json_schema`. Fields for `generate`
+    are ignored.
 
     Args:
         params: the fields; absent and null ones are off.
@@ -91,9 +92,10 @@ def from_sglang_params(
         refuse_unknown(TABLE, fields)
         TABLE.check(fields)
         check_numbers(fields, ("temperature",))
-        ends += [t for t in fields.get("stop_token_ids", ()) if t not in ends]
+        ends = with_stops(ends, fields)
         if fields.get("min_new_tokens") and not ends:
             raise ValueError("min_new_tokens needs eos or stop_token_ids")
+        TABLE.read(fields | {"stop_token_ids": ends})  # greedy decoding checks its filters too
         if 0 <= fields.get("temperature", 1.0) < GREEDY:
             fields = {n: v for n, v in fields.items() if n not in ("top_p", "top_k", "min_p")}
             fields["temperature"] = 0.0

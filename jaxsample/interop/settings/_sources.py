@@ -41,6 +41,10 @@ def opened(
         if not isinstance(source, Mapping):
             raise ValueError(f"it must hold an object with fields, got {type(source).__name__}")
         yield given(source)
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # a folder, or a path that is too long
+        raise ValueError(f"{str(source)[:200]}: it is no file: {error.strerror}") from error
     except RecursionError as error:
         raise ValueError(f"{what}: it is nested too deeply") from error
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
@@ -49,9 +53,11 @@ def opened(
 
 def refuse_unknown(table: Table, settings: Mapping[str, Any]) -> None:
     """Raise ValueError if the table does not explain a setting."""
-    for name in settings:
+    for name, value in settings.items():
         if name not in table.known():
-            raise ValueError(f"{table.system} has no setting {name!r}")
+            raise ValueError(
+                f"{table.system} has no setting {name!r} (here {value!r}); correct or remove it"
+            )
 
 
 def pass_unknown(table: Table, settings: Mapping[str, Any], strict: bool) -> None:

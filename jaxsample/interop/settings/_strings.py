@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jaxsample.interop.automaton._vocabulary import vocabulary_of
+from jaxsample.interop.settings._values import named, number, token_id
 from jaxsample.interop.text._text import Text
 
 LONGEST = 40  # bytes of a sequence breaker; llama.cpp cuts longer ones
 
 
-def texts(tokenizer: Any, name: str) -> Text:
-    """Return the text of a tokenizer; ValueError names the setting that needs one."""
+def texts(tokenizer: Any, need: str) -> Text:
+    """Return the text of a tokenizer; ValueError says which setting needs one."""
     if tokenizer is None:
-        raise ValueError(f"{name} holds strings; give tokenizer= or token ids")
+        raise ValueError(f"{need}; give tokenizer=")
     return tokenizer if isinstance(tokenizer, Text) else Text(tokenizer)
 
 
@@ -29,7 +30,7 @@ def bias_of_ids(bias: Mapping[Any, float], tokenizer: Any) -> dict[int, float]:
     found: dict[int, float] = {}
     for token, value in bias.items():
         if isinstance(token, str) and not token.isdecimal():
-            ids = texts(tokenizer, "logit_bias").encode(token, special=False)
+            ids = texts(tokenizer, "logit_bias holds strings").encode(token, special=False)
             if len(ids) != 1:
                 raise ValueError(
                     f"logit_bias: {token!r} is {len(ids)} tokens; bias their ids {ids}"
@@ -37,7 +38,8 @@ def bias_of_ids(bias: Mapping[Any, float], tokenizer: Any) -> dict[int, float]:
             token = ids[0]
         if isinstance(value, bool):
             raise ValueError(f"logit_bias: the bias of {token!r} must be a number, got {value!r}")
-        found[int(token)] = value
+        with named("logit_bias"):
+            found[token_id(token)] = number(value)
     return found
 
 
@@ -47,7 +49,7 @@ def word_sequences(words: Iterable[str], tokenizer: Any) -> list[list[int]]:
         raise ValueError(f"bad_words must be a list of texts, got {words!r}")
     found: list[list[int]] = []
     for word in words:
-        text = texts(tokenizer, "bad_words")
+        text = texts(tokenizer, "bad_words holds strings")
         plain = text.encode(word.lstrip(), special=False)
         spaced = text.encode(" " + word.lstrip(), special=False)
         if not plain:
@@ -58,13 +60,31 @@ def word_sequences(words: Iterable[str], tokenizer: Any) -> list[list[int]]:
     return found
 
 
+def words_of(sequences: list[list[int]], tokenizer: Any) -> list[str]:
+    """Return the words whose token sequences, in vLLM, are the given ones.
+
+    Raises:
+        ValueError: if there are none, or there is no tokenizer.
+    """
+    text = texts(tokenizer, "bad_words holds strings")
+    words: list[str] = []
+    found: list[list[int]] = []
+    for sequence in sequences:
+        if sequence not in found:
+            words.append(text.decode(sequence, special=True))
+            found += word_sequences(words[-1:], text)
+    if found != sequences:
+        raise ValueError(f"bad_words={words!r} are the tokens {found}, not {sequences}")
+    return words
+
+
 def breaker_sequences(strings: Iterable[str], tokenizer: Any) -> list[list[int]]:
     """Return the token sequences that contain one of some strings, as llama.cpp finds them.
 
     They are every token that contains the string, and every token that ends in the string's
     beginning, followed by the tokens of its rest.
     """
-    text = texts(tokenizer, "dry_sequence_breakers")
+    text = texts(tokenizer, "dry_sequence_breakers holds strings")
     spelled = vocabulary_of(text.tokenizer, special=True)
     found: dict[tuple[int, ...], None] = {}
     for string in strings:

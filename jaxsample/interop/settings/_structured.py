@@ -11,7 +11,7 @@ from jaxsample.interop.automaton._compile import from_json_schema, from_regex
 from jaxsample.transforms.constraints._automaton import TokenAutomaton
 
 # Fields of an object of structured outputs that change how it is enforced, not what is allowed.
-ENFORCING = frozenset("disable_fallback disable_any_whitespace backend _backend".split())
+ENFORCING = frozenset("disable_fallback backend _backend".split())
 
 
 class Form(NamedTuple):
@@ -42,6 +42,8 @@ class Form(NamedTuple):
         if not eos:
             raise ValueError(f"{self.source} needs eos, with which its texts end")
         if self.kind == "json":
+            if not isinstance(self.value, str | Mapping):
+                raise ValueError(f"{self.source}: a schema is an object, got {self.value!r}")
             schema = json.loads(self.value) if isinstance(self.value, str) else self.value
             if self.whitespace is None:
                 return from_json_schema(schema, vocabulary, eos)
@@ -57,10 +59,10 @@ def form_of(params: dict[str, Any]) -> Form | None:
         ValueError: if there are several, or one that no automaton expresses.
     """
     forms = []
-    if response := params.pop("response_format", None):
+    if (response := params.pop("response_format", None)) is not None:
         forms += _response(response)
     for name in ("structured_outputs", "guided_decoding"):
-        if asked := params.pop(name, None):
+        if (asked := params.pop(name, None)) is not None:
             forms += _object(name, asked)
     space = params.pop("guided_whitespace_pattern", None)
     for kind in ("json", "regex", "choice", "grammar"):
@@ -78,6 +80,8 @@ def _response(response: Any) -> list[Form]:
         return []
     if kind == "json_schema":
         inner = response.get("json_schema", {})
+        if not isinstance(inner, Mapping):
+            raise ValueError(f"response_format: json_schema must be an object, got {inner!r}")
         schema = inner.get("schema", inner.get("json_schema"))
         if schema is None:
             raise ValueError("response_format has no json_schema.schema")
@@ -89,7 +93,14 @@ def _object(name: str, asked: Any) -> list[Form]:
     if not isinstance(asked, Mapping):
         raise ValueError(f"{name} must be an object, got {asked!r}")
     asked = {k: v for k, v in asked.items() if v not in (None, False) and k not in ENFORCING}
+    if space := asked.get("disable_any_whitespace"):
+        raise ValueError(
+            f"{name}: disable_any_whitespace={space!r} asks for spaces that are not ours; "
+            "give whitespace_pattern"
+        )
     space = asked.pop("whitespace_pattern", None)
+    if not asked:
+        raise ValueError(f"{name} asks for no form; give json, regex or choice, or remove it")
     return [asked_form(name, kind, value, space) for kind, value in asked.items()]
 
 

@@ -118,26 +118,28 @@ class _Search:
         """Return the settings of all members, of which the first `n` have rows, or None."""
         if n == len(self.members):
             return self.whole(n, settings, used, kept)
-        member = self.members[n]
+        member, said = self.members[n], False
         rows = enumerate(self.table.rows)
         for i, row in sorted(rows, key=lambda pair: -len(pair[1].fixed)):  # the most specific first
             try:
                 written = row.write(member)
+                read = written and row.read({**self.table.defaults, **written})
             except ValueError as error:
                 self.fail(n, str(error))
                 continue
             if written is None:
                 continue
-            if row.read({**self.table.defaults, **written}) is None:  # a neutral member
+            if read is None:  # a neutral member
                 found = self.extend(n + 1, settings, used, kept)
             elif reason := self.conflict(i, row, written, settings, used):
                 self.fail(n, reason)
                 continue
             else:
                 found = self.extend(n + 1, settings | written, [*used, i], [*kept, member])
+            said = True
             if found is not None:
                 return found
-        if n > self.deepest:
+        if n > self.deepest and not said:
             self.fail(n, "it has no such sampler")
         return None
 

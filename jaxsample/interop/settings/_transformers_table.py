@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import ids, listed, number, one_or_all, plain, single
+from jaxsample.interop.settings._values import (
+    ids,
+    listed,
+    number,
+    one_or_all,
+    pairs_of,
+    plain,
+    single,
+)
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import BadWords, Suppress
@@ -27,9 +34,8 @@ class _Biases(Row):
     """Pairs of a sequence and its bias, or a dict of them."""
 
     def fields(self, settings):
-        value = settings["sequence_bias"]
-        pairs = list(value.items() if isinstance(value, Mapping) else value)
-        return {"sequences": [list(s) for s, _ in pairs], "biases": [bias for _, bias in pairs]}
+        pairs = pairs_of(settings["sequence_bias"])
+        return {"sequences": [list(s) for s, _ in pairs], "biases": [number(b) for _, b in pairs]}
 
     def settings(self, member: Any) -> dict[str, Any]:
         sequences, biases = plain(member.sequences), plain(member.biases)
@@ -52,7 +58,10 @@ class _Decay(Row):
     """A start and a factor, on the eos."""
 
     def fields(self, settings):
-        start, factor = settings["exponential_decay_length_penalty"]
+        pair = settings["exponential_decay_length_penalty"]
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise ValueError(f"it must be a start and a factor, got {pair!r}")
+        start, factor = pair
         return {"start": start, "factor": factor, "eos": EOS.into(settings[EOS.name])}
 
     def settings(self, member: Any) -> dict[str, Any]:
@@ -88,6 +97,21 @@ def whole_inverse(value: Any) -> float:
     return 1 / float(value)
 
 
+def is_no_cutoff(value: Any) -> bool:
+    """Return whether transformers leaves out a filter with this probability."""
+    return value <= 0 or value >= 1
+
+
+def _below_one(value: Any) -> float:
+    if single(value) >= 1:
+        raise ValueError("a cutoff of 1 is off there; ours keeps the maxima")
+    return single(value)
+
+
+def _cutoff(name: str) -> Key:
+    return Key(name, 0, absent=is_no_cutoff, back=_below_one)
+
+
 SAMPLED = {"do_sample": (True,)}
 BEFORE = (
     _Biases(SequenceBias, {"sequences": Key("sequence_bias", absent=lambda b: b in ([], {}))}),
@@ -101,7 +125,11 @@ BEFORE = (
         {"penalty": Key("repetition_penalty", 1)},
         {"scope": "all", "window": None},
     ),
-    Row(NoRepeatNgram, {"n": Key("no_repeat_ngram_size", 0)}, {"window": None}),
+    Row(
+        NoRepeatNgram,
+        {"n": Key("no_repeat_ngram_size", 0, absent=lambda n: n <= 0)},
+        {"window": None},
+    ),
     _Words(BadWords, {"sequences": Key("bad_words_ids", [], back=plain)}),
     Row(MinNewTokens, {"n": Key("min_new_tokens", 0), "eos": EOS}),
     _Decay(ExponentialLengthDecay, {"start": Key("exponential_decay_length_penalty"), "eos": EOS}),
@@ -115,8 +143,8 @@ WARPERS = (
     Row(TopP, {"p": Key("top_p", 1)}, where=SAMPLED),
     Row(MinP, {"p": Key("min_p", 0)}, where=SAMPLED),
     Row(Typical, {"p": Key("typical_p", 1)}, where=SAMPLED),
-    Row(Epsilon, {"epsilon": Key("epsilon_cutoff", 0)}, where=SAMPLED),
-    Row(Eta, {"epsilon": Key("eta_cutoff", 0)}, where=SAMPLED),
+    Row(Epsilon, {"epsilon": _cutoff("epsilon_cutoff")}, where=SAMPLED),
+    Row(Eta, {"epsilon": _cutoff("eta_cutoff")}, where=SAMPLED),
 )
 GREEDY = Row(Temperature, fixed={"value": 0.0}, where={"do_sample": (False,)})
 
@@ -150,7 +178,7 @@ SILENT = frozenset(
     " compile_config disable_compile continuous_batching_config low_memory prefill_chunk_size"
     " num_assistant_tokens num_assistant_tokens_schedule assistant_confidence_threshold"
     " max_matching_ngram_size assistant_lookbehind target_lookbehind transformers_version"
-    " _commit_hash _from_model_config generation_mode"
+    " static_cache _commit_hash _from_model_config generation_mode"
     # Whisper's names of languages and tasks, and what only its time stamps use
     " lang_to_id task_to_id is_multilingual no_timestamps_token_id max_initial_timestamp_index"
     " alignment_heads prev_sot_token_id median_filter_width language task".split()
@@ -171,12 +199,12 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
     ),
     "num_beam_groups": ((1,), "beam has no groups"),
     "diversity_penalty": ((0,), "beam has no groups"),
-    "constraints": ((), "beam has none; TokenAutomaton constrains a sample"),
-    "force_words_ids": ((), "beam has none; TokenAutomaton constrains a sample"),
+    "constraints": (([],), "beam has no constraints; TokenAutomaton constrains a sample"),
+    "force_words_ids": (([],), "beam has no constraints; TokenAutomaton constrains a sample"),
     "penalty_alpha": ((0,), "there is no contrastive search"),
     "dola_layers": ((), "there is no DoLa"),
     "use_mtp": ((False,), "there is no multi-token prediction"),
-    "prompt_lookup_num_tokens": ((), "call speculate, whose tokens are those of generate"),
+    "prompt_lookup_num_tokens": ((0,), "call speculate, whose tokens are those of generate"),
     "assistant_early_exit": ((), "call speculate, whose tokens are those of generate"),
     "assistant_ensemble_weight": ((), "there is no ensemble of a draft and its target"),
     "speculation_type": ((), "call speculate, whose tokens are those of generate"),
@@ -198,5 +226,6 @@ SEARCH = Table(
     defaults=TABLE.defaults,
     choices=TABLE.choices,
     silent=SILENT | {row.keys[field].name for row in WARPERS for field in row.keys} | {"num_beams"},
-    elsewhere={name: pair for name, pair in ELSEWHERE.items() if name != "num_beams"},
+    elsewhere={name: pair for name, pair in ELSEWHERE.items() if name != "num_beams"}
+    | {"renormalize_logits": ((False,), "beam adds the scores that the sampler leaves")},
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -49,6 +50,50 @@ def number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise ValueError(f"it must be a number, got {value!r}")
     return value
+
+
+@contextlib.contextmanager
+def named(*names: str, value: Any = None) -> Iterator[None]:
+    """Let every error in the block name the first setting, unless it begins with one of them.
+
+    Args:
+        names: the settings that the block reads.
+        value: the value of the first one, for errors that do not show it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(text if text.startswith(names) else f"{names[0]}: {text}") from error
+    except (TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{names[0]} has another form, got {value!r} ({error})") from error
+
+
+def token_id(value: Any) -> int:
+    """Return a token id, which may be written as digits; ValueError for anything else."""
+    digits = isinstance(value, str) and value.isdecimal()
+    if digits or (hasattr(value, "__index__") and not isinstance(value, bool)):
+        return int(value)
+    raise ValueError(f"it must be a token id, got {value!r}")
+
+
+def pairs_of(value: Any) -> list[tuple[Any, Any]]:
+    """Return pairs, or the members of an object; ValueError for anything else."""
+    pairs = list(value.items()) if isinstance(value, Mapping) else listed(value)
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        raise ValueError(f"it must be a list of pairs, got {value!r}")
+    return [(first, second) for first, second in pairs]
+
+
+def within(low: float, high: float) -> Callable[[Any], int | float]:
+    """Return the function that returns a number from `low` to `high`, and refuses any other."""
+
+    def check(value: Any) -> int | float:
+        if not low <= number(value) <= high:
+            raise ValueError(f"it must be from {low} to {high}, got {value!r}")
+        return value
+
+    return check
 
 
 def check_numbers(settings: Mapping[str, Any], names: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxsample.interop.settings._sources import Source, opened, refuse_unknown
 from jaxsample.interop.settings._strings import texts
-from jaxsample.interop.settings._values import ids
+from jaxsample.interop.settings._values import ids, listed, named
 from jaxsample.interop.settings._webui_table import (
     DEFAULTS,
     PENALTIES,
@@ -22,7 +22,7 @@ from jaxsample.transforms.contract._chain import Chain
 
 
 def from_webui_preset(
-    preset: Source, *, tokenizer: Any = None, eos: int | Sequence[int] = ()
+    preset: Source, *, tokenizer: Any = None, eos: int | Sequence[int] | None = None
 ) -> Chain:
     """Make the chain that samples as text-generation-webui does under a preset.
 
@@ -38,7 +38,8 @@ def from_webui_preset(
         preset: the settings, or the path of the preset's YAML file, which PyYAML reads.
         tokenizer: a `Text` or a `tokenizers.Tokenizer`. XTC needs it for the line break, which it
             spares, and DRY for its sequence breakers.
-        eos: the tokens that end a text; XTC spares them.
+        eos: the tokens that end a text; XTC spares them and so needs them, `()` if the model
+            has none.
 
     Raises:
         ValueError: if a setting is unknown, out of range, or needs something that a chain cannot
@@ -56,7 +57,10 @@ def from_webui_preset(
         if "sampler_priority" in fields:
             fields["sampler_priority"] = _stages(fields["sampler_priority"])
         if fields.get("xtc_probability"):
-            line = texts(tokenizer, "xtc_probability").encode("\n", special=False)
+            text = texts(tokenizer, "xtc_probability needs the token of a line break")
+            line = text.encode("\n", special=False)
+            if eos is None:
+                raise ValueError("xtc_probability: give eos= (() if the model has none)")
             fields["xtc_special_tokens"] = [line[-1], *ids(eos)]
         if fields.get("dry_multiplier"):
             given = fields.get("dry_sequence_breakers", DEFAULTS["dry_sequence_breakers"])
@@ -79,8 +83,10 @@ def _yaml(text: str) -> Any:
 
 def _stages(given: Any) -> list[str]:
     """Return the stages of a list, or of a text with one on each line or between commas."""
-    names = re.split(r"[\n,]", given) if isinstance(given, str) else given
-    names = [name.strip() for name in names if name.strip()]
+    with named("sampler_priority"):
+        names = re.split(r"[\n,]", given) if isinstance(given, str) else listed(given)
+    names = list(dict.fromkeys(str(name).strip() for name in names if str(name).strip()))
+    names = [name for name in names if name != "adaptive_p"]  # its target must be off
     for name in names:
         if name not in STAGES:
             raise ValueError(f"sampler_priority: there is no {name!r}, only {', '.join(STAGES)}")
@@ -105,7 +111,12 @@ def _check_stages(fields: dict[str, Any]) -> None:
 
 def _breakers(given: Any, tokenizer: Any) -> list[list[int]]:
     """Return the tokens of DRY's breakers, each the last one of a text that ends in the string."""
-    listed = given if given.startswith("[") else f"[{given}]"
-    text = texts(tokenizer, "dry_sequence_breakers")
-    tokens = {text.encode(f"a{string}", special=False)[-1]: None for string in json.loads(listed)}
+    text = texts(tokenizer, "dry_sequence_breakers holds strings")
+    if not isinstance(given, str):
+        raise ValueError(f"dry_sequence_breakers must be a text of JSON, got {given!r}")
+    with named("dry_sequence_breakers"):
+        strings = json.loads(given if given.startswith("[") else f"[{given}]")
+    if not all(isinstance(string, str) for string in strings):
+        raise ValueError(f"dry_sequence_breakers must hold strings, got {given!r}")
+    tokens = {text.encode(f"a{string}", special=False)[-1]: None for string in strings}
     return [[token] for token in tokens]

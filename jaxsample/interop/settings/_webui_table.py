@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._transformers_table import inverse
+from jaxsample.interop.settings._transformers_table import inverse, is_no_cutoff
 from jaxsample.interop.settings._values import ids, listed, number
 from jaxsample.transforms.filters._mirostat import Mirostat
 from jaxsample.transforms.filters._probability import Epsilon, Eta, TopA
@@ -42,7 +42,12 @@ WARPERS = "temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_c
 
 def _cutoff(name: str) -> Key:
     """Return a probability in units of 1e-4."""
-    return Key(name, 0, into=lambda value: number(value) * 1e-4)
+    return Key(
+        name,
+        0,
+        absent=lambda value: is_no_cutoff(value * 1e-4),
+        into=lambda value: number(value) * 1e-4,
+    )
 
 
 ROWS = (
@@ -169,7 +174,8 @@ TABLE = Table(
     },
     silent=frozenset(
         "max_new_tokens seed truncation_length add_bos_token skip_special_tokens stream"
-        " auto_max_new_tokens max_tokens_second custom_stopping_strings negative_prompt".split()
+        " auto_max_new_tokens max_tokens_second custom_stopping_strings negative_prompt"
+        " adaptive_decay".split()
     ),
     elsewhere={
         "guidance_scale": ((1,), "run guided(model, Guidance(scale))"),

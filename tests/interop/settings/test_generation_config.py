@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jaxsample import MinNewTokens, RepetitionPenalty, Temperature, TopK, TopP, chain
-from jaxsample.interop import from_generation_config, generate_arguments
+from jaxsample.interop import beam_arguments, from_generation_config, generate_arguments
 
 
 def test_absent_fields_have_the_defaults_of_transformers():
@@ -106,7 +106,26 @@ def test_one_returned_sequence_keeps_the_shape():
     assert generate_arguments({"num_return_sequences": 3}) == {"samples": 3}
 
 
-@pytest.mark.parametrize("off", [{"num_beams": 1}, {"guidance_scale": None}, {"min_length": 0}])
+@pytest.mark.parametrize("name", ["epsilon_cutoff", "eta_cutoff"])
+@pytest.mark.parametrize("value", [-1, 1, 1.5])
+def test_a_cutoff_outside_of_0_and_1_is_off(name, value):
+    assert from_generation_config({"do_sample": True, "top_k": 0, name: value}) == chain()
+
+
+def test_a_search_adds_scores_as_they_are():
+    with pytest.raises(ValueError, match="renormalize_logits=True cannot be in a chain: beam adds"):
+        beam_arguments({"num_beams": 2, "renormalize_logits": True})
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        {"num_beams": 1},
+        {"guidance_scale": None},
+        {"min_length": 0},
+        {"renormalize_logits": True},
+    ],
+)
 def test_a_field_that_is_off_is_no_error(off):
     assert repr(from_generation_config(off)) == repr(chain(Temperature(0.0)))
 

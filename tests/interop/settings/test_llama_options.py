@@ -1,4 +1,4 @@
-"""Options of llama.cpp and of Ollama, in the order of the server's samplers."""
+"""Options of llama.cpp, in the order of the server's samplers."""
 
 import pytest
 
@@ -22,7 +22,6 @@ from jaxsample import (
 )
 from jaxsample.interop import (
     from_llama_options,
-    from_ollama_options,
     to_llama_options,
     vocabulary_of,
 )
@@ -89,6 +88,23 @@ def test_samplers_are_an_order():
     )
 
 
+@pytest.mark.parametrize(
+    "options, same",
+    [
+        ({"dynatemp_range": -0.5}, {}),
+        (
+            {"samplers": "a", "adaptive_target": 0.4, "adaptive_decay": 0.999},
+            {"samplers": "a", "adaptive_target": 0.4, "adaptive_decay": 0.99},
+        ),
+        ({"logit_bias": [["x", 1.0]]}, {"logit_bias": {"x": 1.0}}),
+        ({"logit_bias": {"9": 1.0}}, {"logit_bias": [[9, 1.0]]}),
+    ],
+)
+def test_values_that_mean_the_same(options, same):
+    read = [from_llama_options(each, tokenizer=tokenizer()) for each in (options, same)]
+    assert read[0] == read[1]
+
+
 def test_mirostat_replaces_all_but_temperature_and_bias():
     options = {"mirostat": 2, "mirostat_tau": 4, "repeat_penalty": 1.2, "logit_bias": [[3, 1.0]]}
     expected = chain(SequenceBias([[3]], [1.0]), Temperature(0.8), Mirostat(4, 0.1))
@@ -132,8 +148,11 @@ def test_a_json_schema_is_an_automaton():
         ({"dry_multiplier": 0.8}, "dry_sequence_breakers holds strings; give tokenizer="),
         ({"dry_multiplier": 0.8, "dry_sequence_breakers": []}, "must be a list of strings, got"),
         ({"logit_bias": [[3, True]]}, "bias of 3 must be a number or false"),
+        ({"logit_bias": [["9", 1.0]]}, "logit_bias holds strings"),  # a text in a pair
+        ({"logit_bias": {"\u0663": 1.0}}, "logit_bias holds strings"),  # a digit of Arabic
+        ({"json_schema": {}, "grammar": ""}, "grammar replaces json_schema"),
         ({"ignore_eos": True}, "ignore_eos needs eos"),
-        ({"json_schema": {}, "top_k": 1}, "top_k|json_schema needs vocabulary"),
+        ({"json_schema": {}}, "json_schema needs vocabulary"),
         ({"top_p": "high"}, "top_p: it must be a number, got 'high'"),
         ({"dynatemp_range": "wide"}, "dynatemp_range: it must be a number, got 'wide'"),
         ({"repeat_penalty": 0.0}, "repeat_penalty: RepetitionPenalty.*0.0"),
@@ -145,8 +164,6 @@ def test_a_json_schema_is_an_automaton():
     ],
 )
 def test_what_no_chain_expresses_is_named(options, message):
-    if "json_schema" in options:
-        options = options | {"json_schema": {"type": "null"}}
     with pytest.raises(ValueError, match=message):
         from_llama_options(options)
 
@@ -161,6 +178,7 @@ def test_what_no_chain_expresses_is_named(options, message):
         (chain(RepetitionPenalty(1.1, window=8), FrequencyPenalty(1, window=9)), "repeat_last_n"),
         (chain(TopP(0.5), TopP(0.4)), "TopP.p=0.4.*only one"),
         (chain(FrequencyPenalty(1, window=8), RepetitionPenalty(1.1, window=8)), "before Freq"),
+        (chain(AdaptiveP(0.4, 0.995)), "AdaptiveP.*another transform"),
         (chain(TopNSigma(0.0)), "TopNSigma.*off there"),
         (chain(DynamicTemperature(0.5, 0.5)), "an equal pair is a Temperature"),
         (chain(AdaptiveP(0.4), TopK(5)), "TopK|AdaptiveP"),
@@ -184,48 +202,3 @@ def test_breakers_that_are_no_strings_are_refused():
 
 def test_members_that_change_nothing_need_no_option():
     assert to_llama_options(chain(TopNSigma(TopNSigma.off), *DEFAULT, XTC(0.1, 0.0))) == {}
-
-
-MODELFILE = '''FROM llama3.2  # the base
-# PARAMETER top_k 3
-parameter temperature 0.5
-PARAMETER repeat_last_n -1
-PARAMETER stop "<|end|>"
-PARAMETER stop User:
-PARAMETER num_ctx 4096
-SYSTEM """You are Mario.
-PARAMETER top_k 1
-"""
-TEMPLATE "{{ .System }}
-PARAMETER top_k 2"
-SYSTEM hello "quoted" world
-MESSAGE user "hi
-PARAMETER top_k 3"
-LICENSE """one line"""
-PARAMETER min_p 0.1
-'''
-
-
-def test_ollama_has_defaults_of_its_own(tmp_path):
-    penalty = RepetitionPenalty(1.1, window=64)
-    assert from_ollama_options({}) == chain(penalty, TopK(40), TopP(0.9), Temperature(0.8))
-    (tmp_path / "Modelfile").write_text(MODELFILE)
-    expected = chain(RepetitionPenalty(1.1), TopK(40), TopP(0.9), MinP(0.1), Temperature(0.5))
-    assert from_ollama_options(tmp_path) == from_ollama_options(tmp_path / "Modelfile") == expected
-    assert from_ollama_options({"mirostat": 1}) == chain(Temperature(0.8), Mirostat(5, 0.1, 1))
-
-
-@pytest.mark.parametrize(
-    "line, message",
-    [
-        ("PARAMETER temprature 1", "Modelfile: Ollama has no option 'temprature'"),
-        ("PARAMETER dry_multiplier 1", "Ollama has no option 'dry_multiplier'"),
-        ("PARAMETER top_p warm", "Modelfile: top_p: it must be a number, got 'warm'"),
-        ("PARAMETER tfs_z 0.5", "tfs_z=0.5.*TailFree"),
-        ("PARAMETER penalize_newline false", "penalize_newline=False"),
-    ],
-)
-def test_a_modelfile_is_named_in_its_errors(tmp_path, line, message):
-    (tmp_path / "Modelfile").write_text(f"FROM x\n{line}\n")
-    with pytest.raises(ValueError, match=message):
-        from_ollama_options(tmp_path)

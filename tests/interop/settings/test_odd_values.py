@@ -35,7 +35,7 @@ NUMBERS = {
         " adaptive_decay mirostat",
     ),
     "ollama": (
-        from_ollama_options,
+        lambda d: from_ollama_options({"repeat_penalty": 1.1, **d}),
         "temperature top_k top_p min_p typical_p repeat_penalty repeat_last_n frequency_penalty",
     ),
     "text-generation-webui": (

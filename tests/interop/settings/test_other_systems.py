@@ -106,8 +106,12 @@ def test_a_priority_saved_in_quotes_is_an_order(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("top_k: 5\ntop_p: 0.5\nsampler_priority: 'top_p\n\n  top_k\n\n  dry'\n")
     assert from_webui_preset(path) == chain(TopP(0.5), TopK(5))
-    path.write_text("top_k: 5\ntop_p: 0.5\nsampler_priority: |-\n  top_p\n  top_k\n")
+    path.write_text("top_k: 5\ntop_p: 0.5\nsampler_priority: |-\n  top_p\n  top_k\n  top_p\n")
     assert from_webui_preset(path) == chain(TopP(0.5), TopK(5))
+
+
+def test_a_cutoff_of_all_is_off():
+    assert from_webui_preset({"epsilon_cutoff": 1e4, "eta_cutoff": -1}) == chain()
 
 
 def test_without_sampling_a_preset_is_penalties_and_greedy():
@@ -120,7 +124,8 @@ def test_without_sampling_a_preset_is_penalties_and_greedy():
 @pytest.mark.parametrize(
     "preset, message",
     [
-        ({"xtc_probability": 0.5}, "xtc_probability holds strings; give tokenizer="),
+        ({"xtc_probability": 0.5}, "xtc_probability needs the token of a line break; give"),
+        ({"xtc_probability": 0.5, "tokenizer": 1}, "xtc_probability: give eos="),
         ({"penalty_alpha": 0.6}, "penalty_alpha=0.6"),
         ({"guidance_scale": 1.5}, "guidance_scale=1.5.*Guidance"),
         ({"mirostat_mode": 1}, "mirostat_mode must be one of 0, 2, got 1"),
@@ -133,8 +138,9 @@ def test_without_sampling_a_preset_is_penalties_and_greedy():
     ],
 )
 def test_a_setting_that_no_chain_expresses_is_named(preset, message):
+    text = tokenizer() if preset.pop("tokenizer", None) else None
     with pytest.raises(ValueError, match=message):
-        from_webui_preset(preset)
+        from_webui_preset(preset, tokenizer=text)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_beams_lead_to_beam_search():
 def test_whispers_prompt():
     config = FILES["nb-whisper-small-beta"]["config"]
     assert decoder_prompt(config, "<|no|>") == [50258, 50288, 50359, 50363]
-    with pytest.raises(ValueError, match="language open.*<|af|>.*got None"):
+    with pytest.raises(ValueError, match="language is open.*<.af.>"):
         decoder_prompt(config)
 
 

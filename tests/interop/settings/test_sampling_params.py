@@ -47,7 +47,7 @@ def test_absent_and_off_are_the_same():
     ignored = dict(max_tokens=10, n=2, seed=0, stop=["\n"], logprobs=5)
     assert repr(from_sampling_params(off | ignored)) == repr(from_sampling_params({})) == "chain()"
     assert repr(from_sampling_params({"temperature": 0})) == repr(chain(Temperature(0.0)))
-    assert from_sampling_params({"temperature": 1e-6}) == chain(Temperature(0.0))
+    assert from_sampling_params({"temperature": 1e-6}) == chain(Temperature(0.01))
     assert from_sampling_params({"temperature": 0.001}) == chain(Temperature(0.01))
 
 
@@ -141,6 +141,19 @@ def test_a_form_is_an_automaton_in_front(params, first):
         ({"tool_choice": "required"}, "tool_choice='required'"),
         ({"length_penalty": 2.0}, "length_penalty=2.0.*beam"),
         ({"temperature": True}, "temperature: it must be a number, got True"),
+        ({"frequency_penalty": 2.5}, "frequency_penalty: it must be from -2 to 2, got 2.5"),
+        ({"presence_penalty": -3}, "presence_penalty: it must be from -2 to 2, got -3"),
+        ({"temperature": 2.5}, "temperature: it must be from 0 to 2, got 2.5"),
+        ({"top_p": 0}, "top_p: it must be above 0 in vLLM, got 0"),
+        ({"logit_bias": {"3": -101}}, r"clamps a bias to \[-100, 100\], got -101"),
+        ({"response_format": {}}, "response_format of type None"),
+        ({"structured_outputs": {}}, "structured_outputs asks for no form; give json"),
+        ({"response_format": ""}, "response_format of type ''"),
+        ({"bad_words": ""}, "bad_words must be a list of texts, got ''"),
+        (
+            {"structured_outputs": {"regex": "a", "disable_any_whitespace": True}},
+            "structured_outputs: disable_any_whitespace=True.*give whitespace_pattern",
+        ),
         ({"logit_bias": {"3": True}}, "bias of '3' must be a number"),
         ({"logit_bias": {"ab a": 1.0}}, "logit_bias holds strings; give tokenizer="),
     ],

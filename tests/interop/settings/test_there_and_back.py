@@ -1,6 +1,7 @@
 """A chain written as settings and read again is the same chain, or an error names a member."""
 
 import json
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -43,6 +44,7 @@ from jaxsample.interop import (
     to_llama_options,
     to_sampling_params,
 )
+from tests.interop.settings.words import tokenizer
 
 
 def written(write):
@@ -72,7 +74,7 @@ TRANSFORMERS = (
 )
 VLLM = (
     lambda u: Allow([1, 2, 3 + int(9 * u)]),
-    lambda u: BadWords([[7], [8, 9 + int(4 * u)]]),
+    lambda u: BadWords([[7], [1], [8], [12, 12 + int(4 * u)]]),
     lambda u: MinNewTokens(1 + int(9 * u), [2, 4]),
     lambda u: SequenceBias([[3], [4]], [u, -2 * u]),
     lambda u: RepetitionPenalty(0.5 + u),
@@ -99,7 +101,11 @@ LLAMA = (
 )
 SYSTEMS = {
     "transformers": (TRANSFORMERS, written(to_generation_config), from_generation_config),
-    "vllm": (VLLM, written(to_sampling_params), from_sampling_params),
+    "vllm": (
+        VLLM,
+        written(partial(to_sampling_params, tokenizer=tokenizer())),
+        partial(from_sampling_params, tokenizer=tokenizer()),
+    ),
     "llama.cpp": (LLAMA, written(to_llama_options), from_llama_options),
 }
 
@@ -157,9 +163,40 @@ def test_a_member_that_the_system_lacks_is_named(system, member):
         (chain(Temperature(1.0), RepetitionPenalty(1.5)), "cannot run after a temperature"),
         (chain(Temperature(0.5), Temperature(0.7)), "Temperature.value=0.7.*only one"),
         (chain(Temperature(0.0), TopK(4)), "Temperature.value=0.0.*greedy and stands at the end"),
+        (chain(Epsilon(1.0)), "Epsilon.*a cutoff of 1 is off there"),
+        (chain(BadWords([[2]]), MinNewTokens(2, [2])), "cannot say BadWords.*another transform"),
         (chain(MinNewTokens(2, 5), ExponentialLengthDecay(1, 2.0, 6)), "eos_token_id would have"),
     ],
 )
 def test_an_order_that_transformers_lacks_is_an_error(sampler, message):
     with pytest.raises(ValueError, match=message):
         to_generation_config(sampler)
+
+
+@pytest.mark.parametrize(
+    "member, message",
+    [
+        (FrequencyPenalty(2.5, scope="output"), "frequency_penalty: it must be from -2 to 2"),
+        (PresencePenalty(-2.5, scope="output"), "presence_penalty: it must be from -2 to 2"),
+        (Temperature(2.5), "temperature: it must be from 0 to 2"),
+        (Temperature(0.001), "another transform"),
+        (TopP(0.0), "top_p: it must be above 0"),
+        (SequenceBias([[3]], [101.0]), "logit_bias: vLLM clamps"),
+    ],
+)
+def test_values_that_vllm_refuses_are_not_written(member, message):
+    with pytest.raises(ValueError, match=f"vLLM cannot say {type(member).__name__}.*{message}"):
+        to_sampling_params(member)
+
+
+def test_vllm_takes_bad_words_as_texts():
+    with pytest.raises(ValueError, match="bad_words holds strings; give tokenizer="):
+        to_sampling_params(BadWords([[7]]))
+    with pytest.raises(ValueError, match="are the tokens .*9.*, not .*1, 2"):
+        to_sampling_params(BadWords([[1, 2]]), tokenizer=tokenizer())  # "ab" is one token
+    assert to_sampling_params(BadWords([[7]]), tokenizer=tokenizer()) == {"bad_words": ["*"]}
+
+
+def test_an_infinite_bias_is_no_json():
+    with pytest.raises(ValueError, match="no bias of inf; put Allow"):
+        to_llama_options(SequenceBias([[3]], [float("inf")]))
