@@ -34,7 +34,7 @@ class BatchPrompt(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class BatchPrompts:
-    """Where the prompts are, and how they are read.
+    """The file of the prompts, and the options for reading it.
 
     Attributes:
         data: the file.

@@ -155,7 +155,7 @@ def _settings(path):
 
 
 def _compare(path, there, now, prompts):
-    """Refuse settings that draw other rows than those which are there."""
+    """Raise ValueError if the rows in the file were drawn with other settings."""
     names = [name for name in now if name not in GROWING and there.get(name) != now[name]]
     names += [name for name in ("samples", "prompts") if now[name] < there[name]]
     if "sampler" in names and "values" in names:  # the text of the sampler shows enough

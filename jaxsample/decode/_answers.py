@@ -1,4 +1,4 @@
-"""What a model says before each of some given tokens."""
+"""The logits and hidden states of a model before each of the given tokens."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def children(
 def ends_text(
     decoding: Decoding, parents: jax.Array, tokens: jax.Array, ending: Ending, size: int
 ) -> jax.Array:
-    """Whether each child `[B, K]` ends its text; `size` is V, and for the others see `turn`."""
+    """Return whether each child `[B, K]` ends its text; `size` is V. See `turn` for the others."""
     flat, column = _rows(decoding, parents), tokens.reshape(-1)
     before = decoding.recent[flat], decoding.matched[flat]
     given = column, jnp.ones(column.shape, bool), size, ending

@@ -20,7 +20,7 @@ WIDTH = 64  # a prompt is padded to a multiple of it
 def read_common(
     model: Model, params: Any, prompts: Iterable[Any], *, max_length: int, chunk: int = 512
 ) -> Decoding | None:
-    """Read the tokens that all prompts begin with once, for the `after` of a rollout over them.
+    """Read the common beginning of all prompts once, for the argument `after` of `rollout`.
 
     Args:
         model, params, max_length, chunk: see `prefill`.

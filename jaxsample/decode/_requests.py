@@ -23,10 +23,10 @@ class Request(NamedTuple):
         sampler: the transform of this prompt alone, of the same structure for all prompts. Either
             every prompt brings one, or none.
         budget: the largest number of tokens to draw, >= 0; as in `rollout` by default.
-        index: the place of the prompt among all, which its key depends on; by default the number of
-            prompts before it. So a run may leave out what an earlier one finished.
-        samples: which of the samples of `rollout` to draw; all by default.
-        key: the key of this prompt alone. Either every prompt brings one, or none.
+        index: the index of the prompt among all prompts, from which its key is made; by default the
+            number of prompts before it. So a run can skip prompts that an earlier run finished.
+        samples: the indices of the samples to draw; by default all samples of `rollout`.
+        key: the key of this prompt. Either all prompts have their own key, or none has.
 
     >>> prompts = [Request([0], TopK(1)), Request([2], TopK(1), budget=1)]
     >>> done = rollout(jax.random.key(0), bigram, table, prompts, None, slots=2, max_length=6,

@@ -11,12 +11,12 @@ from jaxsample.decode._requests import Request, count_of
 
 
 def share(prompts: Iterable[Any], done: Container[int] = ()) -> Iterator[Request]:
-    """Yield the prompts of this process, among those that all processes of a run share.
+    """Yield the prompts of this process, out of the prompts of all processes.
 
-    Give the result to `rollout`. Of n processes, process k takes the prompts k, k + n and so on.
-    Each keeps its number among all, and so the key and the `Finished.index` that it has in a
-    rollout of one process. The processes do not wait for each other, and none needs the results of
-    another. If one ends, start all again and pass what is finished, by any number of processes.
+    Pass the result to `rollout`. Process k of n takes the prompts k, k + n and so on. Each prompt
+    keeps its index among all prompts, so its key and its `Finished.index` are the same as in a
+    rollout on one process. The processes do not wait for each other, and none needs the results of
+    another. After a failure, start any number of processes again and pass `done`.
 
     Args:
         prompts: the prompts of all processes, as for `rollout`: the same in each of them.

@@ -105,10 +105,10 @@ class Step(NamedTuple):
 
 
 def check_decoding(decoding: Any) -> None:
-    """Refuse what is no `Decoding`, such as the None that `generate` returns with slots.
+    """Check that a value is a `Decoding`, and not the None that `generate` returns with slots.
 
     Raises:
-        ValueError: if there is no decoding.
+        ValueError: if it is not a `Decoding`.
     """
     if not isinstance(decoding, Decoding):
         raise ValueError(

@@ -1,9 +1,9 @@
-"""The normal form of schemas: cases of one JSON type, whose keywords all hold together.
+"""The normal form of schemas: a disjunction of cases, each of one JSON type.
 
 A list of places stands for the conjunction of the schemas there. It is rewritten to a list of
-`Case`s, of which a value must fit one. All keywords that combine schemas are resolved by that
-(`$ref`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `dependentRequired`, ..), so what compiles a case
-only sees keywords of its own type. The schemas of properties and items stay places.
+`Case`s, and a value must fit at least one of them. The rewriting resolves all keywords that combine
+schemas (`$ref`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `dependentRequired`, ..). So the compiler
+of a case sees only keywords of its own type. The schemas of properties and items stay places.
 """
 
 from __future__ import annotations

@@ -59,11 +59,11 @@ def from_json_schema(
 ) -> TokenAutomaton:
     """Make the automaton of the JSON texts that a schema allows.
 
-    All keywords of draft 2020-12 that an automaton can keep are kept, and those of drafts 4 to 7
-    under their old names; see the page on constraints. A keyword of no specification passes with
-    one warning. Fewer texts are written than the schema allows: listed properties in their order
-    and others after them, each character in one spelling, numbers with bounds without an exponent,
-    any value up to a depth of 3. Numbers may have any number of digits.
+    The automaton supports most keywords of draft 2020-12, and of drafts 4 to 7 under their old
+    names; see the page on constraints. Keywords that are in no specification are ignored with one
+    warning. The automaton allows fewer texts than the schema: listed properties come in their order
+    and others after them, each character has one spelling, numbers with bounds have no exponent,
+    and arbitrary values are nested at most 3 deep. Numbers may have any number of digits.
 
     Args:
         schema: as parsed from JSON.
@@ -71,12 +71,12 @@ def from_json_schema(
         whitespace: a regular expression of the white space that is allowed inside objects and
             arrays; none by default.
         depth: how often, in total, an object or array may lie inside one of the same schema.
-        additional: whether objects have other properties than those the schema lists, where it
-            says nothing about them. If it lists none, or gives others a schema or true, they are
-            written in any case.
+        additional: whether objects may have properties that the schema does not list, if it does
+            not mention others. If the schema lists none, or gives others a schema or true, objects
+            may always have them.
 
     Raises:
-        ValueError: if a keyword can't be kept, with its place in the schema; or as for
+        ValueError: if a keyword is not supported, with its place in the schema; or as for
             `from_regex`.
 
     Warns:

@@ -1,4 +1,4 @@
-"""The keywords of JSON schemas: of which values they speak, and which can't be kept."""
+"""The keywords of JSON schemas: the types that they apply to, and those that are not supported."""
 
 from __future__ import annotations
 

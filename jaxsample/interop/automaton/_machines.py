@@ -1,4 +1,4 @@
-"""The texts of one tree that another has, or does not have, as a tree again."""
+"""Intersection, difference and complement of the languages of trees, as trees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a value fits a schema, and whether plainly none does."""
+"""Tests of values against schemas, and tests for schemas that certainly no value fits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Members:
         return self.reader.named(case, name, self.derived)
 
     def is_empty(self, case: Case) -> bool:
-        """Return whether plainly no value fits; False if it takes more than a look."""
+        """Return whether it is certain that no value fits a case."""
         try:
             return self._is_empty(case, ())
         except ValueError:  # what can't be kept is reported where it is compiled

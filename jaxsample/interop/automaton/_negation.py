@@ -8,7 +8,7 @@ from typing import Any
 from jaxsample.interop.automaton._document import Document, child
 from jaxsample.interop.automaton._values import KINDS
 
-# For each keyword its type and what says the opposite.
+# For each keyword: its type, and a function that returns the negation.
 OPPOSITE = {
     "minimum": ("number", lambda x: {"exclusiveMaximum": x}),
     "maximum": ("number", lambda x: {"exclusiveMinimum": x}),
@@ -22,8 +22,8 @@ OPPOSITE = {
     "minProperties": ("object", lambda n: {"maxProperties": n - 1} if n >= 1 else False),
     "maxProperties": ("object", lambda n: {"minProperties": n + 1}),
 }
-# Their opposites are left out if another keyword of the type has one: then fewer values count as
-# not fitting, and none wrongly.
+# The negations of these keywords are left out if another keyword of the type has one. The negation
+# of the schema then allows fewer values than it could, but no wrong ones.
 LEFT_OUT = {
     "number": {"multipleOf"},
     "string": {"format"},
@@ -42,7 +42,7 @@ def negated(document: Document, place: str) -> list[str]:
     """Return the places of schemas; a value that fits one of them does not fit that at `place`.
 
     Raises:
-        ValueError: if all that the schema says of a type has an opposite that can't be said.
+        ValueError: if the schema has keywords for a type and none of them can be negated.
     """
     schema = document.at(place)
     found = [True] if schema is False else []

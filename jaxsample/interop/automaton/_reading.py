@@ -1,4 +1,4 @@
-"""What the keywords of a case say together."""
+"""The combined meaning of the keywords of a case."""
 
 from __future__ import annotations
 

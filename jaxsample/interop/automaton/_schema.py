@@ -1,4 +1,4 @@
-"""A compiler of JSON schemas; what can't be kept raises an error and is never ignored."""
+"""A compiler of JSON schemas; an unsupported keyword raises an error and is never ignored."""
 
 from __future__ import annotations
 

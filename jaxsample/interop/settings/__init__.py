@@ -1,1 +1,1 @@
-"""Settings of other systems: one table for each says what they mean, for reading and writing."""
+"""Settings of other systems, read and written by one table for each system."""

@@ -39,8 +39,8 @@ def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
     Args:
         config: the fields, or the path of a generation_config.json or of its folder. Null values
             count as absent.
-        strict: whether a field that nobody knows is an error. By default such fields pass, with one
-            warning that names them.
+        strict: whether an unknown field raises an error. By default unknown fields are ignored,
+            with one warning that names them.
 
     Raises:
         ValueError: if a field is out of range, or needs something that a chain cannot do, or if the

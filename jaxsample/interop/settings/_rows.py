@@ -20,8 +20,8 @@ class Key:
         name: the name of the setting.
         off: the value without the transform; None if the setting has no such value.
         absent: whether a value stands for no transform; by default if it equals `off`.
-        into: makes the field's value of the setting's, by default a number.
-        back: makes the setting's value of the field's.
+        into: converts the value of the setting to the value of the field; by default `number`.
+        back: converts the value of the field to the value of the setting; by default `single`.
     """
 
     name: str

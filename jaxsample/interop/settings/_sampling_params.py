@@ -162,8 +162,8 @@ def from_sampling_params(
 
     A JSON schema (`response_format`, `guided_json`, `structured_outputs`), a regular expression or
     a choice becomes a `TokenAutomaton`; the white space inside JSON is that of `from_json_schema`.
-    `bad_words` stand for themselves and for themselves after a space. A key of `logit_bias` that is
-    no number is the text of one token.
+    Each of `bad_words` is forbidden with and without a space before it. A key of `logit_bias` that
+    is not a number is the text of one token.
 
     Args:
         params: the fields; OpenAI's token ids may be strings.

@@ -123,7 +123,7 @@ def read_each(
         make: takes the fields of a line, and its number. If it raises ValueError, the line is bad.
 
     Returns:
-        What was made, in the order of the file, and for each bad line why it was skipped.
+        The results of `make` in the order of the file, and the reason for each skipped line.
 
     Raises:
         ValueError: if the file is missing or cannot be read, a line is bad, or nothing was made.

@@ -22,7 +22,8 @@ WIDEST = 1024  # columns of prompts that are read at once
 def in_slots(program: Program, batches: Sequence[Sequence[Job]]) -> Iterator[list[dict[str, Any]]]:
     """Yield the texts of batches in order, each as `at_once` does.
 
-    A text that ends makes room for the next of any batch. What all prompts begin with is read once.
+    When a text ends, the next text of any batch takes its slot. The common beginning of all prompts
+    is read once.
     """
     jobs = [job for batch in batches for job in batch]
     # The samples of one prompt, which is read once.
