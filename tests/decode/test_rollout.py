@@ -105,7 +105,7 @@ def test_a_rollout_goes_on_where_one_ended():
     "request_, said",
     [
         (Request(PROMPTS[0], index=-1), "index must be an int in 0"),
-        (Request(PROMPTS[0], samples=[2]), "samples must be different numbers below the 2"),
+        (Request(PROMPTS[0], samples=[2]), "samples must be different numbers below the samples=2"),
         (Request(PROMPTS[0], samples=[1, 1]), "samples must be different numbers"),
         (Request(PROMPTS[0], samples=[]), "samples must be different numbers"),
     ],
@@ -216,7 +216,7 @@ def test_a_sampler_that_does_not_fit_the_first(name, refill):
         (dict(slots=0), "slots must be"),
         (dict(budget=-1), "budget must be an int in"),
         (dict(refill=6), "refill must be at most the 5 slots"),
-        (dict(widths=()), "widths must have"),
+        (dict(widths=()), "widths must be a sequence"),
         (dict(sampler=3), "must be a Transform"),
         (dict(record=("nothing",)), "record takes"),
     ],

@@ -115,7 +115,7 @@ def test_a_static_field_that_json_cannot_hold_is_refused():
 
 def test_other_fields_than_in_the_file_are_refused():
     written = export.export(jax.jit(same))(NoRepeatNgram(3)).serialize()
-    changed = bytes(written).replace(b'{"n": 3}', b'{"m": 3}')
+    changed = bytes(written).replace(b'{"n": 3, ', b'{"m": 3, ')
     assert changed != bytes(written)
-    with pytest.raises(ValueError, match=r"NoRepeatNgram had the fields \[\] and \['m'\]"):
+    with pytest.raises(ValueError, match=r"NoRepeatNgram had the fields \[\] and \['m', 'window'\]"):
         export.deserialize(bytearray(changed))
