@@ -308,8 +308,8 @@ def test_what_all_prompts_begin_with_is_read_once():
     jobs = [Job(0, item, 0, 0) for item in range(4)]
     traced.clear()
     [found] = in_slots(program, [jobs])
-    # The begin once, padded to all 30 columns, then the rest of the prompts, and the steps. A single
-    # token tells the size of the vocabulary.
+    # The begin once, padded to all 30 columns, then the rest of the prompts, and the steps.
+    # A single token tells the size of the vocabulary.
     assert {(1, 30), (1, 2), (5, 1), (1, 1)} >= set(traced)
     for text, other in zip(found, at_once(program, jobs), strict=True):
         np.testing.assert_array_equal(text["tokens"], other["tokens"])
