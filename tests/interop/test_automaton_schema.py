@@ -182,6 +182,7 @@ ERRORS = [
     ({"type": "string", "maxLength": -1}, "'maxLength' at # must be a whole number"),
     ({"type": "string", "maxLength": True}, "'maxLength' at # must be a whole number"),
     ({"type": "string", "pattern": "(?=a)"}, "the pattern at #: (?= is not supported"),
+    ({"pattern": "(a|b)*a(a|b){20}", "minLength": 2}, "states beside other keywords"),
     ({"type": "date"}, "got 'date'"),
     ({"type": []}, "'type' at # must be a name"),
     ({"type": "object", "required": True}, "'required' at # must be a list, got True"),

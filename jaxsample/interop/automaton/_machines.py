@@ -86,8 +86,18 @@ def matches(machine: Automaton, text: str) -> bool:
 
 
 def machine_of(tree: Node) -> Automaton:
-    """Return the smallest automaton of a language."""
-    return determinise(tree, MAX_STATES)
+    """Return the smallest automaton of a language.
+
+    Raises:
+        ValueError: if more than `MAX_STATES` states are needed.
+    """
+    try:
+        return determinise(tree, MAX_STATES)
+    except ValueError:  # its advice is to raise a bound that the caller does not set here
+        raise ValueError(
+            f"a pattern, a format or bounds need more than {MAX_STATES} states beside other "
+            "keywords; shorten them, or bounded repeats"
+        ) from None
 
 
 def _complete(machine):

@@ -161,6 +161,8 @@ def _same_length(low: str, high: str) -> Node:
     """Return the digits from `low` to `high`, which are equally long."""
     if not low:
         return EMPTY
+    if not low.strip("0") and not high.strip("9"):
+        return Repeat(DIGIT, len(low), len(low))
     if low[0] == high[0]:
         return then(text(low[0]), _same_length(low[1:], high[1:]))
     rest = len(low) - 1
