@@ -31,6 +31,52 @@ LANGUAGES = {
         ["-0.2", "-0.249", "0", "12.5", "12.50", "12.499", "7", "3.0"],
         ["-0.25", "-0.250", "-0.3", "-1", "12.51", "13", "1e9"],
     ),
+    "integers and their negation in oneOf": (
+        {"oneOf": [{"type": "integer"}, {"type": ["integer", "string"]}]},
+        ['"a"'],
+        ["9.5", "9", "9.0"],
+    ),
+    "integers beside their negation": (
+        {"type": ["integer", "null"], "not": {"type": "integer"}},
+        ["null"],
+        ["1.5", "1"],
+    ),
+    "enumerated integers beside their negation": (
+        {"enum": [1, 1.5, None], "type": ["integer", "null"], "not": {"type": "integer"}},
+        ["null"],
+        ["1.5", "1"],
+    ),
+    "a condition that holds of all integers": (
+        {"type": "integer", "if": {"type": "integer"}, "then": {"maximum": 3}},
+        ["1", "3"],
+        ["1.9", "4"],
+    ),
+    "integers that are counted": (
+        {"type": "array", "items": {"type": "integer"}}
+        | {"contains": {"type": "integer"}, "maxContains": 1},
+        ["[1]"],
+        ["[1,2.5]", "[1,2]", "[]"],
+    ),
+    "integers of 64 bits": (
+        {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+        ["0", "-9223372036854775808", "9223372036854775807", "1000000000000000000"],
+        ["-9223372036854775809", "9223372036854775808", "10000000000000000000"],
+    ),
+    "numbers of 32 bits": (
+        {"type": "number", "minimum": -3.4028235e38, "maximum": 3.4028235e38},
+        ["0.5", "-340282350000000000000000000000000000000.0", "9" * 38],
+        ["340282350000000000000000000000000000001", "9" * 39],
+    ),
+    "numbers of 15 digits": (
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 1e15},
+        ["999999999999999", "0.5", "1000"],
+        ["1000000000000000", "-1"],
+    ),
+    "numbers of 64 bits": (
+        {"type": "number", "minimum": -1.797e308, "maximum": 1.797e308},
+        ["0.5", "-1796" + "0" * 305, "9" * 308],
+        ["1798" + "0" * 305],
+    ),
     "multiples": (
         {"type": "number", "multipleOf": 0.25, "minimum": 0},
         ["0", "0.5", "10.750", "3"],

@@ -96,6 +96,8 @@ class Reader:
             if "integer" in types and "number" not in types:
                 whole = True
         if self.said(case, "$broken"):
+            if whole:  # no number is an integer and is none
+                return Numbers(Bound(Decimal(1), True), Bound(Decimal(0), True), True, ())
             whole = False
         steps = [(p, _number(x, "multipleOf", p)) for p, x in self.said(case, "multipleOf")]
         for place, step in steps:
