@@ -192,6 +192,24 @@ LANGUAGES = {
         ['{"c":1,"a":1,"b":null}', "{}"],
         ['{"d":1}'],
     ),
+    "a negated oneOf evaluates nothing": (
+        {"not": {"oneOf": [{"properties": {"a": True}}, {"required": ["a"]}]}}
+        | {"type": ["object", "null"], "unevaluatedProperties": False},
+        ["null"],
+        ['{"a":1}', '{"b":1}', "{}"],
+    ),
+    "a condition that fails evaluates nothing": (
+        {
+            "type": "object",
+            "if": {"oneOf": [{"$ref": "#/$defs/a"}, {"required": ["a"]}]},
+            "then": {"maxProperties": 1},
+            "properties": {"b": {"const": 1}},
+            "unevaluatedProperties": False,
+            "$defs": {"a": {"properties": {"a": True}}},
+        },
+        ['{"b":1}', "{}"],
+        ['{"a":1}', '{"b":1,"a":1}'],
+    ),
     "draft 4": (
         {"type": "array", "items": [{"type": "number", "minimum": 1, "exclusiveMinimum": True}]}
         | {"additionalItems": False},
@@ -256,3 +274,10 @@ def test_a_long_string_compiles():
     automaton = from_json_schema({"type": "string", "maxLength": 500}, VOCABULARY, EOS)
     assert accepts(automaton, b'"' + b"a" * 500 + b'"')
     assert not accepts(automaton, b'"' + b"a" * 501 + b'"')
+
+
+def test_a_reference_inside_two_negations_keeps_its_address():
+    inner = {"$id": "http://x/y", "$ref": "#/$defs/a", "$defs": {"a": {"type": "integer"}}}
+    schema = {"$defs": {"a": {"type": "string"}}, "not": {"not": inner}}
+    automaton = from_json_schema(schema, VOCABULARY, EOS)  # jsonschema forgets the $id here
+    assert accepts(automaton, b"1") and not accepts(automaton, b'"a"')

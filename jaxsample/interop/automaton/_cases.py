@@ -62,6 +62,20 @@ class Cases:
         """Return whether plainly no value fits two schemas."""
         return all(map(self.is_empty, self.of((one, two))))
 
+    def applied(self, place: str) -> list[str]:
+        """Return the schemas that keywords of a schema apply to the same value, but for `not`."""
+        schema = self.document.at(place)
+        if isinstance(schema, bool):
+            return []
+        found = [self.document.target(schema["$ref"], place)] if "$ref" in schema else []
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            found += _parts_of(schema, keyword, place)
+        found += [child(place, k) for k in ("if", "then", "else") if k in schema]
+        for keyword in ("dependentSchemas", "dependencies"):
+            parts = schema.get(keyword, {}).items()
+            found += [child(place, keyword, k) for k, part in parts if not isinstance(part, list)]
+        return found
+
     def _at(self, place):
         if place in self.open:
             raise ValueError(f"the schema at {place} refers to itself without a value between")

@@ -20,6 +20,7 @@ class Document:
         self.bases: dict[str, str] = {"#": ""}  # places that have an address of their own
         self.addresses: dict[str, str] = {"": "#"}
         self.anchors: dict[tuple[str, str], str] = {}
+        self.aliases: dict[str, str] = {}
         self._index(root, "#", "")
 
     def _index(self, schema, place, base):
@@ -66,15 +67,32 @@ class Document:
         self.schemas.setdefault(place, schema)
         return place
 
+    def alias(self, place: str) -> str:
+        """Return a second place of a schema, for a value that the first must not seem to describe.
+
+        It stands for the double negation of the schema, which evaluates no property.
+        """
+        place = self._original(place)
+        self.aliases.setdefault(f"{place}/!as", place)
+        return self.add(f"{place}/!as", self.at(place))
+
+    def _original(self, place):
+        inside = place
+        while inside not in self.aliases:
+            if inside == "#":
+                return place
+            inside = inside.rpartition("/")[0]
+        return self._original(self.aliases[inside] + place[len(inside) :])
+
     def target(self, reference: Any, place: str) -> str:
-        """Return the place that a `$ref` at a place points to.
+        """Return the place that a `$ref` at a place points to; from an alias, that of an alias.
 
         Raises:
             ValueError: if it is not in this document.
         """
         if not isinstance(reference, str):
             raise ValueError(f"'$ref' at {place} must be a text, got {reference!r}")
-        inside = place
+        inside = original = self._original(place)
         while inside not in self.bases:
             inside = inside.rpartition("/")[0]
         address, fragment = urldefrag(urljoin(self.bases[inside], reference))
@@ -91,7 +109,7 @@ class Document:
             self.at(found or "")
         except (KeyError, ValueError):
             raise ValueError(f"'$ref' at {place} points nowhere: {reference!r}") from None
-        return str(found)
+        return str(found) if original == place else self.alias(str(found))
 
 
 def child(place: str, *names: object) -> str:

@@ -18,6 +18,7 @@ class Members:
     def __init__(self, reader: Reader):
         self.reader = reader
         self.scalars: dict[str, set] = {}
+        self.applied: dict[str, set[str]] = {}
         self.cases = Cases(reader.document, self.is_empty)
 
     def fits(self, places: Places, value: Any) -> bool:
@@ -40,8 +41,16 @@ class Members:
         return check is None or check(case, value)
 
     def derived(self, place: str) -> set[str]:
-        """Return the schemas that a schema applies to the same value."""
-        return {p for case in self.cases.of((place,)) for p in case.places}
+        """Return the schemas that a schema applies to the same value, without those in `not`."""
+        if place not in self.applied:
+            found = dict.fromkeys([place])
+            queue = [place]
+            for one in queue:  # the loop appends to the queue
+                more = [p for p in self.cases.applied(one) if p not in found]
+                found |= dict.fromkeys(more)
+                queue += more
+            self.applied[place] = set(found)
+        return self.applied[place]
 
     def named(self, case: Case, name: str) -> Places:
         """Return the schemas of the property of a name."""

@@ -74,23 +74,25 @@ def _opposites(document, schema, place) -> Iterator[Any]:
     if "$ref" in schema:
         yield {"$not": document.target(schema["$ref"], place)}
     if "not" in schema:
-        # A copy, as what lies inside `not` evaluates nothing for `unevaluatedProperties`.
-        yield document.at(child(place, "not"))
-    for special, keyword in (("$at", "$not"), ("$not", "$at")):
-        if special in schema:
-            yield {keyword: schema[special]}
+        yield {"$at": document.alias(child(place, "not"))}
+    if "$at" in schema:
+        yield {"$not": schema["$at"]}
+    if "$not" in schema:
+        yield {"$at": document.alias(schema["$not"])}
     for i in range(len(schema.get("allOf", ()))):
         yield {"$not": child(place, "allOf", i)}
     if "anyOf" in schema:
         yield _none(child(place, "anyOf"), schema["anyOf"])
     if "oneOf" in schema:
         yield _none(child(place, "oneOf"), schema["oneOf"])
-        parts = [{"$at": child(place, "oneOf", i)} for i in range(len(schema["oneOf"]))]
+        places = [child(place, "oneOf", i) for i in range(len(schema["oneOf"]))]
+        parts = [{"$at": document.alias(p)} for p in places]
         yield from ({"allOf": [a, b]} for i, a in enumerate(parts) for b in parts[:i])
     if "if" in schema:
         condition = child(place, "if")
         if "then" in schema:
-            yield {"allOf": [{"$at": condition}, {"$not": child(place, "then")}]}
+            met = {"$at": document.alias(condition)}
+            yield {"allOf": [met, {"$not": child(place, "then")}]}
         if "else" in schema:
             yield {"allOf": [{"$not": condition}, {"$not": child(place, "else")}]}
     for name in schema.get("required", ()):

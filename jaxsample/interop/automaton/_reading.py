@@ -167,15 +167,21 @@ class Reader:
                 own.append(child(place, "additionalProperties"))
             reached[place] = bool(own)
             found |= dict.fromkeys(own)
-        for place, _ in self.said(case, "unevaluatedProperties"):
-            inside = [p for p in reached if p in derived(place) and "/!not" not in p]
-            others = [p for p in inside if p != place and self._leaves(p, "unevaluatedProperties")]
-            if not others and not any(reached[p] for p in inside):
-                found[child(place, "unevaluatedProperties")] = None
-        return tuple(found)
+        return (*found, *self._unevaluated(case, "unevaluatedProperties", reached, derived))
 
-    def _leaves(self, place, keyword):
-        return keyword in self.document.at(place)
+    def _unevaluated(self, case, keyword, reached, derived):
+        """Return the schemas of a keyword for a part of which schemas inside say nothing."""
+        found = []
+        for place, _ in self.said(case, keyword):
+            inside = [p for p in reached if p in derived(place)]
+            if keyword == "unevaluatedItems" and any(
+                "contains" in self.document.at(p) for p in inside
+            ):
+                raise ValueError(f"{keyword!r} at {place} is not supported with 'contains'")
+            others = any(keyword in self.document.at(p) for p in inside if p != place)
+            if not others and not any(reached[p] for p in inside):
+                found.append(child(place, keyword))
+        return found
 
     def item(self, case: Case, index: int, derived) -> Places:
         """Return the schemas of the item at an index."""
@@ -191,14 +197,7 @@ class Reader:
                 own.append(child(place, rest))
             reached[place] = bool(own)
             found |= dict.fromkeys(own)
-        for place, _ in self.said(case, "unevaluatedItems"):
-            inside = [p for p in reached if p in derived(place) and "/!not" not in p]
-            if any("contains" in self.document.at(p) for p in inside):
-                raise ValueError(f"'unevaluatedItems' at {place} is not supported with 'contains'")
-            others = [p for p in inside if p != place and self._leaves(p, "unevaluatedItems")]
-            if not others and not any(reached[p] for p in inside):
-                found[child(place, "unevaluatedItems")] = None
-        return tuple(found)
+        return (*found, *self._unevaluated(case, "unevaluatedItems", reached, derived))
 
     def prefix(self, case: Case) -> int:
         """Return the number of items that have schemas of their own."""
