@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from jaxsample.interop.automaton._cases import Case, Cases, Places
@@ -92,7 +93,7 @@ class Members:
             return False
         if said.whole is not None and said.whole != (x == int(x)):
             return False
-        return all(x % step == 0 for step in said.steps)
+        return all(Fraction(x) % Fraction(step) == 0 for step in said.steps)
 
     def _string(self, case, value):
         low, high = self.reader.size(case, "minLength", "maxLength")
@@ -141,8 +142,8 @@ class Members:
             said = self.reader.numbers(case)
             if said.low and said.high:
                 strict = said.low.strict or said.high.strict
-                gap = said.high.value - said.low.value
-                return gap < 0 or (gap == 0 and strict)
+                low, high = said.low.value, said.high.value
+                return low > high or (low == high and strict)
         if case.kind == "string":
             low, high = self.reader.size(case, "minLength", "maxLength")
             like = [self.reader.pattern(x, p) for p, x in self.reader.said(case, "pattern")]

@@ -54,7 +54,7 @@ def numbers(said: Numbers, excluded: list[Decimal]) -> Node:
 
 def _ways(number):
     """Return all plain texts of a number."""
-    whole, _, fraction = format(abs(number), "f").partition(".")
+    whole, _, fraction = format(number.copy_abs(), "f").partition(".")
     fraction = fraction.rstrip("0")
     sign = text("-") if number < 0 else parse("-?") if number == 0 else EMPTY
     if not fraction:
@@ -69,14 +69,14 @@ def _between(low: Bound | None, high: Bound | None, whole: bool) -> Node:
     if high is None or high.value >= 0:
         parts.append(_positive(low if low and low.value >= 0 else zero, high, whole))
     if low is None or low.value < 0:
-        start = Bound(-high.value, high.strict) if high and high.value <= 0 else zero
-        end = low and Bound(-low.value, low.strict)
+        start = Bound(high.value.copy_negate(), high.strict) if high and high.value <= 0 else zero
+        end = low and Bound(low.value.copy_negate(), low.strict)
         parts.append(then(text("-"), _positive(start, end, whole)))
     found = either(*parts)
     strict = [b for b in (low, high) if b and b.strict]
     if whole or not strict:
         return found
-    digits = max(len(str(int(abs(b.value)))) for b in strict)
+    digits = max(len(str(abs(int(b.value)))) for b in strict)
     limit = Repeat(DIGIT, 1, max(1, PRECISION - digits))
     return both(found, then(INTEGER, either(then(text("."), limit), EMPTY)))
 
