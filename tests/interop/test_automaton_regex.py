@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from jaxsample.interop import from_regex
 from jaxsample.interop.automaton._determinise import determinise
 from jaxsample.interop.automaton._language import LAST, chars
+from jaxsample.interop.automaton._machines import machine_of
+from jaxsample.interop.automaton._machines import matches as found_in
 from jaxsample.interop.automaton._regex import parse
 from jaxsample.interop.automaton._utf8 import over_bytes, sequences
 from tests.vocabularies import EOS, VOCABULARY, random_texts
@@ -65,6 +67,15 @@ def test_every_text_written_in_tokens_matches(pattern):
     budget = int(automaton.distance[0]) + 30
     for data in random_texts(automaton, np.random.default_rng(1), 30, budget):
         assert re.fullmatch(pattern, data.decode(), re.ASCII), data
+
+
+def test_classes_in_schemas_are_those_of_ecmascript():
+    spaces = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
+    spaces += "".join(map(chr, range(0x2000, 0x200B)))
+    machines = {p: machine_of(parse(p, search=True)) for p in (r"^\s$", r"^[^\S]$", ".")}
+    for c in map(chr, [*range(0x100), *range(0x1600, 0x3100), 0x180E, 0xFEFF]):
+        assert found_in(machines[r"^\s$"], c) == found_in(machines[r"^[^\S]$"], c) == (c in spaces)
+        assert found_in(machines["."], c) == (c not in "\n\r\u2028\u2029")
 
 
 TREES = st.recursive(

@@ -183,6 +183,8 @@ ERRORS = [
     ({"type": "string", "maxLength": True}, "'maxLength' at # must be a whole number"),
     ({"type": "string", "pattern": "(?=a)"}, "the pattern at #: (?= is not supported"),
     ({"pattern": "(a|b)*a(a|b){20}", "minLength": 2}, "states beside other keywords"),
+    ({"type": "string", "pattern": "(^a|^b)"}, "whole pattern, as in ^foo$|^bar$ (at 1"),
+    ({"type": "string", "pattern": "^(foo$|bar)"}, "whole pattern, as in ^foo$|^bar$ (at 5"),
     ({"type": "date"}, "got 'date'"),
     ({"type": []}, "'type' at # must be a name"),
     ({"type": "object", "required": True}, "'required' at # must be a list, got True"),

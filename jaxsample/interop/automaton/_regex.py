@@ -16,10 +16,15 @@ from jaxsample.interop.automaton._language import (
 DIGIT = chars([(0x30, 0x39)])
 WORD = chars([(0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A), (0x5F, 0x5F)])
 SPACE = one_of(" \t\n\r\f\v")
-CLASSES = {"d": DIGIT, "w": WORD, "s": SPACE, "D": but(DIGIT), "W": but(WORD), "S": but(SPACE)}
+CLASSES = {"d": DIGIT, "w": WORD, "D": but(DIGIT), "W": but(WORD)}
+# In schemas, patterns are of ECMAScript: it has more white space and ends of lines.
+LINE_ENDS = "\n\r\u2028\u2029"
+WIDE_SPACE = chars(
+    [*SPACE.ranges, (0x2000, 0x200A)]
+    + [(x, x) for x in (0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF)]
+)
 CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 HEX = {"x": 2, "u": 4, "U": 8}
-ANY = but(one_of("\n"))
 ANYTHING = Repeat(but(chars([])), 0, None)
 
 
@@ -32,22 +37,26 @@ def parse(pattern: str, search: bool = False) -> Node:
 
     Args:
         pattern: the expression.
-        search: the pattern may match any part of the text, as in `re.search`; an alternative of the
-            whole pattern may then begin with ^ and end with $.
+        search: the pattern is that of a schema. It may match any part of the text, and an
+            alternative of the whole pattern may begin with ^ and end with $. As in ECMAScript,
+            `\s` is also the white space of Unicode, and `.` is no end of a line.
 
     Raises:
         ValueError: with the place of an anchor, a boundary, a look-around, a back-reference, a
             flag, a possessive quantifier, an atomic group, or broken syntax.
     """
-    return _Parser(pattern).whole(search)
+    return _Parser(pattern, search).whole()
 
 
 class _Parser:
-    def __init__(self, pattern):
-        self.pattern, self.at = pattern, 0
+    def __init__(self, pattern, search):
+        self.pattern, self.search, self.at = pattern, search, 0
+        self.any = but(one_of(LINE_ENDS if search else "\n"))
+        space = WIDE_SPACE if search else SPACE
+        self.classes = CLASSES | {"s": space, "S": but(space)}
 
-    def whole(self, search):
-        found = self.alternatives(self.found if search else self.sequence)
+    def whole(self):
+        found = self.alternatives(self.found if self.search else self.sequence)
         if self.at < len(self.pattern):
             raise self.error(
                 "unbalanced )" if self.ahead(")") else "nothing may follow the anchor $"
@@ -115,11 +124,17 @@ class _Parser:
         if c == "[":
             return self.set()
         if c == ".":
-            return ANY
+            return self.any
         if c == "\\":
             return self.escape()
         if c in "^$":
-            raise self.error(f"drop the anchor {c}: the whole text is matched anyway", 1)
+            raise self.error(
+                "an anchor may only stand at the ends of an alternative of the whole pattern, as "
+                "in ^foo$|^bar$"
+                if self.search
+                else f"drop the anchor {c}: the whole text is matched anyway",
+                1,
+            )
         if c in "*+?":
             raise self.error(f"nothing to repeat before {c}", 1)
         return one_of(c)
@@ -141,8 +156,8 @@ class _Parser:
 
     def escape(self, inside=False):
         c = self.next()
-        if c in CLASSES:
-            return CLASSES[c]
+        if c in self.classes:
+            return self.classes[c]
         if c in HEX:
             return self.by_number(HEX[c])
         if c in CONTROLS and not (c == "0" and self.peek().isdigit()):
@@ -150,7 +165,10 @@ class _Parser:
         if inside and c == "b":
             return one_of("\b")
         if c in "bBAZzG":
-            raise self.error(f"\\{c} is not supported: the whole text is matched", 2)
+            raise self.error(
+                f"\\{c} is not supported" + ("" if self.search else ": the whole text is matched"),
+                2,
+            )
         if c.isdigit():
             raise self.error(f"back-references and octal escapes are not supported: \\{c}", 2)
         if c.isascii() and c.isalpha():
