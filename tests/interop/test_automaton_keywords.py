@@ -77,6 +77,31 @@ LANGUAGES = {
         ["1e+30", "0.02"],
         ["0.015"],
     ),
+    "numbers near an excluded one": (
+        {"type": "number", "not": {"const": 1}},
+        ["2", "1.00000000000001", "100000000000000000000"],
+        ["1.00000000000000000001", "1", "1.0"],
+    ),
+    "broken numbers": (
+        {"type": "number", "not": {"type": "integer"}},
+        ["1.5", "-0.25"],
+        ["1.00000000000000000001", "1.0", "2"],
+    ),
+    "long multiples": (
+        {"type": "number", "multipleOf": 3},
+        ["-9", "10909090522912998"],
+        ["10909090522913001.00", "9.5"],
+    ),
+    "numbers above the integers of float64": (
+        {"type": "number", "exclusiveMinimum": 9007199254740992},
+        ["9007199254740993"],
+        ["9007199254740992.1", "9007199254740992"],
+    ),
+    "numbers above a small one": (
+        {"type": "number", "minimum": 1e-300, "maximum": 1.5e-299},
+        ["0." + "0" * 298 + "1", "0." + "0" * 299 + "1"],
+        ["0", "0." + "0" * 298 + "2", "0." + "0" * 299 + "09"],
+    ),
     "numbers of 32 bits": (
         {"type": "number", "minimum": -3.4028235e38, "maximum": 3.4028235e38},
         ["0.5", "-340282350000000000000000000000000000000.0", "9" * 38],
@@ -91,6 +116,11 @@ LANGUAGES = {
         {"type": "number", "minimum": -1.797e308, "maximum": 1.797e308},
         ["0.5", "-1796" + "0" * 305, "9" * 308],
         ["1798" + "0" * 305],
+    ),
+    "long integers": (
+        {"type": "integer", "minimum": 2**900 // 7, "maximum": 2**902 // 7},
+        [str(2**900 // 7), str(2**902 // 7), str(2**901 // 7)],
+        [str(2**900 // 7 - 1), str(2**902 // 7 + 1), "0"],
     ),
     "multiples": (
         {"type": "number", "multipleOf": 0.25, "minimum": 0},

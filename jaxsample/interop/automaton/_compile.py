@@ -63,8 +63,8 @@ def from_json_schema(
     names; see the page on constraints. Keywords that are in no specification are ignored with one
     warning. The automaton allows fewer texts than the schema: listed properties come in their order
     and others after them, only control characters, quotes and backslashes are escaped, numbers with
-    bounds have no exponent, and arbitrary values are nested at most 3 deep. Numbers may have any
-    number of digits.
+    bounds have no exponent, and arbitrary values are nested at most 3 deep. Numbers without bounds
+    may have any number of digits.
 
     Args:
         schema: as parsed from JSON.

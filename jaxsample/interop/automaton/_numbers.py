@@ -25,8 +25,12 @@ DIGIT = parse("[0-9]")
 DIGITS = Repeat(DIGIT, 0, None)
 FRACTION = parse(r"(\.[0-9]+)?")
 PLAIN = then(INTEGER, FRACTION)
-# Below a strict bound a float64 has about 15 digits; a longer text may round to the bound.
+# A number of 15 digits can be told from others in float64; one of more may round to what it is not.
 PRECISION = 15
+EXACT = either(
+    INTEGER,
+    both(then(INTEGER, parse(r"\.[0-9]+")), parse(f"-?[0-9.]{{1,{PRECISION + 1}}}")),
+)
 
 
 def numbers(said: Numbers, excluded: list[Decimal]) -> Node:
@@ -49,7 +53,9 @@ def numbers(said: Numbers, excluded: list[Decimal]) -> Node:
         found = without(found, then(INTEGER, parse(r"(\.0+)?")))
     for number in excluded:
         found = without(found, _ways(number))
-    return found
+    strict = any(b and b.strict for b in (said.low, said.high))
+    rounds = strict or said.steps or excluded or said.whole is False
+    return both(found, EXACT) if rounds and not said.whole else found
 
 
 def _ways(number):
@@ -72,13 +78,7 @@ def _between(low: Bound | None, high: Bound | None, whole: bool) -> Node:
         start = Bound(high.value.copy_negate(), high.strict) if high and high.value <= 0 else zero
         end = low and Bound(low.value.copy_negate(), low.strict)
         parts.append(then(text("-"), _positive(start, end, whole)))
-    found = either(*parts)
-    strict = [b for b in (low, high) if b and b.strict]
-    if whole or not strict:
-        return found
-    digits = max(len(str(abs(int(b.value)))) for b in strict)
-    limit = Repeat(DIGIT, 1, max(1, PRECISION - digits))
-    return both(found, then(INTEGER, either(then(text("."), limit), EMPTY)))
+    return either(*parts)
 
 
 def _positive(low: Bound, high: Bound | None, whole: bool) -> Node:
@@ -113,28 +113,23 @@ def _at_least(digits, strict):
     if not digits and not strict:
         return FRACTION
 
-    def tail(rest):
-        if not rest:
-            return parse("[0-9]*[1-9][0-9]*") if strict else DIGITS
-        higher = then(_digit(int(rest[0]) + 1, 9), DIGITS)
-        return either(higher, then(text(rest[0]), tail(rest[1:])))
-
-    return then(text("."), tail(digits))
+    n = len(digits)  # a state for each equal digit, then one for all larger fractions
+    edges = [((_digit(int(d) + 1, 9), n + 1), (text(d), i + 1)) for i, d in enumerate(digits)]
+    equal = ((text("0"), n), (_digit(1, 9), n + 1)) if strict else ((DIGIT, n + 1),)
+    accepts = (*[False] * n, not strict, True)
+    return then(text("."), Graph((*edges, equal, ((DIGIT, n + 1),)), accepts))
 
 
 def _at_most(digits, strict):
     """Return the fractions, with their point, that are at most 0.digits."""
 
-    def tail(rest):
-        if not rest:
-            return NOTHING if strict else parse("0*")
-        lower = then(_digit(0, int(rest[0]) - 1), DIGITS)
-        equal = either(tail(rest[1:]), EMPTY) if rest[1:] else tail("")
-        return either(lower, then(text(rest[0]), equal))
-
     if not digits:
         return NOTHING if strict else parse(r"(\.0+)?")
-    return either(EMPTY, then(text("."), tail(digits)))
+    n = len(digits)  # a state for each equal digit, then one for all smaller fractions
+    edges = [((_digit(0, int(d) - 1), n + 1), (text(d), i + 1)) for i, d in enumerate(digits)]
+    accepts = (False, *[True] * (n - 1), not strict, True)
+    fraction = Graph((*edges, ((text("0"), n),), ((DIGIT, n + 1),)), accepts)
+    return either(EMPTY, then(text("."), fraction))
 
 
 def _digit(low, high):
@@ -149,33 +144,34 @@ def _integers(low: int, high: int | None) -> Node:
     if high is None:
         more = then(_digit(1, 9), Repeat(DIGIT, len(start), None))
         return either(_same_length(start, "9" * len(start)), more)
-    parts = []
-    for length in range(len(start), len(str(high)) + 1):
-        least = max(low, 10 ** (length - 1) if length > 1 else 0)
-        most = min(high, 10**length - 1)
-        parts.append(_same_length(str(least), str(most)))
+    end = str(high)
+    if len(start) == len(end):
+        return _same_length(start, end)
+    parts = [
+        _same_length(start, "9" * len(start)),
+        _same_length("1" + "0" * (len(end) - 1), end),
+    ]
+    if len(end) - len(start) > 1:
+        parts.append(then(_digit(1, 9), Repeat(DIGIT, len(start), len(end) - 2)))
     return either(*parts)
 
 
 def _same_length(low: str, high: str) -> Node:
     """Return the digits from `low` to `high`, which are equally long."""
-    if not low:
-        return EMPTY
-    if not low.strip("0") and not high.strip("9"):
-        return Repeat(DIGIT, len(low), len(low))
-    if low[0] == high[0]:
-        return then(text(low[0]), _same_length(low[1:], high[1:]))
-    rest = len(low) - 1
-    between = then(_digit(int(low[0]) + 1, int(high[0]) - 1), Repeat(DIGIT, rest, rest))
-    return either(
-        then(text(low[0]), _same_length(low[1:], "9" * rest)),
-        between,
-        then(text(high[0]), _same_length("0" * rest, high[1:])),
-    )
+    ties = [(True, True), (True, False), (False, True), (False, False)]  # equal to low, to high
+    edges = []
+    for i, (least, most) in enumerate(zip(map(int, low), map(int, high), strict=True)):
+        for like_low, like_high in ties:
+            moves = {}
+            for d in range(least if like_low else 0, (most if like_high else 9) + 1):
+                tie = ties.index((like_low and d == least, like_high and d == most))
+                moves.setdefault(4 * (i + 1) + tie, []).append(d)
+            edges.append(tuple((_digit(some[0], some[-1]), to) for to, some in moves.items()))
+    return Graph((*edges, *[()] * 4), (*[False] * len(edges), *[True] * 4))
 
 
 def _multiples(step: Decimal) -> Node:
-    """Return the plain texts of the multiples of a number."""
+    """Return the plain texts of the multiples of a number; those of an integer are integers."""
     places = max(0, -int(step.normalize().as_tuple().exponent))
     n = int(step.scaleb(places))
     if n * (places + 1) > MAX_REMAINDERS:
@@ -186,9 +182,7 @@ def _multiples(step: Decimal) -> Node:
         return first + place * n + (10 * remainder + digit) % n
 
     def point(remainder):
-        if places:
-            return [(text(f".{d}"), after(1, remainder, d)) for d in range(10)]
-        return [] if remainder else [(parse(r"\.0+"), first + n)]
+        return [(text(f".{d}"), after(1, remainder, d)) for d in range(10) if places]
 
     begin = [(text("0"), zero), *((text(str(d)), after(0, 0, d)) for d in range(1, 10))]
     edges = [[(text("-"), 1), *begin], begin, point(0)]
@@ -204,6 +198,4 @@ def _multiples(step: Decimal) -> Node:
                 moves = [(text("0"), first + place * n + remainder)]
             edges.append(moves)
             accepts.append(remainder * 10 ** (places - place) % n == 0)
-    edges.append([])
-    accepts.append(True)
     return Graph(tuple(map(tuple, edges)), tuple(accepts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, NamedTuple
 
 from jaxsample.interop.automaton._cases import Case, Places
@@ -67,7 +67,8 @@ class Reader:
         """Return the bounds of a length; no value has it if the first is larger."""
         for keyword in (least, most):
             for place, n in self.said(case, keyword):
-                if isinstance(n, bool) or not isinstance(n, int | float) or n != int(n) or n < 0:
+                whole = not isinstance(n, bool) and isinstance(n, int | float) and n % 1 == 0
+                if not whole or n < 0:
                     raise ValueError(
                         f"{keyword!r} at {place} must be a whole number >= 0, got {n!r}"
                     )
@@ -218,6 +219,6 @@ def prefix_of(schema: Any) -> tuple[str | None, str | None]:
 
 
 def _number(x, keyword, place):
-    if isinstance(x, bool) or not isinstance(x, int | float):
+    if isinstance(x, bool) or not isinstance(x, int | float) or not abs(x) < inf:
         raise ValueError(f"{keyword!r} at {place} must be a number, got {x!r}")
     return exact(x)
