@@ -303,6 +303,8 @@ def test_unknown_keywords_pass_with_one_warning():
     with pytest.warns(UserWarning, match="'x-kubernetes', 'self'") as found:
         automaton = from_json_schema(schema, VOCABULARY, EOS)
     assert len(found) == 1 and accepts(automaton, b'{"a":1}')
+    with pytest.warns(UserWarning, match="'x-self'"):
+        from_json_schema({"type": "null", "not": {"type": "array", "x-self": 1}}, VOCABULARY, EOS)
     with pytest.warns(UserWarning, match="format 'int32'"):
         from_json_schema({"type": "string", "format": "int32"}, VOCABULARY, EOS)
 

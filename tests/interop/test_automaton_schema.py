@@ -175,8 +175,8 @@ ERRORS = [
     ({"type": "array", "not": {"const": []}}, "'not' of a constant array at #"),
     ({"type": "number", "multipleOf": 12345}, "'multipleOf' 12345"),
     ({"type": "number", "minimum": "3"}, "'minimum' at # must be a number, got '3'"),
-    ({"allOf": []}, "'allOf' at # must list"),
-    ({"anyOf": []}, "'anyOf' at # must list"),
+    ({"allOf": []}, "'allOf' at # must be a list of"),
+    ({"anyOf": []}, "'anyOf' at # must be a list of"),
     ({"type": "object", "minProperties": 3}, "'minProperties' at #"),
     ({"type": "string", "minLength": 5, "maxLength": 4}, "no text fits the schema"),
     ({"type": "string", "maxLength": -1}, "'maxLength' at # must be a whole number"),
@@ -190,8 +190,8 @@ ERRORS = [
     ({"type": "string", "maxLength": float("inf")}, "'maxLength' at # must be a whole number"),
     ({"type": "string", "maxLength": float("nan")}, "'maxLength' at # must be a whole number"),
     ({"type": "date"}, "got 'date'"),
-    ({"type": []}, "'type' at # must be a name"),
-    ({"type": "object", "required": True}, "'required' at # must be a list, got True"),
+    ({"type": []}, "'type' at # must be a name or a list"),
+    ({"type": "object", "required": True}, "'required' at # must be a list of names, got True"),
     ({"items": 3}, "must be an object, got 3 at #/items"),
     ({"$ref": "http://x"}, "'$ref' at # must be a place in the schema"),
     ({"$ref": "#/$defs/a"}, "points nowhere: '#/$defs/a'"),
@@ -200,6 +200,19 @@ ERRORS = [
     ({"enum": [float("nan")]}, "JSON cannot write nan"),
     ({"enum": []}, "no text fits the schema"),
     (False, "no text fits the schema"),
+    ({"enum": ["\ud800"]}, "JSON cannot write '\\ud800'"),
+    ({"type": "object", "properties": {"\ud800": True}}, "JSON cannot write '\\ud800'"),
+    ({"required": [1]}, "'required' at # must be a list of names, got [1]"),
+    ({"required": [["a"]]}, "'required' at # must be a list of names, got [['a']]"),
+    ({"dependentRequired": {"a": [1]}}, "'dependentRequired' at # must be a dict of lists"),
+    ({"contains": {}, "minContains": "a"}, "'minContains' at # must be a whole number"),
+    ({"not": {"minLength": "3"}}, "'minLength' at #/not must be a whole number"),
+    ({"not": {"allOf": 3}}, "'allOf' at #/not must be a list"),
+    ({"not": {"required": 3}}, "'required' at #/not must be a list"),
+    ({"not": {"type": 3}}, "'type' at #/not must be a name"),
+    ({"not": {"properties": 3}}, "'properties' at #/not must be a dict"),
+    ({"not": {"oneOf": 3}}, "'oneOf' at #/not must be a list"),
+    ({"not": {"$dynamicRef": "#x"}}, "keyword '$dynamicRef' at #/not is not supported"),
 ]
 
 
@@ -208,6 +221,14 @@ def test_an_unsupported_keyword_is_named(schema, words):
     with pytest.raises(ValueError) as error:
         from_json_schema(schema, VOCABULARY, EOS)
     assert words in str(error.value)
+
+
+def test_a_schema_that_is_nested_too_deep_is_an_error():
+    schema = {}
+    for _ in range(1000):
+        schema = {"type": "array", "items": schema}
+    with pytest.raises(ValueError, match="at # is nested too deep"):
+        from_json_schema(schema, VOCABULARY, EOS)
 
 
 def test_white_space_is_that_of_json():

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from jaxsample.interop.automaton._check import check
 from jaxsample.interop.automaton._document import Document, child
-from jaxsample.interop.automaton._keywords import OF_ANY, OF_KIND, REFUSED, SHAPES, known
+from jaxsample.interop.automaton._keywords import OF_ANY, OF_KIND, known
 from jaxsample.interop.automaton._negation import negated
 from jaxsample.interop.automaton._values import KINDS, kind_of
 
@@ -92,26 +93,14 @@ class Cases:
         if isinstance(schema, bool):
             return [Case(kind, ()) for kind in KINDS if schema]
         self._check(schema, place)
-        found = [
-            Case(kind, (place,) if _speaks(schema, kind) else ()) for kind in _kinds(schema, place)
-        ]
+        found = [Case(kind, (place,) if _speaks(schema, kind) else ()) for kind in _kinds(schema)]
         for alternatives in self._parts(schema, place):
             found = self._meet(found, [c for a in alternatives for c in self.of(a)], place)
         return found
 
     def _check(self, schema, place):
-        for shape, keywords in SHAPES.items():
-            for keyword in keywords:
-                if not isinstance(schema.get(keyword, shape()), shape):
-                    raise ValueError(
-                        f"{keyword!r} at {place} must be a {shape.__name__}, "
-                        f"got {schema[keyword]!r}"
-                    )
-        for keyword in schema:
-            if keyword in REFUSED:
-                raise ValueError(f"the keyword {keyword!r} at {place} is not supported")
-            if not known(keyword):
-                self.ignored[repr(keyword)] = None
+        check(schema, place)
+        self.ignored |= {repr(keyword): None for keyword in schema if not known(keyword)}
 
     def _meet(self, some, others, place):
         found = dict.fromkeys(
@@ -138,6 +127,8 @@ class Cases:
             yield self._exclusive(_parts_of(schema, "oneOf", place), place)
         for keyword in {"not", "$not"} & schema.keys():
             part = schema["$not"] if keyword == "$not" else child(place, "not")
+            if not isinstance(denied := self.document.at(part), bool):
+                self._check(denied, part)
             yield [(p,) for p in negated(self.document, part)]
         if "if" in schema:
             condition = child(place, "if")
@@ -177,23 +168,15 @@ class Cases:
 
 
 def _parts_of(schema, keyword, place):
-    parts = schema.get(keyword, [])
-    if keyword in schema and (not isinstance(parts, list) or not parts):
-        raise ValueError(f"{keyword!r} at {place} must list at least one schema")
-    return [child(place, keyword, i) for i in range(len(parts))]
+    return [child(place, keyword, i) for i in range(len(schema.get(keyword, ())))]
 
 
-def _kinds(schema, place):
+def _kinds(schema):
     """Return the types that `type`, `enum` and `const` leave."""
     found = list(KINDS)
     if "type" in schema:
         types = schema["type"]
         types = [types] if isinstance(types, str) else types
-        if not isinstance(types, list) or not types:
-            raise ValueError(f"'type' at {place} must be a name or a list of names, got {types!r}")
-        for t in types:
-            if t not in (*KINDS, "integer"):
-                raise ValueError(f"'type' at {place} must be of {', '.join(KINDS)}, got {t!r}")
         found = [k for k in found if k in types or (k == "number" and "integer" in types)]
     if "const" in schema:
         found = [k for k in found if k == kind_of(schema["const"])]

@@ -90,8 +90,14 @@ def from_json_schema(
     >>> [chr(i) for i in np.flatnonzero(automaton(jnp.zeros(257)) == 0)]
     ['[']
     """
-    tree = compile_schema(schema, whitespace, depth, additional)
-    return _made(tree, vocabulary, eos, max_states, f"fits the schema, recursive to depth {depth}")
+    try:
+        tree = compile_schema(schema, whitespace, depth, additional)
+        what = f"fits the schema, recursive to depth {depth}"
+        return _made(tree, vocabulary, eos, max_states, what)
+    except RecursionError:
+        raise ValueError(
+            "the schema at # is nested too deep: keep it below about 50 levels, `depth` included"
+        ) from None
 
 
 def _made(tree: Node, vocabulary, eos, max_states, what):

@@ -113,10 +113,10 @@ class Layout:
             return self.object([(name, self.value(v), True) for name, v in value.items()])
         if isinstance(value, list):
             return self.sequence([self.value(v) for v in value])
-        if isinstance(value, str):
-            value.encode()
-            return quoted(escaped(text(value)))
         try:
+            if isinstance(value, str):
+                value.encode()
+                return quoted(escaped(text(value)))
             written = json.dumps(value, ensure_ascii=False, allow_nan=False)
             written.encode()
         except (TypeError, ValueError) as error:

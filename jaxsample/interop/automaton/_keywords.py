@@ -31,12 +31,6 @@ NOTES = (
 )  # fmt: skip
 # References that depend on the path of the reader, and constraints of draft 3.
 REFUSED = ("$dynamicRef", "$recursiveRef", "extends", "disallow", "divisibleBy")
-SHAPES = {
-    dict: ("properties", "patternProperties", "dependentRequired", "dependentSchemas",
-           "dependencies"),
-    list: ("required", "enum", "prefixItems"),
-    str: ("pattern", "format"),
-}  # fmt: skip
 _KNOWN = {*OF_ANY, *COMBINING, *NOTES}.union(*OF_KIND.values())
 
 

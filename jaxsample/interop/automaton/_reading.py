@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from math import inf, isfinite
+from math import isfinite
 from typing import Any, NamedTuple
 
 from jaxsample.interop.automaton._cases import Case, Places
@@ -65,13 +65,6 @@ class Reader:
 
     def size(self, case: Case, least: str, most: str) -> tuple[int, int | None]:
         """Return the bounds of a length; no value has it if the first is larger."""
-        for keyword in (least, most):
-            for place, n in self.said(case, keyword):
-                whole = not isinstance(n, bool) and isinstance(n, int | float) and n % 1 == 0
-                if not whole or n < 0:
-                    raise ValueError(
-                        f"{keyword!r} at {place} must be a whole number >= 0, got {n!r}"
-                    )
         highs = [int(n) for _, n in self.said(case, most)]
         return max([0, *(int(n) for _, n in self.said(case, least))]), min(highs, default=None)
 
@@ -85,10 +78,12 @@ class Reader:
             found = []
             for place, x in self.said(case, inclusive):
                 strict = self.document.at(place).get(exclusive) is True  # as in draft 4
-                found.append(Bound(_number(x, inclusive, place), strict))
-            for place, x in self.said(case, exclusive):
-                if not isinstance(x, bool):
-                    found.append(Bound(_number(x, exclusive, place), True))
+                found.append(Bound(exact(x), strict))
+            found += [
+                Bound(exact(x), True)
+                for _, x in self.said(case, exclusive)
+                if not isinstance(x, bool)
+            ]
             bounds.append(found)
         lows, highs = bounds
         whole = None
@@ -100,15 +95,11 @@ class Reader:
             if whole:  # no number is an integer and is none
                 return Numbers(Bound(Decimal(1), True), Bound(Decimal(0), True), True, ())
             whole = False
-        steps = [(p, _number(x, "multipleOf", p)) for p, x in self.said(case, "multipleOf")]
-        for place, step in steps:
-            if step <= 0:
-                raise ValueError(f"'multipleOf' at {place} must be above 0, got {step}")
         return Numbers(
             max(lows, key=lambda b: (b.value, b.strict), default=None),
             min(highs, key=lambda b: (b.value, not b.strict), default=None),
             whole,
-            tuple(step for _, step in steps),
+            tuple(exact(x) for _, x in self.said(case, "multipleOf")),
         )
 
     def pattern(self, pattern: str, place: str) -> Node:
@@ -216,9 +207,3 @@ def prefix_of(schema: Any) -> tuple[str | None, str | None]:
         return "items", "additionalItems" if "additionalItems" in schema else None
     first = "prefixItems" if "prefixItems" in schema else None
     return first, "items" if "items" in schema else None
-
-
-def _number(x, keyword, place):
-    if isinstance(x, bool) or not isinstance(x, int | float) or not abs(x) < inf:
-        raise ValueError(f"{keyword!r} at {place} must be a number, got {x!r}")
-    return exact(x)
