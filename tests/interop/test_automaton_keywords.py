@@ -232,6 +232,22 @@ LANGUAGES = {
         ["{}", '{"b":null}', '{"a":1,"b":null}'],
         ['{"a":1}'],
     ),
+    "dependent and not listed": (
+        {"type": "object", "dependentRequired": {"a": ["b"]}, "not": {"required": ["c"]}},
+        ["{}", '{"x":1}', '{"b":1}'],
+        ['{"a":1}', '{"a":1,"x":1}', '{"c":1}'],
+    ),
+    "unevaluated of a schema": (
+        {"properties": {"b": True}, "unevaluatedProperties": {"type": "integer"}}
+        | {"type": "object"},
+        ["{}", '{"b":null}', '{"b":[],"x":1}', '{"x":1}'],
+        ['{"x":null}'],
+    ),
+    "no number of members": (
+        {"anyOf": [{"type": "object", "minProperties": 3, "maxProperties": 2}, {"type": "null"}]},
+        ["null"],
+        ["{}", '{"a":1,"b":1,"c":1}'],
+    ),
     "unevaluated": (
         {"allOf": [AB], "properties": {"c": {"const": 1}}, "unevaluatedProperties": False},
         ['{"c":1,"a":1,"b":null}', "{}"],

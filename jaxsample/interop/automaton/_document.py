@@ -21,6 +21,7 @@ class Document:
         self.addresses: dict[str, str] = {"": "#"}
         self.anchors: dict[tuple[str, str], str] = {}
         self.aliases: dict[str, str] = {}
+        self.added: set[str] = set()
         self._index(root, "#", "")
 
     def _index(self, schema, place, base):
@@ -65,7 +66,14 @@ class Document:
     def add(self, place: str, schema: Any) -> str:
         """Add a schema that was made from the one at `place`; return where it is."""
         self.schemas.setdefault(place, schema)
+        self.added.add(place)
         return place
+
+    def is_added(self, place: str) -> bool:
+        """Return whether a schema was added, or lies in one that was."""
+        while place != "#" and place not in self.added:
+            place = place.rpartition("/")[0]
+        return place in self.added
 
     def alias(self, place: str) -> str:
         """Return a second place of a schema, for a value that the first must not seem to describe.
@@ -73,8 +81,9 @@ class Document:
         It stands for the double negation of the schema, which evaluates no property.
         """
         place = self._original(place)
-        self.aliases.setdefault(f"{place}/!as", place)
-        return self.add(f"{place}/!as", self.at(place))
+        found = f"{place}/!as"
+        self.aliases[found], self.schemas[found] = place, self.at(place)
+        return found
 
     def _original(self, place):
         inside = place

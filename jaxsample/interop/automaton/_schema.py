@@ -202,6 +202,8 @@ class _Compiler:
     def object(self, case, opened):
         self.check_excluded(case)
         low, high = self.reader.size(case, "minProperties", "maxProperties")
+        if high is not None and high < low:
+            return NOTHING
         required = self.reader.required(case)
         names = self.reader.names(case)
         found = []
@@ -213,20 +215,20 @@ class _Compiler:
             elif name in required:
                 return NOTHING
         others = self.other_members(case, names, opened) if self.is_open(case) else None
-        if others is not None and low > 1 + len(found) or high is not None and high < low:
-            place = case.places[0]
+        if others is not None and low > 1 + len(found):
+            place = next(p for p, n in self.reader.said(case, "minProperties") if n == low)
             raise ValueError(f"'minProperties' at {place} needs more names than the schema lists")
         return object_of(self.layout, found, others, low, high)
 
     def is_open(self, case):
         """Return whether properties are written that the schemas do not list."""
         said = self.reader.said
-        spoken = [v for _, v in said(case, "additionalProperties")] + said(
-            case, "patternProperties"
-        )
-        return (
-            self.additional or any(v is not False for v in spoken) or not said(case, "properties")
-        )
+        spoken = said(case, "patternProperties")
+        for keyword in ("additionalProperties", "unevaluatedProperties"):
+            spoken += [v for v in said(case, keyword) if v[1] is not False]
+        added = self.reader.document.is_added
+        listed = any(not added(place) for place, _ in said(case, "properties"))
+        return self.additional or bool(spoken) or not listed
 
     def other_members(self, case, names, opened):
         """Return the texts of any member that no schema lists, or None if there is none."""
