@@ -18,7 +18,6 @@ from jaxsample.interop.automaton._language import (
     mapped,
     minus,
     one_of,
-    optional,
     text,
     then,
     within,
@@ -55,9 +54,9 @@ def spelled(given: Chars) -> Node:
 CHARACTER = spelled(but(chars([])))
 
 
-def string(low: int = 0, high: int | None = None) -> Node:
-    """Return the strings of `low` to `high` characters."""
-    return quoted(Repeat(CHARACTER, low, high))
+def string() -> Node:
+    """Return all strings."""
+    return quoted(Repeat(CHARACTER, 0, None))
 
 
 def quoted(inside: Node) -> Node:
@@ -88,14 +87,6 @@ class Layout:
                 start, more = either(start, first), either(more, later)
             first, later = start, more
         return then(text("{"), self.space, first, text("}"))
-
-    def array(self, item: Node, low: int, high: int | None) -> Node:
-        """Return the arrays of `low` to `high` items."""
-        if high == 0:
-            return self.sequence([])
-        more = Repeat(then(self.comma, item), max(low - 1, 0), None if high is None else high - 1)
-        items = then(item, more, self.space)
-        return then(text("["), self.space, items if low else optional(items), text("]"))
 
     def sequence(self, items: Sequence[Node]) -> Node:
         """Return the arrays of exactly these items."""

@@ -107,11 +107,6 @@ def either(*parts: Node) -> Node:
     return parts[0] if len(parts) == 1 else Either(parts)
 
 
-def optional(part: Node) -> Node:
-    """Return a part or the empty text."""
-    return Either((part, EMPTY))
-
-
 def mapped(tree: Node, each: Callable[[Chars], Node]) -> Node:
     """Return a tree with every set of characters replaced."""
     if isinstance(tree, Chars):
