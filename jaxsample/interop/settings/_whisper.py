@@ -21,7 +21,7 @@ def decoder_prompt(config: Source, language: str | None = None) -> list[int]:
 
     Args:
         config: as for `from_generation_config`.
-        language: a name in `lang_to_id`, such as "<|en|>" or "en"; it overrides that of the config.
+        language: a name in `lang_to_id`, such as `<|en|>` or `en`; it overrides that of the config.
             Where neither names one, transformers lets the model choose.
 
     Raises:
