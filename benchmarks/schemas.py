@@ -90,7 +90,7 @@ def main():
         options.error("give the folder of a suite, or --quick")
     before = environment(())
     print(heading(before))
-    suites = {str(folder): cases(folder)[:: given.every] for folder in given.folders}
+    suites = {folder.name: cases(folder)[:: given.every] for folder in given.folders}
     rows = []
     for name, some in suites.items() if suites else [("ours", QUICK)]:
         results, reasons = [], collections.Counter()
