@@ -15,6 +15,7 @@ environments can be run one by one.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from harness.report import environment, figures, heading, load, ratio, save, sum
 from recipes.program import PACKAGES
 
 PROGRAM = Path(__file__).parent / "recipes" / "program.py"
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def interpreters(made, given) -> dict[str, str]:
@@ -83,13 +85,16 @@ def main():
     tokens, rounds, budget = (4, 3, 1.0) if given.quick else (given.tokens, 15, 10.0)
     before = environment()
     print(heading(before))
+    # The other environments need not have the library installed.
+    path = [str(REPOSITORY), str(REPOSITORY / "models"), os.environ.get("PYTHONPATH", "")]
+    variables = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(filter(None, path))}
     results = {"benchmark": "stacks", "before": before, "pages": kept(given.out)}
     with progress(len(pages)) as step:
         for page in pages:
             step(page)
             args = page, tokens, rounds, budget, *([1] if given.quick else [])
             python = pythons.get(page, sys.executable)
-            found = list(findings(PROGRAM, args, 3600, {"JAX_PLATFORMS": "cpu"}, python))
+            found = list(findings(PROGRAM, args, 3600, variables, python))
             results["pages"][page] = [{"tokens": tokens, **part} for part in found]
             if given.out:
                 save(given.out, results)
