@@ -206,7 +206,17 @@ ERRORS = [
     ({"$ref": "#a"}, "'$ref' at # points nowhere: '#a'"),
     ({"$ref": "#"}, "refers to itself"),
     ({"oneOf": [{"type": "string"}, {"type": "string", "format": "date"}]}, "'oneOf' at #"),
-    ({"enum": [float("nan")]}, "JSON cannot write nan"),
+    ({"enum": [float("nan")]}, "JSON cannot write nan at #/enum/0"),
+    ({"not": {"const": [float("inf")]}}, "JSON cannot write inf at #/not/const/0"),
+    ({"enum": [{1}]}, "JSON cannot write {1} at #/enum/0"),
+    ({"properties": {1: True}}, "a name at #/properties must be a text, got 1"),
+    ({"patternProperties": {None: True}}, "a name at #/patternProperties must be a text, got None"),
+    ({"type": "object", "maxProperties": 10**9}, "'maxProperties' is too large"),
+    (
+        {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}}
+        | {"$ref": "#/$defs/a"},
+        "#/$defs/a refers to itself",
+    ),
     ({"enum": []}, "no text fits the schema"),
     (False, "no text fits the schema"),
     ({"enum": ["\ud800"]}, "JSON cannot write '\\ud800'"),
