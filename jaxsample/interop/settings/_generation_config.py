@@ -50,7 +50,7 @@ def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
     >>> from_generation_config({"do_sample": True, "temperature": 0.6, "top_p": 0.95})
     chain(Temperature(value=0.6), TopK(k=50), TopP(p=0.95))
     """
-    with opened(config, WHAT, FILE) as fields:
+    with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
         TABLE.check(fields)
         pass_unknown(TABLE, fields, strict)
@@ -104,7 +104,7 @@ def generate_arguments(
     >>> generate_arguments({"max_length": 20}, prompt_length=15)
     {'max_new_tokens': 5}
     """
-    with opened(config, WHAT, FILE) as fields:
+    with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
         TABLE.check(fields)
         found = {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
@@ -140,7 +140,7 @@ def beam_arguments(
     >>> beam_arguments({"num_beams": 4, "early_stopping": True, "no_repeat_ngram_size": 3})
     {'sampler': chain(NoRepeatNgram(n=3)), 'beams': 4, 'early_stopping': True}
     """
-    with opened(config, WHAT, FILE) as fields:
+    with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
         SEARCH.check(fields)
         pass_unknown(SEARCH, fields, strict)

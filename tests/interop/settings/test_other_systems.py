@@ -110,6 +110,16 @@ def test_a_priority_saved_in_quotes_is_an_order(tmp_path):
     assert from_webui_preset(path) == chain(TopP(0.5), TopK(5))
 
 
+def test_null_is_no_sampling():
+    """A null replaces the default of the interface, and transformers takes it as false."""
+    assert from_webui_preset({"do_sample": None, "top_k": None}) == chain(Temperature(0.0))
+
+
+def test_temperature_last_needs_no_place_in_the_priority():
+    preset = {"sampler_priority": "top_k", "temperature_last": True, "top_k": 5, "temperature": 0.5}
+    assert from_webui_preset(preset) == chain(TopK(5), Temperature(0.5))
+
+
 def test_a_cutoff_of_all_is_off():
     assert from_webui_preset({"epsilon_cutoff": 1e4, "eta_cutoff": -1}) == chain()
 
@@ -221,9 +231,13 @@ def test_sglang():
     assert [type(member).__name__ for member in found] == ["TokenAutomaton"]
     for wrong, message in (
         ({"ebnf": "root ::= x"}, "ebnf=.*from_regex"),
-        ({"min_new_tokens": 2}, "min_new_tokens needs eos"),
-        ({"regex": "a", "json_schema": "{}"}, "only one of json_schema and regex"),
+        ({"min_new_tokens": 2}, "a least length needs eos= or stop_token_ids"),
+        ({"regex": "a", "json_schema": "{}"}, "json_schema, regex ask for 2"),
         ({"regex": "a"}, "regex needs vocabulary="),
+        ({"frequency_penalty": 2.5}, "frequency_penalty: it must be from -2 to 2"),
+        ({"repetition_penalty": 3}, "repetition_penalty: it must be from 0 to 2"),
+        ({"top_p": 0}, "top_p: it must be above 0"),
+        ({"top_k": 0}, "top_k"),
     ):
         with pytest.raises(ValueError, match=message):
             from_sglang_params(wrong)
