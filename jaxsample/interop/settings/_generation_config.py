@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxsample.interop.automaton._stop import stop_strings
+from jaxsample.interop.settings._counted import counted, room
 from jaxsample.interop.settings._sources import Source, opened, pass_unknown
 from jaxsample.interop.settings._transformers_table import (
     ARGUMENTS,
@@ -24,7 +25,9 @@ LEAST = {"max_new_tokens": 1, "samples": 1, "returned": 1, "beams": 1, "eos": 0,
 WHAT, FILE = "generation config", "generation_config.json"
 
 
-def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
+def from_generation_config(
+    config: Source, *, prompt_length: int | None = None, strict: bool = False
+) -> Chain:
     """Make the chain that samples as transformers does under a generation config.
 
     The order is that of transformers 5: penalties and constraints, then, if `do_sample`, the
@@ -39,6 +42,9 @@ def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
     Args:
         config: the fields, or the path of a generation_config.json or of its folder. Null values
             count as absent.
+        prompt_length: the number of tokens in the longest prompt, for fields that count it:
+            `min_length`, `forced_bos_token_id`, and `forced_eos_token_id` without `max_new_tokens`.
+            For a decoder with an encoder it is 1, the start token.
         strict: whether an unknown field raises an error. By default unknown fields are ignored,
             with one warning that names them.
 
@@ -52,9 +58,10 @@ def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
     """
     with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
+        forced = counted(fields, prompt_length)
         TABLE.check(fields)
         pass_unknown(TABLE, fields, strict)
-        return TABLE.read(fields)
+        return chain(*forced, TABLE.read(fields))
 
 
 def to_generation_config(sampler: Transform) -> dict[str, Any]:
@@ -106,9 +113,11 @@ def generate_arguments(
     """
     with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
+        counted(fields, prompt_length)
         TABLE.check(fields)
         found = {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
-        found |= _room(fields, prompt_length)
+        if (new := room(fields, prompt_length)) is not None:
+            found["max_new_tokens"] = new
         _check_arguments(found)
         if found.get("samples") == 1:  # transformers returns no axis of one sample
             del found["samples"]
@@ -142,6 +151,7 @@ def beam_arguments(
     """
     with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
+        forced = counted(fields, prompt_length)
         SEARCH.check(fields)
         pass_unknown(SEARCH, fields, strict)
         if fields.get("num_beams", 1) == 1:
@@ -151,27 +161,18 @@ def beam_arguments(
         if "stop_strings" in fields:
             raise ValueError("stop_strings cannot end a text of beam; remove them")
         found = {BEAMS[name]: value for name, value in fields.items() if name in BEAMS}
+        if (new := room(fields, prompt_length)) is not None:
+            found["max_new_tokens"] = new
         _check_arguments(found)
-        return {"sampler": SEARCH.read(fields), **found, **_room(fields, prompt_length)}
-
-
-def _room(fields: Mapping[str, Any], prompt_length: int | None) -> dict[str, int]:
-    """Return max_new_tokens from max_length, if that decides and the prompt is known."""
-    if "max_new_tokens" in fields or "max_length" not in fields or prompt_length is None:
-        return {}
-    new = fields["max_length"] - prompt_length
-    if new < 1:
-        raise ValueError(
-            f"max_length={fields['max_length']} counts the prompt, which has {prompt_length} "
-            "tokens; give a larger one or max_new_tokens"
-        )
-    return {"max_new_tokens": new}
+        return {"sampler": chain(*forced, SEARCH.read(fields)), **found}
 
 
 def _check(fields: Mapping[str, Any]) -> None:
     for name in WHOLE & fields.keys():
         value = fields[name]
-        many = name in ("eos_token_id", "bos_token_id") and isinstance(value, list)
+        many = name in ("eos_token_id", "bos_token_id", "forced_eos_token_id") and isinstance(
+            value, list
+        )
         listed = value if many else [value]
         if not all(type(x) is int for x in listed):
             raise ValueError(f"{name} must be a whole number, got {value!r}")

@@ -168,7 +168,7 @@ BEAMS = {
 # Fields that hold whole numbers; eos_token_id may also hold a list of them.
 WHOLE = frozenset(
     "max_new_tokens max_length eos_token_id pad_token_id num_return_sequences bos_token_id"
-    " num_beams".split()
+    " num_beams min_length min_new_tokens forced_bos_token_id forced_eos_token_id".split()
 )
 SILENT = frozenset(
     "max_new_tokens max_length eos_token_id pad_token_id num_return_sequences stop_strings"
@@ -185,10 +185,13 @@ SILENT = frozenset(
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "guidance_scale": ((1,), "run guided(model, Guidance(scale))"),
-    "min_length": ((0,), "it counts the prompt; use min_new_tokens"),
+    "min_length": ((0,), "it counts the prompt; pass prompt_length= or use min_new_tokens"),
     "encoder_no_repeat_ngram_size": ((0,), "only NoRepeatNgram, over all tokens, exists"),
-    "forced_bos_token_id": ((), "end the prompt with this token"),
-    "forced_eos_token_id": ((), "a row that uses up its budget ends without an eos"),
+    "forced_bos_token_id": ((), "it is for prompts of one token; pass prompt_length="),
+    "forced_eos_token_id": (
+        (),
+        "its place is the last one; give max_new_tokens, or max_length and prompt_length=",
+    ),
     "remove_invalid_values": ((False,), "an invalid row draws -1 and ends"),
     "watermarking_config": ((), "its hash differs from ours; use Watermark or SynthID"),
     "token_healing": ((False,), "there is no token healing"),
