@@ -11,6 +11,7 @@ from jaxsample.interop.settings._sources import Source, opened, pass_unknown
 from jaxsample.interop.settings._transformers_table import (
     ARGUMENTS,
     BEAMS,
+    MANY,
     SEARCH,
     TABLE,
     WHOLE,
@@ -170,10 +171,7 @@ def beam_arguments(
 def _check(fields: Mapping[str, Any]) -> None:
     for name in WHOLE & fields.keys():
         value = fields[name]
-        many = name in ("eos_token_id", "bos_token_id", "forced_eos_token_id") and isinstance(
-            value, list
-        )
-        listed = value if many else [value]
+        listed = value if name in MANY and isinstance(value, list) else [value]
         if not all(type(x) is int for x in listed):
             raise ValueError(f"{name} must be a whole number, got {value!r}")
 

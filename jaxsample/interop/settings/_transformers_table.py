@@ -165,7 +165,8 @@ BEAMS = {
     "eos_token_id": "eos",
     "pad_token_id": "pad",
 }
-# Fields that hold whole numbers; eos_token_id may also hold a list of them.
+# Fields that hold whole numbers, and those of them that may hold a list.
+MANY = frozenset("eos_token_id bos_token_id forced_eos_token_id".split())
 WHOLE = frozenset(
     "max_new_tokens max_length eos_token_id pad_token_id num_return_sequences bos_token_id"
     " num_beams min_length min_new_tokens forced_bos_token_id forced_eos_token_id".split()

@@ -96,7 +96,7 @@ def test_an_unknown_field_passes_with_a_warning_and_is_refused_if_strict():
 
 
 def test_fields_that_count_the_prompt_need_its_length():
-    """A decoder with an encoder begins with one token; BART's configs force the next and the last."""
+    """A decoder with an encoder begins with one token; BART forces the next and the last."""
     bart = {"min_length": 3, "max_length": 6, "forced_bos_token_id": 0, "forced_eos_token_id": 2,
             "eos_token_id": 2, "num_beams": 4}  # fmt: skip
     found = beam_arguments(bart, prompt_length=1)
