@@ -206,7 +206,9 @@ SILENT = frozenset(
     " chat_template_kwargs add_generation_prompt speculative.n_max speculative.n_min"
     " speculative.p_min speculative.type speculative.ngram_size_n speculative.ngram_size_m"
     " speculative.ngram_m_hits verbose sse_ping_interval echo continue_final_message"
-    " generation_prompt chat_parser grammar_type reasoning_control".split()
+    " generation_prompt chat_parser grammar_type reasoning_control reasoning_in_content"
+    " thinking_forced_open speculative.types n_ctx api_key slot_id input_prefix input_suffix"
+    " input_extra".split()
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "grammar": (("",), GRAMMAR),

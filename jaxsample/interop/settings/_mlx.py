@@ -77,7 +77,14 @@ TABLE = Table(
         "presence_context_size": 20,
         "frequency_context_size": 20,
     },
-    elsewhere={"min_tokens_to_keep": ((1,), "every filter keeps one token at least")},
+    silent=frozenset(
+        "max_tokens model prompt messages stream seed stop verbose logprobs max_kv_size"
+        " prompt_cache num_draft_tokens draft_model".split()
+    ),
+    elsewhere={
+        "min_tokens_to_keep": ((1,), "every filter keeps one token at least"),
+        "temperature": ((), "the argument of make_sampler is named temp"),
+    },
 )
 
 

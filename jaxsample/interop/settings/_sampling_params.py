@@ -104,7 +104,9 @@ SILENT = frozenset(
     " prompt_cache_key parallel_tool_calls echo add_special_tokens add_generation_prompt"
     " continue_final_message chat_template chat_template_kwargs documents request_id priority"
     " return_tokens_as_token_ids include_reasoning reasoning_effort verbosity prediction include"
-    " guided_decoding_backend guided_whitespace_pattern return_token_ids cache_salt".split()
+    " guided_decoding_backend guided_whitespace_pattern return_token_ids cache_salt"
+    " kv_transfer_params mm_processor_kwargs media_io_kwargs lora_request use_tqdm"
+    " prompt_cache_retention extra_headers extra_query timeout".split()
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "logits_processors": (([],), "put a Transform or a function of a row into the chain"),

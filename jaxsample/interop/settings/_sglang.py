@@ -61,13 +61,17 @@ TABLE = Table(
         "max_new_tokens stop stop_token_ids stop_regex n ignore_eos skip_special_tokens"
         " spaces_between_special_tokens no_stop_trim stream_interval sampling_seed"
         # what stands beside sampling_params in a request
-        " text input_ids stream return_logprob logprob_start_len top_logprobs_num"
-        " token_ids_logprob return_text_in_logprobs return_hidden_states rid image_data model"
-        " lora_path log_metrics".split()
+        " text prompt input_ids input_embeds image_data video_data audio_data modalities rid"
+        " session_id session_params stream return_logprob logprob_start_len top_logprobs_num"
+        " token_ids_logprob return_text_in_logprobs return_sampling_mask return_hidden_states"
+        " return_routed_experts return_entropy lora_path lora_id log_metrics priority extra_key"
+        " background require_reasoning no_logs custom_labels bootstrap_host bootstrap_port"
+        " bootstrap_room data_parallel_rank routed_dp_rank cache_salt model".split()
     ),
     elsewhere={
         "ebnf": (("",), GRAMMAR),
         "structural_tag": (("",), GRAMMAR),
+        "max_thinking_tokens": ((), "there is no such transform"),
         "custom_params": (({},), "put a Transform or a function of a row into the chain"),
         "custom_logit_processor": (("",), "put a Transform or a function of a row into the chain"),
     },

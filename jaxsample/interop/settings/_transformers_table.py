@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._table import Table
 from jaxsample.interop.settings._values import (
@@ -18,6 +20,7 @@ from jaxsample.interop.settings._values import (
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import BadWords, Suppress
+from jaxsample.transforms.contract._function import Function
 from jaxsample.transforms.filters._probability import Epsilon, Eta
 from jaxsample.transforms.filters._top_h import TopH
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
@@ -223,13 +226,14 @@ TABLE = Table(
     silent=SILENT,
     elsewhere=ELSEWHERE,
 )
+# `beam` adds the scores that the sampler leaves.
+NORMAL = Row(Function, fixed={"fn": jax.nn.log_softmax}, where={"renormalize_logits": (True,)})
 # The sampler of beam search has no temperature of 0: `beam` looks at every token.
 SEARCH = Table(
     system="transformers",
-    rows=BEFORE,
+    rows=(*BEFORE, NORMAL),
     defaults=TABLE.defaults,
-    choices=TABLE.choices,
+    choices={**TABLE.choices, "renormalize_logits": (True, False)},
     silent=SILENT | {row.keys[field].name for row in WARPERS for field in row.keys} | {"num_beams"},
-    elsewhere={name: pair for name, pair in ELSEWHERE.items() if name != "num_beams"}
-    | {"renormalize_logits": ((False,), "beam adds the scores that the sampler leaves")},
+    elsewhere={name: pair for name, pair in ELSEWHERE.items() if name != "num_beams"},
 )

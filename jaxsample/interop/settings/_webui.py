@@ -22,8 +22,9 @@ def from_webui_preset(
 ) -> Chain:
     """Make the chain that samples as text-generation-webui does under a preset.
 
-    The chain is that of its loader for transformers. The order is that of `sampler_priority`, and
-    `temperature_last` moves the temperatures to the end; `epsilon_cutoff` and `eta_cutoff` are in
+    The chain is that of its loader for transformers. The order is that of `sampler_priority`,
+    behind samplers that it does not list, and `temperature_last` moves the temperatures to the end;
+    `epsilon_cutoff` and `eta_cutoff` are in
     units of 1e-4. Without `do_sample` the chain is penalties and a greedy temperature.
 
     Three things differ. Its mirostat measures the surprise of a token among those it kept, ours

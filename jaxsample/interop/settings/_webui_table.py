@@ -42,6 +42,12 @@ PENALTIES = (
     "encoder_repetition_penalty",
     "no_repeat_ngram",
 )
+# The order of samplers that sampler_priority does not list; they run before those that it lists.
+UNLISTED = (
+    "encoder_repetition_penalty no_repeat_ngram temperature top_k top_p min_p typical_p"
+    " epsilon_cutoff eta_cutoff dry repetition_penalty presence_penalty frequency_penalty tfs top_a"
+    " top_n_sigma xtc dynamic_temperature quadratic_sampling mirostat".split()
+)
 # The samplers that transformers leaves out without do_sample. The interface runs its own anyway.
 WARPERS = "temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "min_p"
 
@@ -175,13 +181,12 @@ def _arrange(settings: Any) -> list[str]:
     stages = list(settings["sampler_priority"])
     if settings["temperature_last"]:  # those that are not listed too
         stages = [stage for stage in stages if stage not in TEMPERATURES] + [*TEMPERATURES]
-    end = stages.index("mirostat") if settings["mirostat_mode"] and "mirostat" in stages else None
+    stages = [stage for stage in UNLISTED if stage not in stages] + stages
+    end = stages.index("mirostat") if settings["mirostat_mode"] else len(stages)
     for row in ROWS[:-1]:
         if row.read(settings) is None:
             continue
-        if row.stage not in stages:  # the interface runs it before all others
-            raise ValueError(f"sampler_priority does not list {row.stage}, which is not off")
-        if end is not None and stages.index(row.stage) > end:
+        if stages.index(row.stage) > end:
             raise ValueError(f"its mirostat draws the token, so turn {row.stage} off")
         if not settings["do_sample"] and row.stage not in (*PENALTIES, *WARPERS):
             raise ValueError(f"do_sample is false, so turn {row.stage} off")
@@ -203,11 +208,12 @@ TABLE = Table(
     silent=frozenset(
         "max_new_tokens seed truncation_length add_bos_token skip_special_tokens stream"
         " auto_max_new_tokens max_tokens_second custom_stopping_strings negative_prompt"
-        " adaptive_decay".split()
+        " adaptive_decay static_cache show_after enable_thinking reasoning_effort".split()
     ),
     elsewhere={
         "guidance_scale": ((1,), "run guided(model, Guidance(scale))"),
         "penalty_alpha": ((0,), "there is no contrastive search"),
+        "prompt_lookup_num_tokens": ((0,), "call speculate, whose tokens are those of generate"),
         "num_beams": ((1,), "call beam"),
         "length_penalty": ((1,), "call beam(.., length_penalty=)"),
         "early_stopping": ((False,), "call beam(.., early_stopping=)"),

@@ -2,6 +2,8 @@
 
 import json
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxsample import ForceTokens, MinNewTokens, RepetitionPenalty, Temperature, TopK, TopP, chain
@@ -130,9 +132,14 @@ def test_a_cutoff_outside_of_0_and_1_is_off(name, value):
     assert from_generation_config({"do_sample": True, "top_k": 0, name: value}) == chain()
 
 
-def test_a_search_adds_scores_as_they_are():
-    with pytest.raises(ValueError, match="renormalize_logits=True cannot be in a chain: beam adds"):
-        beam_arguments({"num_beams": 2, "renormalize_logits": True})
+def test_a_search_normalises_scores_where_asked():
+    """Marian's configs forbid the padding and ask for the rest to sum to 1."""
+    marian = {"num_beams": 2, "renormalize_logits": True, "bad_words_ids": [[1]]}
+    sampler = beam_arguments(marian)["sampler"]
+    row = sampler(jnp.log(jnp.array([0.2, 0.5, 0.3])), sampler.init(None, None))
+    np.testing.assert_allclose(np.exp(row), [0.4, 0.0, 0.6], rtol=1e-6)
+    with pytest.raises(ValueError, match="renormalize_logits must be one of True, False, got 5"):
+        beam_arguments({"num_beams": 2, "renormalize_logits": 5})
 
 
 @pytest.mark.parametrize(
