@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import math
+import re
 import unicodedata
 
 # Controls of the direction and of the layout would change the text around a token.
-_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"  # parts of words and of emoji
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_JOINER = "\u200d"  # of emoji
+_PARTS = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 _PICTURES = {"\n": "⏎", "\t": "⇥", "\r": "␍"}
 
 
@@ -24,9 +26,9 @@ def visible(text: str) -> str:
 
 
 def _visible(c):
-    if c in _JOINERS or "\ufe00" <= c <= "\ufe0f" or "\U000e0020" <= c <= "\U000e007f":
+    if _PARTS.match(c):
         return c
-    if unicodedata.category(c) in _UNSEEN:
+    if unicodedata.category(c) in _UNSEEN or ord(c) & 0xFFFE == 0xFFFE:
         return _PICTURES.get(c) or c.encode("unicode_escape").decode()
     return c
 
@@ -42,11 +44,12 @@ def cells(text: str) -> int:
     >>> cells("ab"), cells("日本"), cells("e\\u0301")
     (2, 4, 1)
     """
-    return sum(map(_width, text))
+    return sum(map(_width, text, f" {text}"))
 
 
-def _width(c):
-    if unicodedata.combining(c) or unicodedata.category(c) in ("Mn", "Me", "Cf"):
+def _width(c, last=""):
+    """Return the columns of a character after another one."""
+    if _PARTS.match(c) or last == _JOINER or unicodedata.category(c) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(c) in "WF" else 1
 
@@ -55,24 +58,26 @@ def clipped(text: str, most: int) -> str:
     """Cut a text to a number of columns; the last of them then shows the cut."""
     if cells(text) <= most:
         return text
-    kept, width = "", 0
-    for c in text:
-        width += _width(c)
-        if width > most - 1:
-            break
-        kept += c
-    return kept + "…"
+    return text[: fitting(text, most - 1)] + "…"
 
 
-def is_right_to_left(text: str) -> bool:
-    """Whether the first letter of a text is written from right to left."""
+def fitting(text: str, most: int) -> int:
+    """Return how many characters of a text fit into a number of columns."""
+    width = 0
+    for count, (c, last) in enumerate(zip(text, f" {text}", strict=False)):
+        width += _width(c, last)
+        if width > most:
+            return count
+    return len(text)
+
+
+def direction(text: str) -> str | None:
+    """Return "left to right" or "right to left", the way of the first letter; None without one."""
     for c in text:
-        direction = unicodedata.bidirectional(c)
-        if direction in ("R", "AL"):
-            return True
-        if direction == "L":
-            return False
-    return False
+        way = unicodedata.bidirectional(c)
+        if way in ("L", "R", "AL"):
+            return "left to right" if way == "L" else "right to left"
+    return None
 
 
 def percent(p: float) -> str:

@@ -10,7 +10,7 @@ from jaxsample.drawing._picture import BLUE, FAINT, WIDTH, Drawn, element, words
 HEIGHT = 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 18, 30
 POINTS = 160
-LOWEST = 1e-8
+LOWEST = 1e-8  # what is less likely is not drawn
 
 
 def curve(before: Sequence[float], after: Sequence[float] = ()) -> Drawn:
@@ -45,13 +45,13 @@ def curve(before: Sequence[float], after: Sequence[float] = ()) -> Drawn:
     styles = dict(opacity=0.5), dict(color=BLUE)
     names = "the model", "after the sampler"
     for i, (p, style, name) in enumerate(zip((before, after), styles, names, strict=True)):
-        points = [f"{x(r):.1f},{y(p[r - 1]):.1f}" for r in _ranks(len(p))]
+        points = [f"{x(r):.1f},{y(p[r - 1]):.1f}" for r in _ranks(len(p)) if p[r - 1] >= LOWEST]
         drawn = element(
             "polyline", points=" ".join(points), fill="none", stroke="currentColor",
             stroke_width=2, stroke_linejoin="round",
         )  # fmt: skip
         end = ""
-        if len(p) and i:  # where the sampler stops
+        if i and len(p) and p[-1] >= LOWEST:  # where the sampler stops
             place = dict(cx=float(x(len(p))), cy=float(y(p[-1])))
             end = element("circle", **place, r=3)
         left = WIDTH - RIGHT - 210 + 90 * i

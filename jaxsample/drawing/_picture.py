@@ -20,7 +20,6 @@ LETTERS = "system-ui, 'Helvetica Neue', Arial, sans-serif"
 CODE = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 _DARK = "@media (prefers-color-scheme: dark) { svg { color: #e3e7ed } }"
-_SVG = 'xmlns="http://www.w3.org/2000/svg"'
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <meta name="viewport" content="width=device-width"><title>{title}</title></head>
@@ -68,8 +67,8 @@ class Picture:
         style = element("style", _DARK)
         title = element("title", escaped(self._title()))
         return element(
-            f"svg {_SVG}", title, style, inside, **size, role="img", fill="currentColor",
-            color="#1c2128", font_family=LETTERS,
+            "svg", title, style, inside, xmlns="http://www.w3.org/2000/svg", **size, role="img",
+            fill="currentColor", color="#1c2128", font_family=LETTERS,
         ) + "\n"  # fmt: skip
 
     def save(self, path: str | Path) -> None:

@@ -13,9 +13,9 @@ from jaxsample.drawing._bars import Panel, bars
 from jaxsample.drawing._curves import curve
 from jaxsample.drawing._picture import Drawn, Picture, under
 from jaxsample.show._names import name_of
-from jaxsample.show._stages import Stage, entropy, numbers, probabilities, stages
+from jaxsample.show._stages import Stage, entropy, numbers, probabilities, staged, stages
 from jaxsample.show._table import table
-from jaxsample.transforms.contract._chain import chain
+from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 
 
@@ -120,6 +120,7 @@ def explain(
     tokenizer: Any = None,
     *,
     prompt: Sequence[int] | None = None,
+    state: Any = None,
     hidden: jax.Array | None = None,
     shown: int = 12,
 ) -> Explanation:
@@ -130,6 +131,8 @@ def explain(
         sampler: a chain, or one transform.
         tokenizer: a `tokenizers.Tokenizer` for the texts of tokens; without it they are ids.
         prompt: the token ids before, for transforms and texts that depend on them.
+        state: the sampler's state after the tokens before, if it has one to continue from; by
+            default the prompt is all that came before.
         hidden: `[D]`, the model's hidden state, for transforms that need it.
         shown: how many tokens to show.
 
@@ -147,7 +150,12 @@ def explain(
         raise ValueError(f"explain takes one row [V], got {list(row.shape)}; pick one: logits[0]")
     if shown < 1:
         raise ValueError(f"shown must be at least 1, got {shown}")
-    found = stages(row, list(chain(sampler)), prompt, hidden)
+    members = list(chain(sampler))
+    if state is None:
+        found = stages(row, members, prompt, hidden)
+    else:
+        states = state if isinstance(sampler, Chain) else (state,)
+        found = staged(row, zip(members, states, strict=True), hidden)
     tokens = np.argsort(-row, kind="stable")[:shown]
     tokens = tokens[np.isfinite(row[tokens])]
     names = [

@@ -19,14 +19,14 @@ def table(
     shown = [clipped(visible(name), LONGEST) for name in names]
     columns = [["next token", *shown, "entropy", "kept", "cut", "temperature"]]
     raw = probabilities(logits)
-    head = ["the model", *(percent(raw[token]) for token in tokens)]
+    head = ["the model", *(percent(float(raw[token])) for token in tokens)]
     columns.append([*head, f"{entropy(raw):.3f}", f"{int((raw > 0).sum())}", "", ""])
     for stage in stages:
         column = [stage.label]
         for token in tokens:
             gone = "✕" if stage.cut[token] else ""
             kept = np.isfinite(stage.returned[token])
-            column.append(percent(stage.after[token]) if kept else gone)
+            column.append(percent(float(stage.after[token])) if kept else gone)
         after, *rest = numbers(stage)
         columns.append([*column, after.rpartition(" ")[2], f"{stage.kept}", *rest[1:]])
     wide = [max(map(cells, column)) for column in columns]
