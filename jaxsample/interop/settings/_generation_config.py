@@ -16,7 +16,7 @@ from jaxsample.interop.settings._transformers_table import (
     TABLE,
     WHOLE,
 )
-from jaxsample.interop.settings._values import check_numbers, ids
+from jaxsample.interop.settings._values import ids, named, number
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.temperatures._temperature import Temperature
@@ -181,7 +181,8 @@ def _check_arguments(found: Mapping[str, Any]) -> None:
     for name in LEAST.keys() & found.keys():
         if any(x < LEAST[name] for x in ids(found[name])):
             raise ValueError(f"{name} must be at least {LEAST[name]}, got {found[name]!r}")
-    check_numbers(found, ("length_penalty",))
+    with named("length_penalty"):
+        number(found.get("length_penalty", 1))
     rule = found.get("early_stopping", False)
     if not isinstance(rule, bool) and rule != "never":
         raise ValueError(f"early_stopping must be True, False or 'never', got {rule!r}")

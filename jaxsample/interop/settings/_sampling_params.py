@@ -64,9 +64,8 @@ class Biases(Row):
         bias = settings["logit_bias"]
         if not isinstance(bias, Mapping):
             raise ValueError(f"logit_bias must be an object, got {bias!r}")
-        for value in bias.values():
-            number(value)
-        return {"sequences": [[token_id(token)] for token in bias], "biases": list(bias.values())}
+        tokens = [[token_id(token)] for token in bias]
+        return {"sequences": tokens, "biases": [number(value) for value in bias.values()]}
 
     def settings(self, member: Any) -> dict[str, Any]:
         sequences = plain(member.sequences)

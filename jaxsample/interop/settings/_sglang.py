@@ -32,7 +32,9 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 def _warmth(value: Any) -> Any:
     """Return a temperature, which is greedy below 1e-6."""
-    return 0.0 if 0 <= number(value) < 1e-6 else value
+    if number(value) == float("inf"):
+        raise ValueError("it must be finite, got inf")
+    return 0.0 if 0 <= value < 1e-6 else value
 
 
 ALL = 1 << 30  # a top_k from here on keeps every token

@@ -41,7 +41,7 @@ def opened(
             path = Path(source)
             path = path / file if file and path.is_dir() else path
             what = str(path)
-            source = parse(path.read_text(encoding="utf-8"))
+            source = parse(path.read_text(encoding="utf-8-sig"))
         if not isinstance(source, Mapping):
             raise ValueError(f"it must hold an object with fields, got {type(source).__name__}")
         yield table.given(source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -94,15 +94,6 @@ def within(low: float, high: float) -> Callable[[Any], int | float]:
         return value
 
     return check
-
-
-def check_numbers(settings: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Raise ValueError if one of the named settings is there and no number."""
-    for name in names:
-        try:
-            number(settings.get(name, 0))
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
 
 
 def ids(value: Any) -> list[int]:

@@ -34,6 +34,12 @@ def test_ollama_has_defaults_of_its_own(tmp_path):
     assert from_ollama_options(tmp_path) == from_ollama_options(tmp_path / "Modelfile") == expected
 
 
+def test_a_modelfile_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    text = "PARAMETER top_k 20\r\nFROM qwen3\r\nRENDERER qwen3\r\nPARAMETER temperature 1e-1\r\n"
+    (tmp_path / "Modelfile").write_bytes(text.encode("utf-8-sig"))
+    assert from_ollama_options(tmp_path) == chain(TopK(20), TopP(0.9), Temperature(0.1))
+
+
 @pytest.mark.parametrize(
     "line, message",
     [
