@@ -23,7 +23,10 @@ KINDS = {  # for each kind its types and the keywords that speak of it
     "string": (["string"], ["pattern", "minLength", "maxLength"]),
     "array": (
         ["array"],
-        ["items", "prefixItems", "contains", "minItems", "maxItems", "unevaluatedItems"],
+        [
+            "items", "prefixItems", "contains", "contains", "minContains", "maxContains", "minItems",
+            "maxItems", "unevaluatedItems",
+        ],
     ),
     "object": (
         ["object"],
@@ -34,6 +37,7 @@ KINDS = {  # for each kind its types and the keywords that speak of it
         ],
     ),
 }  # fmt: skip
+COUNTS = ["minContains", "maxContains"]
 COMBINING = ["not", "if", "allOf", "anyOf", "oneOf"]
 
 
@@ -74,7 +78,7 @@ class Grammar:
             return [self.schema(depth, kind) for _ in range(upto(1, 3))]
         if keyword in ("not", "if"):
             return self.schema(depth, kind)
-        if "Length" in keyword or keyword in ("minItems", "maxItems"):
+        if "Length" in keyword or keyword in ("minItems", "maxItems", *COUNTS):
             return upto(0, 3)
         if keyword in KINDS["number"][1][:4]:
             return draw(NUMBERS)
@@ -94,7 +98,7 @@ class Grammar:
             "minProperties": lambda: upto(0, 2),
             "maxProperties": lambda: upto(0, 2),
             "unevaluatedProperties": lambda: False,
-            "unevaluatedItems": lambda: False,
+            "unevaluatedItems": lambda: draw([False, {"type": "integer"}]),
         }.get(keyword, lambda: self.inner(depth))()
 
 

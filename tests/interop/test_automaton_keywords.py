@@ -277,6 +277,78 @@ LANGUAGES = {
         ["[2]", "[]"],
         ["[1]", "[2,2]"],
     ),
+    "items that break a schema": (
+        {"type": "array", "maxItems": 2, "not": {"items": {"type": "integer"}}},
+        ["[null]", "[1,null]", "[null,2]", "[1.5]"],
+        ["[]", "[1]", "[1,2]"],
+    ),
+    "first items that break a schema": (
+        {"type": "array", "not": {"prefixItems": [{"const": 1}, True], "items": {"const": 2}}},
+        ["[2]", "[1,2,3]"],
+        ["[]", "[1]", "[1,5,2]"],
+    ),
+    "items that are counted wrongly": (
+        {"type": "array", "items": {"enum": [1, 2]}}
+        | {"not": {"contains": {"const": 1}, "minContains": 2, "maxContains": 3}},
+        ["[]", "[2]", "[1,2]", "[1,1,1,1]"],
+        ["[1,1]", "[1,2,1,1]"],
+    ),
+    "names that break a schema": (
+        {"type": "object", "not": {"propertyNames": {"maxLength": 1}}},
+        ['{"ab":1}'],
+        ["{}", '{"a":1}'],
+    ),
+    "members that break a schema": (
+        {"type": "object", "additionalProperties": {"enum": [1, "a"]}}
+        | {
+            "not": {
+                "patternProperties": {"^x": {"type": "string"}},
+                "additionalProperties": {"type": "integer"},
+            }
+        },
+        ['{"x":1}', '{"b":"a"}'],
+        ["{}", '{"x":"a"}', '{"b":1}', '{"x":"a","b":1}'],
+    ),
+    "names that depend on others, denied": (
+        {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 1}}}
+        | {"not": {"dependentRequired": {"a": ["b"]}}},
+        ['{"a":1}'],
+        ["{}", '{"a":1,"b":1}', '{"b":1}'],
+    ),
+    "items that a contains evaluates": (
+        {"type": "array", "prefixItems": [{"const": 1}], "contains": {"const": "a"}}
+        | {"unevaluatedItems": {"type": "null"}},
+        ['[1,"a"]', '[1,null,"a",null]'],
+        ["[1]", '[1,"a",2]', "[1,null]"],
+    ),
+    "items that nested contains evaluate": (
+        {"type": "array", "maxItems": 3, "items": {"enum": [2, 3, 4, 5]}}
+        | {"allOf": [{"contains": {"multipleOf": 2}}, {"contains": {"multipleOf": 3}}]}
+        | {"unevaluatedItems": False},
+        ["[2,3]", "[3,4,2]", "[2,5,3]"],
+        ["[2]", "[3,5]"],
+    ),
+    "a dynamic reference to the whole document": (
+        {
+            "$id": "http://a.org/tree",
+            "$dynamicAnchor": "node",
+            "type": "object",
+            "properties": {"v": {"const": 1}, "next": {"$ref": "base"}},
+            "additionalProperties": False,
+            "$defs": {
+                "base": {"$id": "base", "$dynamicRef": "#node"}
+                | {"$defs": {"any": {"$dynamicAnchor": "node", "type": "null"}}}
+            },
+        },
+        ['{"v":1,"next":{"v":1}}', "{}"],
+        ['{"next":null}', '{"v":2}'],
+    ),
+    "a dynamic reference to the only anchor": (
+        {"type": "array", "items": {"$dynamicRef": "#a"}}
+        | {"$defs": {"a": {"$dynamicAnchor": "a", "const": 1}}},
+        ["[1,1]", "[]"],
+        ["[2]"],
+    ),
     "references": (
         {
             "$id": "http://a.org/b.json",

@@ -68,7 +68,7 @@ class Cases:
         schema = self.document.at(place)
         if isinstance(schema, bool):
             return []
-        found = [self.document.target(schema["$ref"], place)] if "$ref" in schema else []
+        found = self.document.targets(place)
         for keyword in ("allOf", "anyOf", "oneOf"):
             found += _parts_of(schema, keyword, place)
         found += [child(place, k) for k in ("if", "then", "else") if k in schema]
@@ -115,8 +115,8 @@ class Cases:
 
     def _parts(self, schema: Mapping, place: str):
         """Yield the alternatives of every keyword that combines schemas, as lists of places."""
-        if "$ref" in schema:
-            yield [(self.document.target(schema["$ref"], place),)]
+        for target in self.document.targets(place):
+            yield [(target,)]
         if "$at" in schema:
             yield [(schema["$at"],)]
         for part in _parts_of(schema, "allOf", place):

@@ -20,6 +20,7 @@ class Document:
         self.bases: dict[str, str] = {"#": ""}  # places that have an address of their own
         self.addresses: dict[str, str] = {"": "#"}
         self.anchors: dict[tuple[str, str], str] = {}
+        self.dynamic: dict[str, dict[str, str]] = {}  # for each dynamic anchor: places by addresses
         self.aliases: dict[str, str] = {}
         self.added: set[str] = set()
         self._index(root, "#", "")
@@ -42,6 +43,10 @@ class Document:
         for name in ("$anchor", "$dynamicAnchor"):
             if isinstance(schema.get(name), str):
                 self.anchors[base, schema[name]] = place
+        if isinstance(schema.get("$dynamicAnchor"), str):
+            self.dynamic.setdefault(schema["$dynamicAnchor"], {})[base] = place
+        if schema.get("$recursiveAnchor") is True:
+            self.dynamic.setdefault("", {})[base] = place
         for name, part in schema.items():
             if name not in DATA:
                 self._index(part, child(place, name), base)
@@ -93,14 +98,19 @@ class Document:
             inside = inside.rpartition("/")[0]
         return self._original(self.aliases[inside] + place[len(inside) :])
 
-    def target(self, reference: Any, place: str) -> str:
-        """Return the place that a `$ref` at a place points to; from an alias, that of an alias.
+    def targets(self, place: str) -> list[str]:
+        """Return the places that the references of a schema point to; from an alias, aliases.
 
         Raises:
-            ValueError: if it is not in this document.
+            ValueError: if one is not in this document, or depends on how the schema is reached.
         """
+        schema = self.at(place)
+        references = [k for k in ("$ref", "$dynamicRef", "$recursiveRef") if k in schema]
+        return [self._target(schema[keyword], place, keyword) for keyword in references]
+
+    def _target(self, reference, place, keyword):
         if not isinstance(reference, str):
-            raise ValueError(f"'$ref' at {place} must be a text, got {reference!r}")
+            raise ValueError(f"{keyword!r} at {place} must be a text, got {reference!r}")
         inside = original = self._original(place)
         while inside not in self.bases:
             inside = inside.rpartition("/")[0]
@@ -109,16 +119,34 @@ class Document:
         fragment = unquote(fragment)
         if root is None:
             raise ValueError(
-                f"'$ref' at {place} must be a place in the schema, #/..., got {reference!r}"
+                f"{keyword!r} at {place} must be a place in the schema, #/..., got {reference!r}; "
+                "nothing is loaded: write other schemas under '$defs' with their '$id'"
             )
         found = (
             root + fragment if fragment[:1] in ("", "/") else self.anchors.get((address, fragment))
         )
-        try:
-            self.at(found or "")
-        except (KeyError, ValueError):
-            raise ValueError(f"'$ref' at {place} points nowhere: {reference!r}") from None
+        if not self._holds(found):
+            raise ValueError(f"{keyword!r} at {place} points nowhere: {reference!r}")
+        if keyword != "$ref":
+            found = self._outermost(found, self.dynamic.get(fragment, {}), place, keyword)
         return str(found) if original == place else self.alias(str(found))
+
+    def _holds(self, place):
+        """Return whether a place is known and has a schema."""
+        try:
+            return place is not None and self.at(place) is not None
+        except ValueError:
+            return False
+
+    def _outermost(self, found, places, place, keyword):
+        """Return where a dynamic reference points to; the whole document is outermost."""
+        if found not in places.values() or len(places) == 1:
+            return found
+        if self.bases["#"] in places:
+            return places[self.bases["#"]]
+        raise ValueError(
+            f"{keyword!r} at {place} is not supported: it may point to {', '.join(places.values())}"
+        )
 
 
 def child(place: str, *names: object) -> str:

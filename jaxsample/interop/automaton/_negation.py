@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxsample.interop.automaton._document import Document, child
+from jaxsample.interop.automaton._keywords import prefix_of
 from jaxsample.interop.automaton._values import KINDS
 
 # For each keyword: its type, and a function that returns the negation.
@@ -22,8 +23,9 @@ OPPOSITE = {
     "minProperties": ("object", lambda n: {"maxProperties": n - 1} if n >= 1 else False),
     "maxProperties": ("object", lambda n: {"minProperties": n + 1}),
 }
-# The negations of these keywords are left out if another keyword of the type has one. The negation
-# of the schema then allows fewer values than it could, but no wrong ones.
+# The negations of these keywords are left out if another keyword of the type has one, and else some
+# of them are made. The negation of the schema then allows fewer values than it could, but no wrong
+# ones.
 LEFT_OUT = {
     "number": {"multipleOf"},
     "string": {"format"},
@@ -53,7 +55,12 @@ def negated(document: Document, place: str) -> list[str]:
             told = {"number", "integer"} if kind == "number" else {kind}
             types = schema.get("type", [kind])
             spoken = told & ({types} if isinstance(types, str) else set(types))
-            if left and spoken and not any(s is True or s.get("type") == kind for s in found):
+            if not (left and spoken) or any(s is True or s.get("type") == kind for s in found):
+                continue
+            broken = {"array": _broken_arrays, "object": _broken_objects}.get(kind)
+            more = [{"type": kind, **s} for s in broken(document, schema, place)] if broken else []
+            found += more
+            if not more:
                 raise ValueError(f"'not' of the keyword {min(left)!r} at {place} is not supported")
     return [document.add(f"{place}/!not{i}", s) for i, s in enumerate(found)]
 
@@ -71,8 +78,8 @@ def _opposites(document, schema, place) -> Iterator[Any]:
         if keyword in schema:
             found = opposite(schema[keyword])
             yield found and {"type": kind, **found}
-    if "$ref" in schema:
-        yield {"$not": document.target(schema["$ref"], place)}
+    for target in document.targets(place):
+        yield {"$not": target}
     if "not" in schema:
         yield {"$at": document.alias(child(place, "not"))}
     if "$at" in schema:
@@ -116,3 +123,43 @@ def _other_types(types):
 
 def _none(place, parts):
     return {"allOf": [{"$not": f"{place}/{i}"} for i in range(len(parts))]}
+
+
+def _broken_arrays(document, schema, place):
+    first, rest = prefix_of(schema)
+    n = len(schema[first]) if first else 0
+    parts = [child(place, first, i) for i in range(n)]
+    if rest and n:
+        parts.append(child(place, rest))
+    for i, part in enumerate(parts):
+        yield {"minItems": i + 1, "prefixItems": [*[True] * i, {"$not": part}]}
+    if rest and not n:
+        yield {"contains": {"$not": child(place, rest)}}
+    if "contains" in schema:
+        part = {"$at": document.alias(child(place, "contains"))}
+        least, most = schema.get("minContains", 1), schema.get("maxContains")
+        if least > 0:
+            yield {"contains": part, "minContains": 0, "maxContains": least - 1}
+        if most is not None:
+            yield {"contains": part, "minContains": most + 1}
+
+
+def _broken_objects(document, schema, place):
+    """Yield schemas of objects all of whose members break one keyword."""
+    patterns = list(schema.get("patternProperties", ()))
+    others = {"allOf": [{"$excluded": list(schema.get("properties", ()))}]}
+    others["allOf"] += [{"$unlike": pattern} for pattern in patterns]
+    spoken = [({"pattern": p}, child(place, "patternProperties", p)) for p in patterns]
+    if "additionalProperties" in schema:
+        spoken.append((others, child(place, "additionalProperties")))
+    for names, part in spoken:
+        broken = {"propertyNames": names, "additionalProperties": {"$not": part}}
+        yield {"minProperties": 1, **broken}
+    if "propertyNames" in schema:
+        yield {"minProperties": 1, "propertyNames": {"$not": child(place, "propertyNames")}}
+    for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
+        for name, needed in schema.get(keyword, {}).items():
+            if isinstance(needed, list):
+                yield from ({"required": [name], "properties": {n: False}} for n in needed)
+            else:
+                yield {"required": [name], "$not": child(place, keyword, name)}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from jaxsample.interop.automaton._cases import Case, Places
 from jaxsample.interop.automaton._determinise import Automaton
 from jaxsample.interop.automaton._document import Document, child
+from jaxsample.interop.automaton._keywords import prefix_of
 from jaxsample.interop.automaton._language import Node
 from jaxsample.interop.automaton._machines import machine_of, matches
 from jaxsample.interop.automaton._regex import parse
@@ -166,14 +167,25 @@ class Reader:
         found = []
         for place, _ in self.said(case, keyword):
             inside = [p for p in reached if p in derived(place)]
-            if keyword == "unevaluatedItems" and any(
-                "contains" in self.document.at(p) for p in inside
-            ):
-                raise ValueError(f"{keyword!r} at {place} is not supported with 'contains'")
             others = any(keyword in self.document.at(p) for p in inside if p != place)
             if not others and not any(reached[p] for p in inside):
-                found.append(child(place, keyword))
+                counted = [p for p in inside if "contains" in self.document.at(p)]
+                if keyword == "unevaluatedItems" and counted:
+                    found.append(self._uncounted(place, counted))
+                else:
+                    found.append(child(place, keyword))
         return found
+
+    def _uncounted(self, place, counted):
+        """Return the schema of items that fit a `contains`, or else `unevaluatedItems`."""
+        if "2019-09" in str(self.document.at("#").get("$schema")):
+            raise ValueError(
+                f"'unevaluatedItems' at {place} is not supported with 'contains' of draft 2019-09"
+            )
+        parts = [self.document.alias(child(p, "contains")) for p in counted]
+        parts.append(child(place, "unevaluatedItems"))
+        union = {"anyOf": [{"$at": part} for part in parts]}
+        return self.document.add(child(place, f"!counted {' '.join(counted)}"), union)
 
     def item(self, case: Case, index: int, derived) -> Places:
         """Return the schemas of the item at an index."""
@@ -199,11 +211,3 @@ class Reader:
             first, _ = prefix_of(schema)
             found = max(found, len(schema[first]) if first else 0)
         return found
-
-
-def prefix_of(schema: Any) -> tuple[str | None, str | None]:
-    """Return the keywords of the first items and of the rest; before 2020 they had other names."""
-    if isinstance(schema.get("items"), list):
-        return "items", "additionalItems" if "additionalItems" in schema else None
-    first = "prefixItems" if "prefixItems" in schema else None
-    return first, "items" if "items" in schema else None

@@ -28,6 +28,7 @@ from jaxsample.interop.automaton._values import exact, kind_of, same
 
 ANY_DEPTH = 3  # how deep arrays and objects lie in each other where a schema allows any value
 MAX_SETS = 2000  # sets of items that an array of unique items may have written
+MAX_NESTED = 3000  # arrays and objects, counted once for each place where they lie
 
 
 def compile_schema(schema: Any, space: str, depth: int, additional: bool) -> Node:
@@ -58,6 +59,7 @@ class _Compiler:
         self.members = Members(self.reader)
         self.known: dict[tuple, Node] = {}
         self.recursive: set[Case] = set()
+        self.nested = 0
 
     def compile(self, places: Places, opened: tuple[Case, ...]) -> Node:
         """Return the texts that fit all schemas; `opened` lists the cases around them."""
@@ -83,6 +85,12 @@ class _Compiler:
             if listed is not None:
                 tree = Either(tuple(map(self.layout.value, listed)))
             else:
+                self.nested += nested
+                if self.nested > MAX_NESTED:
+                    raise ValueError(
+                        f"the schema at # has more than {MAX_NESTED} arrays and objects inside of "
+                        "one another: lower `depth`, or use 'anyOf' in place of 'oneOf'"
+                    )
                 tree = getattr(self, case.kind)(case, (*opened, case))
             self.known[key()] = tree
         return self.known[key()]
