@@ -33,7 +33,7 @@ PACKAGE = Path(__file__).parent / "jaxsample"
 INTEROP = PACKAGE / "interop"
 collect_ignore = [
     INTEROP / f"{name}.py"
-    for name in ("gemma", "keras_hub", "lm_eval", "maxtext", "tunix")
+    for name in ("gemma", "keras_hub", "llguidance", "lm_eval", "maxtext", "tunix")
     if not installed(name)
 ]
 if not installed("lm_eval"):

@@ -30,8 +30,9 @@ def from_regex(
 ) -> TokenAutomaton:
     r"""Make the automaton of the texts that a regular expression matches as a whole.
 
-    Syntax and meaning are those of `re.fullmatch` with `re.ASCII`. Anchors, look-around,
-    back-references and flags raise an error, because no finite automaton expresses them.
+    Syntax and meaning are those of `re.fullmatch` with `re.ASCII`. `\p{L}` and the like are general
+    categories of Unicode. Back-references, conditions, possessive quantifiers and atomic groups
+    raise an error.
 
     Args:
         pattern: the expression.
