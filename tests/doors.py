@@ -16,6 +16,7 @@ DOORS = (
     "jaxsample",
     "jaxsample.interop",
     "jaxsample.learn",
+    "jaxsample.show",
     "jaxsample.study",
     "jaxsample_models",
     "jaxsample_models.stories",

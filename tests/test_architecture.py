@@ -12,11 +12,13 @@ from tests.doors import DOORS, LOOPS
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
+    "drawing": 0,
     "kernels": 0,
     "transforms": 1,
     "decode": 2,
     "interop": 3,
     "learn": 4,
+    "show": 4,
     "study": 5,
     "cli": 6,
 }

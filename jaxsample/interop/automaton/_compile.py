@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxsample.interop.automaton._cache import kept
 from jaxsample.interop.automaton._determinise import determinise
 from jaxsample.interop.automaton._language import Node
 from jaxsample.interop.automaton._regex import parse
@@ -22,11 +26,13 @@ def from_regex(
     eos: int | Sequence[int],
     *,
     max_states: int = MAX_STATES,
+    cache: str | os.PathLike | None = None,
 ) -> TokenAutomaton:
     r"""Make the automaton of the texts that a regular expression matches as a whole.
 
-    Syntax and meaning are those of `re.fullmatch` with `re.ASCII`. Anchors, look-around,
-    back-references and flags raise an error, because no finite automaton expresses them.
+    Syntax and meaning are those of `re.fullmatch` with `re.ASCII`. `\p{L}` and the like are general
+    categories of Unicode. Back-references, conditions, possessive quantifiers and atomic groups
+    raise an error.
 
     Args:
         pattern: the expression.
@@ -34,17 +40,26 @@ def from_regex(
             `vocabulary_of` returns it.
         eos: the token or tokens that end the text, the same as for `generate`.
         max_states: the largest number of states during compilation.
+        cache: a folder that keeps the automaton in a file. The next call with the same arguments
+            and the same version of the library reads the file; a broken file is replaced. The
+            folder is made if there is none.
 
     Raises:
         ValueError: if something in the pattern is not supported, if it needs too many states, or if
             the vocabulary cannot spell any text that it matches.
+        OSError: if the folder of the cache cannot be written.
 
     >>> vocabulary = [b"a", b"b", b"ab", None]
     >>> automaton = from_regex("a+b", vocabulary, eos=3)
     >>> automaton(jnp.zeros(4))
     Array([  0., -inf,   0., -inf], dtype=float32)
     """
-    return _made(parse(pattern), vocabulary, eos, max_states, f"matches {pattern!r}")
+
+    def make():
+        with _no_collection():
+            return _made(parse(pattern), vocabulary, eos, max_states, f"matches {pattern!r}")
+
+    return kept(cache, ["regex", pattern, max_states], vocabulary, eos, make)
 
 
 def from_json_schema(
@@ -56,6 +71,7 @@ def from_json_schema(
     depth: int = 3,
     additional: bool = False,
     max_states: int = MAX_STATES,
+    cache: str | os.PathLike | None = None,
 ) -> TokenAutomaton:
     """Make the automaton of the JSON texts that a schema allows.
 
@@ -68,7 +84,7 @@ def from_json_schema(
 
     Args:
         schema: as parsed from JSON.
-        vocabulary, eos, max_states: as for `from_regex`.
+        vocabulary, eos, max_states, cache: as for `from_regex`.
         whitespace: a regular expression of the white space that is allowed inside objects and
             arrays; none by default.
         depth: how often, in total, an object or array may lie inside one of the same schema.
@@ -79,9 +95,11 @@ def from_json_schema(
     Raises:
         ValueError: if a keyword is not supported, with its place in the schema; or as for
             `from_regex`.
+        OSError: as for `from_regex`.
 
     Warns:
-        UserWarning: if the schema has keywords that no specification knows.
+        UserWarning: if the schema has keywords that no specification knows. A call that reads the
+            automaton from the cache does not warn.
 
     Reference: https://json-schema.org/draft/2020-12
 
@@ -90,14 +108,21 @@ def from_json_schema(
     >>> [chr(i) for i in np.flatnonzero(automaton(jnp.zeros(257)) == 0)]
     ['[']
     """
-    try:
-        tree = compile_schema(schema, whitespace, depth, additional)
-        what = f"fits the schema, recursive to depth {depth}"
-        return _made(tree, vocabulary, eos, max_states, what)
-    except RecursionError:
-        raise ValueError(
-            "the schema at # is nested too deep: keep it below about 50 levels, `depth` included"
-        ) from None
+
+    def make():
+        try:
+            with _no_collection():
+                tree = compile_schema(schema, whitespace, depth, additional)
+                what = f"fits the schema, recursive to depth {depth}"
+                return _made(tree, vocabulary, eos, max_states, what)
+        except RecursionError:
+            raise ValueError(
+                "the schema at # is nested too deep: keep it below about 50 levels, "
+                "`depth` included"
+            ) from None
+
+    asked = ["schema", schema, whitespace, depth, additional, max_states]
+    return kept(cache, asked, vocabulary, eos, make)
 
 
 def _made(tree: Node, vocabulary, eos, max_states, what):
@@ -105,3 +130,18 @@ def _made(tree: Node, vocabulary, eos, max_states, what):
     if not any(automaton.accepts):
         raise ValueError(f"no text {what}")
     return over_tokens(over_bytes(automaton), vocabulary, eos)
+
+
+@contextlib.contextmanager
+def _no_collection():
+    """Pause the search for cycles of garbage.
+
+    A compilation makes millions of small objects and no cycles. The search took half of its time.
+    """
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()

@@ -121,8 +121,3 @@ def one_or_all(value: Any) -> int | list[int]:
     """Return token ids as a list, or as one number if there is only one."""
     found = ids(plain(value))
     return found[0] if len(found) == 1 else found
-
-
-def given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that are not null."""
-    return {name: value for name, value in settings.items() if value is not None}

@@ -37,8 +37,8 @@ def test_ollama_has_defaults_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("PARAMETER temprature 1", "Modelfile: Ollama has no parameter 'temprature'"),
-        ("PARAMETER dry_multiplier 1", "Ollama has no parameter 'dry_multiplier'"),
+        ("PARAMETER temprature 1", "Modelfile: Ollama has no setting 'temprature'"),
+        ("PARAMETER dry_multiplier 1", "Ollama has no setting 'dry_multiplier'"),
         ("PARAMETER top_p warm", "Modelfile: top_p: it must be a number, got 'warm'"),
         ("PARAMETER mirostat 2", "mirostat=2.*no longer has it; put Mirostat"),
         ("PARAMETER tfs_z 0.5", "tfs_z=0.5.*TailFree"),

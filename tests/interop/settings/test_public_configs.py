@@ -105,8 +105,11 @@ def test_beams_lead_to_beam_search():
         "pad": 1,
         "max_new_tokens": 63,
     }
-    with pytest.raises(ValueError, match="forced_eos_token_id=1"):  # it changes the last token
-        beam_arguments(FILES["pegasus"]["config"])
+    with pytest.raises(ValueError, match="forced_eos_token_id=1.*prompt_length="):
+        beam_arguments(FILES["pegasus"]["config"])  # the last token has no place
+    found = beam_arguments(FILES["pegasus"]["config"], prompt_length=1)
+    forced = found["sampler"][0].tokens.tolist()
+    assert forced == [-1] * (found["max_new_tokens"] - 1) + [1]
 
 
 def test_whispers_prompt():
