@@ -81,7 +81,8 @@ def _card(card, x, y, wide, high):
     for i, value in enumerate(card.values):
         base = y + HEAD + LINE * i + 12
         text = clipped(visible(value.text), LONGEST)
-        parts.append(words(value.name, x + PAD, base, font_size=SMALL, opacity=FAINT))
+        if value.name:
+            parts.append(words(value.name, x + PAD, base, font_size=SMALL, opacity=FAINT))
         place = x + PAD + names
         parts.append(words(text, place, base, font_size=SMALL, font_family=CODE))
         if value.share is not None:

@@ -92,7 +92,7 @@ def inline(title: str, width: float, height: float, inside: str) -> str:
     """Return an SVG for the middle of a page, with the page's ink; it shrinks with the page."""
     return element(
         "svg", inside, viewBox=f"0 0 {width:g} {height:g}", width=width, height=height,
-        role="img", aria_label=title, fill="currentColor", font_family=LETTERS,
+        class_="jaxsample", role="img", aria_label=title, fill="currentColor", font_family=LETTERS,
         style="max-width:100%;height:auto;display:block",
     )  # fmt: skip
 

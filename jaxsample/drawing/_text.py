@@ -56,7 +56,7 @@ def as_html(passages: Sequence[Passage], scale: Scale | None, remark: str) -> st
         parts.append(_small(f"{escaped(scale.title)}: {''.join(keys)}"))
     if remark:
         parts.append(_small(escaped(remark)))
-    return element("div", *parts, style="max-width:50em")
+    return element("div", *parts, class_="jaxsample", style="max-width:50em")
 
 
 def _html(passage):
