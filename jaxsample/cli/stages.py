@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -106,11 +106,26 @@ def stages(
     Raises:
         ValueError: if the row is invalid, or a transform makes it so.
     """
+    before = Prompt.of(prompt, len(logits), 1)
+    states = (transform.init(jax.random.key(0), before) for transform in members)
+    return staged(logits, zip(members, states, strict=True), hidden)
+
+
+def staged(
+    logits: Any, members: Iterable[tuple[Transform, Any]], hidden: jax.Array | None = None
+) -> list[Stage]:
+    """Apply members of a chain that have seen the text; see `stages`.
+
+    Args:
+        logits, hidden: as for `stages`.
+        members: each transform with its state.
+
+    Raises:
+        ValueError: as `stages`.
+    """
     received, found = np.asarray(logits, np.float64), []
     _check(received, "the model")
-    before = Prompt.of(prompt, received.size, 1)
-    for transform in members:
-        state = transform.init(jax.random.key(0), before)
+    for transform, state in members:
         row = transform(jnp.asarray(received, jnp.float32), state, hidden)
         returned = np.asarray(row, np.float64)
         _check(returned, f"the sampler's {transform}")
