@@ -12,6 +12,7 @@ import jinja2
 from jaxsample.cli.explore import rows
 from jaxsample.cli.explore.asked import Asked
 from jaxsample.cli.explore.reader import Reader
+from jaxsample.cli.explore.several import several
 from jaxsample.cli.explore.writing import row_keys, state_after, write
 from jaxsample.cli.stages import staged
 
@@ -36,6 +37,7 @@ class Answers:
         yield from self._read(text, 1)
         members = list(asked.sampler)
         fresh = [(type(m).__name__, self._key("row", m, asked)) for m in members]
+        fresh.append(("the order", self._key("chain", asked.sampler, asked)))
         fresh = [(name, key) for name, key in fresh if key not in self._compiled]
         if fresh:
             yield {"wait": f"compiling {', '.join(name for name, _ in fresh)}"}
@@ -67,6 +69,25 @@ class Answers:
                 line["name"] = source.tokenizer.id_to_token(token.id) or f"unused {token.id}"
             yield {k: None if v != v or v == math.inf else v for k, v in line.items()}
         yield {"end": "the model ended the text" if ended else f"{asked.room} tokens"}
+
+    def several(self, asked: Asked) -> Iterator[Line]:
+        """Yield the progress of several texts, and then the texts with their measures."""
+        yield from self._read([*asked.ids, *asked.output], asked.room - len(asked.output))
+        key = self._key("several", asked.sampler, asked)
+        if key not in self._compiled:
+            yield {"wait": "compiling the chain for several texts"}
+        drawing = several(
+            self._reader, asked.sampler, asked.ids, asked.output, asked.seed, asked.room
+        )
+        while True:
+            try:
+                done = next(drawing)
+            except StopIteration as end:
+                template = self._templates.get_template("several.html")
+                yield {"html": template.render(found=end.value), "texts": end.value.texts}
+                return
+            self._compiled.add(key)
+            yield {"wait": f"{done} of {asked.room} tokens"}
 
     def _read(self, text: list[int], room: int) -> Iterator[Line]:
         for done in self._reader.read(text, room):

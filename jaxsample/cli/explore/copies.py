@@ -7,7 +7,7 @@ import json
 import shlex
 from typing import Any
 
-from jaxsample.cli.chains import read_chain
+from jaxsample.cli.chains import read_chain, small
 from jaxsample.cli.explore.asked import Asked
 from jaxsample.interop import to_dict
 
@@ -69,7 +69,7 @@ def as_chain(members: list[Any]) -> str | None:
         name = data.pop("transform")
         defaults = {f.name: f.default for f in dataclasses.fields(member)}
         values = list(data.items())
-        while values and _same(values[-1][1], defaults[values[-1][0]]):
+        while values and _unwritten(values[-1][1], defaults[values[-1][0]]):
             values.pop()
         parts.append(small(name) + ("=" if values else "") + ":".join(str(v) for _, v in values))
     written = ",".join(parts)
@@ -80,5 +80,5 @@ def as_chain(members: list[Any]) -> str | None:
     return written if same else None
 
 
-def _same(value, default):
-    return value == default or value in ([], ()) and default in ([], ())
+def _unwritten(value, default):
+    return value == default or not isinstance(value, int | float | str)

@@ -68,6 +68,7 @@ class Guard:
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return "another page asks"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > LARGEST:
+        unsaid = "transfer-encoding" in headers
+        if unsaid or not length.isdigit() or int(length) > LARGEST:
             return f"a request has at most {LARGEST} bytes"
         return None

@@ -103,6 +103,7 @@ def application(
         Route("/copies", copied, methods=["POST"]),
         Route("/row", streamed(answers.row), methods=["POST"]),
         Route("/text", streamed(answers.text), methods=["POST"]),
+        Route("/several", streamed(answers.several), methods=["POST"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
     return Guard(Starlette(routes=routes), token, port)

@@ -8,7 +8,8 @@ import pytest
 
 import jaxsample
 from jaxsample.cli.chains import read_chain
-from jaxsample.interop import to_dict
+from jaxsample.interop import Transcript, to_dict
+from jaxsample.study import distinct, self_bleu
 
 PROMPT = "a cat saw"
 ROOM = 8
@@ -23,7 +24,7 @@ def members(name):
 
 
 def expected(source, name, seed):
-    """What `generate --seed` draws first."""
+    """What `generate --seed -n 8` draws, as rows of ids, and its records."""
     ids = source.encode(PROMPT)
     prompts = np.asarray([ids], np.int32)
     found = jaxsample.generate(
@@ -34,14 +35,17 @@ def expected(source, name, seed):
         jaxsample.chain(*read_chain(CHAINS[name])),
         max_new_tokens=ROOM,
         eos=source.eos,
-        samples=1,
+        samples=8,
+        record=("logprobs", "model_logprobs"),
     )
-    return np.asarray(found.tokens)[0, 0, : int(found.lengths[0, 0])].tolist(), found
+    lengths = np.asarray(found.lengths)[0]
+    rows = [row[:n].tolist() for row, n in zip(np.asarray(found.tokens)[0], lengths, strict=True)]
+    return rows, found
 
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_text_is_that_of_generate_also_when_it_is_continued(page, source, name):
-    wanted, found = expected(source, name, 3)
+    (wanted, *_), found = expected(source, name, 3)
     asked = dict(prompt=PROMPT, chain=members(name), seed=3, room=ROOM)
     lines = [line for line in page.lines("text", **asked) if "id" in line]
     assert [line["id"] for line in lines] == wanted
@@ -50,6 +54,23 @@ def test_a_text_is_that_of_generate_also_when_it_is_continued(page, source, name
     np.testing.assert_allclose(logprobs, found.logprobs[0, 0, : len(wanted)], atol=1e-5)
     for begin in (1, len(wanted) // 2):
         assert page.tokens(**asked, output=wanted[:begin]) == wanted[begin:]
+
+
+def test_eight_continuations_are_the_samples_of_generate(page, source):
+    rows, found = expected(source, "plain", 3)
+    asked = dict(prompt=PROMPT, chain=members("plain"), seed=3, room=ROOM)
+    last = page.lines("several", **asked)[-1]
+    ids = source.encode(PROMPT)
+    for text, row in zip(last["texts"], rows, strict=True):
+        transcript = Transcript(source.tokenizer, ids)
+        assert text == "".join(map(transcript.add, row)) + transcript.rest()
+    words = [text.split() for text in last["texts"]]
+    shown = [distinct(words, 1), distinct(words, 2), self_bleu(last["texts"])]
+    numbers = re.findall(r"<dd>(-?[\d.]+)", last["html"])
+    assert [float(n) for n in numbers[:3]] == pytest.approx(shown, abs=0.06)  # they are rounded
+    each = zip(found.model_logprobs[0], found.lengths[0], strict=True)
+    means = [row[:n].mean() for row, n in each]
+    assert float(numbers[3]) == pytest.approx(np.mean(means), abs=1e-3)
 
 
 def test_a_chosen_token_leads_to_the_row_that_follows_it(page, source):

@@ -30,6 +30,7 @@ export class Lane {
     this.part(".begin").addEventListener("click", () => this.begin());
     this.part(".text").addEventListener("click", (event) => this.clicked(event));
     this.part(".row").addEventListener("click", (event) => this.chosen(event));
+    this.part(".draw").addEventListener("click", () => this.several());
     for (const button of section.querySelectorAll(".save")) {
       button.addEventListener("click", () => saved(this.picture, button.dataset.type));
     }
@@ -126,6 +127,21 @@ export class Lane {
       if (error.name !== "AbortError") status(`the text ended: ${error.message}`);
     }
     if (this.writing === writing) this.part(".stop").disabled = true;
+  }
+
+  async several() {
+    this.drawing?.abort();
+    const drawing = (this.drawing = new AbortController());
+    const progress = this.part(".progress");
+    const output = this.ids().slice(0, this.kept);
+    try {
+      for await (const line of lines("several", this.asked(output), drawing.signal)) {
+        progress.textContent = line.error ?? line.wait ?? "";
+        if (line.html) this.part(".found").innerHTML = line.html;
+      }
+    } catch (error) {
+      if (error.name !== "AbortError") progress.textContent = `ended: ${error.message}`;
+    }
   }
 
   show(token, n) {
