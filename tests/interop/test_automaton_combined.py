@@ -24,8 +24,8 @@ KINDS = {  # for each kind its types and the keywords that speak of it
     "array": (
         ["array"],
         [
-            "items", "prefixItems", "contains", "contains", "minContains", "maxContains", "minItems",
-            "maxItems", "unevaluatedItems",
+            "items", "prefixItems", "contains", "contains", "minContains", "maxContains",
+            "minItems", "maxItems", "unevaluatedItems",
         ],
     ),
     "object": (

@@ -9,8 +9,8 @@ import numpy as np
 
 from jaxsample.cli.bars import percent
 from jaxsample.cli.explain import name_of
-from jaxsample.show import Stage, entropy, probabilities
 from jaxsample.interop import Transcript
+from jaxsample.show import Stage, entropy, probabilities
 from jaxsample.study import Source
 
 SHOWN = 30

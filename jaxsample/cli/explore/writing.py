@@ -13,8 +13,8 @@ import numpy as np
 import jaxsample
 from jaxsample import Decoding, Model, ModelOutput, Prompt
 from jaxsample.cli.explore.reader import Reader, Row
-from jaxsample.show import staged
 from jaxsample.interop import Transcript
+from jaxsample.show import staged
 
 RECORD = "logprobs", "model_logprobs", "entropy", "kept"
 
