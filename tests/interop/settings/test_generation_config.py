@@ -102,7 +102,10 @@ def test_fields_that_count_the_prompt_need_its_length():
     bart = {"min_length": 3, "max_length": 6, "forced_bos_token_id": 0, "forced_eos_token_id": 2,
             "eos_token_id": 2, "num_beams": 4}  # fmt: skip
     found = beam_arguments(bart, prompt_length=1)
-    assert found["sampler"] == chain(ForceTokens([0, -1, -1, -1, 2]), MinNewTokens(2, 2))
+    forced, scored, least = found["sampler"]
+    assert chain(forced, least) == chain(ForceTokens([0, -1, -1, -1, 2]), MinNewTokens(2, 2))
+    assert scored(jnp.array([-jnp.inf, -3.0, -jnp.inf])).tolist() == [-jnp.inf, 0.0, -jnp.inf]
+    assert scored(jnp.array([-1.0, -3.0, -jnp.inf])).tolist() == [-1.0, -3.0, -jnp.inf]
     assert found["max_new_tokens"] == 5
     greedy = bart | {"num_beams": 1}
     longer = chain(ForceTokens([-1, -1, 2]), Temperature(0.0))
