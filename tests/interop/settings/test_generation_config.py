@@ -2,11 +2,21 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from jaxsample import ForceTokens, MinNewTokens, RepetitionPenalty, Temperature, TopK, TopP, chain
+from jaxsample import (
+    BadWords,
+    ForceTokens,
+    Function,
+    MinNewTokens,
+    RepetitionPenalty,
+    Temperature,
+    TopK,
+    TopP,
+    chain,
+)
 from jaxsample.interop import beam_arguments, from_generation_config, generate_arguments
 
 
@@ -139,8 +149,7 @@ def test_a_search_normalises_scores_where_asked():
     """Marian's configs forbid the padding and ask for the rest to sum to 1."""
     marian = {"num_beams": 2, "renormalize_logits": True, "bad_words_ids": [[1]]}
     sampler = beam_arguments(marian)["sampler"]
-    row = sampler(jnp.log(jnp.array([0.2, 0.5, 0.3])), sampler.init(None, None))
-    np.testing.assert_allclose(np.exp(row), [0.4, 0.0, 0.6], rtol=1e-6)
+    assert sampler == chain(BadWords([[1]]), Function(jax.nn.log_softmax))
     with pytest.raises(ValueError, match="renormalize_logits must be one of True, False, got 5"):
         beam_arguments({"num_beams": 2, "renormalize_logits": 5})
 
