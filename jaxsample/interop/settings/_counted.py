@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from jaxsample.interop.settings._values import ids
 from jaxsample.transforms.constraints._start import ForceTokens
 
@@ -45,3 +48,9 @@ def counted(fields: dict[str, Any], prompt_length: int | None) -> tuple[ForceTok
             raise ValueError(f"forced_eos_token_id: one token can be forced, got {last}")
         forced[new - 1] = last[0]
     return (ForceTokens([forced.get(n, -1) for n in range(max(forced) + 1)]),) if forced else ()
+
+
+def certain(row: jax.Array) -> jax.Array:
+    """Return a row in which a forced token scores 0, as in the searches of transformers."""
+    kept = row > -jnp.inf
+    return jnp.where(kept & (jnp.sum(kept) == 1), 0.0, row)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxsample.interop.automaton._stop import stop_strings
-from jaxsample.interop.settings._counted import counted, room
+from jaxsample.interop.settings._counted import certain, counted, room
 from jaxsample.interop.settings._sources import Source, opened, pass_unknown
 from jaxsample.interop.settings._transformers_table import (
     ARGUMENTS,
@@ -137,7 +137,7 @@ def beam_arguments(
     """Return the arguments of `beam` for a generation config with `num_beams`.
 
     They include the sampler: penalties and constraints. Temperature and filters need `do_sample`,
-    which `beam` does not do.
+    which `beam` does not do. A forced token scores 0, as in transformers.
 
     Args:
         config, strict: as for `from_generation_config`.
@@ -165,7 +165,8 @@ def beam_arguments(
         if (new := room(fields, prompt_length)) is not None:
             found["max_new_tokens"] = new
         _check_arguments(found)
-        return {"sampler": chain(*forced, SEARCH.read(fields)), **found}
+        start = (*forced, certain) if forced else ()
+        return {"sampler": chain(*start, SEARCH.read(fields)), **found}
 
 
 def _check(fields: Mapping[str, Any]) -> None:

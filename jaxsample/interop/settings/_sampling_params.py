@@ -145,9 +145,9 @@ TABLE = Table(
         Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0, into=PENALTY)}, OUTPUT),
         Row(PresencePenalty, {"strength": Key("presence_penalty", 0, into=PENALTY)}, OUTPUT),
         Row(Temperature, {"value": Key("temperature", 1, into=_warmth)}),
-        Row(MinP, {"p": Key("min_p", 0)}),
-        Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k in (0, -1))}),
-        Row(TopP, {"p": Key("top_p", 1, into=above_0)}),
+        Row(MinP, {"p": Key("min_p", 0)}, drawn=True),
+        Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k in (0, -1))}, drawn=True),
+        Row(TopP, {"p": Key("top_p", 1, into=above_0)}, drawn=True),
     ),
     silent=SILENT,
     elsewhere=ELSEWHERE,
@@ -176,7 +176,7 @@ def from_sampling_params(
     The order is vLLM's: the form of the output, allowed tokens, bad words, minimum length, bias;
     repetition, frequency and presence penalty; temperature, min-p, top-k, top-p. The repetition
     penalty counts prompt and output, the other two count the output alone. An absent or null field
-    is off. Temperature 0 is greedy and draws one of tied maxima; vLLM raises lower
+    is off. Temperature 0 is greedy, runs no filter, and draws one of tied maxima; vLLM raises lower
     temperatures above 0 to 0.01. Fields for `generate`
     (`max_tokens`, `n`, `seed`, `stop`, ..) and for the prompt (`messages`, ..) are ignored.
 

@@ -2,11 +2,21 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from jaxsample import ForceTokens, MinNewTokens, RepetitionPenalty, Temperature, TopK, TopP, chain
+from jaxsample import (
+    BadWords,
+    ForceTokens,
+    Function,
+    MinNewTokens,
+    RepetitionPenalty,
+    Temperature,
+    TopK,
+    TopP,
+    chain,
+)
 from jaxsample.interop import beam_arguments, from_generation_config, generate_arguments
 
 
@@ -102,7 +112,10 @@ def test_fields_that_count_the_prompt_need_its_length():
     bart = {"min_length": 3, "max_length": 6, "forced_bos_token_id": 0, "forced_eos_token_id": 2,
             "eos_token_id": 2, "num_beams": 4}  # fmt: skip
     found = beam_arguments(bart, prompt_length=1)
-    assert found["sampler"] == chain(ForceTokens([0, -1, -1, -1, 2]), MinNewTokens(2, 2))
+    forced, scored, least = found["sampler"]
+    assert chain(forced, least) == chain(ForceTokens([0, -1, -1, -1, 2]), MinNewTokens(2, 2))
+    assert scored(jnp.array([-jnp.inf, -3.0, -jnp.inf])).tolist() == [-jnp.inf, 0.0, -jnp.inf]
+    assert scored(jnp.array([-1.0, -3.0, -jnp.inf])).tolist() == [-1.0, -3.0, -jnp.inf]
     assert found["max_new_tokens"] == 5
     greedy = bart | {"num_beams": 1}
     longer = chain(ForceTokens([-1, -1, 2]), Temperature(0.0))
@@ -136,8 +149,7 @@ def test_a_search_normalises_scores_where_asked():
     """Marian's configs forbid the padding and ask for the rest to sum to 1."""
     marian = {"num_beams": 2, "renormalize_logits": True, "bad_words_ids": [[1]]}
     sampler = beam_arguments(marian)["sampler"]
-    row = sampler(jnp.log(jnp.array([0.2, 0.5, 0.3])), sampler.init(None, None))
-    np.testing.assert_allclose(np.exp(row), [0.4, 0.0, 0.6], rtol=1e-6)
+    assert sampler == chain(BadWords([[1]]), Function(jax.nn.log_softmax))
     with pytest.raises(ValueError, match="renormalize_logits must be one of True, False, got 5"):
         beam_arguments({"num_beams": 2, "renormalize_logits": 5})
 
