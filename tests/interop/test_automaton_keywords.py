@@ -349,6 +349,22 @@ LANGUAGES = {
         ["[1,1]", "[]"],
         ["[2]"],
     ),
+    "different integers between bounds": (
+        {"type": "array", "uniqueItems": True, "minItems": 2}
+        | {"items": {"type": "integer", "minimum": 1, "exclusiveMaximum": 6, "multipleOf": 2}},
+        ["[2,4]", "[4,2]"],
+        ["[2]", "[2,2]", "[2,6]", "[1,2]"],
+    ),
+    "a whole number with a fraction": (
+        {"enum": [-2.0, 1.5]},
+        ["-2.0", "-2", "1.5"],
+        ["2", "1", "-2.00"],
+    ),
+    "regular expressions": (
+        {"type": "string", "format": "regex", "minLength": 1},
+        [json.dumps(x) for x in (r"^\d{2,3}-[a-z]+\.$", "(a|b)*?c|d", "[^a-z_]{0,12}")],
+        [json.dumps(x) for x in ("(", "a**", "[z-a]", "a{3,2}", "a)", "[]", "\\")],
+    ),
     "references": (
         {
             "$id": "http://a.org/b.json",

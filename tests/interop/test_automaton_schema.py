@@ -169,7 +169,7 @@ def test_depth_bounds_recursion():
 
 ERRORS = [
     ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, "'uniqueItems' at #"),
-    ({"type": "string", "format": "regex"}, "the format 'regex' at #"),
+    ({"items": {"minimum": 1, "type": "integer"}, "uniqueItems": True}, "or integers between"),
     ({"items": {"$dynamicRef": "#a"}}, "'$dynamicRef' at #/items points nowhere"),
     (
         {"$dynamicRef": "a#x"}
@@ -206,7 +206,17 @@ ERRORS = [
     ({"$ref": "#a"}, "'$ref' at # points nowhere: '#a'"),
     ({"$ref": "#"}, "refers to itself"),
     ({"oneOf": [{"type": "string"}, {"type": "string", "format": "date"}]}, "'oneOf' at #"),
-    ({"enum": [float("nan")]}, "JSON cannot write nan"),
+    ({"enum": [float("nan")]}, "JSON cannot write nan at #/enum/0"),
+    ({"not": {"const": [float("inf")]}}, "JSON cannot write inf at #/not/const/0"),
+    ({"enum": [{1}]}, "JSON cannot write {1} at #/enum/0"),
+    ({"properties": {1: True}}, "a name at #/properties must be a text, got 1"),
+    ({"patternProperties": {None: True}}, "a name at #/patternProperties must be a text, got None"),
+    ({"type": "object", "maxProperties": 10**9}, "'maxProperties' is too large"),
+    (
+        {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}}
+        | {"$ref": "#/$defs/a"},
+        "#/$defs/a refers to itself",
+    ),
     ({"enum": []}, "no text fits the schema"),
     (False, "no text fits the schema"),
     ({"enum": ["\ud800"]}, "JSON cannot write '\\ud800'"),
@@ -239,6 +249,13 @@ def test_a_schema_that_is_nested_too_deep_is_an_error():
         schema = {"type": "array", "items": schema}
     with pytest.raises(ValueError, match="at # is nested too deep"):
         from_json_schema(schema, VOCABULARY, EOS)
+
+
+def test_flexible_white_space_is_all_of_json():
+    schema = {"type": "array", "items": {"type": "object", "required": ["a"]}}
+    automaton = from_json_schema(schema, VOCABULARY, EOS, whitespace="flexible")
+    assert accepts(automaton, b'[\r\n\t { "a"  :1},{"a":\n2,"b":[ ]\t} ]')
+    assert not accepts(automaton, b'[ {"a":1 2}]') and not accepts(automaton, b" []")
 
 
 def test_white_space_is_that_of_json():

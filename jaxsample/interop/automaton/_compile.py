@@ -86,7 +86,7 @@ def from_json_schema(
         schema: as parsed from JSON.
         vocabulary, eos, max_states, cache: as for `from_regex`.
         whitespace: a regular expression of the white space that is allowed inside objects and
-            arrays; none by default.
+            arrays, or "flexible" for as much as JSON allows; none by default.
         depth: how often, in total, an object or array may lie inside one of the same schema.
         additional: whether objects may have properties that the schema does not list, if it does
             not mention others. If the schema lists none, or gives others a schema or true, objects

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
+from jaxsample.interop.automaton._values import kind_of
+
+CONSTANTS = {"enum", "const"}
 DATA = {"enum", "const", "default", "examples", "example"}  # what they hold is no schema
 
 
@@ -23,6 +27,7 @@ class Document:
         self.dynamic: dict[str, dict[str, str]] = {}  # for each dynamic anchor: places by addresses
         self.aliases: dict[str, str] = {}
         self.added: set[str] = set()
+        _check_json(root)
         self._index(root, "#", "")
 
     def _index(self, schema, place, base):
@@ -167,3 +172,20 @@ def _inside(found, name, place):
     if isinstance(found, list) and name.isdigit() and int(name) < len(found):
         return found[int(name)]
     raise ValueError(f"there is no schema at {place}")
+
+
+def _check_json(root):
+    """Raise a ValueError with its place if a name is no text, or a constant is no JSON."""
+    queue = [(root, "#", False)]
+    for value, place, is_data in queue:  # the loop appends to the queue
+        if isinstance(value, Mapping):
+            for name in value:
+                if not isinstance(name, str):
+                    raise ValueError(f"a name at {place} must be a text, got {name!r}")
+            queue += [(v, child(place, k), is_data or k in CONSTANTS) for k, v in value.items()]
+        elif isinstance(value, list):
+            queue += [(v, f"{place}/{i}", is_data) for i, v in enumerate(value)]
+        elif is_data and (
+            kind_of(value) == "unknown" or (isinstance(value, float) and not isfinite(value))
+        ):
+            raise ValueError(f"JSON cannot write {value!r} at {place}")

@@ -43,6 +43,16 @@ URI = f"{_SCHEME}({_AUTHORITY}|{_ROOTED}|{_LETTER}+(/{_LETTER}*)*)?{_TAIL}"
 _RELATIVE = f"({_AUTHORITY}|{_ROOTED}|({_NAME}|@)+(/{_LETTER}*)*)?{_TAIL}"
 POINTER = "(/([^/~]|~[01])*)*"
 
+# Regular expressions of a few forms that all dialects read alike; groups do not lie in each other.
+_ESCAPED = r"\\[dDwWsSnrt^$.*+?()[\]{}|/\\]"
+_SET = r"\[\^?(a-z|A-Z|0-9|[a-zA-Z0-9_ .,:;@#%!=<>+*/]|\\[dDwWsS^\]\\-])+\]"
+_BOUNDS = "|".join(f"{n},[{n}-9]" for n in range(10))
+_TIMES = f"([*+?]\\??|\\{{([0-9]{{1,2}},?|{_BOUNDS}|[0-9],[1-9][0-9]{{1,2}})\\}})?"
+_PIECE = f"([^\\\\^$.*+?()[\\]{{}}|/\x00-\x1f]|{_ESCAPED}|{_SET}|\\.){_TIMES}"
+_GROUP = f"\\((\\?:)?({_PIECE})*(\\|({_PIECE})*)*\\){_TIMES}"
+_BRANCH = f"\\^?({_PIECE}|{_GROUP})*\\$?"
+REGEX = f"{_BRANCH}(\\|{_BRANCH})*"
+
 
 def _ipv6() -> str:
     """Eight groups, the last two perhaps as IPv4; `::` stands for one or more groups of zeros."""
@@ -93,6 +103,7 @@ FORMATS: dict[str, Callable[[], Node]] = {
     "date-time": _parsed(f"{DATE}[Tt]{TIME}"),
     "duration": _parsed(DURATION),
     "uuid": _parsed(UUID),
+    "regex": _parsed(REGEX),
     "ipv4": _parsed(IPV4),
     "ipv6": cache(lambda: parse(_ipv6())),
     "hostname": _HOSTNAME,

@@ -110,17 +110,21 @@ class Layout:
                 return quoted(escaped(text(value)))
             written = json.dumps(value, ensure_ascii=False, allow_nan=False)
             written.encode()
+            if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+                return either(text(written), text(str(int(value))))
         except (TypeError, ValueError) as error:
             raise ValueError(f"JSON cannot write {value!r}: {error}") from None
         return text(written)
 
 
 def whitespace(pattern: str) -> Node:
-    """Parse a regular expression of JSON's white space.
+    """Parse a regular expression of JSON's white space, or return all of it for "flexible".
 
     Raises:
         ValueError: if it can match another character.
     """
+    if pattern == "flexible":
+        return Repeat(one_of(" \t\n\r"), 0, None)
     tree = parse(pattern)
     if not _only(tree, one_of(" \t\n\r")):
         raise ValueError(f"whitespace may match spaces, tabs and line ends only, got {pattern!r}")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from jaxsample.interop.automaton._json_text import Layout
 from jaxsample.interop.automaton._language import EMPTY, Graph, Node, text, then
 
+MAX_STATES = 20_000
+
 
 class Member(NamedTuple):
     """A property: the texts of its name and value, and whether every object has it."""
@@ -35,6 +37,9 @@ def object_of(
         members: the listed properties, in their order.
         others: the texts of any other member, or None.
         low, high: the bounds.
+
+    Raises:
+        ValueError: if there are more than `MAX_STATES` states.
     """
     states, edges = {_State(): 1}, []
     queue = [_State()]
@@ -64,6 +69,11 @@ def object_of(
             if distinct >= low:
                 moves.append((layout.space if written else EMPTY, 0))
         edges.append(tuple(moves))
+        if len(queue) > MAX_STATES:
+            raise ValueError(
+                f"an object needs more than {MAX_STATES} states: it has too many properties, or "
+                "'minProperties' or 'maxProperties' is too large"
+            )
     # The end is 0 here, and 1 in the graph, which starts at 0.
     edges = [tuple((part, target + 1) for part, target in moves) for moves in edges]
     start = ((EMPTY, 2),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
@@ -24,10 +23,10 @@ from jaxsample.interop.automaton._numbers import numbers
 from jaxsample.interop.automaton._objects import Member, object_of
 from jaxsample.interop.automaton._reading import Reader
 from jaxsample.interop.automaton._strings import characters
-from jaxsample.interop.automaton._values import exact, kind_of, same
+from jaxsample.interop.automaton._unique import unique_items
+from jaxsample.interop.automaton._values import exact, kind_of
 
 ANY_DEPTH = 3  # how deep arrays and objects lie in each other where a schema allows any value
-MAX_SETS = 2000  # sets of items that an array of unique items may have written
 MAX_NESTED = 3000  # arrays and objects, counted once for each place where they lie
 
 
@@ -133,7 +132,7 @@ class _Compiler:
         prefix = reader.prefix(case)
         unique = [p for p, given in reader.said(case, "uniqueItems") if given]
         if unique and high not in (0, 1):
-            return self.unique(case, unique[0], low, high, prefix)
+            return unique_items(self.layout, self.members, case, unique[0])
         wanted = [
             (p, s.get("minContains", 1), s.get("maxContains"))
             for p, _ in reader.said(case, "contains")
@@ -163,49 +162,6 @@ class _Compiler:
 
         last = max(prefix, low, high or 0)
         return array_of(self.layout, choices, ends, (0,) * len(wanted), last)
-
-    def unique(self, case, place, low, high, prefix):
-        """Return the arrays of different items, which must be of a finite set."""
-        if self.reader.said(case, "contains"):
-            raise ValueError(f"'uniqueItems' at {place} is not supported with 'contains'")
-        slots = [
-            self.finite(self.reader.item(case, i, self.members.derived), place)
-            for i in range(prefix + 1)
-        ]
-        values = []
-        for value in (v for some in slots for v in some):
-            if not any(same(value, v) for v in values):
-                values.append(value)
-        most = min(len(values), len(values) if high is None else high)
-        if sum(math.comb(len(values), n) for n in range(most + 1)) > MAX_SETS:
-            raise ValueError(f"'uniqueItems' at {place} has more than {MAX_SETS} sets of items")
-        texts = [self.layout.value(v) for v in values]
-
-        def choices(index, taken):
-            fitting = slots[min(index, prefix)] if index < most else []
-            free = (i for i, v in enumerate(values) if i not in taken)
-            return [
-                Choice(texts[i], taken | {i})
-                for i in free
-                if any(same(values[i], v) for v in fitting)
-            ]
-
-        return array_of(
-            self.layout, choices, lambda index, taken: index >= low, frozenset(), len(values)
-        )
-
-    def finite(self, places, place):
-        """Return the values that fit schemas, if they are finitely many."""
-        found = []
-        for case in self.members.cases.of(places):
-            listed = self.members.listed(case)
-            if listed is None and case.kind in ("null", "boolean"):
-                listed = [None] if case.kind == "null" else [True, False]
-                listed = [v for v in listed if self.members.holds(case, v)]
-            if listed is None:
-                raise ValueError(f"'uniqueItems' at {place} needs items of an 'enum'")
-            found += listed
-        return found
 
     def object(self, case, opened):
         self.check_excluded(case)

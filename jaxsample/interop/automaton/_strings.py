@@ -9,14 +9,13 @@ from jaxsample.interop.automaton._machines import ANY_CHARACTER, both, span, wit
 from jaxsample.interop.automaton._member import Members
 
 LONGEST = 2048  # no string with a larger bound is written longer than this
-KEPT_OUT = ("regex",)  # a format that no finite automaton knows
 
 
 def characters(members: Members, case: Case) -> Node:
     """Return the texts of strings, without quotes and escapes.
 
     Raises:
-        ValueError: if a pattern or a format can't be kept, with its place.
+        ValueError: if a pattern can't be kept, with its place.
     """
     listed = members.listed(case)
     if listed is not None:
@@ -24,9 +23,7 @@ def characters(members: Members, case: Case) -> Node:
     reader = members.reader
     low, high = reader.size(case, "minLength", "maxLength")
     parts = [reader.pattern(x, place) for place, x in reader.said(case, "pattern")]
-    for place, name in reader.said(case, "format"):
-        if name in KEPT_OUT:
-            raise ValueError(f"the format {name!r} at {place} is not supported")
+    for _, name in reader.said(case, "format"):
         if name in SHORTER and high is not None and high < LONG:
             parts.append(SHORTER[name]())
         elif name in FORMATS:
