@@ -76,7 +76,10 @@ def _pieces(sets):
 
 
 class _Nfa:
-    """A nondeterministic automaton: a state reads one character or has only empty moves."""
+    """A nondeterministic automaton: a state reads one character or has only empty moves.
+
+    It may have twice `max_states` states. They are cheap, and most of them are equal to others.
+    """
 
     def __init__(self, max_states):
         self.max_states = max_states
@@ -86,10 +89,10 @@ class _Nfa:
     def state(self, edge=None, free=()):
         self.edges.append(edge)
         self.free.append(list(free))
-        return self.counted(len(self.edges) - 1)
+        return self.counted(len(self.edges) - 1, 2)
 
-    def counted(self, number):
-        if number >= self.max_states:
+    def counted(self, number, times=1):
+        if number >= times * self.max_states:
             raise ValueError(
                 f"more than max_states = {self.max_states} states; raise it, or shorten bounded "
                 "repeats of parts that begin alike"
