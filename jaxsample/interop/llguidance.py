@@ -24,7 +24,7 @@ from jaxsample.transforms.contract._transform import Transform, transform
 KEPT = 256  # matchers that wait for their next token, at least
 
 
-class Written(NamedTuple):
+class _Written(NamedTuple):
     """The state of `Grammar` for one row.
 
     Attributes:
@@ -149,7 +149,7 @@ class Grammar(Transform):
     def init(self, key, prompt):
         del key
         room = 0 if prompt is None else prompt.tokens.shape[-1]
-        return Written(jnp.zeros(room, jnp.int32), jnp.int32(0))
+        return _Written(jnp.zeros(room, jnp.int32), jnp.int32(0))
 
     def __call__(self, logits, state=None, hidden=None):
         del hidden
@@ -171,7 +171,7 @@ class Grammar(Transform):
         del logits, hidden
         if not state.tokens.size:
             raise ValueError("Grammar needs a prompt in init, whose room its tokens fill")
-        return Written(state.tokens.at[state.n].set(token), state.n + 1)
+        return _Written(state.tokens.at[state.n].set(token), state.n + 1)
 
 
 def _mask(matcher):
