@@ -141,6 +141,12 @@ class Grammar(Transform):
     Raises:
         ValueError: if the row has another size than the tokenizer, or `update` gets the state of
             an `init` without a prompt.
+
+    >>> grammar = Grammars(LLTokenizer("byte")).of("start: /[0-9]+/")
+    >>> logits, prompt = jnp.zeros(262), Prompt.of([0], 262, 4)
+    >>> state = grammar.update(grammar.init(None, prompt), logits, ord("7"))
+    >>> jnp.flatnonzero(grammar(logits, state) == 0)[-1:]  # the tokenizer ends a text with 261
+    Array([261], dtype=int32)
     """
 
     number: IntLeaf = field(low=0)
