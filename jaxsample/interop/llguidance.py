@@ -125,8 +125,8 @@ class Grammar(Transform):
     """Allow only tokens after which the text may still become one of a grammar.
 
     `Grammars.of` makes it. The mask is computed on the host in every step, by a callback from the
-    compiled program, which waits for it. So it works wherever transforms do, also with `jax.vmap`
-    and in `generate`, for programs of one device. Transforms of the same `Grammars` share one
+    compiled program, which waits for it. So it also works with `jax.vmap` and inside `generate`,
+    `stream` and `score`, in programs of one device. Transforms of the same `Grammars` share one
     program, and `stack` gives every row its own. Where the next bytes are certain, llguidance
     allows only the tokens that its tokenizer has for them. A row that ends by its budget has the
     beginning of a text. Put the grammar before truncation.
