@@ -6,9 +6,9 @@
 FOLDER holds the files of MaskBench (see `schemas.py`). The engines, each in the environment that
 --peer names, else in this one; absent engines are left out:
 
-    llguidance  pip install llguidance numpy
-    xgrammar    pip install xgrammar numpy
-    outlines    pip install outlines-core numpy
+    llguidance  pip install jax==0.10.2 llguidance
+    xgrammar    pip install jax==0.10.2 xgrammar
+    outlines    pip install jax==0.10.2 outlines-core
 
 All compile each schema without white space between the tokens of JSON, and allow properties that it
 does not list. The first table has single bytes as vocabulary: the schemas that compile, those that
@@ -82,8 +82,8 @@ def opened(quick):
 
 def compared(started, some, masked, scratch, tokenizer, words, eos, step):
     """Yield the lines of the first two tables, after each engine."""
-    single = peers.Vocabulary.write(scratch / "bytes", BYTES, 256)
-    real = peers.Vocabulary.write(scratch / "tokens", words, eos, tokenizer)
+    single = peers.Files.write(scratch / "bytes", BYTES, 256)
+    real = peers.Files.write(scratch / "tokens", words, eos, tokenizer)
     right, masks = {}, {}
     for name, engine in started.items():
         step(f"{name}: bytes")

@@ -1,7 +1,6 @@
 """Engines of constrained decoding, as a worker that compiles schemas, reads texts and times masks.
 
-It runs in the environment of an engine. Of this library it imports what the engine `jaxsample`
-needs, and nothing for the others.
+It runs in the environment of an engine, which has JAX too, because the judge is this library's.
 """
 
 from __future__ import annotations
@@ -13,9 +12,16 @@ import resource
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from constrained.asked import Asked  # noqa: E402
+from jaxsample.interop import from_json_schema  # noqa: E402
 
 MEMORY = 8 << 30  # bytes of address space while a schema is compiled, so that the machine lives on
 COARSE = 0.1  # seconds below which the processor's clock is not read
@@ -23,17 +29,11 @@ COARSE = 0.1  # seconds below which the processor's clock is not read
 
 class JaxSample:
     def __init__(self, vocabulary, eos, tokenizer):
-        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-        os.environ["JAX_PLATFORMS"] = "cpu"
-        from jaxsample.interop import from_json_schema
-
         self.make = functools.partial(
             from_json_schema, vocabulary=vocabulary, eos=eos, additional=True
         )
 
     def compile(self, schema):
-        import warnings
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = self.make(schema)
@@ -159,8 +159,8 @@ def prepare(spec):
     """Compile a schema in `limit` seconds of the processor; the process ends if it takes longer.
 
     Returns a call. For None it gives the seconds of the compilation, or the error. For a list of
-    tokens it tells whether they begin a text. For a pair of "walk" and tokens it returns the
-    seconds of each mask, and of each token that is read.
+    tokens it returns the seconds of each mask, and of each token that is read. For a dict with
+    `instances` it tells whether invalid ones are accepted, or else valid ones rejected.
     """
     engine = opened(spec["engine"], spec["words"], spec["eos"], spec["tokenizer"])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -181,9 +181,16 @@ def prepare(spec):
     def call(asked):
         if asked is None:
             return about
-        if asked[:1] == ["walk"]:
-            return walk(*engine.masking(), asked[1:])
-        return bool(engine.reads(asked))
+        if isinstance(asked, list):
+            return walk(*engine.masking(), asked)
+
+        def reads(text, ends):
+            return bool(engine.reads([*text.encode(), *([spec["eos"]] if ends else [])]))
+
+        judge = Asked(reads)
+        tried = [(valid, judge.accepts(value)) for value, valid in asked["instances"]]
+        wrong = any(accepted and not valid for valid, accepted in tried)
+        return {"wrong": wrong, "narrow": not wrong and (True, False) in tried}
 
     return call
 

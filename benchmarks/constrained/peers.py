@@ -13,17 +13,16 @@ from harness.hire import hire
 from harness.report import figures, table
 from harness.worker import Worker, WorkerError
 
-from .suites import Case, Judge
+from .suites import Case
 
 OURS = "jaxsample"
 # The packages of each engine whose versions are reported.
 PEERS = {"llguidance": "llguidance", "xgrammar": "xgrammar", "outlines": "outlines-core"}
 SCRIPT = Path(__file__).with_name("engines.py")
 WALL = 20  # a call may take so many times its limit on the clock, on a busy machine
-MERGED = 4  # spellings of a value that are followed
 
 
-class Vocabulary(NamedTuple):
+class Files(NamedTuple):
     """The files of a vocabulary for the engines: a list of its words, and a tokenizer or None."""
 
     words: Path
@@ -40,29 +39,6 @@ class Vocabulary(NamedTuple):
         return cls(folder / "words.json", eos, tokenizer and folder / "tokenizer.json")
 
 
-class Asked(Judge):
-    """The judge of an engine that has no table, which is asked for every text.
-
-    The states are the texts themselves. Spellings of one number lead to the same place, so only
-    some of them are followed.
-    """
-
-    def __init__(self, reads):
-        self.reads, self.known = reads, {}
-
-    def accepts(self, value):
-        return any(self.asked(text, True) for text in self.after({""}, value))
-
-    def read(self, states, text):
-        found = sorted(state + text for state in states if self.asked(state + text, False))
-        return set(found[:MERGED])
-
-    def asked(self, text, ends):
-        if (text, ends) not in self.known:
-            self.known[text, ends] = self.reads(text, ends)
-        return self.known[text, ends]
-
-
 class Engine:
     """An engine in a process of its own, which is started anew where it dies."""
 
@@ -77,7 +53,7 @@ class Engine:
         self.worker = worker
         return worker, versions
 
-    def compile(self, schema: Any, vocabulary: Vocabulary) -> tuple[dict, Any]:
+    def compile(self, schema: Any, vocabulary: Files) -> tuple[dict, Any]:
         """Compile a schema; return the findings, and a call that asks about it.
 
         The findings have `seconds`, or `error`, which is "late" where the process was ended.
@@ -88,9 +64,8 @@ class Engine:
         spec |= {"tokenizer": vocabulary.tokenizer and str(vocabulary.tokenizer)}
 
         def call(asked):
-            return worker.ask({"do": "call", "number": number, "i": asked}, self.limit * WALL)[
-                "value"
-            ]
+            request = {"do": "call", "number": number, "i": asked}
+            return worker.ask(request, self.limit * WALL)["value"]
 
         try:
             worker.forget()
@@ -120,33 +95,26 @@ def engines(pythons: dict[str, str], limit: float) -> tuple[dict[str, Engine], d
     return found, absent
 
 
-def judged(engine: Engine, case: Case, vocabulary: Vocabulary) -> dict:
+def judged(engine: Engine, case: Case, vocabulary: Files) -> dict:
     """Compile a schema over single bytes, and try its instances."""
     found, call = engine.compile(case.schema, vocabulary)
     if "error" in found:
         return found
 
-    def reads(text, ends):
-        return call([*text.encode(), *([vocabulary.eos] if ends else [])])
-
-    judge = Asked(reads)
     try:
-        tried = [(valid, judge.accepts(value)) for value, valid in case.instances]
+        return found | call({"instances": case.instances})
     except WorkerError:
         engine.close()
         return {"error": "late"}
-    wrong = any(accepted and not valid for valid, accepted in tried)
-    narrow = any(valid and not accepted for valid, accepted in tried)
-    return found | {"wrong": wrong, "narrow": narrow and not wrong}
 
 
-def walked(engine: Engine, schema: Any, vocabulary: Vocabulary, tokens: list[int]) -> dict:
+def walked(engine: Engine, schema: Any, vocabulary: Files, tokens: list[int]) -> dict:
     """Compile a schema, and time the masks along a text that it allows."""
     found, call = engine.compile(schema, vocabulary)
     if "error" in found or engine.name == OURS:
         return found
     try:
-        steps = call(["walk", *tokens])
+        steps = call(tokens)
     except WorkerError:
         engine.close()
         return {"error": "late"}

@@ -5,6 +5,7 @@ from jaxsample.interop._presets import Preset as Preset
 from jaxsample.interop._presets import preset as preset
 from jaxsample.interop._serial import from_dict as from_dict
 from jaxsample.interop._serial import to_dict as to_dict
+from jaxsample.interop.automaton._compile import from_grammar as from_grammar
 from jaxsample.interop.automaton._compile import from_json_schema as from_json_schema
 from jaxsample.interop.automaton._compile import from_regex as from_regex
 from jaxsample.interop.automaton._stop import stop_strings as stop_strings

@@ -24,7 +24,7 @@ from jaxsample.transforms.contract._transform import Transform, transform
 KEPT = 256  # matchers that wait for their next token, at least
 
 
-class Written(NamedTuple):
+class _Written(NamedTuple):
     """The state of `Grammar` for one row.
 
     Attributes:
@@ -125,8 +125,8 @@ class Grammar(Transform):
     """Allow only tokens after which the text may still become one of a grammar.
 
     `Grammars.of` makes it. The mask is computed on the host in every step, by a callback from the
-    compiled program, which waits for it. So it works wherever transforms do, also with `jax.vmap`
-    and in `generate`, for programs of one device. Transforms of the same `Grammars` share one
+    compiled program, which waits for it. So it also works with `jax.vmap` and inside `generate`,
+    `stream` and `score`, in programs of one device. Transforms of the same `Grammars` share one
     program, and `stack` gives every row its own. Where the next bytes are certain, llguidance
     allows only the tokens that its tokenizer has for them. A row that ends by its budget has the
     beginning of a text. Put the grammar before truncation.
@@ -141,6 +141,12 @@ class Grammar(Transform):
     Raises:
         ValueError: if the row has another size than the tokenizer, or `update` gets the state of
             an `init` without a prompt.
+
+    >>> grammar = Grammars(LLTokenizer("byte")).of("start: /[0-9]+/")
+    >>> logits, prompt = jnp.zeros(262), Prompt.of([0], 262, 4)
+    >>> state = grammar.update(grammar.init(None, prompt), logits, ord("7"))
+    >>> jnp.flatnonzero(grammar(logits, state) == 0)[-1:]  # the tokenizer ends a text with 261
+    Array([261], dtype=int32)
     """
 
     number: IntLeaf = field(low=0)
@@ -149,7 +155,7 @@ class Grammar(Transform):
     def init(self, key, prompt):
         del key
         room = 0 if prompt is None else prompt.tokens.shape[-1]
-        return Written(jnp.zeros(room, jnp.int32), jnp.int32(0))
+        return _Written(jnp.zeros(room, jnp.int32), jnp.int32(0))
 
     def __call__(self, logits, state=None, hidden=None):
         del hidden
@@ -171,7 +177,7 @@ class Grammar(Transform):
         del logits, hidden
         if not state.tokens.size:
             raise ValueError("Grammar needs a prompt in init, whose room its tokens fill")
-        return Written(state.tokens.at[state.n].set(token), state.n + 1)
+        return _Written(state.tokens.at[state.n].set(token), state.n + 1)
 
 
 def _mask(matcher):

@@ -1,4 +1,4 @@
-"""Automata over the tokens of any tokenizer, from regular expressions and JSON schemas."""
+"""Automata over the tokens of any tokenizer, from expressions, JSON schemas and grammars."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from jaxsample.interop.automaton._cache import kept
 from jaxsample.interop.automaton._determinise import determinise
+from jaxsample.interop.automaton._grammar import compile_grammar
 from jaxsample.interop.automaton._language import Node
 from jaxsample.interop.automaton._regex import parse
 from jaxsample.interop.automaton._schema import compile_schema
@@ -123,6 +124,51 @@ def from_json_schema(
 
     asked = ["schema", schema, whitespace, depth, additional, max_states]
     return kept(cache, asked, vocabulary, eos, make)
+
+
+def from_grammar(
+    grammar: str,
+    vocabulary: Sequence[bytes | None],
+    eos: int | Sequence[int],
+    *,
+    depth: int = 3,
+    max_states: int = MAX_STATES,
+    cache: str | os.PathLike | None = None,
+) -> TokenAutomaton:
+    """Make the automaton of the texts of a context-free grammar, nested to a depth.
+
+    The grammar is in GBNF, the format of llama.cpp, without its `<token>`. The whole text matches
+    the rule `root`. A rule that refers to itself at its end, as in `a ::= "x" a | "x"`, nests too;
+    write `a ::= "x"+`, which has no bound.
+
+    Args:
+        grammar: the rules.
+        vocabulary, eos, max_states, cache: as for `from_regex`.
+        depth: how often, in total, a rule may lie inside itself. The number of states grows fast
+            with it.
+
+    Raises:
+        ValueError: if the syntax is wrong or not supported, with the line; if a rule is missing; if
+            every text is nested deeper; or as for `from_regex`.
+        OSError: as for `from_regex`.
+
+    Reference: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md
+
+    >>> automaton = from_grammar('root ::= "a" | "(" root ")"', [b"a", b"(", b")", None], 3)
+    >>> automaton(jnp.zeros(4))
+    Array([  0.,   0., -inf, -inf], dtype=float32)
+    """
+
+    def make():
+        try:
+            with _no_collection():
+                tree = compile_grammar(grammar, depth)
+                what = f"of the grammar nests to depth {depth} at most"
+                return _made(tree, vocabulary, eos, max_states, what)
+        except RecursionError:
+            raise ValueError("the grammar is nested too deep: use a smaller `depth`") from None
+
+    return kept(cache, ["grammar", grammar, depth, max_states], vocabulary, eos, make)
 
 
 def _made(tree: Node, vocabulary, eos, max_states, what):
