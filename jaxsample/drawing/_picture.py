@@ -14,7 +14,7 @@ from jaxsample.drawing._characters import escaped
 Drawn = tuple[float, float, str]  # width, height and the elements of an SVG
 WIDTH = 720  # pixels; half of it fits a column of a paper
 BLUE = "#3b7dd8"
-FAINT = 0.68  # the opacity of text beside the numbers
+FAINT = 0.75  # the opacity of text beside the numbers
 GHOST = 0.18  # and of a bar for the distribution before
 LETTERS = "system-ui, 'Helvetica Neue', Arial, sans-serif"
 CODE = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
