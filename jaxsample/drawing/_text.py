@@ -121,7 +121,7 @@ def _placed(piece, x, top):
     if not piece.text:
         return ""
     inside = words(
-        piece.text, x, top + 13, font_size=SIZE, font_family=CODE, style="white-space:pre",
+        piece.text, x, top + 13, font_size=SIZE, font_family=CODE, xml_space="preserve",
         textLength=cells(piece.text) * CELL, lengthAdjust="spacingAndGlyphs",
         opacity=None if piece.told else FAINT,
     )  # fmt: skip

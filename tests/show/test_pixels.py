@@ -154,6 +154,19 @@ def test_a_file_in_a_page_is_readable(browser, pictures, name, scheme, tmp_path)
     assert strength >= 10
 
 
+def test_spaces_stay_in_programs_for_papers():
+    """resvg, unlike a browser, does not know the `white-space` of CSS."""
+    convert = pytest.importorskip("vl_convert")
+    tokenizer = example.tokenizer()
+    out = example.made([tokenizer.encode("b").ids])
+    picture = tint(out, tokenizer, prompts=[tokenizer.encode("   a").ids])
+    with image.open(io.BytesIO(convert.svg_to_png(picture.svg(), scale=1.0))) as taken:
+        ink = np.asarray(taken.convert("RGBA"))[..., 3].max(axis=0)
+    columns = [ink[7 * i : 7 * i + 7].max() for i in range(6)]
+    assert columns[:3] == [0, 0, 0] and columns[5] == 0 and min(columns[3:5]) > 0
+    assert convert.svg_to_pdf(picture.svg())[:4] == b"%PDF"
+
+
 LAYOUT = """() => {
   const found = [];
   for (const svg of document.querySelectorAll("svg")) {
