@@ -8,6 +8,7 @@ from jaxsample.show._stages import Stage
 from jaxsample.show._stages import entropy as entropy
 from jaxsample.show._stages import numbers as numbers
 from jaxsample.show._stages import probabilities as probabilities
+from jaxsample.show._stages import staged as staged
 from jaxsample.show._stages import stages as stages
 from jaxsample.show._tint import TintedText, tint
 
