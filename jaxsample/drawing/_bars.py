@@ -65,7 +65,7 @@ def _names(names, others, top):
     lines = [
         words(
             clipped(name, int((NAMES - 8) / CELL)), NAMES - 8, _baseline(top, i),
-            text_anchor="end", font_size=10, font_family=CODE, style="white-space:pre",
+            text_anchor="end", font_size=10, font_family=CODE, xml_space="preserve",
         )
         for i, name in enumerate(names)
     ]  # fmt: skip

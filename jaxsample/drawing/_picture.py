@@ -14,12 +14,13 @@ from jaxsample.drawing._characters import escaped
 Drawn = tuple[float, float, str]  # width, height and the elements of an SVG
 WIDTH = 720  # pixels; half of it fits a column of a paper
 BLUE = "#3b7dd8"
-FAINT = 0.68  # the opacity of text beside the numbers
+FAINT = 0.75  # the opacity of text beside the numbers
 GHOST = 0.18  # and of a bar for the distribution before
 LETTERS = "system-ui, 'Helvetica Neue', Arial, sans-serif"
 CODE = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 _DARK = "@media (prefers-color-scheme: dark) { svg { color: #e3e7ed } }"
+_NAMES = {"class_": "class", "xml_space": "xml:space"}
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <meta name="viewport" content="width=device-width"><title>{title}</title></head>
@@ -30,7 +31,7 @@ _PAGE = """<!doctype html>
 def element(tag: str, *inside: str, **attributes: Any) -> str:
     """Write an element; `font_size=9` becomes `font-size="9"`, and None is left out."""
     words = [
-        f' {name.rstrip("_").replace("_", "-")}="{_value(value)}"'
+        f' {_NAMES.get(name) or name.replace("_", "-")}="{_value(value)}"'
         for name, value in attributes.items()
         if value is not None
     ]

@@ -11,7 +11,7 @@ from jaxsample.drawing._characters import number
 
 # The opacity of a tint, so that it takes its lightness from the page. Text stays readable on all.
 TINT = "#e07b00"
-OPACITIES = 0.0, 0.14, 0.28, 0.44, 0.62
+OPACITIES = 0.0, 0.11, 0.21, 0.32, 0.43
 
 
 class Scale(NamedTuple):

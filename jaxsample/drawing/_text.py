@@ -77,7 +77,7 @@ def _lines(text):
 
 
 def _small(inside):
-    return element("div", inside, style=f"font-size:85%;opacity:{FAINT + 0.1}")
+    return element("div", inside, style="font-size:85%")
 
 
 def _tint(level):
@@ -121,7 +121,7 @@ def _placed(piece, x, top):
     if not piece.text:
         return ""
     inside = words(
-        piece.text, x, top + 13, font_size=SIZE, font_family=CODE, style="white-space:pre",
+        piece.text, x, top + 13, font_size=SIZE, font_family=CODE, xml_space="preserve",
         textLength=cells(piece.text) * CELL, lengthAdjust="spacingAndGlyphs",
         opacity=None if piece.told else FAINT,
     )  # fmt: skip
@@ -148,6 +148,9 @@ def _wrapped(passage: Passage) -> Iterator[list[Piece]]:
     for piece in pieces:
         for part, ends in _parts(piece.text):
             text = visible(part)
+            if line and not cells(text):  # an accent belongs to the letter before it
+                line[-1] = line[-1]._replace(text=line[-1].text + text)
+                continue
             while text:
                 if used and used + cells(text) > ACROSS:
                     yield line

@@ -6,27 +6,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import Function, Prompt, RepetitionPenalty, Temperature, TopK, TopP, chain
-from jaxsample.show import Explanation, Stage, entropy, explain, percent, probabilities
+from jaxsample import Function, Prompt, RepetitionPenalty, Temperature, TopK, chain
+from jaxsample.show import entropy, explain, percent, probabilities
+from tests.show import example
 from tests.show.svg import all_of, read, texts
 
-LOGITS = 3 * np.random.default_rng(0).normal(size=40)
+LOGITS = example.LOGITS
 LITTLE = np.log([0.5, 0.25, 0.125, 0.125])
 
 
 @pytest.fixture(scope="module")
 def row():
-    """An explanation whose stages numpy made, so that nothing is compiled for it."""
-    warm = LOGITS / 1.7
-    eight = np.where(warm >= np.sort(warm)[-8], warm, -np.inf)
-    probs = probabilities(eight)
-    above = np.array([probs[probs > p].sum() for p in probs])
-    nucleus = np.where(above < 0.9, eight, -np.inf)
-    rows = LOGITS, warm, eight, nucleus
-    members = Temperature(1.7), TopK(8), TopP(0.9)
-    found = [Stage(t, rows[i], rows[i + 1]) for i, t in enumerate(members)]
-    tokens = np.argsort(-LOGITS)[:12]
-    return Explanation(LOGITS, found, tokens, [str(token) for token in tokens])
+    return example.row()
 
 
 def test_the_stages_are_those_of_the_sampler():

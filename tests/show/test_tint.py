@@ -1,5 +1,6 @@
 """Text with tints: every tint and number is a record of the generation."""
 
+import collections
 import math
 import re
 
@@ -8,40 +9,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample import Generation, Model, ModelOutput, TopK, generate
+from jaxsample import Model, ModelOutput, TopK, generate
 from jaxsample.show import tint
+from tests.show import example
+from tests.show.example import made
 from tests.show.svg import Spans, all_of, read, texts
 
-tokenizers = pytest.importorskip("tokenizers")
+pytest.importorskip("tokenizers")
 
 EDGES = {
     "logprobs": (0.9, 0.5, 0.1, 0.01),
     "model_logprobs": (0.9, 0.5, 0.1, 0.01),
     "entropy": (0.1, 0.5, 1.0, 2.0),
+    "kept": (2, 10, 50, 250),
 }
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    """A token for each byte, and one that ends a text."""
-    level = tokenizers.pre_tokenizers.ByteLevel
-    letters = {letter: i for i, letter in enumerate(sorted(level.alphabet()))}
-    made = tokenizers.Tokenizer(tokenizers.models.BPE(letters, []))
-    made.pre_tokenizer = level(add_prefix_space=False, use_regex=False)
-    made.decoder = tokenizers.decoders.ByteLevel()
-    made.add_special_tokens(["<end>"])
-    return made
-
-
-def made(tokens, lengths=None, invalid=None, invalid_logits=None, **records):
-    """A generation of these tokens."""
-    tokens = np.asarray(tokens, np.int32)
-    none = np.zeros(tokens.shape[:-1], bool)
-    lengths = np.full(none.shape, tokens.shape[-1]) if lengths is None else np.asarray(lengths)
-    fields = dict.fromkeys(Generation._fields) | {"tokens": tokens, "lengths": lengths} | records
-    fields["invalid"] = none if invalid is None else np.asarray(invalid)
-    fields["invalid_logits"] = none if invalid_logits is None else np.asarray(invalid_logits)
-    return Generation(**fields)
+    return example.tokenizer()
 
 
 def of(tokenizer, text, **records):
@@ -85,8 +71,9 @@ def drawn(tokenizer):
 def test_a_tint_is_the_record(drawn, tokenizer, by):
     picture = tint(drawn, tokenizer, by)
     value = np.asarray(getattr(drawn, by)[0], np.float64)
-    value = value if by == "entropy" else np.exp(value)
-    compare = np.greater_equal if by == "entropy" else np.less
+    is_sure_when_large = by in ("logprobs", "model_logprobs")
+    value = np.exp(value) if is_sure_when_large else value
+    compare = np.less if is_sure_when_large else np.greater_equal
     levels = sum(compare(value, edge).astype(int) for edge in EDGES[by])
     merged, first = [], 0
     for piece in picture.passages[0].pieces:
@@ -94,7 +81,18 @@ def test_a_tint_is_the_record(drawn, tokenizer, by):
         merged.append(max(levels[first : first + count]))
         first += count
     assert first == 8 and [p.level for p in picture.passages[0].pieces] == merged
-    assert len(set(merged)) > 1
+    assert by == "kept" or len(set(merged)) > 1
+
+
+def test_a_rank_is_a_tint(tokenizer):
+    ids = tokenizer.encode("abc").ids
+    Top = collections.namedtuple("Top", "ids logprobs")
+    top = Top(np.array([[[ids[0], 1, 2], [1, 2, ids[1]], [1, 2, 3]]]), np.zeros((1, 3, 3)))
+    picture = tint(made([ids], top=top), tokenizer, "rank")
+    assert [piece.level for piece in picture.passages[0].pieces] == [0, 1, 4]
+    assert [piece.told.split(", ")[1] for piece in picture.passages[0].pieces] == [
+        "rank 1", "rank 3", "rank not among the recorded"
+    ]  # fmt: skip
 
 
 def test_the_mouse_shows_every_record(drawn, tokenizer):
@@ -260,6 +258,10 @@ def test_long_rows_are_cut_and_counted(tokenizer):
     assert (len(passage.pieces), passage.after) == (1000, "… 500 more tokens")
     assert "… 500 more tokens" in "".join(texts(read(tint(out, tokenizer))))
     assert out._repr_html_().count("title=") == 1000
+
+
+def test_an_accent_stays_on_its_letter(tokenizer):
+    assert texts(read(tint(of(tokenizer, "ae\u0301b"), tokenizer))) == ["a", "e\u0301", "b"]
 
 
 def boxes(picture):
