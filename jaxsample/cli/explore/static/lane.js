@@ -122,8 +122,7 @@ export class Lane {
         if ("id" in line) {
           this.show(line, this.tokens.push(line) - 1);
           this.onwritten();
-        } else if (line.error) status(line.error);
-        else this.part(".end").textContent = line.wait ?? line.end;
+        } else this.part(".end").textContent = line.error ?? line.wait ?? line.end;
       }
     } catch (error) {
       if (error.name !== "AbortError") status(`the text ended: ${error.message}`);
