@@ -12,6 +12,7 @@ export class Lane {
     this.settings = settings;
     this.tokens = [];
     this.place = null; // the token whose row is shown; null is the end of the prompt
+    this.before = []; // the tokens before it
     this.kept = 0; // tokens that were there before the text was continued
     this.touched = section.dataset.lane === "A";
     this.rows = new Latest();
@@ -77,13 +78,14 @@ export class Lane {
   begin() {
     this.kept = 0;
     this.place = null;
+    this.before = [];
     this.look();
     this.write([]);
   }
 
   // The row before the chosen token, or after the prompt.
   look() {
-    const output = this.ids().slice(0, this.place ?? 0);
+    const output = this.before.map((token) => token.id);
     this.part(".place").textContent =
       this.place === null ? "Next token after the prompt" : `Token ${this.place + 1} of the text`;
     this.part(".row").setAttribute("aria-busy", "true");
@@ -111,7 +113,7 @@ export class Lane {
     this.part(".text").replaceChildren();
     before.forEach((token, n) => this.show(token, n));
     this.part(".stop").disabled = false;
-    this.part(".begin").disabled = !before.length;
+    this.part(".begin").disabled = !before.length && this.place === null;
     this.part(".end").textContent = "";
     const output = before.map((token) => token.id);
     try {
@@ -120,8 +122,7 @@ export class Lane {
         if ("id" in line) {
           this.show(line, this.tokens.push(line) - 1);
           this.onwritten();
-        } else if (line.error) status(line.error);
-        else this.part(".end").textContent = line.wait ?? line.end;
+        } else this.part(".end").textContent = line.error ?? line.wait ?? line.end;
       }
     } catch (error) {
       if (error.name !== "AbortError") status(`the text ended: ${error.message}`);
@@ -151,6 +152,7 @@ export class Lane {
     button.dataset.place = n;
     button.textContent = token.text || token.name || "·";
     if (!token.text) button.classList.add("silent");
+    button.classList.toggle("here", n === this.place);
     this.tint(button, token);
     this.part(".text").append(button);
   }
@@ -182,20 +184,21 @@ export class Lane {
     const button = event.target.closest(".token");
     if (!button) return;
     this.place = Number(button.dataset.place);
+    this.before = this.tokens.slice(0, this.place);
     for (const other of this.section.querySelectorAll(".token")) {
       other.classList.toggle("here", other === button);
     }
+    this.part(".begin").disabled = false;
     this.look();
   }
 
   chosen(event) {
     const button = event.target.closest(".choose");
     if (!button) return;
-    const before = this.tokens.slice(0, this.place ?? 0);
     const text = button.dataset.text;
     const token = { id: Number(button.dataset.token), text, chosen: true };
-    this.kept = before.length + 1;
-    this.write([...before, token]);
+    this.kept = this.before.length + 1;
+    this.write([...this.before, token]);
   }
 
   async copy(button) {
