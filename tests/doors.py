@@ -4,6 +4,7 @@
 LOOPS = (
     "jaxsample.interop.gemma",
     "jaxsample.interop.keras_hub",
+    "jaxsample.interop.llguidance",
     "jaxsample.interop.lm_eval",
     "jaxsample.interop.maxtext",
     "jaxsample.interop.transformers",
@@ -15,6 +16,7 @@ DOORS = (
     "jaxsample",
     "jaxsample.interop",
     "jaxsample.learn",
+    "jaxsample.show",
     "jaxsample.study",
     "jaxsample_models",
     "jaxsample_models.stories",

@@ -12,11 +12,13 @@ from tests.doors import DOORS, LOOPS
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
+    "drawing": 0,
     "kernels": 0,
     "transforms": 1,
     "decode": 2,
     "interop": 3,
     "learn": 4,
+    "show": 4,
     "study": 5,
     "cli": 6,
 }
@@ -188,9 +190,6 @@ def test_users_import_from_doors_alone():
 
 # Tests of private parts. All other tests import public modules only.
 TESTS_OF_PARTS = {
-    "tests/kernels",
-    "tests/table",
-    "tests/transforms",
     "tests/decode/test_errors.py",
     "tests/decode/test_filters.py",
     "tests/decode/test_vocabularies.py",
@@ -198,10 +197,13 @@ TESTS_OF_PARTS = {
     "tests/decode/test_whole_rows.py",
     "tests/decode/unknowing.py",
     "tests/hosts/program.py",
+    "tests/interop/test_automaton_assertions.py",
+    "tests/interop/test_automaton_cache.py",
     "tests/interop/test_automaton_regex.py",
     "tests/interop/test_automaton_tokens.py",
     "tests/interop/test_batches.py",
     "tests/interop/test_files.py",
+    "tests/kernels",
     "tests/learned/test_exact.py",
     "tests/models/families.py",
     "tests/models/test_attend.py",
@@ -230,6 +232,8 @@ TESTS_OF_PARTS = {
     "tests/study/test_report_page.py",
     "tests/study/test_surface.py",
     "tests/study/test_sweep.py",
+    "tests/table",
+    "tests/transforms",
 }
 
 

@@ -1,4 +1,4 @@
-"""Without its extras the library samples and decodes, and says what the rest needs."""
+"""Without its extras the library decodes and draws pictures, and says what the rest needs."""
 
 import os
 import subprocess
@@ -17,6 +17,9 @@ from conftest import BIGRAM, TABLE
 prompts = np.array([[0], [2]])
 out = generate(jax.random.key(0), BIGRAM, TABLE, prompts, TopK(1), max_new_tokens=3)
 print(out.tokens.tolist())
+print(any(name.startswith(("jaxsample.drawing", "jaxsample.show")) for name in sys.modules))
+from jaxsample.show import explain
+print(all(shown._repr_html_() for shown in (TopK(1), out, explain(TABLE[0], TopK(1)))))
 for door in ("jaxsample.learn", "jaxsample.study", "jaxsample_models"):
     try:
         __import__(door)
@@ -25,7 +28,7 @@ for door in ("jaxsample.learn", "jaxsample.study", "jaxsample_models"):
 """
 
 
-def test_jax_and_numpy_are_enough_to_decode():
+def test_jax_and_numpy_are_enough_to_decode_and_to_draw_pictures():
     root = Path(__file__).resolve().parent.parent
     path = {"PYTHONPATH": f"{root}:{root / 'models'}"}
     done = subprocess.run(
@@ -38,4 +41,5 @@ def test_jax_and_numpy_are_enough_to_decode():
     learn = "jaxsample.learn needs flax and optax: pip install 'jaxsample[learn]'"
     models = "jaxsample_models needs flax: pip install 'jaxsample[models]'"
     said = done.stdout.splitlines()
-    assert said == ["[[1, 2, 3], [3, 0, 1]]", learn, learn, models], done.stderr
+    tokens = "[[1, 2, 3], [3, 0, 1]]"
+    assert said == [tokens, "False", "True", learn, learn, models], done.stderr

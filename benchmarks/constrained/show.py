@@ -37,7 +37,12 @@ def tables(results: dict) -> str:
     ]
     headers = ["nested objects", "written", "complete", "parsed", "valid", "tokens", "longest name"]
     parts.append(table(headers, rows))
+    parts.append(costs(results["costs"], f"ms per step, B={results['batch']}"))
+    return "\n\n".join(parts)
 
+
+def costs(lines: list[dict], what: str) -> str:
+    """Return a table of the milliseconds of a step with and without an automaton."""
     rows = [
         [
             line["what"],
@@ -46,10 +51,9 @@ def tables(results: dict) -> str:
             f"{line['overhead']['low']:+.1%} .. {line['overhead']['high']:+.1%}",
             line["arms"][FREE]["runs"],
         ]
-        for line in results["costs"]
+        for line in lines
     ]
-    headers = [f"ms per step, B={results['batch']}", FREE, BOUND, "overhead", "interval", "runs"]
-    return "\n\n".join([*parts, table(headers, rows)])
+    return table([what, FREE, BOUND, "overhead", "interval", "runs"], rows)
 
 
 def draw(results: dict, path):

@@ -12,6 +12,8 @@ import numpy as np
 
 from jaxsample import TokenAutomaton
 
+from .vocabularies import Vocabulary
+
 TRIES = 300  # properties of an object that are tried in some order
 
 
@@ -51,20 +53,23 @@ def cases(folder: Path) -> list[Case]:
 
 
 class Judge:
-    """Tells whether an automaton over single bytes accepts a value.
+    """Tells whether an automaton accepts a value that is spelled byte by byte.
 
     A value has several texts: its properties may stand in any order, and 1 may be 1.0. The value is
     accepted if one of them is.
     """
 
-    def __init__(self, automaton: TokenAutomaton, eos: int):
-        classes = np.asarray(automaton.classes).tolist()
-        self.table: list[list[int]] = np.asarray(automaton.table).tolist()
-        self.columns, self.end = classes[:256], classes[eos]
+    def __init__(self, automaton: TokenAutomaton, vocabulary: Vocabulary):
+        tokens = {text: token for token, text in enumerate(vocabulary.tokens)}
+        columns = [tokens.get(bytes([i])) for i in range(256)] + [vocabulary.eos]
+        missing = [token is None for token in columns]  # bytes that are in no text
+        classes = np.asarray(automaton.classes)[[token or 0 for token in columns]]
+        table = np.where(missing, -1, np.asarray(automaton.table)[:, classes])
+        self.table: list[list[int]] = table.tolist()
 
     def accepts(self, value: Any) -> bool:
         """Return whether a text of the value leads from the start to an end."""
-        return any(self.table[state][self.end] >= 0 for state in self.after({0}, value))
+        return any(self.table[state][256] >= 0 for state in self.after({0}, value))
 
     def after(self, states: set[int], value: Any) -> set[int]:
         """Return the states that the texts of a value lead to."""
@@ -119,7 +124,7 @@ class Judge:
         """Return the states after a text."""
         found = set(states)
         for byte in text.encode():
-            found = {self.table[state][self.columns[byte]] for state in found} - {-1}
+            found = {self.table[state][byte] for state in found} - {-1}
         return found
 
 

@@ -186,6 +186,43 @@ def explain(
     explain(read_prompt(prompt, prompt_file), model, sampler, png, dtype.value)
 
 
+@app.command()
+@takes_sampler
+def explore(
+    *,
+    prompt: Prompt = None,
+    prompt_file: PromptFile = None,
+    model: sweeps.Model = None,
+    sampler: flags.SamplerFlags,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, metavar="S", help="The first seed.")
+    ] = 0,
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, metavar="P", help="Where to serve the page; 0 is any."),
+    ] = 0,
+    opens: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = True,
+    dtype: texts.DtypeFlag = texts.Dtype.float32,
+    device: texts.Device = None,
+) -> None:
+    """Open a page with a slider for each number of the sampler.
+
+    It shows the next token before and after each step of the sampler, and the text. The page is
+    served to this machine alone, and asks no other.
+    """
+    try:
+        from jaxsample.cli.explore.command import explore
+    except ImportError as error:
+        if error.name not in ("starlette", "uvicorn", "jinja2"):
+            raise
+        raise ImportError(f"this needs {error.name}: pip install 'jaxsample[explore]'") from None
+
+    texts.use_device(device)
+    explore(read_prompt(prompt, prompt_file), model, sampler, seed, port, opens, dtype.value)
+
+
 app.command()(batches.batch)
 app.command()(sweeps.sweep)
 app.add_typer(studies.study, name="study")

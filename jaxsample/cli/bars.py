@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jaxsample.cli.stages import Stage, entropy
+from jaxsample.show import Stage, entropy, numbers, percent
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 LABEL, PERCENT = 14, 6
@@ -61,11 +61,6 @@ def bar(share: float, width: int) -> str:
     return ("█" * full + (EIGHTHS[part] if part else "")).ljust(width)
 
 
-def percent(p: float) -> str:
-    """Write a probability in at most six characters."""
-    return "<0.1%" if 0 < p < 0.0005 else f"{p:.1%}" if p < 0.9995 else "100%"
-
-
 def _probabilities(raw, stage):
     return raw if stage is None else stage.after
 
@@ -100,18 +95,6 @@ def _bars(cells, raw, columns, tokens, names, highest, first):
     return table
 
 
-def _numbers(stage):
-    """Return the entropy, the tokens kept, the mass cut and the temperature of a stage."""
-    cut = bool(stage.cut.any())
-    divided = stage.temperature is not None and stage.transform.kind != "set"
-    return (
-        f"{entropy(stage.before):.3f} → {entropy(stage.after):.3f}",
-        f"{int(np.isfinite(stage.received).sum())} → {stage.kept}" if cut else "all",
-        f"{stage.mass_cut:.2%}" if cut else "",
-        f"{stage.temperature:.3g}" if divided else "",
-    )
-
-
 def _table(raw, stages):
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold", collapse_padding=True)
     table.add_column("\nstep", no_wrap=True)
@@ -119,7 +102,7 @@ def _table(raw, stages):
         table.add_column(name, justify="right")
     table.add_row("the model", f"{entropy(raw):.3f}", f"{int((raw > 0).sum())}", "", "")
     for stage in stages:
-        table.add_row(stage.label, *_numbers(stage))
+        table.add_row(stage.label, *numbers(stage))
     return table
 
 
@@ -127,7 +110,7 @@ def _lines(raw, stages):
     """Yield the same numbers as one sentence per step, which a narrow terminal can wrap."""
     yield _line("the model", f"entropy {entropy(raw):.3f} nats, {int((raw > 0).sum())} tokens")
     for stage in stages:
-        nats, kept, mass, heat = _numbers(stage)
+        nats, kept, mass, heat = numbers(stage)
         parts = [f"entropy {nats} nats", f"keeps {kept} tokens"]
         parts += [f"cuts {mass} of the mass"] if mass else []
         parts += [f"effective temperature {heat}"] if heat else []

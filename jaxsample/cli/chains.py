@@ -101,12 +101,12 @@ def _transforms() -> dict[str, Any]:
         thing = getattr(jaxsample, name)
         if isinstance(thing, type) and issubclass(thing, jaxsample.Transform):
             if dataclasses.is_dataclass(thing) and name not in ("Transform", "Function"):
-                found[_small(name)] = thing
+                found[small(name)] = thing
     return found
 
 
-def _small(name):
-    """Return top_k for TopK, and dry for DRY."""
+def small(name: str) -> str:
+    """Return the name of a transform as chains are written: top_k for TopK, and dry for DRY."""
     if name.isupper():
         return name.lower()
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower().replace("synth_i_d", "synth_id")

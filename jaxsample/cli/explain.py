@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import jax
 import numpy as np
 
 import jaxsample
+from jaxsample import show
 from jaxsample.cli import bars, interrupt
 from jaxsample.cli.chains import known
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import padded
 from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
-from jaxsample.cli.stages import probabilities, stages
 from jaxsample.cli.terminal import terminals
-from jaxsample.interop import Transcript
+from jaxsample.show import probabilities, stages
 from jaxsample.study import Source
 
 SHOWN = 20
@@ -80,10 +79,5 @@ def last_output(source: Source, ids: list[int]) -> tuple[np.ndarray, jax.Array |
 
 def name_of(source: Source, prompt: list[int], token: int) -> str:
     """Return the text that a token adds to a prompt, in quotes, or its name if it adds none."""
-    stored = source.tokenizer.id_to_token(token)
-    if stored is None:  # models pad their vocabulary to a round number
-        return f"unused {token}"
-    if token in source.eos:
-        return f"{stored} the end"
-    text = Transcript(source.tokenizer, prompt).add(token)
-    return json.dumps(text, ensure_ascii=False) if text else stored
+    name = show.name_of(source.tokenizer, prompt, token)
+    return f"{source.tokenizer.id_to_token(token)} the end" if token in source.eos else name

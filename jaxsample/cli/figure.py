@@ -13,9 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from jaxsample.cli.bars import percent
 from jaxsample.cli.paths import check_file, naming
-from jaxsample.cli.stages import Stage, entropy
+from jaxsample.show import Stage, entropy, percent
 
 BLUE, GHOST, RED, INK = "#3b7dd8", "#c9ced6", "#cc3344", "#333b46"
 LONGEST_NAME, LONGEST_PROMPT = 16, 60

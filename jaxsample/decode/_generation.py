@@ -55,6 +55,11 @@ class Generation(NamedTuple):
     invalid_logits: jax.Array
     decoding: Decoding
 
+    def _repr_html_(self) -> str | None:
+        from jaxsample.decode._pictured import ids_as_html
+
+        return ids_as_html(self)
+
 
 def generation_of(steps: Step, decoding: Decoding | None, samples: int | None) -> Generation:
     """Pack the steps of all rows, arrays `[B, N, ..]`, and the decoding after them, if any."""

@@ -5,6 +5,7 @@ from jaxsample.interop._presets import Preset as Preset
 from jaxsample.interop._presets import preset as preset
 from jaxsample.interop._serial import from_dict as from_dict
 from jaxsample.interop._serial import to_dict as to_dict
+from jaxsample.interop.automaton._compile import from_grammar as from_grammar
 from jaxsample.interop.automaton._compile import from_json_schema as from_json_schema
 from jaxsample.interop.automaton._compile import from_regex as from_regex
 from jaxsample.interop.automaton._stop import stop_strings as stop_strings
@@ -27,13 +28,17 @@ from jaxsample.interop.settings._generation_config import (
 from jaxsample.interop.settings._llama_cpp import from_llama_options as from_llama_options
 from jaxsample.interop.settings._llama_cpp import to_llama_options as to_llama_options
 from jaxsample.interop.settings._mlx import from_mlx_arguments as from_mlx_arguments
+from jaxsample.interop.settings._mlx import to_mlx_arguments as to_mlx_arguments
 from jaxsample.interop.settings._ollama import from_ollama_options as from_ollama_options
+from jaxsample.interop.settings._ollama import to_ollama_options as to_ollama_options
 from jaxsample.interop.settings._sampling_params import (
     from_sampling_params as from_sampling_params,
 )
 from jaxsample.interop.settings._sampling_params import to_sampling_params as to_sampling_params
 from jaxsample.interop.settings._sglang import from_sglang_params as from_sglang_params
+from jaxsample.interop.settings._sglang import to_sglang_params as to_sglang_params
 from jaxsample.interop.settings._webui import from_webui_preset as from_webui_preset
+from jaxsample.interop.settings._webui import to_webui_preset as to_webui_preset
 from jaxsample.interop.settings._whisper import decoder_prompt as decoder_prompt
 from jaxsample.interop.text._stops import cut as cut
 from jaxsample.interop.text._text import Text as Text

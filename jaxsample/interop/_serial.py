@@ -135,14 +135,18 @@ def _describe(value, where):
         else:
             raise ValueError(f"{where} holds {array.dtype}, which cannot be written as data")
         plain = not array.ndim and array.dtype in (np.float32, np.int32)
-        return data if plain else {"array": data, "dtype": str(array.dtype)}
+        if plain:
+            return data
+        empty = {} if array.size else {"shape": list(array.shape)}  # a list has no axes to tell
+        return {"array": data, "dtype": str(array.dtype)} | empty
     raise ValueError(f"{where} holds a {type(value).__name__}, which cannot be written as data")
 
 
 def _restore(value: Any, also: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         if "array" in value:
-            return np.asarray(value["array"], value["dtype"])
+            array = np.asarray(value["array"], value["dtype"])
+            return array.reshape(value.get("shape", array.shape))
         return from_dict(value, also)
     if isinstance(value, list | tuple):
         return tuple(_restore(v, also) for v in value)

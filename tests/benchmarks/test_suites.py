@@ -3,9 +3,10 @@
 import pytest
 
 from benchmarks.constrained.suites import Judge
+from benchmarks.constrained.vocabularies import BYTES, Vocabulary, vocabulary
 from jaxsample.interop import from_json_schema
 
-VOCABULARY = [*(bytes([i]) for i in range(256)), None]
+VOCABULARY = vocabulary(BYTES)
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -31,4 +32,12 @@ SCHEMA = {
     ],
 )
 def test_a_value_is_accepted_in_any_order(value, accepted):
-    assert Judge(from_json_schema(SCHEMA, VOCABULARY, 256), 256).accepts(value) == accepted
+    judge = Judge(from_json_schema(SCHEMA, *VOCABULARY), VOCABULARY)
+    assert judge.accepts(value) == accepted
+
+
+def test_bytes_are_judged_in_a_larger_vocabulary():
+    words = [None, b'":', b"\x00\x01", *(bytes([i]) for i in reversed(range(128))), b"", b"true"]
+    larger = Vocabulary(words, 0)
+    judge = Judge(from_json_schema({"type": "string"}, *larger), larger)
+    assert judge.accepts("true") and not judge.accepts("é") and not judge.accepts(1)

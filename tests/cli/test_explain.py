@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from jaxsample import MinP, Temperature, TopK, TopP, chain
-from jaxsample.cli.bars import bar, percent, show
+from jaxsample.cli.bars import bar, show
 from jaxsample.cli.explain import name_of
 from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
-from jaxsample.cli.stages import entropy, probabilities, stages
+from jaxsample.show import entropy, percent, probabilities, stages
 
 
 def made(**flags):

@@ -9,6 +9,7 @@ import jaxsample
 from jaxsample import RepetitionPenalty, Temperature, chain, generate, prefill, resume, step
 from tests.decode import models
 from tests.decode.models import D, V
+from tests.table import swept
 
 jaxsample_models = pytest.importorskip("jaxsample_models")
 
@@ -94,7 +95,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", swept(KINDS, ["recurrent"]))
 def test_a_row_without_new_tokens_stands_still(kind):
     model, params = KINDS[kind]()
     options = dict(max_length=16)
@@ -118,7 +119,7 @@ def leaves(decoding):
     return np.concatenate([np.asarray(x, np.float64).ravel() for x in parts])
 
 
-@pytest.mark.parametrize("kind", ["table", "recurrent"])
+@pytest.mark.parametrize("kind", swept(["table", "recurrent"], ["recurrent"]))
 def test_the_logits_of_a_row_that_is_done_stand_still(kind):
     model, params = KINDS[kind]()
     budget = np.array([1, 4])
@@ -134,7 +135,7 @@ def test_the_logits_of_a_row_that_is_done_stand_still(kind):
     assert any((x[1] != y[1]).any() for x, y in zip(*map(jax.tree.leaves, seen[1:]), strict=True))
 
 
-@pytest.mark.parametrize("samples", [None, 2])
+@pytest.mark.parametrize("samples", swept([None, 2], [2]))
 def test_a_prefix_is_read_once_for_all_prompts(samples):
     """prefill(a + b) equals prefill(a + b, after=prefill(a)), penalties included."""
     prefix, lengths = [4, 5, 4, 6], np.array([7, 4, 5])

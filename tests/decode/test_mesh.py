@@ -14,7 +14,7 @@ def run_on_devices(module, *arguments):
     """Run a module with command-line arguments in a process with 8 virtual devices."""
     env = dict(
         os.environ,
-        XLA_FLAGS="--xla_force_host_platform_device_count=8",
+        JAX_NUM_CPU_DEVICES="8",
         JAX_PLATFORMS="cpu",
         PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "models")]),
     )

@@ -118,3 +118,9 @@ def test_a_function_keeps_its_arguments():
     same(through_json(sampler), sampler)
     with pytest.raises(ValueError, match="scale"):
         from_dict(to_dict(sampler))
+
+
+def test_an_empty_table_keeps_its_axes():
+    sampler = DRY(0.8)
+    restored = from_dict(json.loads(json.dumps(to_dict(sampler))))
+    assert restored.breakers.shape == sampler.breakers.shape == (0, 1)

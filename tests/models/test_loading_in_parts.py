@@ -14,7 +14,7 @@ CASES = ("llama", "mixtral", "gemma4-shared")
 @pytest.mark.slow
 def test_four_devices(tmp_path):
     environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+        "JAX_NUM_CPU_DEVICES": "4",
         "JAX_PLATFORMS": "cpu",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "models")]),
     }

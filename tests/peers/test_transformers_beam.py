@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxsample import RepetitionPenalty, beam
+from jaxsample.interop import beam_arguments
 from jaxsample_models import load
 from tests.models import reference
 
@@ -126,6 +127,20 @@ def test_processors_change_log_probabilities_that_are_not_normalised_again(both)
     given = prompts, 2, (7,), 1.0, False
     expected = search(theirs, *given, repetition_penalty=1.4)
     agree(ours(checkpoint, *given, repetition=1.4), *expected)
+
+
+@pytest.mark.parametrize("renormalised", [True, False])
+def test_the_arguments_of_a_config_search_as_transformers_does(both, renormalised):
+    """A config as Marian's, whose fields count the prompt."""
+    checkpoint, theirs = both("gpt2")
+    prompts = prompts_of("gpt2")
+    fields = {"min_length": P + 5, "forced_eos_token_id": 9, "bad_words_ids": [[11], [3]],
+              "no_repeat_ngram_size": 2, "renormalize_logits": renormalised}  # fmt: skip
+    expected = search(theirs, prompts, 3, (9, 20, 21, 22), 1.0, True, **fields)
+    config = {**fields, "max_length": P + N, "num_beams": 3, "eos_token_id": [9, 20, 21, 22],
+              "early_stopping": True, "pad_token_id": PAD, "num_return_sequences": 3}  # fmt: skip
+    arguments = beam_arguments(config, prompt_length=P)
+    agree(beam(checkpoint.model, checkpoint.params, prompts, **arguments), *expected)
 
 
 def test_one_beam_that_stops_early_is_greedy(both):

@@ -1,7 +1,6 @@
 """The page of a report in a real browser."""
 
 import json
-import shutil
 
 import pytest
 
@@ -11,7 +10,6 @@ pytest.importorskip("vl_convert")
 from jaxsample.study.show.report._tables import as_csv  # noqa: E402
 from tests.study import example  # noqa: E402
 
-BROWSERS = "chromium", "chromium-browser", "google-chrome"
 DRAWN = """document.readyState === "complete" &&
   document.querySelectorAll(".plot svg").length === document.querySelectorAll(".plot").length"""
 
@@ -20,19 +18,6 @@ DRAWN = """document.readyState === "complete" &&
 def pages(tmp_path_factory):
     """The pages of the example."""
     return example.write_pages(tmp_path_factory.mktemp("report"))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """The headless Chromium of the system."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)}")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

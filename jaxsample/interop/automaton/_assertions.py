@@ -6,7 +6,7 @@ lie at wrong points are removed from the language, and then the marks are erased
 
 from __future__ import annotations
 
-from jaxsample.interop.automaton._determinise import Automaton
+from jaxsample.interop.automaton._determinise import Automaton, bits
 from jaxsample.interop.automaton._language import (
     EMPTY,
     LAST,
@@ -68,8 +68,8 @@ class Assertions:
                 self._meet(_between(machine, target, ends), after),
             )
             for state, found in enumerate(machine.edges)
-            for c, target in found.items()
-            if c in marked
+            for target, mask in found.items()
+            if not marked.isdisjoint(bits(mask))
             for before, after in forbidden
         ]
 
@@ -90,7 +90,9 @@ def _has(one, mark):
 def _between(machine: Automaton, start: int, ends: set[int]) -> Node:
     """Return the texts that lead from one state to others."""
     edges = [
-        tuple((machine.classes[c], target + 1) for c, target in found.items())
+        tuple(
+            (machine.classes[c], target + 1) for target, mask in found.items() for c in bits(mask)
+        )
         for found in machine.edges
     ]
     accepts = (state in ends for state in range(len(edges)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from jaxsample.interop.automaton._language import Chars, Either, Graph, Node, Ranges, Then, chars
@@ -12,7 +13,8 @@ class Automaton(NamedTuple):
     """A deterministic automaton over characters; state 0 is the start.
 
     Attributes:
-        edges: for each state a dict from classes of characters to the next state.
+        edges: for each state a dict from the next states to the classes of characters that lead
+            there, as an int whose bit c stands for class c.
         accepts: for each state whether the text may end there.
         classes: the characters of each class; classes are disjoint.
     """
@@ -33,35 +35,51 @@ def determinise(tree: Node, max_states: int) -> Automaton:
     """
     nfa = _Nfa(max_states)
     start = nfa.compile(tree, nfa.end)
-    classes, members = partition([edge[0] for edge in nfa.edges if edge])
-    moves = [edge and (members[edge[0]], edge[1]) for edge in nfa.edges]
+    classes, masks = partition([edge[0] for edge in nfa.edges if edge])
+    moves = [edge and (masks[edge[0]], edge[1]) for edge in nfa.edges]
     first = nfa.closure(start)
     numbers, edges, accepts = {first: 0}, [], []
     queue = [first]
     seen: dict[tuple, int] = {}  # numbers by the states that are entered, before empty moves
+    pieces: dict[tuple, list] = {}  # by the sets of characters that the states read
     for states in queue:  # the loop appends to the queue
-        reached = defaultdict(list)
-        for state in states:
-            if moves[state]:
-                for c in moves[state][0]:
-                    reached[c].append(moves[state][1])
-        found = {}
-        for c in sorted(reached):
-            entered = tuple(reached[c])
+        reading = [moves[state] for state in states if moves[state]]
+        sets = tuple([mask for mask, _ in reading])
+        if sets not in pieces:
+            pieces[sets] = _pieces(sets)
+        found: dict[int, int] = {}
+        for mask, readers in pieces[sets]:
+            entered = tuple([reading[i][1] for i in readers])
             if entered not in seen:
                 targets = frozenset().union(*map(nfa.closure, entered))
                 if targets not in numbers:
                     numbers[targets] = nfa.counted(len(numbers))
                     queue.append(targets)
                 seen[entered] = numbers[targets]
-            found[c] = seen[entered]
+            target = seen[entered]
+            found[target] = found.get(target, 0) | mask
         edges.append(found)
         accepts.append(nfa.end in states)
     return Automaton(*_smallest(*_alive(edges, accepts)), classes)
 
 
+def _pieces(sets):
+    """Split sets, given as bits, into disjoint ones, each with the numbers of its readers."""
+    readers = defaultdict(list)
+    for number, mask in enumerate(sets):
+        for c in bits(mask):
+            readers[c].append(number)
+    pieces: dict[tuple[int, ...], int] = defaultdict(int)
+    for c, numbers in readers.items():
+        pieces[tuple(numbers)] |= 1 << c
+    return [(mask, numbers) for numbers, mask in pieces.items()]
+
+
 class _Nfa:
-    """A nondeterministic automaton: a state reads one character or has only empty moves."""
+    """A nondeterministic automaton: a state reads one character or has only empty moves.
+
+    It may have twice `max_states` states. They are cheap, and most of them are equal to others.
+    """
 
     def __init__(self, max_states):
         self.max_states = max_states
@@ -71,10 +89,10 @@ class _Nfa:
     def state(self, edge=None, free=()):
         self.edges.append(edge)
         self.free.append(list(free))
-        return self.counted(len(self.edges) - 1)
+        return self.counted(len(self.edges) - 1, 2)
 
-    def counted(self, number):
-        if number >= self.max_states:
+    def counted(self, number, times=1):
+        if number >= times * self.max_states:
             raise ValueError(
                 f"more than max_states = {self.max_states} states; raise it, or shorten bounded "
                 "repeats of parts that begin alike"
@@ -127,8 +145,12 @@ class _Nfa:
         return self.closures[state]
 
 
-def partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, list[int]]]:
-    """Partition all characters into the fewest classes such that every set is a union of them."""
+def partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, int]]:
+    """Partition all characters into the fewest classes such that every set is a union of them.
+
+    Returns:
+        The classes, and for each set its classes as bits.
+    """
     sets = sorted(set(sets))
     borders = sorted({x for ranges in sets for a, b in ranges for x in (a, b + 1)})
     pieces = defaultdict(list)
@@ -141,18 +163,25 @@ def partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, list[int]]]
     for i, holders in enumerate(inside):
         if holders:
             pieces[frozenset(holders)].append((borders[i], borders[i + 1] - 1))
-    members = {ranges: [] for ranges in sets}
+    masks = dict.fromkeys(sets, 0)
     for c, holders in enumerate(pieces):
         for number in holders:
-            members[sets[number]].append(c)
-    return [chars(ranges) for ranges in pieces.values()], members
+            masks[sets[number]] |= 1 << c
+    return [chars(ranges) for ranges in pieces.values()], masks
+
+
+def bits(mask: int) -> Iterator[int]:
+    """Yield the classes of a set."""
+    while mask:
+        yield (mask & -mask).bit_length() - 1
+        mask &= mask - 1
 
 
 def _alive(edges, accepts):
     """Remove the states, other than the start, from which no text can end."""
     before = defaultdict(list)
     for state, found in enumerate(edges):
-        for target in found.values():
+        for target in found:
             before[target].append(state)
     alive = {state for state, accepted in enumerate(accepts) if accepted}
     open_ = list(alive)
@@ -163,7 +192,7 @@ def _alive(edges, accepts):
                 open_.append(state)
     kept = [state for state in range(len(edges)) if state in alive or state == 0]
     new = {state: i for i, state in enumerate(kept)}
-    edges = [{c: new[t] for c, t in edges[s].items() if t in alive} for s in kept]
+    edges = [{new[t]: mask for t, mask in edges[s].items() if t in alive} for s in kept]
     return edges, [accepts[s] for s in kept]
 
 
@@ -172,14 +201,12 @@ def _smallest(edges, accepts):
 
     Blocks of states are split by the targets of their edges until all states of a block agree. The
     largest part of a block keeps its number, so a state is visited again only when it was in a part
-    of at most half the block, as in Hopcroft's algorithm. The classes in each dict are sorted.
+    of at most half the block, as in Hopcroft's algorithm.
     """
-    read = [tuple(found) for found in edges]
-    targets = [tuple(found.values()) for found in edges]
-    before = defaultdict(set)
+    before = defaultdict(list)
     for state, found in enumerate(edges):
-        for target in found.values():
-            before[target].add(state)
+        for target in found:
+            before[target].append(state)
     block = [int(accepted) for accepted in accepts]
     members = {0: set(), 1: set()}
     for state, b in enumerate(block):
@@ -188,8 +215,7 @@ def _smallest(edges, accepts):
     while changed:
         parts = defaultdict(set)
         for state in changed:
-            signature = read[state], tuple([block[t] for t in targets[state]])
-            parts[block[state], signature].add(state)
+            parts[block[state], frozenset(_into(block, edges[state]).items())].add(state)
         cut = defaultdict(list)
         for (b, _), part in parts.items():
             cut[b].append(part)
@@ -208,13 +234,23 @@ def _smallest(edges, accepts):
                 members[number] = part
                 for state in part:
                     block[state] = number
-                    changed |= before[state]
+                    changed.update(before[state])
     order = {}
     for b in (block[0], *block):
         order.setdefault(b, len(order))
     small: list[dict] = [{} for _ in order]
     ends = [False] * len(order)
     for state, b in enumerate(block):
-        small[order[b]] = {c: order[block[t]] for c, t in edges[state].items()}
-        ends[order[b]] = accepts[state]
+        if not small[order[b]]:
+            small[order[b]] = {order[to]: mask for to, mask in _into(block, edges[state]).items()}
+            ends[order[b]] = accepts[state]
     return small, ends
+
+
+def _into(block, found):
+    """Return the edges of a state with blocks in place of the next states."""
+    together: dict[int, int] = {}
+    for target, mask in found.items():
+        b = block[target]
+        together[b] = together.get(b, 0) | mask
+    return together

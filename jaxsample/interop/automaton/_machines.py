@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from jaxsample.interop.automaton._determinise import Automaton, determinise, partition
+from jaxsample.interop.automaton._determinise import Automaton, bits, determinise, partition
 from jaxsample.interop.automaton._language import (
     Graph,
     Node,
@@ -65,7 +64,7 @@ def span(tree: Node) -> tuple[int, int | None]:
     while reached and lengths <= len(machine.edges):  # a longer text has gone around a circle
         if shortest is None and any(machine.accepts[state] for state in reached):
             shortest = lengths
-        reached = {target for state in reached for target in machine.edges[state].values()}
+        reached = {target for state in reached for target in machine.edges[state]}
         lengths += 1
     return shortest or 0, None if reached else lengths - 1
 
@@ -76,8 +75,8 @@ def matches(machine: Automaton, text: str) -> bool:
     for c in map(ord, text):
         found = (
             target
-            for number, target in machine.edges[state].items()
-            if any(a <= c <= b for a, b in machine.classes[number].ranges)
+            for target, mask in machine.edges[state].items()
+            if any(a <= c <= b for i in bits(mask) for a, b in machine.classes[i].ranges)
         )
         state = next(found, None)
         if state is None:
@@ -104,44 +103,45 @@ def _complete(machine):
     """Return a machine with one more state, which reads all texts that have left the others."""
     known = [pair for one in machine.classes for pair in one.ranges]
     classes = [*machine.classes, but(chars(known))]
-    sink = len(machine.edges)
-    every = dict.fromkeys(range(len(classes)), sink)
-    edges = [every | found for found in machine.edges] + [every]
-    return Automaton(edges, [*machine.accepts, False], classes)
+    sink, every = len(machine.edges), (1 << len(classes)) - 1
+    edges = []
+    for found in machine.edges:
+        rest = every ^ sum(found.values())  # the classes of two targets are disjoint
+        edges.append(found | ({sink: rest} if rest else {}))
+    return Automaton([*edges, {sink: every}], [*machine.accepts, False], classes)
 
 
 def _product(one, two, accepts):
-    classes, members = partition([c.ranges for c in (*one.classes, *two.classes) if c.ranges])
-    moves = [
-        [
-            {c: target for number, target in found.items() for c in _of(machine, number, members)}
-            for found in machine.edges
-        ]
-        for machine in (one, two)
-    ]
+    classes, masks = partition([c.ranges for c in (*one.classes, *two.classes) if c.ranges])
+    moves = [_over(machine, masks) for machine in (one, two)]
     numbers, edges, unions = {(0, 0): 0}, [], {}
     queue = [(0, 0)]
     for a, b in queue:  # the loop appends to the queue
         if len(queue) > MAX_STATES:
             raise ValueError(f"an intersection needs more than {MAX_STATES} states")
-        together = defaultdict(list)
-        for c, target in moves[0][a].items():
-            if c in moves[1][b]:
-                together[target, moves[1][b][c]].append(c)
-        for pair in together:
+        found = []
+        for pair, mask in _common(moves[0][a], moves[1][b]):
             if pair not in numbers:
                 numbers[pair] = len(queue)
                 queue.append(pair)
-        found = []
-        for pair, cs in together.items():
-            key = tuple(cs)
-            if key not in unions:
-                unions[key] = chars(x for c in cs for x in classes[c].ranges)
-            found.append((unions[key], numbers[pair]))
+            if mask not in unions:
+                unions[mask] = chars(x for c in bits(mask) for x in classes[c].ranges)
+            found.append((unions[mask], numbers[pair]))
         edges.append(tuple(found))
     return Graph(tuple(edges), tuple(accepts(one.accepts[a], two.accepts[b]) for a, b in queue))
 
 
-def _of(machine, number, members) -> Iterator[int]:
-    ranges = machine.classes[number].ranges
-    return iter(members[ranges] if ranges else ())
+def _common(one, two) -> Iterator[tuple[tuple[int, int], int]]:
+    for a, first in one.items():
+        for b, second in two.items():
+            if first & second:
+                yield (a, b), first & second
+
+
+def _over(machine, masks):
+    """Return the edges of a machine over the classes of a partition, by their masks."""
+    known: dict[int, int] = {}
+    for mask in {mask for found in machine.edges for mask in found.values()}:
+        ranges = [machine.classes[c].ranges for c in bits(mask)]
+        known[mask] = sum(masks[one] for one in ranges if one)
+    return [{t: known[mask] for t, mask in found.items() if known[mask]} for found in machine.edges]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsample.interop.automaton._tokens import moves_of
+from jaxsample.interop.automaton._moves import moves_of
 from jaxsample.interop.automaton._utf8 import ByteAutomaton
 from jaxsample.transforms.tokens._stop_strings import FOUND, StopStrings
 

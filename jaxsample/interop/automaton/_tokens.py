@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsample.interop.automaton._moves import Moves, moves_of
 from jaxsample.interop.automaton._utf8 import ByteAutomaton
 from jaxsample.transforms.constraints._automaton import TokenAutomaton
 
 FAR = np.iinfo(np.int32).max
-
-
-class Moves(NamedTuple):
-    """The moves of a text: it leads from each source state to the target state, `[E]` each."""
-
-    sources: np.ndarray
-    targets: np.ndarray
 
 
 def over_tokens(
@@ -44,84 +37,69 @@ def over_tokens(
     moves.append(Moves(np.append(accepting, done), np.full(len(accepting) + 1, done)))
     classes[ends] = len(moves) - 1
     used, classes = np.unique(classes, return_inverse=True)
-    table = np.full((done + 1, len(used)), -1, np.int32)
-    for column, number in zip(table.T, used, strict=True):
-        column[moves[number].sources] = moves[number].targets
-
-    sources, columns = np.nonzero(table >= 0)
-    pairs = np.unique(sources.astype(np.int64) * (done + 1) + table[sources, columns])
-    pairs = np.stack(np.divmod(pairs, done + 1))
-    distance = _distances(*pairs[::-1], start=done, states=done + 1)
+    cells = _Cells(
+        np.concatenate([moves[i].sources for i in used]),
+        np.concatenate([moves[i].targets for i in used]),
+        np.repeat(np.arange(len(used)), [len(moves[i].sources) for i in used]),
+    )
+    distance, kept = _kept(cells, done)
     if distance[0] == FAR:
         raise ValueError("no text of this language can be spelled with the vocabulary")
-    alive = pairs[:, distance[pairs[1]] < FAR]
-    kept = np.flatnonzero((_distances(*alive, start=0, states=done + 1) < FAR) & (distance < FAR))
-    new = np.full(done + 2, -1, np.int32)  # the last entry maps -1 to -1
-    new[kept] = np.arange(len(kept))
-    table = new[table[kept]]
-    table, again = _columns(table)
-    classes = again[classes].astype(np.int32)
-    # The constructor checks arrays of the host only. Then they are copied to the device once.
-    return jax.tree.map(jnp.asarray, TokenAutomaton(classes, table, distance[kept]))
+    if len(kept) <= done:
+        new = np.full(done + 1, -1, np.int32)
+        new[kept] = np.arange(len(kept))
+        cells = _Cells(new[cells.sources], new[cells.targets], cells.columns)
+        alive = (cells.sources >= 0) & (cells.targets >= 0)
+        cells = _Cells(*(array[alive] for array in cells))
+    table, again = _table(cells, len(kept), len(used))
+    # The constructor checks arrays of the host only, and these are right.
+    arrays = again[classes].astype(np.int32), table, distance[kept]
+    return TokenAutomaton(*map(jnp.asarray, arrays))
 
 
-def moves_of(automaton, vocabulary):
-    """Return the moves of every class of tokens, and the class of each token.
+class _Cells(NamedTuple):
+    """The entries of a table that are not -1, sorted by column, `[E]` each.
 
-    Reading another byte composes two maps of states. There are far fewer maps than texts, so
-    each composition is computed once and cached.
+    A large table has a hundred times as many entries, so it is written once, at the end.
     """
-    table, letters = _columns(automaton.table)
-    letters = letters.tolist()
-    everywhere = np.arange(len(table), dtype=np.int32)
-    moves = [Moves(everywhere[:0], everywhere[:0]), Moves(everywhere, everywhere)]
-    numbers = {_key(m): i for i, m in enumerate(moves)}
-    composed: dict[tuple[int, int], int] = {}
 
-    def after(number, letter):
-        sources, targets = moves[number]
-        targets = table[targets, letter]
-        found = Moves(sources[targets >= 0], targets[targets >= 0])
-        if _key(found) not in numbers:
-            numbers[_key(found)] = len(moves)
-            moves.append(found)
-        return numbers[_key(found)]
-
-    classes = np.zeros(len(vocabulary), np.int64)
-    for token, spelled in enumerate(vocabulary):
-        number = 1 if spelled else 0
-        for byte in spelled or b"":
-            pair = number, letters[byte]
-            if pair not in composed:
-                composed[pair] = after(*pair)
-            number = composed[pair]
-            if not number:
-                break
-        classes[token] = number
-    return moves, classes
+    sources: np.ndarray
+    targets: np.ndarray
+    columns: np.ndarray
 
 
-def _columns(table):
-    """Return the different columns of a table, and for each column which of them it is."""
-    numbers: dict[bytes, int] = {}
-    columns = np.ascontiguousarray(table.T)
-    again = np.array([numbers.setdefault(column.tobytes(), len(numbers)) for column in columns])
-    first = np.unique(again, return_index=True)[1]
-    return np.ascontiguousarray(columns[first].T), again
+def _kept(cells, done):
+    """Return the tokens to the end from each state, and the states between start and end."""
+    pairs = np.sort(cells.targets.astype(np.int64) * (done + 1) + cells.sources)
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]  # many cells agree
+    targets, sources = np.divmod(pairs, done + 1)
+    distance = _distances(targets, sources, start=done, states=done + 1)
+    alive = distance[targets] < FAR
+    order = np.argsort(sources[alive], kind="stable")
+    reached = _distances(sources[alive][order], targets[alive][order], start=0, states=done + 1)
+    return distance, np.flatnonzero((reached < FAR) & (distance < FAR))
 
 
-def _key(moves):
-    return moves.sources.tobytes(), moves.targets.tobytes()
+def _table(cells, states, columns):
+    """Write the table with each different column once; also return which of them a column is."""
+    numbers: dict[tuple[bytes, bytes], int] = {}
+    ends = np.cumsum(np.bincount(cells.columns, minlength=columns))[:-1]
+    parts = zip(np.split(cells.sources, ends), np.split(cells.targets, ends), strict=True)
+    again = np.array(
+        [numbers.setdefault((part[0].tobytes(), part[1].tobytes()), len(numbers)) for part in parts]
+    )
+    table = np.full((states, len(numbers)), -1, np.int32)
+    table[cells.sources, again[cells.columns]] = cells.targets
+    return table, again
 
 
 def _distances(sources, targets, start, states):
     """Return the fewest edges from `start` to each state, FAR if it cannot be reached.
 
-    Every edge is read once, when its source is reached, so a long chain takes linear time.
+    The edges are sorted by source. Every edge is read once, when its source is reached, so a long
+    chain takes linear time.
     """
-    order = np.argsort(sources, kind="stable")
-    targets = targets[order]
-    begins = np.searchsorted(sources[order], np.arange(states + 1))
+    begins = np.searchsorted(sources, np.arange(states + 1))
     found = np.full(states, FAR, np.int32)
     found[start], steps, reached = 0, 0, np.array([start])
     while reached.size:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsample.interop.automaton._determinise import Automaton
+from jaxsample.interop.automaton._determinise import Automaton, bits
 from jaxsample.interop.automaton._language import Chars, chars
 
 ENDS = 0x7F, 0x7FF, 0xFFFF, 0x10FFFF  # the last character of one, two, three and four bytes
@@ -26,15 +26,15 @@ class ByteAutomaton(NamedTuple):
 
 def over_bytes(automaton: Automaton) -> ByteAutomaton:
     """Replace each character by its UTF-8 bytes; equal states inside characters are shared."""
-    spelled = {}  # the byte sequences of a set of classes
+    spelled = {}  # the byte sequences of classes
     numbers = {}  # states inside a character, by their continuations
     rows: list[dict] = []
 
-    def spell(classes):
-        if classes not in spelled:
-            together = chars(pair for c in classes for pair in automaton.classes[c].ranges)
-            spelled[classes] = sequences(together)
-        return spelled[classes]
+    def spell(mask):
+        if mask not in spelled:
+            together = chars(pair for c in bits(mask) for pair in automaton.classes[c].ranges)
+            spelled[mask] = sequences(together)
+        return spelled[mask]
 
     def branch(pieces):
         """Return the edges of a state that reads one of the `(byte ranges, next state)`."""
@@ -54,12 +54,7 @@ def over_bytes(automaton: Automaton) -> ByteAutomaton:
 
     outer = []
     for edges in automaton.edges:
-        classes = {}
-        for c, target in sorted(edges.items()):
-            classes.setdefault(target, []).append(c)
-        outer.append(
-            branch([(s, target) for target, cs in classes.items() for s in spell(tuple(cs))])
-        )
+        outer.append(branch([(s, target) for target, mask in edges.items() for s in spell(mask)]))
     rows = [*outer, *rows]
     table = np.full((len(rows), 256), -1, np.int32)
     for row, edges in zip(table, rows, strict=True):

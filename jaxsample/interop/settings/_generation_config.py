@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxsample.interop.automaton._stop import stop_strings
+from jaxsample.interop.settings._counted import certain, counted, room
 from jaxsample.interop.settings._sources import Source, opened, pass_unknown
 from jaxsample.interop.settings._transformers_table import (
     ARGUMENTS,
     BEAMS,
+    MANY,
     SEARCH,
     TABLE,
     WHOLE,
 )
-from jaxsample.interop.settings._values import check_numbers, ids
+from jaxsample.interop.settings._values import ids, named, number
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.temperatures._temperature import Temperature
@@ -24,7 +26,9 @@ LEAST = {"max_new_tokens": 1, "samples": 1, "returned": 1, "beams": 1, "eos": 0,
 WHAT, FILE = "generation config", "generation_config.json"
 
 
-def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
+def from_generation_config(
+    config: Source, *, prompt_length: int | None = None, strict: bool = False
+) -> Chain:
     """Make the chain that samples as transformers does under a generation config.
 
     The order is that of transformers 5: penalties and constraints, then, if `do_sample`, the
@@ -39,6 +43,9 @@ def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
     Args:
         config: the fields, or the path of a generation_config.json or of its folder. Null values
             count as absent.
+        prompt_length: the number of tokens in the longest prompt, for fields that count it:
+            `min_length`, `forced_bos_token_id`, and `forced_eos_token_id` without `max_new_tokens`.
+            For a decoder with an encoder it is 1, the start token.
         strict: whether an unknown field raises an error. By default unknown fields are ignored,
             with one warning that names them.
 
@@ -50,11 +57,12 @@ def from_generation_config(config: Source, *, strict: bool = False) -> Chain:
     >>> from_generation_config({"do_sample": True, "temperature": 0.6, "top_p": 0.95})
     chain(Temperature(value=0.6), TopK(k=50), TopP(p=0.95))
     """
-    with opened(config, WHAT, FILE) as fields:
+    with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
+        forced = counted(fields, prompt_length)
         TABLE.check(fields)
         pass_unknown(TABLE, fields, strict)
-        return TABLE.read(fields)
+        return chain(*forced, TABLE.read(fields))
 
 
 def to_generation_config(sampler: Transform) -> dict[str, Any]:
@@ -104,11 +112,13 @@ def generate_arguments(
     >>> generate_arguments({"max_length": 20}, prompt_length=15)
     {'max_new_tokens': 5}
     """
-    with opened(config, WHAT, FILE) as fields:
+    with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
+        counted(fields, prompt_length)
         TABLE.check(fields)
         found = {ARGUMENTS[name]: value for name, value in fields.items() if name in ARGUMENTS}
-        found |= _room(fields, prompt_length)
+        if (new := room(fields, prompt_length)) is not None:
+            found["max_new_tokens"] = new
         _check_arguments(found)
         if found.get("samples") == 1:  # transformers returns no axis of one sample
             del found["samples"]
@@ -127,7 +137,7 @@ def beam_arguments(
     """Return the arguments of `beam` for a generation config with `num_beams`.
 
     They include the sampler: penalties and constraints. Temperature and filters need `do_sample`,
-    which `beam` does not do.
+    which `beam` does not do. A forced token scores 0, as in transformers.
 
     Args:
         config, strict: as for `from_generation_config`.
@@ -140,8 +150,9 @@ def beam_arguments(
     >>> beam_arguments({"num_beams": 4, "early_stopping": True, "no_repeat_ngram_size": 3})
     {'sampler': chain(NoRepeatNgram(n=3)), 'beams': 4, 'early_stopping': True}
     """
-    with opened(config, WHAT, FILE) as fields:
+    with opened(config, WHAT, TABLE, FILE) as fields:
         _check(fields)
+        forced = counted(fields, prompt_length)
         SEARCH.check(fields)
         pass_unknown(SEARCH, fields, strict)
         if fields.get("num_beams", 1) == 1:
@@ -151,28 +162,17 @@ def beam_arguments(
         if "stop_strings" in fields:
             raise ValueError("stop_strings cannot end a text of beam; remove them")
         found = {BEAMS[name]: value for name, value in fields.items() if name in BEAMS}
+        if (new := room(fields, prompt_length)) is not None:
+            found["max_new_tokens"] = new
         _check_arguments(found)
-        return {"sampler": SEARCH.read(fields), **found, **_room(fields, prompt_length)}
-
-
-def _room(fields: Mapping[str, Any], prompt_length: int | None) -> dict[str, int]:
-    """Return max_new_tokens from max_length, if that decides and the prompt is known."""
-    if "max_new_tokens" in fields or "max_length" not in fields or prompt_length is None:
-        return {}
-    new = fields["max_length"] - prompt_length
-    if new < 1:
-        raise ValueError(
-            f"max_length={fields['max_length']} counts the prompt, which has {prompt_length} "
-            "tokens; give a larger one or max_new_tokens"
-        )
-    return {"max_new_tokens": new}
+        start = (*forced, certain) if forced else ()
+        return {"sampler": chain(*start, SEARCH.read(fields)), **found}
 
 
 def _check(fields: Mapping[str, Any]) -> None:
     for name in WHOLE & fields.keys():
         value = fields[name]
-        many = name in ("eos_token_id", "bos_token_id") and isinstance(value, list)
-        listed = value if many else [value]
+        listed = value if name in MANY and isinstance(value, list) else [value]
         if not all(type(x) is int for x in listed):
             raise ValueError(f"{name} must be a whole number, got {value!r}")
 
@@ -182,7 +182,8 @@ def _check_arguments(found: Mapping[str, Any]) -> None:
     for name in LEAST.keys() & found.keys():
         if any(x < LEAST[name] for x in ids(found[name])):
             raise ValueError(f"{name} must be at least {LEAST[name]}, got {found[name]!r}")
-    check_numbers(found, ("length_penalty",))
+    with named("length_penalty"):
+        number(found.get("length_penalty", 1))
     rule = found.get("early_stopping", False)
     if not isinstance(rule, bool) and rule != "never":
         raise ValueError(f"early_stopping must be True, False or 'never', got {rule!r}")

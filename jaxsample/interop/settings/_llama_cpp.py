@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxsample.interop.settings._llama_cpp_table import SAMPLERS, TABLE
-from jaxsample.interop.settings._sources import opened, refuse_unknown
+from jaxsample.interop.settings._sources import check, opened
 from jaxsample.interop.settings._strings import breaker_sequences, texts
-from jaxsample.interop.settings._structured import Form
-from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids, named, number, pairs_of, token_id
+from jaxsample.interop.settings._structured import automata
+from jaxsample.interop.settings._values import ids, named, number, pairs_of, token_id
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.penalties._dry import DRY
@@ -41,8 +40,9 @@ def from_llama_options(
         options: of a request to `/completion`; absent and null ones have the server's defaults.
         tokenizer: a `Text` or a `tokenizers.Tokenizer`. `DRY` needs it for its breakers, which are
             strings, and so do texts in `logit_bias`, whose tokens all get the bias.
-        vocabulary, eos: as for `from_sampling_params`; a `json_schema` needs them, and `ignore_eos`
-            needs `eos`. The white space inside JSON is that of `from_json_schema`.
+        vocabulary, eos: as for `from_sampling_params`; `json_schema` and `response_format` need
+            them, and `ignore_eos` needs `eos`. The white space inside JSON is that of
+            `from_json_schema`.
 
     Raises:
         ValueError: if an option is unknown, out of range, or needs something that a chain cannot
@@ -53,42 +53,30 @@ def from_llama_options(
     >>> from_llama_options({"top_k": 20, "top_p": 1, "min_p": 0, "repeat_penalty": 1.1})
     chain(RepetitionPenalty(penalty=1.1, window=64), TopK(k=20), Temperature(value=0.8))
     """
-    with opened(options, "options of llama.cpp") as fields:
-        return read(TABLE, fields, tokenizer, vocabulary, ids(eos))
-
-
-def read(
-    table: Table,
-    fields: dict[str, Any],
-    tokenizer: Any,
-    vocabulary: Sequence[bytes | None] | None,
-    ends: list[int],
-) -> Chain:
-    """Return the chain of options that are not null."""
-    form = ()
-    if (schema := fields.pop("json_schema", None)) is not None:
-        if "grammar" in fields:
+    with opened(options, "options of llama.cpp", TABLE) as fields:
+        check(TABLE, fields)
+        if "json_schema" in fields and "grammar" in fields:
             raise ValueError("grammar replaces json_schema there; give one of them")
-        form = (Form("json_schema", "json", schema).automaton(vocabulary, ends),)
-    if "samplers" in fields:
-        fields["samplers"] = _stages(fields["samplers"])
-    with named("logit_bias"):
-        bias = _bias(fields.get("logit_bias", {}), tokenizer)
-    if fields.get("ignore_eos"):
-        if not ends:
-            raise ValueError("ignore_eos needs eos")
-        bias |= dict.fromkeys(ends, float("-inf"))
-    if bias or "logit_bias" in fields:
-        fields["logit_bias"] = bias
-    refuse_unknown(table, fields)
-    table.check(fields)
-    check_numbers(fields, ("temperature", "dynatemp_range", "dynatemp_exponent"))
-    if fields.get("dry_multiplier"):
-        strings = fields.get("dry_sequence_breakers", BREAKERS)
-        if not (isinstance(strings, list) and strings and all(isinstance(s, str) for s in strings)):
-            raise ValueError(f"dry_sequence_breakers must be a list of strings, got {strings!r}")
-        fields["dry_sequence_breakers"] = breaker_sequences(strings, tokenizer)
-    return chain(*form, table.read(fields))
+        form = automata(TABLE.forms, fields, vocabulary, ids(eos))
+        if "samplers" in fields:
+            fields["samplers"] = _stages(fields["samplers"])
+        if "logit_bias" in fields:
+            with named("logit_bias"):
+                fields["logit_bias"] = _bias(fields["logit_bias"], tokenizer)
+        if fields.get("ignore_eos"):
+            if not ids(eos):
+                raise ValueError("ignore_eos needs eos")
+            ends = dict.fromkeys(ids(eos), float("-inf"))
+            fields["logit_bias"] = fields.get("logit_bias", {}) | ends
+        if fields.get("dry_multiplier"):
+            strings = fields.get("dry_sequence_breakers", BREAKERS)
+            listed = isinstance(strings, list) and all(isinstance(s, str) for s in strings)
+            if not (listed and strings):
+                raise ValueError(
+                    f"dry_sequence_breakers must be a list of strings, got {strings!r}"
+                )
+            fields["dry_sequence_breakers"] = breaker_sequences(strings, tokenizer)
+        return chain(*form, TABLE.read(fields))
 
 
 def to_llama_options(

@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import bias_row
+from jaxsample.interop.settings._structured import GRAMMAR
 from jaxsample.interop.settings._table import Table
 from jaxsample.interop.settings._values import listed, number, plain, single
 from jaxsample.transforms.filters._mirostat import Mirostat
@@ -50,7 +51,7 @@ def last_tokens(name: str) -> Key:
 
 def _warmth(value: Any) -> Any:
     """Return a temperature, which is greedy at 0 and below."""
-    return max(value, 0.0)
+    return max(number(value), 0.0)
 
 
 def _sigmas(value: Any) -> float:
@@ -65,9 +66,8 @@ class _Dynamic(Row):
     """A temperature and its range to both sides, cut at 0."""
 
     def fields(self, settings):
-        middle, reach = settings["temperature"], settings["dynatemp_range"]
-        low, high = max(0.0, middle - reach), middle + reach
-        return {"low": low, "high": high, "exponent": settings["dynatemp_exponent"]}
+        reach, middle, exponent = (key.value(settings) for key in self.keys.values())
+        return {"low": max(0.0, middle - reach), "high": middle + reach, "exponent": exponent}
 
     def settings(self, member: Any) -> dict[str, Any]:
         low, high = float(single(member.low)), float(single(member.high))
@@ -84,7 +84,7 @@ class _Warmth(Row):
     """A temperature, where there is no range."""
 
     def read(self, settings):
-        dynamic = settings["dynatemp_range"] > 0 and not settings["mirostat"]
+        dynamic = REACH.value(settings) > 0 and not settings["mirostat"]
         return None if dynamic else super().read(settings)
 
     def settings(self, member: Any) -> dict[str, Any]:
@@ -92,6 +92,7 @@ class _Warmth(Row):
 
 
 WINDOW = last_tokens("repeat_last_n")
+REACH = Key("dynatemp_range", 0, absent=lambda reach: reach <= 0)
 ALL = {"scope": "all"}
 TEMPERATURE = {"value": Key("temperature", 1, into=_warmth)}
 
@@ -150,7 +151,7 @@ ROWS = (
     _Dynamic(
         DynamicTemperature,
         {
-            "low": Key("dynatemp_range", 0, absent=lambda reach: reach <= 0),
+            "low": REACH,
             "high": Key("temperature"),
             "exponent": Key("dynatemp_exponent"),
         },
@@ -205,13 +206,14 @@ SILENT = frozenset(
     " chat_template_kwargs add_generation_prompt speculative.n_max speculative.n_min"
     " speculative.p_min speculative.type speculative.ngram_size_n speculative.ngram_size_m"
     " speculative.ngram_m_hits verbose sse_ping_interval echo continue_final_message"
-    " generation_prompt chat_parser grammar_type reasoning_control".split()
+    " generation_prompt chat_parser grammar_type reasoning_control reasoning_in_content"
+    " thinking_forced_open speculative.types n_ctx api_key slot_id input_prefix input_suffix"
+    " input_extra".split()
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
-    "grammar": (("",), "there are no context-free grammars; use from_regex or from_json_schema"),
-    "grammar_lazy": ((False,), "there are no context-free grammars"),
-    "grammar_triggers": (([],), "there are no context-free grammars"),
-    "response_format": (({"type": "text"},), "give json_schema"),
+    "grammar": (("",), GRAMMAR),
+    "grammar_lazy": ((False,), GRAMMAR),
+    "grammar_triggers": (([],), GRAMMAR),
     "tools": (([],), "write them into the prompt: Text.chat(messages, tools=tools)"),
     "min_keep": ((0, 1), "every filter keeps one token at least, and no more for that reason"),
     "lora": (([],), "change the parameters of the model"),
@@ -238,6 +240,7 @@ TABLE = Table(
     choices={"mirostat": (0, 1, 2)},
     silent=SILENT,
     elsewhere=ELSEWHERE,
+    forms={"json_schema": "llama_schema", "response_format": "response"},
     order="samplers",
     unlisted=("bias", "mirostat"),
     arrange=arrange,

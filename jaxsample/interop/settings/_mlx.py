@@ -7,10 +7,11 @@ from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import bias_row
-from jaxsample.interop.settings._sources import opened, refuse_unknown
+from jaxsample.interop.settings._sources import check, opened
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids, number
-from jaxsample.transforms.contract._chain import Chain
+from jaxsample.interop.settings._values import ids, number
+from jaxsample.transforms.contract._chain import Chain, chain
+from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
 from jaxsample.transforms.filters._xtc import XTC
 from jaxsample.transforms.penalties._counts import (
@@ -23,11 +24,14 @@ from jaxsample.transforms.temperatures._temperature import Temperature
 
 def _last(name: str) -> Key:
     """Return the setting of a window; 0 means all tokens."""
-    return Key(name, into=lambda n: number(n) or None)
+    return Key(
+        name,
+        into=lambda n: number(n) or None,
+        back=lambda window: 0 if window is None else window,
+    )
 
 
-# The samplers that a temperature of 0 leaves out.
-FILTERS = "top_p", "min_p", "top_k", "xtc_probability"
+ALL = {"scope": "all"}
 TABLE = Table(
     system="mlx-lm",
     rows=(
@@ -38,26 +42,31 @@ TABLE = Table(
                 "penalty": Key("repetition_penalty", 0, absent=lambda p: p in (0, 1)),
                 "window": _last("repetition_context_size"),
             },
+            ALL,
         ),
         Row(
             PresencePenalty,
             {"strength": Key("presence_penalty", 0), "window": _last("presence_context_size")},
+            ALL,
         ),
         Row(
             FrequencyPenalty,
             {"strength": Key("frequency_penalty", 0), "window": _last("frequency_context_size")},
+            ALL,
         ),
-        Row(TopP, {"p": Key("top_p", 0, absent=lambda p: p in (0, 1))}),
-        Row(MinP, {"p": Key("min_p", 0)}),
+        Row(TopP, {"p": Key("top_p", 0, absent=lambda p: p in (0, 1))}, drawn=True),
+        Row(MinP, {"p": Key("min_p", 0)}, drawn=True),
         Row(
             XTC,
             {
                 "probability": Key("xtc_probability", 0),
                 "threshold": Key("xtc_threshold"),
-                "keep": Key("xtc_special_tokens", into=ids),
+                "keep": Key("xtc_special_tokens", into=ids, back=list),
             },
+            {"spare": "tokens"},
+            drawn=True,
         ),
-        Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k <= 0)}),
+        Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k <= 0)}, drawn=True),
         Row(Temperature, {"value": Key("temp", 1)}),
     ),
     defaults={
@@ -68,7 +77,14 @@ TABLE = Table(
         "presence_context_size": 20,
         "frequency_context_size": 20,
     },
-    elsewhere={"min_tokens_to_keep": ((1,), "every filter keeps one token at least")},
+    silent=frozenset(
+        "max_tokens model prompt messages stream seed stop verbose logprobs max_kv_size"
+        " prompt_cache num_draft_tokens draft_model".split()
+    ),
+    elsewhere={
+        "min_tokens_to_keep": ((1,), "every filter keeps one token at least"),
+        "temperature": ((), "the argument of make_sampler is named temp"),
+    },
 )
 
 
@@ -96,11 +112,26 @@ def from_mlx_arguments(arguments: Mapping[str, Any]) -> Chain:
     >>> from_mlx_arguments({"temp": 0.7, "top_p": 0.9, "repetition_penalty": 1.1})
     chain(RepetitionPenalty(penalty=1.1, window=20), TopP(p=0.9), Temperature(value=0.7))
     """
-    with opened(arguments, "arguments of mlx-lm") as fields:
-        refuse_unknown(TABLE, fields)
-        TABLE.check(fields)
-        check_numbers(fields, ("temp",))
-        TABLE.read(fields)  # greedy decoding checks its filters too
-        if fields.get("temp", 0) == 0:
-            fields = {name: value for name, value in fields.items() if name not in FILTERS}
+    with opened(arguments, "arguments of mlx-lm", TABLE) as fields:
+        check(TABLE, fields)
         return TABLE.read(fields)
+
+
+def to_mlx_arguments(sampler: Transform) -> dict[str, Any]:
+    """Return the arguments under which mlx-lm samples as a chain does.
+
+    `from_mlx_arguments` makes the same chain of them, without members that change nothing. Those of
+    the penalties and the bias are for `make_logits_processors`, the others for `make_sampler`.
+
+    Args:
+        sampler: a chain of transforms that mlx-lm has, in its order. A temperature of 0 has no
+            filters before it.
+
+    Raises:
+        ValueError: if mlx-lm has no argument for a member, or another order. The message names the
+            member.
+
+    >>> to_mlx_arguments(chain(TopP(0.9), Temperature(0.7)))
+    {'top_p': 0.9, 'temp': 0.7}
+    """
+    return TABLE.write(list(chain(sampler)))

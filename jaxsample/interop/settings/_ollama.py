@@ -4,48 +4,70 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxsample.interop.settings._llama_cpp import read
-from jaxsample.interop.settings._llama_cpp_table import DEFAULTS, ELSEWHERE, TABLE
-from jaxsample.interop.settings._rows import Key
-from jaxsample.interop.settings._sources import Source, opened
-from jaxsample.transforms.contract._chain import Chain
+from jaxsample.interop.settings._llama_cpp_table import ELSEWHERE, ROWS, TEMPERATURE
+from jaxsample.interop.settings._rows import Key, Row
+from jaxsample.interop.settings._sources import Source, check, opened, pass_unknown
+from jaxsample.interop.settings._structured import automata
+from jaxsample.interop.settings._table import Table
+from jaxsample.interop.settings._values import ids
+from jaxsample.transforms.contract._chain import Chain, chain
+from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._typical import Typical
+from jaxsample.transforms.temperatures._temperature import Temperature
 
-# Options that make the sampler, besides those that no chain can hold.
-SAMPLING = frozenset(
-    "temperature top_k top_p min_p typical_p repeat_last_n repeat_penalty presence_penalty"
-    " frequency_penalty mirostat mirostat_tau mirostat_eta tfs_z penalize_newline".split()
-)
-SILENT = frozenset(
-    "stop seed num_predict num_keep num_ctx num_batch num_gpu num_gqa main_gpu low_vram f16_kv"
-    " logits_all vocab_only use_mmap use_mlock num_thread numa draft_num_predict"
-    " rope_frequency_base rope_frequency_scale embedding_only".split()
-)
 TYPICAL = Key("typical_p", 1, absent=lambda p: p in (0, 1))  # Ollama passes no 0 on
-OLLAMA = dataclasses.replace(
-    TABLE,
+# The defaults of the options that make the sampler.
+DEFAULTS = {
+    "repeat_last_n": 64,
+    "repeat_penalty": 1.0,
+    "frequency_penalty": 0.0,
+    "presence_penalty": 0.0,
+    "top_k": 40,
+    "typical_p": 1.0,
+    "top_p": 0.9,
+    "min_p": 0.0,
+    "temperature": 0.8,
+}
+TABLE = Table(
     system="Ollama",
-    rows=tuple(
-        dataclasses.replace(row, keys={"p": TYPICAL}) if row.make is Typical else row
-        for row in TABLE.rows
+    rows=(
+        *(
+            dataclasses.replace(row, keys={"p": TYPICAL}) if row.make is Typical else row
+            for row in ROWS
+            if type(row) is Row and row.names <= DEFAULTS.keys()
+        ),
+        Row(Temperature, TEMPERATURE),
     ),
-    defaults={**DEFAULTS, "top_p": 0.9, "min_p": 0.0},
-    choices={},
-    silent=SILENT,
+    defaults=DEFAULTS,
+    silent=frozenset(
+        "stop seed num_predict num_keep num_ctx num_batch num_gpu num_gqa main_gpu low_vram f16_kv"
+        " logits_all vocab_only use_mmap use_mlock num_thread numa draft_num_predict mirostat_tau"
+        " mirostat_eta rope_frequency_base rope_frequency_scale embedding_only"
+        # what stands beside the options in a request
+        " model prompt messages suffix images system template context raw stream keep_alive think"
+        " truncate shift logprobs top_logprobs".split()
+    ),
     elsewhere={
         "tfs_z": ELSEWHERE["tfs_z"],
+        "tools": ELSEWHERE["tools"],
         "penalize_newline": ((True,), "the penalties count every token; use a LogitBias"),
         "mirostat": ((0,), "Ollama no longer has it; put Mirostat(tau, eta) behind Temperature"),
     },
+    forms={"format": "format"},
+    inside="options",
 )
 PARAMETER = re.compile(r"\s*PARAMETER\s+(\S+)\s+(.*)", re.IGNORECASE | re.DOTALL)
 
 
-def from_ollama_options(options: Source) -> Chain:
+def from_ollama_options(
+    options: Source,
+    eos: int | Sequence[int] = (),
+    *,
+    vocabulary: Sequence[bytes | None] | None = None,
+) -> Chain:
     """Make the chain that samples as Ollama does under its options or a Modelfile.
 
     It is the chain of `from_llama_options` with Ollama's defaults: top-k 40, top-p 0.9, temperature
@@ -53,9 +75,10 @@ def from_ollama_options(options: Source) -> Chain:
     2026 have a penalty of 1.1, so give `repeat_penalty` for them.
 
     Args:
-        options: the `options` of a request, or the path of a Modelfile or of its folder, whose
-            PARAMETER lines are read. Unknown options of a request pass, with one warning that names
-            them.
+        options: the `options` of a request, or the whole request, or the path of a Modelfile or of
+            its folder, whose PARAMETER lines are read. Unknown options of a request pass, with one
+            warning that names them.
+        eos, vocabulary: as for `from_sampling_params`; the `format` of a request needs them.
 
     Raises:
         ValueError: if an option is out of range, or needs something that a chain cannot do, or if a
@@ -67,15 +90,32 @@ def from_ollama_options(options: Source) -> Chain:
     >>> from_ollama_options({"temperature": 0.6})
     chain(TopK(k=40), TopP(p=0.9), Temperature(value=0.6))
     """
-    with opened(options, "options of Ollama", "Modelfile", parameters) as fields:
-        unknown = [name for name in fields if name not in SAMPLING | SILENT]
-        names = ", ".join(map(repr, unknown))
-        if unknown and not isinstance(options, Mapping):
-            raise ValueError(f"Ollama has no parameter {names}; correct or remove it")
-        if unknown:
-            warnings.warn(f"unknown options, which have no effect: {names}", stacklevel=2)
-        known = {name: value for name, value in fields.items() if name not in unknown}
-        return read(OLLAMA, known, None, None, [])
+    with opened(options, "options of Ollama", TABLE, "Modelfile", parameters) as fields:
+        if isinstance(options, Mapping):
+            pass_unknown(TABLE, fields, strict=False)
+            TABLE.check(fields)
+        else:
+            check(TABLE, fields)
+        form = automata(TABLE.forms, fields, vocabulary, ids(eos))
+        return chain(*form, TABLE.read(fields))
+
+
+def to_ollama_options(sampler: Transform) -> dict[str, Any]:
+    """Return the options under which Ollama samples as a chain does.
+
+    `from_ollama_options` makes the same chain of them, without members that change nothing.
+
+    Args:
+        sampler: a chain of transforms that Ollama has, in its order.
+
+    Raises:
+        ValueError: if Ollama has no option for a member, or another order. The message names the
+            member.
+
+    >>> to_ollama_options(chain(TopK(20), Temperature(0.6)))
+    {'top_p': 1, 'top_k': 20, 'temperature': 0.6}
+    """
+    return TABLE.write(list(chain(sampler)))
 
 
 def parameters(text: str) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Row:
         fixed: the values of fields that the system has no setting for.
         where: for other settings the values that they must have.
         stage: the name of the place in systems whose order is a setting.
+        drawn: whether the system leaves it out where a temperature is 0.
     """
 
     make: type[Transform]
@@ -65,6 +66,7 @@ class Row:
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     where: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
     stage: str = ""
+    drawn: bool = False
 
     @property
     def names(self) -> set[str]:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
-from jaxsample.interop.settings._sources import opened, refuse_unknown
+from jaxsample.interop.settings._sources import check, opened
 from jaxsample.interop.settings._strings import bias_of_ids, word_sequences, words_of
-from jaxsample.interop.settings._structured import form_of
+from jaxsample.interop.settings._structured import GRAMMAR, automata
 from jaxsample.interop.settings._table import Table
 from jaxsample.interop.settings._values import (
-    check_numbers,
     ids,
     listed,
     named,
@@ -43,10 +42,19 @@ def _warmth(value: Any) -> Any:
     return 0.01 if 0 < value < 0.01 else value
 
 
-def _above_0(value: Any) -> Any:
+def above_0(value: Any) -> Any:
     if number(value) <= 0:
-        raise ValueError(f"it must be above 0 in vLLM, got {value!r}; TopK(1) keeps the maximum")
+        raise ValueError(f"it must be above 0, got {value!r}; TopK(1) keeps the maximum")
     return value
+
+
+def _ends(value: Any) -> list[int]:
+    if not ids(value):
+        raise ValueError("a least length needs eos= or stop_token_ids")
+    return ids(value)
+
+
+STOPS = Key("stop_token_ids", into=_ends, back=plain)
 
 
 class Biases(Row):
@@ -56,9 +64,8 @@ class Biases(Row):
         bias = settings["logit_bias"]
         if not isinstance(bias, Mapping):
             raise ValueError(f"logit_bias must be an object, got {bias!r}")
-        for value in bias.values():
-            number(value)
-        return {"sequences": [[token_id(token)] for token in bias], "biases": list(bias.values())}
+        tokens = [[token_id(token)] for token in bias]
+        return {"sequences": tokens, "biases": [number(value) for value in bias.values()]}
 
     def settings(self, member: Any) -> dict[str, Any]:
         sequences = plain(member.sequences)
@@ -96,7 +103,9 @@ SILENT = frozenset(
     " prompt_cache_key parallel_tool_calls echo add_special_tokens add_generation_prompt"
     " continue_final_message chat_template chat_template_kwargs documents request_id priority"
     " return_tokens_as_token_ids include_reasoning reasoning_effort verbosity prediction include"
-    " guided_decoding_backend return_token_ids cache_salt".split()
+    " guided_decoding_backend guided_whitespace_pattern return_token_ids cache_salt"
+    " kv_transfer_params mm_processor_kwargs media_io_kwargs lora_request use_tqdm"
+    " prompt_cache_retention extra_headers extra_query timeout".split()
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "logits_processors": (([],), "put a Transform or a function of a row into the chain"),
@@ -107,6 +116,7 @@ ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "length_penalty": ((0, 1), "call beam(.., length_penalty=)"),
     "early_stopping": ((False,), "call beam(.., early_stopping=)"),
     "repetition_detection": ((), "there is no such rule for ending"),
+    "guided_grammar": (("",), GRAMMAR),
     "extra_args": (({},), "it is not supported"),
     "vllm_xargs": (({},), "it is not supported"),
     "tools": (([],), "write them into the prompt: Text.chat(messages, tools=tools)"),
@@ -121,10 +131,10 @@ TABLE = Table(
     system="vLLM",
     rows=(
         Row(Allow, {"tokens": Key("allowed_token_ids", [], into=ids, back=plain)}),
-        Row(BadWords, {"sequences": Key("bad_words_token_ids", [], into=listed, back=plain)}),
+        Row(BadWords, {"sequences": Key("bad_words", [], into=listed, back=plain)}),
         Row(
             MinNewTokens,
-            {"n": Key("min_tokens", 0), "eos": Key("stop_token_ids", into=ids, back=plain)},
+            {"n": Key("min_tokens", 0), "eos": STOPS},
         ),
         _Bounded(SequenceBias, {"sequences": Key("logit_bias", {})}),
         Row(
@@ -135,12 +145,22 @@ TABLE = Table(
         Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0, into=PENALTY)}, OUTPUT),
         Row(PresencePenalty, {"strength": Key("presence_penalty", 0, into=PENALTY)}, OUTPUT),
         Row(Temperature, {"value": Key("temperature", 1, into=_warmth)}),
-        Row(MinP, {"p": Key("min_p", 0)}),
-        Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k in (0, -1))}),
-        Row(TopP, {"p": Key("top_p", 1, into=_above_0)}),
+        Row(MinP, {"p": Key("min_p", 0)}, drawn=True),
+        Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k in (0, -1))}, drawn=True),
+        Row(TopP, {"p": Key("top_p", 1, into=above_0)}, drawn=True),
     ),
     silent=SILENT,
     elsewhere=ELSEWHERE,
+    forms={
+        "response_format": "response",
+        "structured_outputs": "one_of",
+        "guided_decoding": "one_of",
+        "guided_json": "json",
+        "guided_json_object": "json_object",
+        "guided_regex": "regex",
+        "guided_choice": "choice",
+    },
+    inside="extra_body",
 )
 
 
@@ -156,17 +176,18 @@ def from_sampling_params(
     The order is vLLM's: the form of the output, allowed tokens, bad words, minimum length, bias;
     repetition, frequency and presence penalty; temperature, min-p, top-k, top-p. The repetition
     penalty counts prompt and output, the other two count the output alone. An absent or null field
-    is off. Temperature 0 is greedy and draws one of tied maxima; vLLM raises lower
+    is off. Temperature 0 is greedy, runs no filter, and draws one of tied maxima; vLLM raises lower
     temperatures above 0 to 0.01. Fields for `generate`
     (`max_tokens`, `n`, `seed`, `stop`, ..) and for the prompt (`messages`, ..) are ignored.
 
-    A JSON schema (`response_format`, `guided_json`, `structured_outputs`), a regular expression or
-    a choice becomes a `TokenAutomaton`; the white space inside JSON is that of `from_json_schema`.
+    A JSON schema (`response_format`, `guided_json`, `structured_outputs`), a JSON object, a regular
+    expression or a choice becomes a `TokenAutomaton`; white space and depth inside JSON are those
+    of `from_json_schema`.
     Each of `bad_words` is forbidden with and without a space before it. A key of `logit_bias` that
     is not a number is the text of one token.
 
     Args:
-        params: the fields; OpenAI's token ids may be strings.
+        params: the fields, those inside of `extra_body` too; OpenAI's token ids may be strings.
         eos: the tokens that end a structured output, and that `min_tokens` suppresses besides
             `stop_token_ids`.
         vocabulary: the bytes of each token, from `vocabulary_of`, for structured output.
@@ -179,29 +200,21 @@ def from_sampling_params(
     >>> from_sampling_params({"temperature": 0.8, "top_p": 0.9, "top_k": -1, "max_tokens": 16})
     chain(Temperature(value=0.8), TopP(p=0.9))
     """
-    with opened(params, "sampling parameters") as fields:
-        form = form_of(fields)
-        ends = ids(eos)
-        form = () if form is None else (form.automaton(vocabulary, ends),)
-        if (words := fields.pop("bad_words", None)) is not None:
-            given = fields.get("bad_words_token_ids", [])
-            fields["bad_words_token_ids"] = [*given, *word_sequences(words, tokenizer)]
+    with opened(params, "sampling parameters", TABLE) as fields:
+        check(TABLE, fields)
+        form = automata(TABLE.forms, fields, vocabulary, ids(eos))
+        if "bad_words" in fields:
+            fields["bad_words"] = word_sequences(fields["bad_words"], tokenizer)
         if "logit_bias" in fields:
             fields["logit_bias"] = bias_of_ids(fields["logit_bias"], tokenizer)
-        refuse_unknown(TABLE, fields)
-        TABLE.check(fields)
-        check_numbers(fields, ("temperature",))
-        ends = with_stops(ends, fields)
-        if fields.get("min_tokens") and not ends:
-            raise ValueError("min_tokens needs eos or stop_token_ids")
-        return chain(*form, TABLE.read(fields | {"stop_token_ids": ends}))
+        return chain(*form, TABLE.read(with_stops(fields, ids(eos))))
 
 
-def with_stops(ends: list[int], fields: Mapping[str, Any]) -> list[int]:
-    """Return the ends and stop_token_ids, each once."""
+def with_stops(fields: dict[str, Any], eos: list[int]) -> dict[str, Any]:
+    """Return the fields with the ends among stop_token_ids, each once."""
     with named("stop_token_ids"):
         stops = [token for token in listed(fields.get("stop_token_ids", [])) if token is not None]
-    return list(dict.fromkeys([*ends, *stops]))
+    return fields | {"stop_token_ids": list(dict.fromkeys([*eos, *stops]))}
 
 
 def to_sampling_params(sampler: Transform, *, tokenizer: Any = None) -> dict[str, Any]:
@@ -221,6 +234,6 @@ def to_sampling_params(sampler: Transform, *, tokenizer: Any = None) -> dict[str
     {'temperature': 0.8, 'top_p': 0.9}
     """
     params = TABLE.write(list(chain(sampler)))
-    if sequences := params.pop("bad_words_token_ids", None):
-        params["bad_words"] = words_of(sequences, tokenizer)
+    if "bad_words" in params:
+        params["bad_words"] = words_of(params["bad_words"], tokenizer)
     return params

@@ -6,13 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
-from jaxsample.interop.settings._sampling_params import OUTPUT, bias_row, with_stops
-from jaxsample.interop.settings._sources import opened, refuse_unknown
-from jaxsample.interop.settings._structured import asked_form
+from jaxsample.interop.settings._sampling_params import (
+    OUTPUT,
+    PENALTY,
+    STOPS,
+    above_0,
+    bias_row,
+    with_stops,
+)
+from jaxsample.interop.settings._sources import check, opened
+from jaxsample.interop.settings._structured import GRAMMAR, automata
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import check_numbers, ids
+from jaxsample.interop.settings._values import ids, number, within
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.contract._chain import Chain, chain
+from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
 from jaxsample.transforms.penalties._counts import (
     FrequencyPenalty,
@@ -21,33 +29,56 @@ from jaxsample.transforms.penalties._counts import (
 )
 from jaxsample.transforms.temperatures._temperature import Temperature
 
+
+def _warmth(value: Any) -> Any:
+    """Return a temperature, which is greedy below 1e-6."""
+    if number(value) == float("inf"):
+        raise ValueError("it must be finite, got inf")
+    return 0.0 if 0 <= value < 1e-6 else value
+
+
 ALL = 1 << 30  # a top_k from here on keeps every token
-GREEDY = 1e-6  # a temperature below is greedy
 TABLE = Table(
     system="SGLang",
     rows=(
-        Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0)}, OUTPUT),
-        Row(PresencePenalty, {"strength": Key("presence_penalty", 0)}, OUTPUT),
+        Row(FrequencyPenalty, {"strength": Key("frequency_penalty", 0, into=PENALTY)}, OUTPUT),
+        Row(PresencePenalty, {"strength": Key("presence_penalty", 0, into=PENALTY)}, OUTPUT),
+        Row(MinNewTokens, {"n": Key("min_new_tokens", 0), "eos": STOPS}),
         Row(
-            MinNewTokens,
-            {"n": Key("min_new_tokens", 0), "eos": Key("stop_token_ids", into=ids)},
+            RepetitionPenalty,
+            {"penalty": Key("repetition_penalty", 1, into=within(0, 2))},
+            OUTPUT,
         ),
-        Row(RepetitionPenalty, {"penalty": Key("repetition_penalty", 1)}, OUTPUT),
         bias_row(),
-        Row(Temperature, {"value": Key("temperature", 1)}),
-        Row(TopP, {"p": Key("top_p", 1)}),
-        Row(TopK, {"k": Key("top_k", -1, absent=lambda k: k == -1 or k >= ALL)}),
-        Row(MinP, {"p": Key("min_p", 0)}),
+        Row(Temperature, {"value": Key("temperature", 1, into=_warmth)}),
+        Row(TopP, {"p": Key("top_p", 1, into=above_0)}, drawn=True),
+        Row(
+            TopK,
+            {"k": Key("top_k", -1, absent=lambda k: k == -1 or k >= ALL)},
+            drawn=True,
+        ),
+        Row(MinP, {"p": Key("min_p", 0)}, drawn=True),
     ),
     silent=frozenset(
         "max_new_tokens stop stop_token_ids stop_regex n ignore_eos skip_special_tokens"
-        " spaces_between_special_tokens no_stop_trim stream_interval sampling_seed".split()
+        " spaces_between_special_tokens no_stop_trim stream_interval sampling_seed"
+        # what stands beside sampling_params in a request
+        " text prompt input_ids input_embeds image_data video_data audio_data modalities rid"
+        " session_id session_params stream return_logprob logprob_start_len top_logprobs_num"
+        " token_ids_logprob return_text_in_logprobs return_sampling_mask return_hidden_states"
+        " return_routed_experts return_entropy lora_path lora_id log_metrics priority extra_key"
+        " background require_reasoning no_logs custom_labels bootstrap_host bootstrap_port"
+        " bootstrap_room data_parallel_rank routed_dp_rank cache_salt model".split()
     ),
     elsewhere={
-        "ebnf": ((), "there are no context-free grammars; use from_regex or from_json_schema"),
-        "structural_tag": ((), "there are no context-free grammars"),
+        "ebnf": (("",), GRAMMAR),
+        "structural_tag": (("",), GRAMMAR),
+        "max_thinking_tokens": ((), "there is no such transform"),
         "custom_params": (({},), "put a Transform or a function of a row into the chain"),
+        "custom_logit_processor": (("",), "put a Transform or a function of a row into the chain"),
     },
+    forms={"json_schema": "json", "regex": "regex"},
+    inside="sampling_params",
 )
 
 
@@ -67,7 +98,7 @@ def from_sglang_params(
     are ignored.
 
     Args:
-        params: the fields; absent and null ones are off.
+        params: the fields, those inside of `sampling_params` too; absent and null ones are off.
         eos, vocabulary: as for `from_sampling_params`.
 
     Raises:
@@ -79,24 +110,26 @@ def from_sglang_params(
     >>> from_sglang_params({"temperature": 0.7, "top_p": 0.9, "top_k": 40})
     chain(Temperature(value=0.7), TopP(p=0.9), TopK(k=40))
     """
-    with opened(params, "parameters of SGLang") as fields:
-        ends = ids(eos)
-        forms = [
-            asked_form(name, kind, fields.pop(name), None)
-            for name, kind in (("json_schema", "json"), ("regex", "regex"))
-            if name in fields
-        ]
-        if len(forms) > 1:
-            raise ValueError("only one of json_schema and regex can be given")
-        automata = [form.automaton(vocabulary, ends) for form in forms]
-        refuse_unknown(TABLE, fields)
-        TABLE.check(fields)
-        check_numbers(fields, ("temperature",))
-        ends = with_stops(ends, fields)
-        if fields.get("min_new_tokens") and not ends:
-            raise ValueError("min_new_tokens needs eos or stop_token_ids")
-        TABLE.read(fields | {"stop_token_ids": ends})  # greedy decoding checks its filters too
-        if 0 <= fields.get("temperature", 1.0) < GREEDY:
-            fields = {n: v for n, v in fields.items() if n not in ("top_p", "top_k", "min_p")}
-            fields["temperature"] = 0.0
-        return chain(*automata, TABLE.read(fields | {"stop_token_ids": ends}))
+    with opened(params, "parameters of SGLang", TABLE) as fields:
+        check(TABLE, fields)
+        form = automata(TABLE.forms, fields, vocabulary, ids(eos))
+        return chain(*form, TABLE.read(with_stops(fields, ids(eos))))
+
+
+def to_sglang_params(sampler: Transform) -> dict[str, Any]:
+    """Return the sampling parameters under which SGLang samples as a chain does.
+
+    `from_sglang_params` makes the same chain of them, without members that change nothing.
+
+    Args:
+        sampler: a chain of transforms that SGLang has, in its order. A temperature of 0 has no
+            filters behind it.
+
+    Raises:
+        ValueError: if SGLang has no parameter for a member, or another order. The message names the
+            member.
+
+    >>> to_sglang_params(chain(Temperature(0.8), TopP(0.9)))
+    {'temperature': 0.8, 'top_p': 0.9}
+    """
+    return TABLE.write(list(chain(sampler)))

@@ -11,20 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import given
 
 Source = Mapping[str, Any] | str | os.PathLike
 
 
 @contextlib.contextmanager
 def opened(
-    source: Source, what: str, file: str = "", parse: Callable[[str], Any] = json.loads
+    source: Source,
+    what: str,
+    table: Table,
+    file: str = "",
+    parse: Callable[[str], Any] = json.loads,
 ) -> Iterator[dict[str, Any]]:
     """Yield the settings that are not null; every error names the file, or `what` for a dict.
 
     Args:
         source: the settings, or the path of a file or of its folder.
         what: what the settings are called.
+        table: the table of the settings.
         file: the name of the file in a folder.
         parse: makes the settings of the file's text.
 
@@ -37,10 +41,10 @@ def opened(
             path = Path(source)
             path = path / file if file and path.is_dir() else path
             what = str(path)
-            source = parse(path.read_text(encoding="utf-8"))
+            source = parse(path.read_text(encoding="utf-8-sig"))
         if not isinstance(source, Mapping):
             raise ValueError(f"it must hold an object with fields, got {type(source).__name__}")
-        yield given(source)
+        yield table.given(source)
     except FileNotFoundError:
         raise
     except OSError as error:  # a folder, or a path that is too long
@@ -51,13 +55,14 @@ def opened(
         raise ValueError(f"{what}: {error}") from error
 
 
-def refuse_unknown(table: Table, settings: Mapping[str, Any]) -> None:
-    """Raise ValueError if the table does not explain a setting."""
+def check(table: Table, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError if the table does not explain a setting, or no chain can hold its value."""
     for name, value in settings.items():
         if name not in table.known():
             raise ValueError(
                 f"{table.system} has no setting {name!r} (here {value!r}); correct or remove it"
             )
+    table.check(settings)
 
 
 def pass_unknown(table: Table, settings: Mapping[str, Any], strict: bool) -> None:

@@ -4,117 +4,169 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxsample.interop.automaton._compile import from_json_schema, from_regex
 from jaxsample.transforms.constraints._automaton import TokenAutomaton
 
+GRAMMAR = "there are no context-free grammars; use from_regex or from_json_schema"
+OBJECT = {"type": "object"}
 # Fields of an object of structured outputs that change how it is enforced, not what is allowed.
-ENFORCING = frozenset("disable_fallback backend _backend".split())
+ENFORCING = frozenset(
+    "disable_fallback disable_additional_properties backend _backend _backend_was_auto".split()
+)
 
 
-class Form(NamedTuple):
-    """The form that an output must have.
+class Schema(NamedTuple):
+    """The JSON texts that a schema allows, with the pattern of white space inside them."""
 
-    Attributes:
-        source: the setting that asks for it.
-        kind: "json", "regex" or "choice".
-        value: a schema, a pattern, or a list of texts.
-        whitespace: the pattern of white space inside JSON, or None.
-    """
+    schema: Any
+    whitespace: str = ""
 
-    source: str
-    kind: str
-    value: Any
-    whitespace: str | None = None
-
-    def automaton(
-        self, vocabulary: Sequence[bytes | None] | None, eos: Sequence[int]
-    ) -> TokenAutomaton:
-        """Return the automaton of the form.
-
-        Raises:
-            ValueError: if there is no vocabulary or eos, or the form cannot be compiled.
-        """
-        if vocabulary is None:
-            raise ValueError(f"{self.source} needs vocabulary=vocabulary_of(tokenizer)")
-        if not eos:
-            raise ValueError(f"{self.source} needs eos, with which its texts end")
-        if self.kind == "json":
-            if not isinstance(self.value, str | Mapping):
-                raise ValueError(f"{self.source}: a schema is an object, got {self.value!r}")
-            schema = json.loads(self.value) if isinstance(self.value, str) else self.value
-            if self.whitespace is None:
-                return from_json_schema(schema, vocabulary, eos)
-            return from_json_schema(schema, vocabulary, eos, whitespace=self.whitespace)
-        pattern = self.value if self.kind == "regex" else "|".join(map(_literal, self.value))
-        return from_regex(pattern, vocabulary, eos)
+    def automaton(self, vocabulary: Sequence[bytes | None], eos: Sequence[int]) -> TokenAutomaton:
+        return from_json_schema(self.schema, vocabulary, eos, whitespace=self.whitespace)
 
 
-def form_of(params: dict[str, Any]) -> Form | None:
-    """Take the settings of structured output out of a request, and return the form they ask for.
+class Pattern(NamedTuple):
+    """The texts that a regular expression matches."""
+
+    pattern: str
+
+    def automaton(self, vocabulary: Sequence[bytes | None], eos: Sequence[int]) -> TokenAutomaton:
+        return from_regex(self.pattern, vocabulary, eos)
+
+
+Language = Schema | Pattern | None
+
+
+def automata(
+    forms: Mapping[str, str],
+    fields: dict[str, Any],
+    vocabulary: Sequence[bytes | None] | None,
+    eos: Sequence[int],
+) -> tuple[TokenAutomaton, ...]:
+    """Take the settings of structured output out of a request, and return the automaton they need.
+
+    Args:
+        forms: for each setting its kind, a key of `KINDS`.
+        fields: the settings of the request.
+        vocabulary, eos: as for `from_regex`; None and () if there are none.
 
     Raises:
-        ValueError: if there are several, or one that no automaton expresses.
+        ValueError: if there are several forms, if one has no automaton, or if there is no
+            vocabulary or eos. The message names the setting.
     """
-    forms = []
-    if (response := params.pop("response_format", None)) is not None:
-        forms += _response(response)
-    for name in ("structured_outputs", "guided_decoding"):
-        if (asked := params.pop(name, None)) is not None:
-            forms += _object(name, asked)
-    space = params.pop("guided_whitespace_pattern", None)
-    for kind in ("json", "regex", "choice", "grammar"):
-        if (value := params.pop(f"guided_{kind}", None)) is not None:
-            forms.append(asked_form(f"guided_{kind}", kind, value, space))
-    if len(forms) > 1:
-        names = ", ".join(form.source for form in forms)
-        raise ValueError(f"an output has one form, but {names} ask for {len(forms)}")
-    return forms[0] if forms else None
+    space = fields.pop("guided_whitespace_pattern", "")
+    found: dict[str, Schema | Pattern] = {}
+    for name in [name for name in forms if name in fields]:
+        try:
+            language = KINDS[forms[name]](fields.pop(name))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        if language is not None:
+            found[name] = language
+    if len(found) > 1:
+        names = ", ".join(sorted(found))
+        raise ValueError(f"an output has one form, but {names} ask for {len(found)}; give one")
+    for name, language in found.items():
+        if vocabulary is None:
+            raise ValueError(f"{name} needs vocabulary=vocabulary_of(tokenizer)")
+        if not eos:
+            raise ValueError(f"{name} needs eos, with which its texts end")
+        if space and isinstance(language, Schema):
+            language = language._replace(whitespace=space)
+        return (language.automaton(vocabulary, eos),)
+    return ()
 
 
-def _response(response: Any) -> list[Form]:
-    kind = response.get("type") if isinstance(response, Mapping) else response
+def _schema(value: Any) -> Language:
+    schema = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(schema, Mapping):
+        raise ValueError(f"a schema is an object, got {value!r}")
+    return Schema(schema)
+
+
+def _object(value: Any) -> Language:
+    if not isinstance(value, bool):
+        raise ValueError(f"it must be true or false, got {value!r}")
+    return Schema(OBJECT) if value else None
+
+
+def _regex(value: Any) -> Language:
+    if not isinstance(value, str):
+        raise ValueError(f"regex must be a text, got {value!r}")
+    return Pattern(value)
+
+
+def _choice(value: Any) -> Language:
+    texts = isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
+    if not (texts and value):
+        raise ValueError(f"choice must be a list of texts, got {value!r}")
+    literals = (re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", text) for text in value)
+    return Pattern("|".join(literals))
+
+
+def _llama_schema(value: Any) -> Language:
+    """Return the language of a schema, which in llama.cpp allows objects alone if it is empty."""
+    return Schema(OBJECT) if value in ({}, "{}") else _schema(value)
+
+
+def _format(value: Any) -> Language:
+    """Return the language of Ollama's `format`: "json", or a schema."""
+    if isinstance(value, str) and value not in ("", "json"):
+        raise ValueError(f'it must be "json" or a schema, got {value!r}')
+    return {"": None, "json": Schema(OBJECT)}[value] if isinstance(value, str) else _schema(value)
+
+
+def _response(value: Any) -> Language:
+    """Return the language of a `response_format`, an object with a type."""
+    kind = value.get("type") if isinstance(value, Mapping) else value
     if kind == "text":
-        return []
-    if kind == "json_schema":
-        inner = response.get("json_schema", {})
-        if not isinstance(inner, Mapping):
-            raise ValueError(f"response_format: json_schema must be an object, got {inner!r}")
-        schema = inner.get("schema", inner.get("json_schema"))
-        if schema is None:
-            raise ValueError("response_format has no json_schema.schema")
-        return [Form("response_format", "json", schema)]
-    raise ValueError(f"response_format of type {kind!r} is not supported; give a json_schema")
+        return None
+    if kind == "json_object":
+        return _schema(value.get("schema", OBJECT) if isinstance(value, Mapping) else OBJECT)
+    if kind != "json_schema" or not isinstance(value, Mapping):
+        raise ValueError(f"type {kind!r} is not supported; give json_schema or json_object")
+    inner = value.get("json_schema", value)
+    if not isinstance(inner, Mapping):
+        raise ValueError(f"json_schema must be an object, got {inner!r}")
+    schema = inner.get("schema", inner.get("json_schema"))
+    if schema is None:
+        raise ValueError("it has no json_schema.schema")
+    return _schema(schema)
 
 
-def _object(name: str, asked: Any) -> list[Form]:
-    if not isinstance(asked, Mapping):
-        raise ValueError(f"{name} must be an object, got {asked!r}")
-    asked = {k: v for k, v in asked.items() if v not in (None, False) and k not in ENFORCING}
+def _one_of(value: Any) -> Language:
+    """Return the language of an object that holds one kind of form and how to enforce it."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"it must be an object, got {value!r}")
+    asked = {k: v for k, v in value.items() if v not in (None, False) and k not in ENFORCING}
     if space := asked.get("disable_any_whitespace"):
         raise ValueError(
-            f"{name}: disable_any_whitespace={space!r} asks for spaces that are not ours; "
+            f"disable_any_whitespace={space!r} asks for spaces that are not ours; "
             "give whitespace_pattern"
         )
-    space = asked.pop("whitespace_pattern", None)
-    if not asked:
-        raise ValueError(f"{name} asks for no form; give json, regex or choice, or remove it")
-    return [asked_form(name, kind, value, space) for kind, value in asked.items()]
+    space = asked.pop("whitespace_pattern", "")
+    for kind in asked:
+        if kind in ("grammar", "structural_tag"):
+            raise ValueError(f"{kind} is not supported: {GRAMMAR}")
+    if len(asked) != 1 or not asked.keys() <= KINDS.keys():
+        names = ", ".join(map(repr, asked)) or "none"
+        raise ValueError(f"it must hold one of json, json_object, regex and choice, got {names}")
+    kind, form = next(iter(asked.items()))
+    language = KINDS[kind](form)
+    return language._replace(whitespace=space) if isinstance(language, Schema) else language
 
 
-def asked_form(source: str, kind: str, value: Any, space: str | None) -> Form:
-    """Return a form; ValueError names the setting if no automaton expresses it."""
-    if kind not in ("json", "regex", "choice"):
-        raise ValueError(f"{source}: {kind} is not supported; give json, regex or choice")
-    if kind == "regex" and not isinstance(value, str):
-        raise ValueError(f"{source}: regex must be a text, got {value!r}")
-    texts = isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
-    if kind == "choice" and not (texts and value):
-        raise ValueError(f"{source}: choice must be a list of texts, got {value!r}")
-    return Form(source, kind, value, space)
-
-
-def _literal(text: str) -> str:
-    return re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", text)
+# The kinds of settings, each with the function that reads a value; None asks for no form.
+KINDS: dict[str, Callable[[Any], Language]] = {
+    "json": _schema,
+    "json_object": _object,
+    "regex": _regex,
+    "choice": _choice,
+    "llama_schema": _llama_schema,
+    "format": _format,
+    "response": _response,
+    "one_of": _one_of,
+}

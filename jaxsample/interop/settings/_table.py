@@ -26,9 +26,13 @@ class Table:
         choices: settings that select among rows, with all their values.
         silent: settings that do not change the sampler, such as lengths, ends and records.
         elsewhere: settings that no chain can hold: the values that change nothing, and a remedy.
+        forms: settings of structured output, with their kinds in `_structured.KINDS`.
+        nulls: the values that null stands for where they are not the defaults.
+        inside: the setting that holds an object of further settings, if there is one.
         order: the setting that lists stages, if the system has one.
         unlisted: stages whose place is not in that list.
-        arrange: makes the order of all stages of settings; by default the list itself.
+        arrange: makes the order of all stages of settings, or refuses them; by default the list
+            itself.
     """
 
     system: str
@@ -37,6 +41,9 @@ class Table:
     choices: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
     silent: frozenset[str] = frozenset()
     elsewhere: Mapping[str, tuple[tuple, str]] = dataclasses.field(default_factory=dict)
+    forms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    nulls: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    inside: str | None = None
     order: str | None = None
     unlisted: tuple[str, ...] = ()
     arrange: Callable[[Settings], Sequence[str]] | None = None
@@ -45,7 +52,24 @@ class Table:
         """Return the names of all settings that the table explains."""
         named = set[str]().union(*(row.names for row in self.rows))
         order = {self.order} if self.order else set()
-        return named | order | {*self.defaults, *self.choices, *self.silent, *self.elsewhere}
+        others = self.defaults, self.choices, self.silent, self.elsewhere, self.forms
+        return named.union(order, *others)
+
+    def given(self, settings: Settings) -> dict[str, Any]:
+        """Return the settings that are not null, with those inside of an object of them.
+
+        Raises:
+            ValueError: if they are inside of something else.
+        """
+        inside = settings.get(self.inside) if self.inside else None
+        if not isinstance(inside, Mapping | None):
+            raise ValueError(f"{self.inside} must be an object, got {inside!r}")
+        settings = {**settings, **(inside or {})}
+        return {
+            name: self.nulls.get(name) if value is None else value
+            for name, value in settings.items()
+            if name != self.inside and (value is not None or name in self.nulls)
+        }
 
     def check(self, settings: Settings) -> None:
         """Check the settings that no row reads.
@@ -72,8 +96,10 @@ class Table:
         if self.order is not None:
             stages = self.arrange(settings) if self.arrange else settings[self.order]
             rows = [row for stage in stages for row in self.rows if row.stage == stage]
-        found = [row.read(settings) for row in rows]
-        members = [member for member in found if member is not None]
+        found = [(row, row.read(settings)) for row in rows]
+        members = [member for _, member in found if member is not None]
+        if Temperature(0.0) in members:
+            members = [m for row, m in found if m is not None and not row.drawn]
         _check_zero(members)
         return chain(*members)
 
@@ -172,7 +198,11 @@ class _Search:
                 settings = settings | {order: stages}
         back = chain()
         for said in (table.without_defaults(settings), table.complete(settings)):
-            back = table.read(said)
+            try:
+                back = table.read(said)
+            except ValueError as error:
+                self.fail(n - 1, str(error))
+                return None
             if back == chain(*kept):
                 return said
         for i, member in enumerate(kept):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._table import Table
 from jaxsample.interop.settings._values import (
@@ -18,6 +20,7 @@ from jaxsample.interop.settings._values import (
 from jaxsample.transforms.constraints._bias import SequenceBias
 from jaxsample.transforms.constraints._start import MinNewTokens
 from jaxsample.transforms.constraints._words import BadWords, Suppress
+from jaxsample.transforms.contract._function import Function
 from jaxsample.transforms.filters._probability import Epsilon, Eta
 from jaxsample.transforms.filters._top_h import TopH
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
@@ -165,10 +168,11 @@ BEAMS = {
     "eos_token_id": "eos",
     "pad_token_id": "pad",
 }
-# Fields that hold whole numbers; eos_token_id may also hold a list of them.
+# Fields that hold whole numbers, and those of them that may hold a list.
+MANY = frozenset("eos_token_id bos_token_id forced_eos_token_id".split())
 WHOLE = frozenset(
     "max_new_tokens max_length eos_token_id pad_token_id num_return_sequences bos_token_id"
-    " num_beams".split()
+    " num_beams min_length min_new_tokens forced_bos_token_id forced_eos_token_id".split()
 )
 SILENT = frozenset(
     "max_new_tokens max_length eos_token_id pad_token_id num_return_sequences stop_strings"
@@ -185,10 +189,13 @@ SILENT = frozenset(
 )
 ELSEWHERE: dict[str, tuple[tuple, str]] = {
     "guidance_scale": ((1,), "run guided(model, Guidance(scale))"),
-    "min_length": ((0,), "it counts the prompt; use min_new_tokens"),
+    "min_length": ((0,), "it counts the prompt; pass prompt_length= or use min_new_tokens"),
     "encoder_no_repeat_ngram_size": ((0,), "only NoRepeatNgram, over all tokens, exists"),
-    "forced_bos_token_id": ((), "end the prompt with this token"),
-    "forced_eos_token_id": ((), "a row that uses up its budget ends without an eos"),
+    "forced_bos_token_id": ((), "it is for prompts of one token; pass prompt_length="),
+    "forced_eos_token_id": (
+        (),
+        "its place is the last one; give max_new_tokens, or max_length and prompt_length=",
+    ),
     "remove_invalid_values": ((False,), "an invalid row draws -1 and ends"),
     "watermarking_config": ((), "its hash differs from ours; use Watermark or SynthID"),
     "token_healing": ((False,), "there is no token healing"),
@@ -219,13 +226,14 @@ TABLE = Table(
     silent=SILENT,
     elsewhere=ELSEWHERE,
 )
+# `beam` adds the scores that the sampler leaves.
+NORMAL = Row(Function, fixed={"fn": jax.nn.log_softmax}, where={"renormalize_logits": (True,)})
 # The sampler of beam search has no temperature of 0: `beam` looks at every token.
 SEARCH = Table(
     system="transformers",
-    rows=BEFORE,
+    rows=(*BEFORE, NORMAL),
     defaults=TABLE.defaults,
-    choices=TABLE.choices,
+    choices={**TABLE.choices, "renormalize_logits": (True, False)},
     silent=SILENT | {row.keys[field].name for row in WARPERS for field in row.keys} | {"num_beams"},
-    elsewhere={name: pair for name, pair in ELSEWHERE.items() if name != "num_beams"}
-    | {"renormalize_logits": ((False,), "beam adds the scores that the sampler leaves")},
+    elsewhere={name: pair for name, pair in ELSEWHERE.items() if name != "num_beams"},
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -96,15 +96,6 @@ def within(low: float, high: float) -> Callable[[Any], int | float]:
     return check
 
 
-def check_numbers(settings: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Raise ValueError if one of the named settings is there and no number."""
-    for name in names:
-        try:
-            number(settings.get(name, 0))
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-
-
 def ids(value: Any) -> list[int]:
     """Return one token id or a list of them as a list."""
     return [value] if isinstance(value, int) else listed(value)
@@ -121,8 +112,3 @@ def one_or_all(value: Any) -> int | list[int]:
     """Return token ids as a list, or as one number if there is only one."""
     found = ids(plain(value))
     return found[0] if len(found) == 1 else found
-
-
-def given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that are not null."""
-    return {name: value for name, value in settings.items() if value is not None}

@@ -7,18 +7,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from jaxsample.interop.settings._sources import Source, opened, refuse_unknown
+from jaxsample.interop.settings._sources import Source, check, opened
 from jaxsample.interop.settings._strings import texts
 from jaxsample.interop.settings._values import ids, listed, named
-from jaxsample.interop.settings._webui_table import (
-    DEFAULTS,
-    PENALTIES,
-    ROWS,
-    STAGES,
-    TABLE,
-    WARPERS,
-)
-from jaxsample.transforms.contract._chain import Chain
+from jaxsample.interop.settings._webui_table import DEFAULTS, STAGES, TABLE
+from jaxsample.transforms.contract._chain import Chain, chain
+from jaxsample.transforms.contract._transform import Transform
+
+BREAKERS = ["\n", ":", '"', "*"]
 
 
 def from_webui_preset(
@@ -26,8 +22,9 @@ def from_webui_preset(
 ) -> Chain:
     """Make the chain that samples as text-generation-webui does under a preset.
 
-    The chain is that of its loader for transformers. The order is that of `sampler_priority`, and
-    `temperature_last` moves the temperatures to the end; `epsilon_cutoff` and `eta_cutoff` are in
+    The chain is that of its loader for transformers. The order is that of `sampler_priority`,
+    behind samplers that it does not list, and `temperature_last` moves the temperatures to the end;
+    `epsilon_cutoff` and `eta_cutoff` are in
     units of 1e-4. Without `do_sample` the chain is penalties and a greedy temperature.
 
     Three things differ. Its mirostat measures the surprise of a token among those it kept, ours
@@ -51,22 +48,55 @@ def from_webui_preset(
     >>> from_webui_preset({"temperature": 0.7, "min_p": 0.05, "temperature_last": True})
     chain(MinP(p=0.05), Temperature(value=0.7))
     """
-    with opened(preset, "preset", parse=_yaml) as fields:
-        refuse_unknown(TABLE, fields)
-        TABLE.check(fields)
+    with opened(preset, "preset", TABLE, parse=_yaml) as fields:
+        check(TABLE, fields)
         if "sampler_priority" in fields:
             fields["sampler_priority"] = _stages(fields["sampler_priority"])
         if fields.get("xtc_probability"):
-            text = texts(tokenizer, "xtc_probability needs the token of a line break")
-            line = text.encode("\n", special=False)
-            if eos is None:
-                raise ValueError("xtc_probability: give eos= (() if the model has none)")
-            fields["xtc_special_tokens"] = [line[-1], *ids(eos)]
+            fields["xtc_special_tokens"] = _spared(tokenizer, eos)
         if fields.get("dry_multiplier"):
             given = fields.get("dry_sequence_breakers", DEFAULTS["dry_sequence_breakers"])
             fields["dry_sequence_breakers"] = _breakers(given, tokenizer)
-        _check_stages(fields)
         return TABLE.read(fields)
+
+
+def to_webui_preset(
+    sampler: Transform,
+    *,
+    tokenizer: Any = None,
+    eos: int | Sequence[int] | None = None,
+    breakers: Sequence[str] = tuple(BREAKERS),
+) -> dict[str, Any]:
+    """Return the preset under which text-generation-webui samples as a chain does.
+
+    `from_webui_preset` makes the same chain of it, without members that change nothing. Save it
+    with `yaml.safe_dump`.
+
+    Args:
+        sampler: a chain of transforms that the interface has. A temperature of 0 at the end, with
+            penalties alone before it, is greedy decoding.
+        tokenizer, eos: as for `from_webui_preset`; `DRY` and `XTC` need them.
+        breakers: the strings whose tokens are the breakers of `DRY`.
+
+    Raises:
+        ValueError: if the interface has no setting for a member, or another order. The message
+            names the member.
+
+    >>> to_webui_preset(chain(TopK(20), MinP(0.05)))
+    {'top_k': 20, 'min_p': 0.05}
+    """
+    preset = TABLE.write(list(chain(sampler)))
+    keep = preset.pop("xtc_special_tokens", None)
+    if keep is not None and keep != _spared(tokenizer, eos):
+        raise ValueError(f"text-generation-webui has no XTC that keeps {keep}")
+    if "dry_sequence_breakers" in preset:
+        strings = json.dumps(list(breakers))
+        if preset["dry_sequence_breakers"] != _breakers(strings, tokenizer):
+            raise ValueError(f"the breakers of DRY are not the tokens of {list(breakers)!r}")
+        preset["dry_sequence_breakers"] = strings
+    if "sampler_priority" in preset:
+        preset["sampler_priority"] = "\n".join(preset["sampler_priority"])
+    return preset
 
 
 def _yaml(text: str) -> Any:
@@ -93,20 +123,12 @@ def _stages(given: Any) -> list[str]:
     return names
 
 
-def _check_stages(fields: dict[str, Any]) -> None:
-    """Refuse a sampler that is not off and has no place in the chain."""
-    settings = {**DEFAULTS, **fields}
-    order = list(settings["sampler_priority"])
-    drawn = order.index("mirostat") if settings["mirostat_mode"] and "mirostat" in order else None
-    for row in ROWS:
-        if row.stage == "greedy" or row.read(settings) is None:
-            continue
-        if row.stage not in settings["sampler_priority"]:  # the interface runs it before all others
-            raise ValueError(f"sampler_priority does not list {row.stage}, which is not off")
-        if drawn is not None and order.index(row.stage) > drawn:
-            raise ValueError(f"its mirostat draws the token, so turn {row.stage} off")
-        if not settings["do_sample"] and row.stage not in (*PENALTIES, *WARPERS):
-            raise ValueError(f"do_sample is false, so turn {row.stage} off")
+def _spared(tokenizer: Any, eos: int | Sequence[int] | None) -> list[int]:
+    """Return the tokens that XTC spares: the line break and the ends."""
+    text = texts(tokenizer, "xtc_probability needs the token of a line break")
+    if eos is None:
+        raise ValueError("xtc_probability: give eos= (() if the model has none)")
+    return [text.encode("\n", special=False)[-1], *ids(eos)]
 
 
 def _breakers(given: Any, tokenizer: Any) -> list[list[int]]:

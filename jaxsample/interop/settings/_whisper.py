@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxsample.interop.settings._generation_config import FILE, WHAT
 from jaxsample.interop.settings._sources import Source, opened
+from jaxsample.interop.settings._transformers_table import TABLE
 
 Fields = Mapping[str, Any]
 
@@ -36,7 +37,7 @@ def decoder_prompt(config: Source, language: str | None = None) -> list[int]:
     >>> decoder_prompt(whisper, "en")
     [50258, 50259, 50359, 50363]
     """
-    with opened(config, WHAT, FILE) as fields:
+    with opened(config, WHAT, TABLE, FILE) as fields:
         if "decoder_start_token_id" not in fields:
             raise ValueError("there is no decoder_start_token_id")
         start = _token("decoder_start_token_id", fields["decoder_start_token_id"])

@@ -88,6 +88,11 @@ class Chain(Transform):
     def __repr__(self):
         return f"chain({', '.join(map(repr, self.transforms))})"
 
+    def _repr_html_(self):
+        from jaxsample.transforms.contract._cards import as_html
+
+        return as_html(self.transforms)
+
 
 def chain(*transforms: Transform | Callable[[jax.Array], jax.Array]) -> Chain:
     """Compose transforms, which run from left to right.

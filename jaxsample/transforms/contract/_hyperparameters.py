@@ -72,12 +72,23 @@ class Hyperparameters:
         return hash(_identity(self))
 
     def __repr__(self):
-        parts = []
-        for f in dataclasses.fields(self):
-            value = show(getattr(self, f.name))
-            if f.default is dataclasses.MISSING or value != show(cast("", f, f.default)):
-                parts.append(f"{f.name}={value}")
+        parts = [f"{f.name}={value}" for f, value in shown_fields(self)]
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        from jaxsample.transforms.contract._cards import as_html
+
+        return as_html([self])
+
+
+def shown_fields(self: Hyperparameters) -> list[tuple[dataclasses.Field, str]]:
+    """Return the fields that differ from their defaults, each with its value as text."""
+    fields = [(f, show(getattr(self, f.name))) for f in dataclasses.fields(self)]
+    return [
+        (f, value)
+        for f, value in fields
+        if f.default is dataclasses.MISSING or value != show(cast("", f, f.default))
+    ]
 
 
 def _hashable(data):

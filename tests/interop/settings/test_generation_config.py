@@ -2,9 +2,21 @@
 
 import json
 
+import jax
+import jax.numpy as jnp
 import pytest
 
-from jaxsample import MinNewTokens, RepetitionPenalty, Temperature, TopK, TopP, chain
+from jaxsample import (
+    BadWords,
+    ForceTokens,
+    Function,
+    MinNewTokens,
+    RepetitionPenalty,
+    Temperature,
+    TopK,
+    TopP,
+    chain,
+)
 from jaxsample.interop import beam_arguments, from_generation_config, generate_arguments
 
 
@@ -68,7 +80,10 @@ def test_suppressing_at_the_start_is_a_least_length_of_one():
         ({"guidance_scale": 1.5}, "guidance_scale=1.5.*Guidance"),
         ({"num_beams": 4}, "num_beams=4.*beam_arguments"),
         ({"min_length": 10}, "min_length=10.*min_new_tokens"),
-        ({"forced_eos_token_id": 2}, "forced_eos_token_id"),
+        ({"forced_eos_token_id": 2}, "forced_eos_token_id=2.*max_new_tokens"),
+        ({"forced_bos_token_id": 0}, "forced_bos_token_id=0.*pass prompt_length="),
+        ({"forced_eos_token_id": [2, 3], "max_new_tokens": 5}, "one token can be forced"),
+        ({"min_length": "long"}, "min_length must be a whole number, got 'long'"),
         ({"penalty_alpha": 0.6}, "penalty_alpha"),
         ({"watermarking_config": {"bias": 2.0}}, "watermarking_config"),
         ({"remove_invalid_values": True}, "remove_invalid_values"),
@@ -92,6 +107,24 @@ def test_an_unknown_field_passes_with_a_warning_and_is_refused_if_strict():
         from_generation_config(config, strict=True)
 
 
+def test_fields_that_count_the_prompt_need_its_length():
+    """A decoder with an encoder begins with one token; BART forces the next and the last."""
+    bart = {"min_length": 3, "max_length": 6, "forced_bos_token_id": 0, "forced_eos_token_id": 2,
+            "eos_token_id": 2, "num_beams": 4}  # fmt: skip
+    found = beam_arguments(bart, prompt_length=1)
+    forced, scored, least = found["sampler"]
+    assert chain(forced, least) == chain(ForceTokens([0, -1, -1, -1, 2]), MinNewTokens(2, 2))
+    assert scored(jnp.array([-jnp.inf, -3.0, -jnp.inf])).tolist() == [-jnp.inf, 0.0, -jnp.inf]
+    assert scored(jnp.array([-1.0, -3.0, -jnp.inf])).tolist() == [-1.0, -3.0, -jnp.inf]
+    assert found["max_new_tokens"] == 5
+    greedy = bart | {"num_beams": 1}
+    longer = chain(ForceTokens([-1, -1, 2]), Temperature(0.0))
+    assert from_generation_config(greedy, prompt_length=3) == longer
+    assert generate_arguments(greedy, prompt_length=3) == {"max_new_tokens": 3, "eos": 2}
+    both = {"min_length": 30, "min_new_tokens": 1, "eos_token_id": 2}  # the second one wins
+    assert from_generation_config(both) == chain(MinNewTokens(1, 2), Temperature(0.0))
+
+
 def test_max_new_tokens_overrides_max_length_which_counts_the_prompt():
     both = {"max_length": 20, "max_new_tokens": 12}
     assert generate_arguments(both, prompt_length=15) == {"max_new_tokens": 12}
@@ -112,9 +145,13 @@ def test_a_cutoff_outside_of_0_and_1_is_off(name, value):
     assert from_generation_config({"do_sample": True, "top_k": 0, name: value}) == chain()
 
 
-def test_a_search_adds_scores_as_they_are():
-    with pytest.raises(ValueError, match="renormalize_logits=True cannot be in a chain: beam adds"):
-        beam_arguments({"num_beams": 2, "renormalize_logits": True})
+def test_a_search_normalises_scores_where_asked():
+    """Marian's configs forbid the padding and ask for the rest to sum to 1."""
+    marian = {"num_beams": 2, "renormalize_logits": True, "bad_words_ids": [[1]]}
+    sampler = beam_arguments(marian)["sampler"]
+    assert sampler == chain(BadWords([[1]]), Function(jax.nn.log_softmax))
+    with pytest.raises(ValueError, match="renormalize_logits must be one of True, False, got 5"):
+        beam_arguments({"num_beams": 2, "renormalize_logits": 5})
 
 
 @pytest.mark.parametrize(

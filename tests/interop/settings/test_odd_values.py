@@ -70,7 +70,7 @@ LISTS = {
     "transformers": (from_generation_config, "suppress_tokens bad_words_ids sequence_bias"),
     "vllm": (
         lambda d: from_sampling_params(d, EOS, vocabulary=[None, b"a"], tokenizer=TOKENIZER),
-        "allowed_token_ids bad_words_token_ids bad_words guided_choice guided_regex logit_bias"
+        "allowed_token_ids bad_words guided_choice guided_regex logit_bias"
         " response_format structured_outputs",
     ),
     "llama.cpp": (

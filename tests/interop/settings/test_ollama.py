@@ -34,11 +34,17 @@ def test_ollama_has_defaults_of_its_own(tmp_path):
     assert from_ollama_options(tmp_path) == from_ollama_options(tmp_path / "Modelfile") == expected
 
 
+def test_a_modelfile_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    text = "PARAMETER top_k 20\r\nFROM qwen3\r\nRENDERER qwen3\r\nPARAMETER temperature 1e-1\r\n"
+    (tmp_path / "Modelfile").write_bytes(text.encode("utf-8-sig"))
+    assert from_ollama_options(tmp_path) == chain(TopK(20), TopP(0.9), Temperature(0.1))
+
+
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("PARAMETER temprature 1", "Modelfile: Ollama has no parameter 'temprature'"),
-        ("PARAMETER dry_multiplier 1", "Ollama has no parameter 'dry_multiplier'"),
+        ("PARAMETER temprature 1", "Modelfile: Ollama has no setting 'temprature'"),
+        ("PARAMETER dry_multiplier 1", "Ollama has no setting 'dry_multiplier'"),
         ("PARAMETER top_p warm", "Modelfile: top_p: it must be a number, got 'warm'"),
         ("PARAMETER mirostat 2", "mirostat=2.*no longer has it; put Mirostat"),
         ("PARAMETER tfs_z 0.5", "tfs_z=0.5.*TailFree"),

@@ -110,6 +110,29 @@ def test_a_priority_saved_in_quotes_is_an_order(tmp_path):
     assert from_webui_preset(path) == chain(TopP(0.5), TopK(5))
 
 
+def test_null_is_no_sampling():
+    """A null replaces the default of the interface, and transformers takes it as false."""
+    assert from_webui_preset({"do_sample": None, "top_k": None}) == chain(Temperature(0.0))
+
+
+def test_samplers_without_a_place_in_the_priority_run_first():
+    """Older files list no penalties there."""
+    preset = {"sampler_priority": "temperature\ntop_p\nmin_p", "temperature": 0.5, "top_p": 0.9,
+              "repetition_penalty": 1.1, "frequency_penalty": 0.2, "top_k": 9}  # fmt: skip
+    assert from_webui_preset(preset) == chain(
+        TopK(9),
+        RepetitionPenalty(1.1, window=1024),
+        FrequencyPenalty(0.2, window=1024),
+        Temperature(0.5),
+        TopP(0.9),
+    )
+
+
+def test_temperature_last_needs_no_place_in_the_priority():
+    preset = {"sampler_priority": "top_k", "temperature_last": True, "top_k": 5, "temperature": 0.5}
+    assert from_webui_preset(preset) == chain(TopK(5), Temperature(0.5))
+
+
 def test_a_cutoff_of_all_is_off():
     assert from_webui_preset({"epsilon_cutoff": 1e4, "eta_cutoff": -1}) == chain()
 
@@ -131,7 +154,7 @@ def test_without_sampling_a_preset_is_penalties_and_greedy():
         ({"mirostat_mode": 1}, "mirostat_mode must be one of 0, 2, got 1"),
         ({"temprature": 0.6}, "text-generation-webui has no setting 'temprature'"),
         ({"sampler_priority": "top_k\nheat"}, "sampler_priority: there is no 'heat'"),
-        ({"sampler_priority": "top_k", "top_p": 0.5}, "does not list top_p, which is not off"),
+        ({"sampler_priority": "temperature", "mirostat_mode": 2, "temperature": 0.5}, "turn temp"),
         ({"mirostat_mode": 2, "no_repeat_ngram_size": 2}, "mirostat draws.*turn no_repeat_ngram"),
         ({"temperature": 0.5, "encoder_repetition_penalty": 1.1}, "cannot run after a temperature"),
         ({"do_sample": False, "top_a": 0.5}, "do_sample is false, so turn top_a off"),
@@ -192,7 +215,8 @@ def test_mlx():
     )
     for wrong, message in (
         ({"min_tokens_to_keep": 2}, "min_tokens_to_keep=2"),
-        ({"temperature": 0.7}, "mlx-lm has no setting 'temperature'"),
+        ({"temperature": 0.7}, "temperature=0.7.*named temp"),
+        ({"heat": 0.7}, "mlx-lm has no setting 'heat'"),
     ):
         with pytest.raises(ValueError, match=message):
             from_mlx_arguments(wrong)
@@ -221,9 +245,13 @@ def test_sglang():
     assert [type(member).__name__ for member in found] == ["TokenAutomaton"]
     for wrong, message in (
         ({"ebnf": "root ::= x"}, "ebnf=.*from_regex"),
-        ({"min_new_tokens": 2}, "min_new_tokens needs eos"),
-        ({"regex": "a", "json_schema": "{}"}, "only one of json_schema and regex"),
+        ({"min_new_tokens": 2}, "a least length needs eos= or stop_token_ids"),
+        ({"regex": "a", "json_schema": "{}"}, "json_schema, regex ask for 2"),
         ({"regex": "a"}, "regex needs vocabulary="),
+        ({"frequency_penalty": 2.5}, "frequency_penalty: it must be from -2 to 2"),
+        ({"repetition_penalty": 3}, "repetition_penalty: it must be from 0 to 2"),
+        ({"top_p": 0}, "top_p: it must be above 0"),
+        ({"top_k": 0}, "top_k"),
     ):
         with pytest.raises(ValueError, match=message):
             from_sglang_params(wrong)

@@ -5,9 +5,10 @@ import json
 import warnings
 from pathlib import Path
 
+import jax
 import pytest
 
-from jaxsample import beam, generate
+from jaxsample import BadWords, Function, MinNewTokens, NoRepeatNgram, beam, generate
 from jaxsample.interop import (
     beam_arguments,
     decoder_prompt,
@@ -19,7 +20,8 @@ from jaxsample.interop import (
 LINES = Path(__file__).with_name("generation_configs.jsonl").read_text("utf-8").splitlines()
 FILES = {entry["model"]: entry for entry in map(json.loads, LINES)}
 GREEDY = "chain(Temperature(value=0.0))"
-BEAMS = {"SMALL-100", "pegasus", "trocr", "m2m100"}
+PLACES = {"pegasus", "pegasus-samsum", "bart", "marian"}  # they force the last token
+BEAMS = {"SMALL-100", "trocr", "m2m100"} | PLACES
 CHAINS = {
     "nb-whisper-small-beta": "chain(Suppress(tokens=int32[88]),"
     " MinNewTokens(n=1, eos=[220, 50257]), Temperature(value=0.0))",
@@ -88,7 +90,7 @@ def test_the_malformed_file_is_named(tmp_path):
 
 
 def test_beams_lead_to_beam_search():
-    for model in BEAMS - {"pegasus"}:
+    for model in BEAMS - PLACES:
         config = FILES[model]["config"]
         with pytest.raises(ValueError, match="num_beams=.*beam_arguments"):
             from_generation_config(config)
@@ -105,8 +107,25 @@ def test_beams_lead_to_beam_search():
         "pad": 1,
         "max_new_tokens": 63,
     }
-    with pytest.raises(ValueError, match="forced_eos_token_id=1"):  # it changes the last token
-        beam_arguments(FILES["pegasus"]["config"])
+
+
+@pytest.mark.parametrize("model", sorted(PLACES))
+def test_a_search_that_forces_the_last_token(model):
+    config = FILES[model]["config"]
+    with pytest.raises(ValueError, match="prompt_length="):  # it has no place
+        beam_arguments(config)
+    found = beam_arguments(config, prompt_length=1)
+    inspect.signature(beam).bind("model", "params", "prompts", **found)
+    first = config.get("forced_bos_token_id", -1)
+    between = [-1] * (config["max_length"] - 3)
+    assert found["sampler"][0].tokens.tolist() == [first, *between, config["eos_token_id"]]
+    rest = {
+        "bart": [NoRepeatNgram(3), MinNewTokens(55, 2)],
+        "marian": [BadWords([[59513]]), Function(jax.nn.log_softmax)],
+        "pegasus-samsum": [MinNewTokens(31, 1)],
+        "pegasus": [],
+    }
+    assert list(found["sampler"])[2:] == rest[model]
 
 
 def test_whispers_prompt():

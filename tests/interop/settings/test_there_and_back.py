@@ -1,7 +1,6 @@
 """A chain written as settings and read again is the same chain, or an error names a member."""
 
 import json
-from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,13 +8,9 @@ import pytest
 
 from jaxsample import (
     XTC,
-    AdaptiveP,
-    Allow,
     BadWords,
-    DynamicTemperature,
     EntropyTemperature,
     Epsilon,
-    Eta,
     ExponentialLengthDecay,
     FrequencyPenalty,
     Function,
@@ -23,91 +18,27 @@ from jaxsample import (
     MinP,
     Mirostat,
     NoRepeatNgram,
+    PLess,
     PresencePenalty,
     RepetitionPenalty,
     SequenceBias,
-    Suppress,
     Temperature,
-    TopA,
-    TopH,
     TopK,
-    TopNSigma,
     TopP,
-    Typical,
     chain,
 )
 from jaxsample.interop import (
-    from_generation_config,
     from_llama_options,
-    from_sampling_params,
+    from_mlx_arguments,
     to_generation_config,
     to_llama_options,
+    to_mlx_arguments,
     to_sampling_params,
+    to_sglang_params,
+    to_webui_preset,
 )
+from tests.interop.settings.systems import LLAMA, SYSTEMS
 from tests.interop.settings.words import tokenizer
-
-
-def written(write):
-    """Return the function that writes a chain as JSON and reads the JSON."""
-    return lambda sampler: json.loads(json.dumps(write(sampler)))
-
-
-# The members that each system has, in its order, from random numbers in (0, 1).
-TRANSFORMERS = (
-    lambda u: SequenceBias([[3], [4, 5]], [u, -2 * u]),
-    lambda u: RepetitionPenalty(0.5 + u, scope="prompt"),
-    lambda u: RepetitionPenalty(0.5 + u),
-    lambda u: NoRepeatNgram(1 + int(4 * u)),
-    lambda u: BadWords([[7], [8, 9 + int(4 * u)]]),
-    lambda u: MinNewTokens(2 + int(9 * u), [2, 4]),
-    lambda u: ExponentialLengthDecay(int(9 * u), 0.5 + u, [2, 4]),
-    lambda u: Suppress([11, 12 + int(9 * u)]),
-    lambda u: MinNewTokens(1, [6, 7 + int(9 * u)]),
-    lambda u: Temperature(0.1 + u),
-    lambda u: TopH(u),
-    lambda u: TopK(1 + int(90 * u)),
-    lambda u: TopP(u),
-    lambda u: MinP(u),
-    lambda u: Typical(u),
-    lambda u: Epsilon(u / 9),
-    lambda u: Eta(u / 9),
-)
-VLLM = (
-    lambda u: Allow([1, 2, 3 + int(9 * u)]),
-    lambda u: BadWords([[7], [1], [8], [12, 12 + int(4 * u)]]),
-    lambda u: MinNewTokens(1 + int(9 * u), [2, 4]),
-    lambda u: SequenceBias([[3], [4]], [u, -2 * u]),
-    lambda u: RepetitionPenalty(0.5 + u),
-    lambda u: FrequencyPenalty(u - 0.5, scope="output"),
-    lambda u: PresencePenalty(u - 0.5, scope="output"),
-    lambda u: Temperature(u),
-    lambda u: MinP(u),
-    lambda u: TopK(1 + int(90 * u)),
-    lambda u: TopP(u),
-)
-LLAMA = (
-    lambda u: SequenceBias([[3], [4]], [u, -2 * u]),
-    lambda u: RepetitionPenalty(0.5 + u, window=33),
-    lambda u: FrequencyPenalty(u - 0.5, window=33),
-    lambda u: PresencePenalty(u - 0.5, window=33),
-    lambda u: TopNSigma(3 * u),
-    lambda u: TopK(1 + int(90 * u)),
-    lambda u: Typical(u),
-    lambda u: TopP(u),
-    lambda u: MinP(u),
-    lambda u: XTC(u / 2, u),
-    lambda u: DynamicTemperature(u, 1 + u, 0.5 + u) if u < 0.5 else Temperature(u),
-    lambda u: AdaptiveP(u, u),
-)
-SYSTEMS = {
-    "transformers": (TRANSFORMERS, written(to_generation_config), from_generation_config),
-    "vllm": (
-        VLLM,
-        written(partial(to_sampling_params, tokenizer=tokenizer())),
-        partial(from_sampling_params, tokenizer=tokenizer()),
-    ),
-    "llama.cpp": (LLAMA, written(to_llama_options), from_llama_options),
-}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -132,6 +63,32 @@ def test_random_orders_of_llama_cpp():
         assert from_llama_options(json.loads(json.dumps(to_llama_options(sampler)))) == sampler
 
 
+def test_random_orders_of_text_generation_webui():
+    """Its penalties stand in any order too, but before a temperature; XTC draws for itself."""
+    members, write, read = SYSTEMS["webui"]
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        some = [make for make in members[1:-2] if rng.random() < 0.6]
+        rng.shuffle(some)
+        makes = [members[0], *some, *members[-1:]]
+        sampler = chain(*(make(float(rng.uniform(0.01, 0.99))) for make in makes))
+        assert read(write(sampler)) == sampler
+
+
+def test_greedy_decoding_has_no_filters():
+    greedy = chain(PresencePenalty(0.5, window=20), Temperature(0.0))
+    assert from_mlx_arguments(to_mlx_arguments(greedy)) == greedy
+    assert to_sglang_params(Temperature(0.0)) == {"temperature": 0.0}
+    with pytest.raises(ValueError, match="mlx-lm cannot say TopK.*another transform"):
+        to_mlx_arguments(chain(TopK(5), Temperature(0.0)))
+    with pytest.raises(ValueError, match="SGLang cannot say MinP.*another transform"):
+        to_sglang_params(chain(Temperature(0.0), MinP(0.5)))
+    penalised = chain(NoRepeatNgram(2), Temperature(0.0))
+    assert to_webui_preset(penalised) == {"no_repeat_ngram_size": 2, "do_sample": False}
+    with pytest.raises(ValueError, match="webui cannot say"):
+        to_webui_preset(chain(Mirostat(5.0, 0.1), TopK(5)))
+
+
 def test_the_empty_chain_turns_every_default_off():
     for _, write, read in SYSTEMS.values():
         assert read(write(chain())) == chain()
@@ -142,7 +99,7 @@ def test_the_empty_chain_turns_every_default_off():
     "member",
     [
         EntropyTemperature(1.0, 0.5),
-        TopA(0.2),
+        PLess(),
         Function(np.sort),
         Mirostat(3.0, jnp.ones(2)),  # a value for each row
         RepetitionPenalty(1.2, scope="output"),

@@ -1,10 +1,17 @@
 """A tokenizer of a few tokens, for settings that hold strings."""
 
+import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 TOKENS = ["</s>", "a", "b", "Ġ", "Ċ", ":", '"', "*", "Ġa", "ab", "Ċa", "a:", "c", "{", "}", "x"]
 MERGES = [("Ġ", "a"), ("a", "b"), ("Ċ", "a"), ("a", ":")]
 EOS = 0
+
+
+def first_tokens(automaton):
+    """Return the tokens with which the texts of an automaton begin."""
+    following = np.asarray(automaton.table)[0, np.asarray(automaton.classes)]
+    return np.flatnonzero(following >= 0).tolist()
 
 
 def tokenizer():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsample import Prompt, Transform
+from jaxsample.transforms.contract._prompt import Prompt
+from jaxsample.transforms.contract._transform import Transform
 
 SHORT = {"EntropyTemperature": "EDT"}
 
@@ -22,6 +23,11 @@ class Stage(NamedTuple):
         transform: the transform that was applied.
         received: `[V]` float64, the logits before.
         returned: `[V]` float64, the logits after.
+
+    >>> from jaxsample.show import explain
+    >>> stage, = explain(jnp.log(jnp.array([0.5, 0.3, 0.2])), TopK(2)).stages
+    >>> stage.label, stage.kept, round(stage.mass_cut, 3), stage.after.round(3).tolist()
+    ('TopK 2', 2, 0.2, [0.625, 0.375, 0.0])
     """
 
     transform: Transform
@@ -31,9 +37,18 @@ class Stage(NamedTuple):
     @property
     def label(self) -> str:
         """The transform's name and its values, such as "TopP 0.9"."""
-        values = re.findall(r"=([^,()]+)", repr(self.transform))
+        return f"{self.name} {self.values}".strip()
+
+    @property
+    def name(self) -> str:
+        """The transform's name, "EDT" for EntropyTemperature."""
         name = type(self.transform).__name__
-        return f"{SHORT.get(name, name)} {', '.join(values)}".strip()
+        return SHORT.get(name, name)
+
+    @property
+    def values(self) -> str:
+        """The transform's values, separated by commas."""
+        return ", ".join(re.findall(r"=([^,()]+)", repr(self.transform)))
 
     @property
     def before(self) -> np.ndarray:
@@ -92,7 +107,7 @@ class Stage(NamedTuple):
 def stages(
     logits: Any,
     members: Sequence[Transform],
-    prompt: Sequence[int],
+    prompt: Sequence[int] | None,
     hidden: jax.Array | None = None,
 ) -> list[Stage]:
     """Apply the members of a chain to one row, one after the other.
@@ -100,17 +115,32 @@ def stages(
     Args:
         logits: `[V]`.
         members: any transforms.
-        prompt: the token ids before.
+        prompt: the token ids before, or None if no transform needs them.
         hidden: `[D]`, the model's hidden state, for transforms that need it.
 
     Raises:
         ValueError: if the row is invalid, or a transform makes it so.
     """
+    before = None if prompt is None else Prompt.of(prompt, len(logits), 1)
+    states = (transform.init(jax.random.key(0), before) for transform in members)
+    return staged(logits, zip(members, states, strict=True), hidden)
+
+
+def staged(
+    logits: Any, members: Iterable[tuple[Transform, Any]], hidden: jax.Array | None = None
+) -> list[Stage]:
+    """Apply members of a chain that have seen the text; see `stages`.
+
+    Args:
+        logits, hidden: as for `stages`.
+        members: each transform with its state.
+
+    Raises:
+        ValueError: as `stages`.
+    """
     received, found = np.asarray(logits, np.float64), []
     _check(received, "the model")
-    before = Prompt.of(prompt, received.size, 1)
-    for transform in members:
-        state = transform.init(jax.random.key(0), before)
+    for transform, state in members:
         row = transform(jnp.asarray(received, jnp.float32), state, hidden)
         returned = np.asarray(row, np.float64)
         _check(returned, f"the sampler's {transform}")
@@ -134,3 +164,31 @@ def entropy(probs: np.ndarray) -> float:
     """Entropy of one distribution, nats."""
     kept = probs[probs > 0]
     return abs(float((kept * np.log(kept)).sum()))
+
+
+class Numbers(NamedTuple):
+    """The numbers of a stage as text; "" where there is none.
+
+    Attributes:
+        entropy: nats, before and after.
+        kept: how many tokens, before and after; "all" if none was dropped.
+        cut: the probability that the dropped tokens had.
+        temperature: what divided the logits.
+    """
+
+    entropy: str
+    kept: str
+    cut: str
+    temperature: str
+
+
+def numbers(stage: Stage) -> Numbers:
+    """Write the numbers of a stage."""
+    cut = bool(stage.cut.any())
+    divided = stage.temperature is not None and stage.transform.kind != "set"
+    return Numbers(
+        f"{entropy(stage.before):.3f} → {entropy(stage.after):.3f}",
+        f"{int(np.isfinite(stage.received).sum())} → {stage.kept}" if cut else "all",
+        f"{stage.mass_cut:.2%}" if cut else "",
+        f"{stage.temperature:.3g}" if divided else "",
+    )

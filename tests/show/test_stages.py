@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsample import EntropyTemperature, Function, MinP, Temperature, TopK, TopP, chain
-from jaxsample.cli.stages import entropy, probabilities, stages
+from jaxsample.show import entropy, probabilities, stages
 
 PROBS = np.array([0.5, 0.25, 0.125, 0.125])
 ROW = np.log(PROBS)

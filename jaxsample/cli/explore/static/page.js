@@ -1,0 +1,80 @@
+// Send events, show answers. Every number comes from the server.
+import { Lane } from "./lane.js";
+import { status } from "./asking.js";
+
+const byId = (id) => document.getElementById(id);
+export const lanes = ["A", "B"].map((name) => new Lane(byId(`lane-${name}`), settings));
+const [first, second] = lanes;
+
+function settings() {
+  return {
+    prompt: byId("prompt").value,
+    chat: byId("chat")?.checked ?? false,
+    seed: Math.max(0, Math.trunc(Number(byId("seed").value)) || 0),
+    room: Math.max(1, Math.trunc(Number(byId("room").value)) || 1),
+    tint: byId("tint").value,
+  };
+}
+
+function open() {
+  return lanes.filter((lane) => !lane.section.hidden);
+}
+
+// What differs under the same keys is due to the chain.
+function mark() {
+  for (const lane of lanes) lane.mark(null);
+  if (second.section.hidden) return;
+  const [a, b] = lanes.map((lane) => lane.ids());
+  const place = a.findIndex((id, n) => n < b.length && id !== b[n]);
+  if (place >= 0) for (const lane of lanes) lane.mark(place);
+}
+
+for (const lane of lanes) lane.onwritten = mark;
+
+let typing = 0;
+function asked() {
+  clearTimeout(typing);
+  typing = setTimeout(() => open().forEach((lane) => lane.begin()), 200);
+}
+for (const id of ["prompt", "seed", "room"]) byId(id).addEventListener("input", asked);
+byId("chat")?.addEventListener("change", asked);
+byId("tint").addEventListener("change", () => lanes.forEach((lane) => lane.paint()));
+byId("compare").addEventListener("change", async () => {
+  second.section.hidden = !byId("compare").checked;
+  document.body.classList.toggle("two", !second.section.hidden);
+  if (!second.section.hidden && !second.touched) await second.change({ chain: first.chain() });
+  else second.begin();
+});
+
+// A link restores the page: what it shows is in the fragment, which no request carries.
+export function link() {
+  const shown = { ...settings(), chains: open().map((lane) => lane.chain()) };
+  const url = new URL(location.href);
+  url.hash = encodeURIComponent(JSON.stringify(shown));
+  return url.href;
+}
+
+async function restore() {
+  if (location.hash.length < 2) return;
+  let shown;
+  try {
+    shown = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    status("the link is not one of this page");
+    return;
+  }
+  for (const id of ["prompt", "seed", "room", "tint"]) if (id in shown) byId(id).value = shown[id];
+  if (byId("chat")) byId("chat").checked = Boolean(shown.chat);
+  const chains = Array.isArray(shown.chains) ? shown.chains : [];
+  for (const [n, chain] of chains.entries()) if (lanes[n]) await lanes[n].replace({ chain });
+  if (chains.length > 1) {
+    byId("compare").checked = true;
+    second.section.hidden = false;
+    document.body.classList.add("two");
+  }
+}
+
+await restore();
+addEventListener("hashchange", () => location.reload());
+for (const lane of lanes) lane.link = link;
+open().forEach((lane) => lane.begin());
