@@ -19,6 +19,7 @@ class Asked(NamedTuple):
 
     Attributes:
         prompt: the text of the prompt.
+        chat: whether it is the message of a user.
         ids: its tokens.
         sampler: the chain.
         output: the tokens after the prompt that were drawn or chosen before.
@@ -27,6 +28,7 @@ class Asked(NamedTuple):
     """
 
     prompt: str
+    chat: bool
     ids: list[int]
     sampler: Any
     output: list[int]
@@ -47,13 +49,15 @@ def read(body: bytes, source: Source) -> Asked:
     if not isinstance(prompt, str):
         raise ValueError(f"prompt must be a text, got {prompt!r}")
     prompt = prompt.encode("utf-8", "replace").decode()  # half of a pair of surrogates
-    ids = tokens(source, prompt, bool(data.get("chat")))
+    chat = bool(data.get("chat"))
+    ids = tokens(source, prompt, chat)
     size = source.checkpoint.config.vocab_size
     output = [_whole("output", token, 0, size - 1) for token in _listed(data, "output")]
     room = min(_whole("room", data.get("room", ROOM), 1, 2**20), source.room(ids, None))
     source.fits([*ids, *output])
     seed = _whole("seed", data.get("seed", 0), 0, SEEDS - 1)
-    return Asked(prompt, ids, sampler(_listed(data, "chain"), source), output, seed, room)
+    chain = sampler(_listed(data, "chain"), source)
+    return Asked(prompt, chat, ids, chain, output, seed, room)
 
 
 def sampler(members: list[Any], source: Source) -> Any:

@@ -52,6 +52,8 @@ def as_command(asked: Asked, members: list[Any], model: str) -> str:
     words = ["jaxsample", "generate"]
     if asked.prompt:
         words.append(asked.prompt)
+    if asked.chat:
+        words.append("--chat")
     if model:
         words += ["--model", model]
     chain = as_chain(members)

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import re
+import sys
 import time
 
 import jax
@@ -234,3 +235,14 @@ def test_a_closed_tab_ends_its_text(page, source):
         time.sleep(1)
         assert len(drawn) < 15
         assert "html" in page.row(prompt="a cat", chain=CHAIN)  # and others are answered
+
+
+def test_a_missing_extra_and_a_port_that_is_taken_are_named(page, cli, monkeypatch):
+    taken = cli("explore", "--no-open", "--port", page.port)
+    assert taken.status == 2 and f"--port: {page.port}: " in taken.err
+    assert "choose another" in taken.err
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "jaxsample.cli.explore.command")
+    missing = cli("explore", "--no-open")
+    assert missing.status == 2
+    assert missing.err == "jaxsample: this needs uvicorn: pip install 'jaxsample[explore]'\n"
