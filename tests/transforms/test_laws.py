@@ -150,6 +150,8 @@ def test_permuting_the_vocabulary_permutes_the_result(case):
             np.testing.assert_allclose(a, b, rtol=case.tolerance, err_msg=name)
 
 
+# Without optimisations XLA gives one of two equal sigmoids of SoftTopP another last bit.
+@pytest.mark.optimised
 @cases([case for case in CASES if case.neutral is not None])
 def test_the_neutral_value_is_the_identity(case):
     got = apply(case.neutral, ROWS, case.state)
