@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from jaxsample.interop.settings._llama_cpp_table import SAMPLERS, TABLE
 from jaxsample.interop.settings._sources import check, opened
 from jaxsample.interop.settings._strings import breaker_sequences, texts
 from jaxsample.interop.settings._structured import automata
-from jaxsample.interop.settings._values import ids, named, number, pairs_of, token_id
+from jaxsample.interop.settings._values import ids, is_whole, named, number, pairs_of, token_id
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.penalties._dry import DRY
@@ -140,10 +139,9 @@ def _bias(given: Any, tokenizer: Any) -> dict[int, float]:
         if value is True:
             raise ValueError(f"logit_bias: the bias of {token!r} must be a number or false")
         value = float("-inf") if value is False else number(value)
-        if isinstance(token, str) and not (
-            isinstance(given, Mapping) and re.fullmatch("[0-9]+", token)
-        ):
-            tokens = texts(tokenizer, "logit_bias holds strings").encode(token, special=False)
+        if isinstance(token, str) and not (isinstance(given, Mapping) and is_whole(token)):
+            text = texts(tokenizer, f"logit_bias holds the text {token!r}")
+            tokens = text.encode(token, special=False)
         else:
             tokens = [token_id(token)]
         for t in tokens:

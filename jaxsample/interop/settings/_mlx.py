@@ -9,7 +9,7 @@ from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import bias_row
 from jaxsample.interop.settings._sources import check, opened
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._values import ids, number
+from jaxsample.interop.settings._values import ids, number, within
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopK, TopP
@@ -60,7 +60,7 @@ TABLE = Table(
             XTC,
             {
                 "probability": Key("xtc_probability", 0),
-                "threshold": Key("xtc_threshold"),
+                "threshold": Key("xtc_threshold", into=within(0, 0.5)),
                 "keep": Key("xtc_special_tokens", into=ids, back=list),
             },
             {"spare": "tokens"},

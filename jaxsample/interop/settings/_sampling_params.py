@@ -11,6 +11,7 @@ from jaxsample.interop.settings._strings import bias_of_ids, word_sequences, wor
 from jaxsample.interop.settings._structured import GRAMMAR, automata
 from jaxsample.interop.settings._table import Table
 from jaxsample.interop.settings._values import (
+    above,
     ids,
     listed,
     named,
@@ -33,6 +34,7 @@ from jaxsample.transforms.penalties._counts import (
 from jaxsample.transforms.temperatures._temperature import Temperature
 
 PENALTY = within(-2, 2)
+MASS = above(0, "TopK(1) keeps the maximum")
 OUTPUT = {"scope": "output", "window": None}
 
 
@@ -40,12 +42,6 @@ def _warmth(value: Any) -> Any:
     """Return vLLM's temperature, which is greedy at 0 and otherwise at least 0.01."""
     within(0, 2)(value)
     return 0.01 if 0 < value < 0.01 else value
-
-
-def above_0(value: Any) -> Any:
-    if number(value) <= 0:
-        raise ValueError(f"it must be above 0, got {value!r}; TopK(1) keeps the maximum")
-    return value
 
 
 def _ends(value: Any) -> list[int]:
@@ -147,7 +143,7 @@ TABLE = Table(
         Row(Temperature, {"value": Key("temperature", 1, into=_warmth)}),
         Row(MinP, {"p": Key("min_p", 0)}, drawn=True),
         Row(TopK, {"k": Key("top_k", 0, absent=lambda k: k in (0, -1))}, drawn=True),
-        Row(TopP, {"p": Key("top_p", 1, into=above_0)}, drawn=True),
+        Row(TopP, {"p": Key("top_p", 1, into=MASS)}, drawn=True),
     ),
     silent=SILENT,
     elsewhere=ELSEWHERE,

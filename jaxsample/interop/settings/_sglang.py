@@ -7,10 +7,10 @@ from typing import Any
 
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._sampling_params import (
+    MASS,
     OUTPUT,
     PENALTY,
     STOPS,
-    above_0,
     bias_row,
     with_stops,
 )
@@ -51,7 +51,7 @@ TABLE = Table(
         ),
         bias_row(),
         Row(Temperature, {"value": Key("temperature", 1, into=_warmth)}),
-        Row(TopP, {"p": Key("top_p", 1, into=above_0)}, drawn=True),
+        Row(TopP, {"p": Key("top_p", 1, into=MASS)}, drawn=True),
         Row(
             TopK,
             {"k": Key("top_k", -1, absent=lambda k: k == -1 or k >= ALL)},
@@ -77,7 +77,7 @@ TABLE = Table(
         "custom_params": (({},), "put a Transform or a function of a row into the chain"),
         "custom_logit_processor": (("",), "put a Transform or a function of a row into the chain"),
     },
-    forms={"json_schema": "json", "regex": "regex"},
+    forms={"json_schema": "sglang_schema", "regex": "regex"},
     inside="sampling_params",
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jaxsample.interop.automaton._vocabulary import vocabulary_of
-from jaxsample.interop.settings._values import named, number, token_id
+from jaxsample.interop.settings._values import is_whole, named, number, token_id
 from jaxsample.interop.text._text import Text
 
 LONGEST = 40  # bytes of a sequence breaker; llama.cpp cuts longer ones
@@ -29,8 +29,10 @@ def bias_of_ids(bias: Mapping[Any, float], tokenizer: Any) -> dict[int, float]:
         raise ValueError(f"logit_bias must be an object, got {bias!r}")
     found: dict[int, float] = {}
     for token, value in bias.items():
-        if isinstance(token, str) and not token.isdecimal():
-            ids = texts(tokenizer, "logit_bias holds strings").encode(token, special=False)
+        if isinstance(token, str) and not is_whole(token):
+            ids = texts(tokenizer, f"logit_bias holds the text {token!r}").encode(
+                token, special=False
+            )
             if len(ids) != 1:
                 raise ValueError(
                     f"logit_bias: {token!r} is {len(ids)} tokens; bias their ids {ids}"

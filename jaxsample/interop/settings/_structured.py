@@ -107,9 +107,9 @@ def _choice(value: Any) -> Language:
     return Pattern("|".join(literals))
 
 
-def _llama_schema(value: Any) -> Language:
-    """Return the language of a schema, which in llama.cpp allows objects alone if it is empty."""
-    return Schema(OBJECT) if value in ({}, "{}") else _schema(value)
+def _schema_or(*objects: Any) -> Callable[[Any], Language]:
+    """Return the reader of schemas in which some values mean any JSON object."""
+    return lambda value: Schema(OBJECT) if value in objects else _schema(value)
 
 
 def _format(value: Any) -> Language:
@@ -165,7 +165,8 @@ KINDS: dict[str, Callable[[Any], Language]] = {
     "json_object": _object,
     "regex": _regex,
     "choice": _choice,
-    "llama_schema": _llama_schema,
+    "llama_schema": _schema_or({}, "{}"),
+    "sglang_schema": _schema_or("$$ANY$$"),
     "format": _format,
     "response": _response,
     "one_of": _one_of,

@@ -9,6 +9,7 @@ import jax
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._table import Table
 from jaxsample.interop.settings._values import (
+    above,
     ids,
     listed,
     number,
@@ -84,9 +85,7 @@ def _warm(value: Any) -> float:
 
 def inverse(value: Any) -> float:
     """Return 1 / value in float64; ValueError unless the value is a number above 0."""
-    if number(value) <= 0:
-        raise ValueError(f"it must be above 0, got {value!r}")
-    return 1 / float(value)
+    return 1 / float(above(0)(value))
 
 
 def whole_inverse(value: Any) -> float:
@@ -115,6 +114,8 @@ def _cutoff(name: str) -> Key:
     return Key(name, 0, absent=is_no_cutoff, back=_below_one)
 
 
+WARM = above(0, "with do_sample false the decoding is greedy")
+TYPICAL = Key("typical_p", 1, into=above(0))
 SAMPLED = {"do_sample": (True,)}
 BEFORE = (
     _Biases(SequenceBias, {"sequences": Key("sequence_bias", absent=lambda b: b in ([], {}))}),
@@ -140,12 +141,12 @@ BEFORE = (
     Row(MinNewTokens, {"eos": Key("begin_suppress_tokens", [], into=ids, back=plain)}, {"n": 1}),
 )
 WARPERS = (
-    Row(Temperature, {"value": Key("temperature", 1, back=_warm)}, where=SAMPLED),
-    Row(TopH, {"alpha": Key("top_h")}, where=SAMPLED),
+    Row(Temperature, {"value": Key("temperature", 1, into=WARM, back=_warm)}, where=SAMPLED),
+    Row(TopH, {"alpha": Key("top_h", into=above(0))}, where=SAMPLED),
     Row(TopK, {"k": Key("top_k", 0)}, where=SAMPLED),
     Row(TopP, {"p": Key("top_p", 1)}, where=SAMPLED),
     Row(MinP, {"p": Key("min_p", 0)}, where=SAMPLED),
-    Row(Typical, {"p": Key("typical_p", 1)}, where=SAMPLED),
+    Row(Typical, {"p": TYPICAL}, where=SAMPLED),
     Row(Epsilon, {"epsilon": _cutoff("epsilon_cutoff")}, where=SAMPLED),
     Row(Eta, {"epsilon": _cutoff("eta_cutoff")}, where=SAMPLED),
 )

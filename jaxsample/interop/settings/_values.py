@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -71,10 +72,17 @@ def named(*names: str, value: Any = None) -> Iterator[None]:
 
 def token_id(value: Any) -> int:
     """Return a token id, which may be written as digits; ValueError for anything else."""
-    digits = isinstance(value, str) and value.isdecimal()
-    if digits or (hasattr(value, "__index__") and not isinstance(value, bool)):
-        return int(value)
-    raise ValueError(f"it must be a token id, got {value!r}")
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not (whole or is_whole(value)):
+        raise ValueError(f"it must be a token id, got {value!r}")
+    if int(value) < 0:
+        raise ValueError(f"token {int(value)} is outside of the vocabulary; ids begin at 0")
+    return int(value)
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether a value is the text of a whole number, in the digits 0 to 9."""
+    return isinstance(value, str) and re.fullmatch("-?[0-9]+", value) is not None
 
 
 def pairs_of(value: Any) -> list[tuple[Any, Any]]:
@@ -91,6 +99,18 @@ def within(low: float, high: float) -> Callable[[Any], int | float]:
     def check(value: Any) -> int | float:
         if not low <= number(value) <= high:
             raise ValueError(f"it must be from {low} to {high}, got {value!r}")
+        return value
+
+    return check
+
+
+def above(low: float, remedy: str = "") -> Callable[[Any], int | float]:
+    """Return the function that returns a number above `low`, and refuses any other."""
+
+    def check(value: Any) -> int | float:
+        if number(value) <= low:
+            advice = f"; {remedy}" if remedy else ""
+            raise ValueError(f"it must be above {low}, got {value!r}{advice}")
         return value
 
     return check

@@ -7,7 +7,12 @@ from typing import Any
 from jaxsample.interop.settings._rows import Key, Row
 from jaxsample.interop.settings._structured import GRAMMAR
 from jaxsample.interop.settings._table import Table
-from jaxsample.interop.settings._transformers_table import inverse, is_no_cutoff, whole_inverse
+from jaxsample.interop.settings._transformers_table import (
+    TYPICAL,
+    inverse,
+    is_no_cutoff,
+    whole_inverse,
+)
 from jaxsample.interop.settings._values import ids, listed, number, plain, single
 from jaxsample.transforms.filters._mirostat import Mirostat
 from jaxsample.transforms.filters._probability import Epsilon, Eta, TopA
@@ -112,7 +117,7 @@ ROWS = (
     ),
     Row(TopK, {"k": Key("top_k", 0)}, stage="top_k"),
     Row(TopP, {"p": Key("top_p", 1)}, stage="top_p"),
-    Row(Typical, {"p": Key("typical_p", 1)}, stage="typical_p"),
+    Row(Typical, {"p": TYPICAL}, stage="typical_p"),
     Row(Epsilon, {"epsilon": _cutoff("epsilon_cutoff")}, stage="epsilon_cutoff"),
     Row(Eta, {"epsilon": _cutoff("eta_cutoff")}, stage="eta_cutoff"),
     Row(TailFree, {"z": Key("tfs", 1)}, stage="tfs"),

@@ -38,6 +38,7 @@ OBJECT, ONE = [0], [2]
         ("ollama", {"model": "m", "prompt": "p", "format": "json", "options": {}}, OBJECT),
         ("ollama", {"format": {"const": 1}, "options": {"temperature": 0.1}}, ONE),
         ("sglang", {"text": "t", "sampling_params": {"json_schema": '{"const": 1}'}}, ONE),
+        ("sglang", {"json_schema": "$$ANY$$"}, OBJECT),
         ("sglang", {"regex": "1+"}, ONE),
     ],
 )

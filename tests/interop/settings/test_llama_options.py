@@ -148,8 +148,8 @@ def test_a_json_schema_is_an_automaton():
         ({"dry_multiplier": 0.8}, "dry_sequence_breakers holds strings; give tokenizer="),
         ({"dry_multiplier": 0.8, "dry_sequence_breakers": []}, "must be a list of strings, got"),
         ({"logit_bias": [[3, True]]}, "bias of 3 must be a number or false"),
-        ({"logit_bias": [["9", 1.0]]}, "logit_bias holds strings"),  # a text in a pair
-        ({"logit_bias": {"\u0663": 1.0}}, "logit_bias holds strings"),  # a digit of Arabic
+        ({"logit_bias": [["9", 1.0]]}, "logit_bias holds the text .9.; give"),  # a text in a pair
+        ({"logit_bias": {"\u0663": 1.0}}, "logit_bias holds the text"),  # a digit of Arabic
         ({"json_schema": {}, "grammar": ""}, "grammar replaces json_schema"),
         ({"ignore_eos": True}, "ignore_eos needs eos"),
         ({"json_schema": {}}, "json_schema needs vocabulary"),

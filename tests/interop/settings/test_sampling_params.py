@@ -161,7 +161,7 @@ def test_a_form_is_an_automaton_in_front(params, first):
             "structured_outputs: disable_any_whitespace=True.*give whitespace_pattern",
         ),
         ({"logit_bias": {"3": True}}, "bias of '3' must be a number"),
-        ({"logit_bias": {"ab a": 1.0}}, "logit_bias holds strings; give tokenizer="),
+        ({"logit_bias": {"ab a": 1.0}}, "logit_bias holds the text .ab a.; give tokenizer="),
     ],
 )
 def test_a_request_that_cannot_be_had_is_named(params, message):

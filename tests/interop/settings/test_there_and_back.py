@@ -23,8 +23,10 @@ from jaxsample import (
     RepetitionPenalty,
     SequenceBias,
     Temperature,
+    TopH,
     TopK,
     TopP,
+    Typical,
     chain,
 )
 from jaxsample.interop import (
@@ -144,6 +146,18 @@ def test_an_order_that_transformers_lacks_is_an_error(sampler, message):
 def test_values_that_vllm_refuses_are_not_written(member, message):
     with pytest.raises(ValueError, match=f"vLLM cannot say {type(member).__name__}.*{message}"):
         to_sampling_params(member)
+
+
+@pytest.mark.parametrize("member", [TopH(0.0), Typical(0.0)])
+def test_zeros_that_transformers_refuses_are_not_written(member):
+    with pytest.raises(ValueError, match=f"cannot say {type(member).__name__}.*must be above 0"):
+        to_generation_config(member)
+
+
+def test_the_threshold_of_mlx_is_half_at_most():
+    assert from_mlx_arguments(to_mlx_arguments(chain(XTC(0.5, 0.5)))) == chain(XTC(0.5, 0.5))
+    with pytest.raises(ValueError, match="cannot say XTC.*xtc_threshold: .*from 0 to 0.5, got 0.7"):
+        to_mlx_arguments(XTC(0.7, 0.5))
 
 
 def test_vllm_takes_bad_words_as_texts():
