@@ -19,6 +19,7 @@ from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.json_lines import KEYS, described
 from jaxsample.cli.opening import open_model, sampler_of
 from jaxsample.cli.paths import naming
+from jaxsample.cli.recommendation import Lengths
 from jaxsample.cli.rows_file import opened
 from jaxsample.cli.terminal import terminals
 from jaxsample.interop import Transcript
@@ -52,13 +53,14 @@ def batch(
     flags.members()  # refuses wrong values before the model is loaded
     _, notes = terminals()
     source = open_model(model, dtype)
-    sampler = sampler_of(flags, source, notes)
     longest = source.context if max_length is None else max_length
     if longest > source.context:
         raise ValueError(f"--max-length: {source.name} has {source.context} positions")
     found = prompts.read(source, longest)
     most = NEW_TOKENS if max_new_tokens is None else max_new_tokens
     rooms = [min(most, longest - len(prompt.ids)) for prompt in found]
+    lengths = {Lengths(len(p.ids), room) for p, room in zip(found, rooms, strict=True)}
+    sampler = sampler_of(flags, source, notes, lengths.pop() if len(lengths) == 1 else None)
     if max_new_tokens is not None and (short := sum(room < most for room in rooms)):
         said = f"{short} of {len(found)} prompts leave room for fewer than {most} tokens"
         notes.print(said, style="dim")

@@ -13,9 +13,10 @@ from jaxsample.cli import interrupt
 from jaxsample.cli.chains import known, read_chain
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.conversation import Conversation
-from jaxsample.cli.flags import SamplerFlags, offered
+from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.page import Page
+from jaxsample.cli.recommendation import offered
 from jaxsample.cli.remedies import explained
 from jaxsample.cli.tally import Tally
 from jaxsample.cli.terminal import Terminal, edited, terminals

@@ -15,6 +15,7 @@ from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.decoding import padded
 from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
+from jaxsample.cli.recommendation import Lengths
 from jaxsample.cli.terminal import terminals
 from jaxsample.show import probabilities, stages
 from jaxsample.study import Source
@@ -37,9 +38,9 @@ def explain(
         figure.check(png)
     console, notes = terminals()
     source = open_model(model, dtype)
-    sampler = known(flags.sampler(source.checkpoint.generation_config), source)
     ids = source.encode(prompt)
-    source.room(ids, 1)
+    lengths = Lengths(len(ids), source.room(ids, None))
+    sampler = known(flags.sampler(source.checkpoint.generation_config, lengths), source)
     notes.print(f"{sampler} · {source.name}", style="dim", markup=False)
     if not len(sampler):
         notes.print("no sampler flags: this is the model as it is", style="dim")

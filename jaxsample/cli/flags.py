@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jaxsample.cli.chains import read_chain
+from jaxsample.cli.recommendation import Lengths, asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +17,6 @@ if TYPE_CHECKING:
     from jaxsample import Transform
 
 WHOLE = ("chain", "generation_config", "policy")
-SAMPLING = frozenset(
-    "do_sample temperature top_k top_p min_p typical_p top_h epsilon_cutoff eta_cutoff"
-    " repetition_penalty no_repeat_ngram_size".split()
-)
 PANEL = "Sampler, in the order in which it runs"
 
 
@@ -185,8 +179,12 @@ class SamplerFlags:
         values = (getattr(self, f.name) for f in dataclasses.fields(self))
         return any(value is not None and value is not False for value in values)  # 0 is a value
 
-    def sampler(self, config: Mapping[str, Any]) -> Any:
+    def sampler(self, config: Mapping[str, Any], lengths: Lengths | None = None) -> Any:
         """Return the sampler, for a model that recommends what `config` holds.
+
+        Args:
+            config: the generation config of the model.
+            lengths: those of the prompt and the text; None if there are several.
 
         Raises:
             ValueError: as for `members`, or if the model recommends nothing that is understood.
@@ -195,34 +193,8 @@ class SamplerFlags:
 
         members = self.members()
         if self.generation_config:
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always")
-                found = recommended(config)
-            for warning in said:
-                print(f"--generation-config: {warning.message}", file=sys.stderr)
-            if found is None:
-                raise ValueError("--generation-config: the model's folder recommends no sampling")
-            members += list(found)
+            members += list(asked_for(config, lengths))
         return jaxsample.chain(*members)
-
-
-def recommended(config: Mapping[str, Any]) -> Any:
-    """Return the sampler that a generation config recommends, or None if it speaks of ends alone.
-
-    Raises:
-        ValueError: if the config holds something that is not understood.
-    """
-    from jaxsample.interop import from_generation_config
-
-    return from_generation_config(config) if SAMPLING & config.keys() else None
-
-
-def offered(config: Mapping[str, Any]) -> Any:
-    """Return what `recommended` does, but None if it raises: nobody asked for the config."""
-    with contextlib.suppress(ValueError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return recommended(config)
-    return None
 
 
 def _checked(flag: str, make: Any, *values: Any) -> Any:

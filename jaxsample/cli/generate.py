@@ -14,6 +14,7 @@ from jaxsample.cli.json_lines import JsonLines
 from jaxsample.cli.opening import open_model, sampler_of
 from jaxsample.cli.page import Page
 from jaxsample.cli.panels import Panels
+from jaxsample.cli.recommendation import Lengths
 from jaxsample.cli.searching import Task, Texts, texts_of
 from jaxsample.cli.shades import legend, style_of
 from jaxsample.cli.strategies import PLAIN, Strategy
@@ -50,7 +51,6 @@ def generate(
     strategy.check(samples, seed)
     console, notes = terminals()
     source = open_model(model, dtype)
-    sampler = sampler_of(flags, source, notes)
     if asked is None:
         ids = source.encode(prompt)
     else:
@@ -58,6 +58,7 @@ def generate(
         prompt = text.chat(asked[0], tools=asked[1])
         ids = source.fits(text.encode(prompt, special=False))
     room = source.room(ids, max_new_tokens)
+    sampler = sampler_of(flags, source, notes, Lengths(len(ids), room))
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     how = f"--seed {seed}" if strategy.beams is None else f"--beams {strategy.beams}"
     sampling = sampler if len(sampler) else "chain(), the model as it is"

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxsample.cli.chains import known
-from jaxsample.cli.flags import SamplerFlags, offered
+from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.loading import bar
+from jaxsample.cli.recommendation import Lengths, offered
 from jaxsample.study import Source
 
 if TYPE_CHECKING:
@@ -34,14 +35,19 @@ def open_model(path: Path | None, dtype: str = "float32") -> Source:
     return Source(path.resolve().name, checkpoint)
 
 
-def sampler_of(flags: SamplerFlags, source: Source, notes: Terminal) -> Any:
+def sampler_of(
+    flags: SamplerFlags, source: Source, notes: Terminal, lengths: Lengths | None = None
+) -> Any:
     """Return the sampler of the flags; without flags, say what the model recommends.
+
+    Args:
+        lengths: those of the prompt and the text; None if there are several.
 
     Raises:
         ValueError: if it does not fit the model.
     """
     config = source.checkpoint.generation_config
-    sampler = known(flags.sampler(config), source)
-    if not flags.any and (found := offered(config)) is not None:
+    sampler = known(flags.sampler(config, lengths), source)
+    if not flags.any and (found := offered(config, lengths)) is not None:
         notes.print(f"--generation-config draws as {source.name} recommends: {found}", style="dim")
     return sampler

@@ -11,8 +11,9 @@ import pytest
 import jaxsample
 from jaxsample.cli.chains import read_chain
 from jaxsample.cli.conversation import Conversation
-from jaxsample.cli.flags import SamplerFlags, offered
+from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
+from jaxsample.cli.recommendation import offered
 from jaxsample.study import Source
 
 TEMPLATE = (

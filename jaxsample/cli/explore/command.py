@@ -13,8 +13,9 @@ import uvicorn
 from jaxsample.cli.chains import known
 from jaxsample.cli.compiled import keep_compiled
 from jaxsample.cli.explore.server import application
-from jaxsample.cli.flags import SamplerFlags, offered
+from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
+from jaxsample.cli.recommendation import offered
 from jaxsample.cli.terminal import terminals
 from jaxsample.interop import preset
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jaxsample
-from jaxsample.cli.flags import offered
+from jaxsample.cli.recommendation import offered
 from jaxsample.interop import (
     PRESETS,
     from_generation_config,
