@@ -81,6 +81,11 @@ class Document:
             self.dynamic.setdefault("", {})[base] = place
         return base, draft
 
+    @property
+    def is_draft_4(self) -> bool:
+        """Whether 1.0 is no integer."""
+        return self.draft("#") <= 4
+
     def draft(self, place: str) -> int:
         """Return the number of the draft that a schema is written in, or `NEWER`."""
         place = self._original(place)
