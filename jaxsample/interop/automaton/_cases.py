@@ -38,11 +38,13 @@ class Cases:
 
     Args:
         document: where the schemas are.
-        is_empty: returns whether plainly no value fits a case, for `oneOf`.
+        apart: returns whether plainly no value fits two schemas, for `oneOf`.
+        is_wide: whether the cases may allow more than the schemas, and else less, where a negation
+            can't be exact.
     """
 
-    def __init__(self, document: Document, is_empty: Callable[[Case], bool]):
-        self.document, self.is_empty = document, is_empty
+    def __init__(self, document: Document, apart: Callable[[str, str], bool], is_wide: bool):
+        self.document, self.apart, self.is_wide = document, apart, is_wide
         self.known: dict[str, list[Case]] = {}
         self.open: list[str] = []
         self.ignored: dict[str, None] = {}  # keywords that no specification knows
@@ -58,10 +60,6 @@ class Cases:
         for place in places:
             found = self._meet(found, self._at(place), place)
         return found
-
-    def apart(self, one: str, two: str) -> bool:
-        """Return whether plainly no value fits two schemas."""
-        return all(map(self.is_empty, self.of((one, two))))
 
     def applied(self, place: str) -> list[str]:
         """Return the schemas that keywords of a schema apply to the same value, but for `not`."""
@@ -129,7 +127,7 @@ class Cases:
             part = schema["$not"] if keyword == "$not" else child(place, "not")
             if not isinstance(denied := self.document.at(part), bool):
                 self._check(denied, part)
-            yield [(p,) for p in negated(self.document, part)]
+            yield [(p,) for p in negated(self.document, part, self.is_wide)]
         if "if" in schema:
             condition = child(place, "if")
             yes, no = ((child(place, k),) if k in schema else () for k in ("then", "else"))

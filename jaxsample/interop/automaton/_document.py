@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit, uses_relative
 
 from jaxsample.interop.automaton._values import kind_of
 
 CONSTANTS = {"enum", "const"}
 DATA = {"enum", "const", "default", "examples", "example"}  # what they hold is no schema
+NAMED = {  # these hold schemas by names, which may look like keywords
+    "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies",
+}  # fmt: skip
+OLD = re.compile(r"//json-schema\.org/draft-0([1-7])/")
+NEWER = 8  # stands for all drafts after 7, which have no number
 
 
 class Document:
@@ -22,29 +28,50 @@ class Document:
     def __init__(self, root: Any):
         self.schemas: dict[str, Any] = {"#": root}
         self.bases: dict[str, str] = {"#": ""}  # places that have an address of their own
+        self.drafts: dict[str, int] = {}  # for these places and the root
         self.addresses: dict[str, str] = {"": "#"}
         self.anchors: dict[tuple[str, str], str] = {}
         self.dynamic: dict[str, dict[str, str]] = {}  # for each dynamic anchor: places by addresses
         self.aliases: dict[str, str] = {}
         self.added: set[str] = set()
         _check_json(root)
-        self._index(root, "#", "")
+        self._index(root, "#", "", NEWER)
 
-    def _index(self, schema, place, base):
+    def _index(self, schema, place, base, draft):
         if isinstance(schema, list):
             for i, part in enumerate(schema):
-                self._index(part, f"{place}/{i}", base)
+                self._index(part, f"{place}/{i}", base, draft)
         if not isinstance(schema, Mapping):
             return
-        for name in ("$id", "id"):
-            given = schema.get(name)
-            if isinstance(given, str):
-                address, fragment = urldefrag(urljoin(base, given))
-                if fragment:
-                    self.anchors[address, fragment] = place
-                if not given.startswith("#"):
-                    base = self.bases[place] = address
-                    self.addresses.setdefault(address, place)
+        base, draft = self._name(schema, place, base, draft)
+        for name, part in schema.items():
+            if name in NAMED and isinstance(part, Mapping):
+                for key, inside in part.items():
+                    self._index(inside, child(place, name, key), base, draft)
+            elif name not in DATA:
+                self._index(part, child(place, name), base, draft)
+
+    def _name(self, schema, place, base, draft):
+        """Keep the addresses of a schema; return the base and the draft of those inside."""
+        if place == "#" or "$id" in schema or "id" in schema:
+            if "$schema" in schema:
+                found = OLD.search(str(schema["$schema"]))
+                draft = int(found[1]) if found else NEWER
+            self.drafts[place] = draft
+        name = "$id"
+        if draft <= 4 or (place == "#" and "$id" not in schema):
+            name = "id"
+        given = schema.get(name)
+        alone = draft < NEWER and "$ref" in schema and place != "#"  # as `at` has it
+        if isinstance(given, str) and not alone:
+            address, fragment = urldefrag(joined(base, given))
+            if fragment:
+                self.anchors[address, fragment] = place
+            if not given.startswith("#"):
+                base = self.bases[place] = address
+                self.addresses.setdefault(address, place)
+        if draft < NEWER:
+            return base, draft
         for name in ("$anchor", "$dynamicAnchor"):
             if isinstance(schema.get(name), str):
                 self.anchors[base, schema[name]] = place
@@ -52,12 +79,26 @@ class Document:
             self.dynamic.setdefault(schema["$dynamicAnchor"], {})[base] = place
         if schema.get("$recursiveAnchor") is True:
             self.dynamic.setdefault("", {})[base] = place
-        for name, part in schema.items():
-            if name not in DATA:
-                self._index(part, child(place, name), base)
+        return base, draft
+
+    @property
+    def is_draft_4(self) -> bool:
+        """Whether 1.0 is no integer."""
+        return self.draft("#") <= 4
+
+    def draft(self, place: str) -> int:
+        """Return the number of the draft that a schema is written in, or `NEWER`."""
+        place = self._original(place)
+        while place not in self.drafts:
+            if place == "#":
+                return NEWER
+            place = place.rpartition("/")[0]
+        return self.drafts[place]
 
     def at(self, place: str) -> Any:
         """Return the schema at a place; True, False or a mapping.
+
+        Until draft 7 keywords beside `$ref` have no meaning, and they are left out.
 
         Raises:
             ValueError: if there is something else, or nothing.
@@ -65,6 +106,8 @@ class Document:
         found = self._at(place)
         if not isinstance(found, bool | Mapping):
             raise ValueError(f"a schema must be an object, got {found!r} at {place}")
+        if isinstance(found, Mapping) and "$ref" in found and self.draft(place) < NEWER:
+            return {"$ref": found["$ref"]}
         return found
 
     def _at(self, place):
@@ -119,7 +162,7 @@ class Document:
         inside = original = self._original(place)
         while inside not in self.bases:
             inside = inside.rpartition("/")[0]
-        address, fragment = urldefrag(urljoin(self.bases[inside], reference))
+        address, fragment = urldefrag(joined(self.bases[inside], reference))
         root = inside if reference.startswith("#") else self.addresses.get(address)
         fragment = unquote(fragment)
         if root is None:
@@ -152,6 +195,20 @@ class Document:
         raise ValueError(
             f"{keyword!r} at {place} is not supported: it may point to {', '.join(places.values())}"
         )
+
+
+def joined(base: str, reference: str) -> str:
+    """Return the address of a reference, also for bases like urn:, which `urljoin` does not know.
+
+    >>> joined("urn:x", "#a"), joined("urn:x", "b"), joined("http://x/y", "z")
+    ('urn:x#a', 'urn:///b', 'http://x/z')
+    """
+    if reference.startswith("#"):
+        return base + reference
+    scheme = urlsplit(base).scheme
+    if scheme in uses_relative or urlsplit(reference).scheme:
+        return urljoin(base, reference)
+    return scheme + urljoin("http" + base.removeprefix(scheme), reference).removeprefix("http")
 
 
 def child(place: str, *names: object) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from jaxsample.interop.automaton._language import (
     EMPTY,
     Chars,
+    Graph,
     Node,
     Repeat,
     but,
@@ -70,9 +71,15 @@ def escaped(tree: Node) -> Node:
 
 
 class Layout:
-    """Objects and arrays, with `space` wherever JSON allows white space inside them."""
+    """Objects and arrays, with `space` wherever JSON allows white space inside them.
 
-    def __init__(self, space: Node):
+    Args:
+        space: the white space.
+        fractions: whether a constant like 1.0 may have a fraction; in draft 4 it is no integer.
+    """
+
+    def __init__(self, space: Node, fractions: bool):
+        self.fractions = fractions
         self.comma = then(space, text(","), space)
         self.colon = then(space, text(":"), space)
         self.space = space
@@ -110,8 +117,11 @@ class Layout:
                 return quoted(escaped(text(value)))
             written = json.dumps(value, ensure_ascii=False, allow_nan=False)
             written.encode()
-            if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-                return either(text(written), text(str(int(value))))
+            if isinstance(value, float) and value.is_integer():
+                plain = text(str(int(value)))
+                if not self.fractions:
+                    return plain
+                return either(text(written), plain) if abs(value) < 2**53 else text(written)
         except (TypeError, ValueError) as error:
             raise ValueError(f"JSON cannot write {value!r}: {error}") from None
         return text(written)
@@ -135,5 +145,7 @@ def _only(tree, allowed):
     """Return whether a tree reads allowed characters only."""
     if isinstance(tree, Chars):
         return within(tree, allowed)
+    if isinstance(tree, Graph):
+        return all(_only(part, allowed) for edges in tree.edges for part, _ in edges)
     parts = (tree.part,) if isinstance(tree, Repeat) else tree.parts
     return all(_only(part, allowed) for part in parts)

@@ -14,13 +14,24 @@ from jaxsample.interop.automaton._values import exact, kind_of, same
 
 
 class Members:
-    """Answers questions about the values of cases."""
+    """Answers questions about the values of cases.
 
-    def __init__(self, reader: Reader):
+    Where an answer can't be exact, fewer values fit than should.
+
+    Args:
+        reader: reads the keywords.
+        is_wide: whether more values fit than should instead.
+
+    Attributes:
+        wide: the same answers, but wide.
+    """
+
+    def __init__(self, reader: Reader, is_wide: bool = False):
         self.reader = reader
+        self.wide: Members = self if is_wide else Members(reader, True)
         self.scalars: dict[str, set] = {}
         self.applied: dict[str, set[str]] = {}
-        self.cases = Cases(reader.document, self.is_empty)
+        self.cases = Cases(reader.document, self.apart, is_wide)
 
     def fits(self, places: Places, value: Any) -> bool:
         """Return whether a value fits all schemas."""
@@ -59,6 +70,10 @@ class Members:
             if not self.fits((child(place, "propertyNames"),), name):
                 return (NEVER,)
         return self.reader.named(case, name, self.derived)
+
+    def apart(self, one: str, two: str) -> bool:
+        """Return whether it is certain that no value fits two schemas."""
+        return all(map(self.wide.is_empty, self.wide.cases.of((one, two))))
 
     def is_empty(self, case: Case) -> bool:
         """Return whether it is certain that no value fits a case."""
@@ -103,6 +118,8 @@ class Members:
             for place, pattern in self.reader.said(case, keyword):
                 if self.reader.matches(self.reader.pattern(pattern, place), value) != wanted:
                     return False
+        if self is self.wide:  # ours may have fewer texts than a format has
+            return True
         formats = [FORMATS[f] for _, f in self.reader.said(case, "format") if f in FORMATS]
         return all(self.reader.matches(tree(), value) for tree in formats)
 
@@ -116,9 +133,11 @@ class Members:
         ):
             return False
         for place, _ in reader.said(case, "contains"):
-            n = sum(self.fits((child(place, "contains"),), item) for item in value)
-            schema = reader.document.at(place)
-            if not schema.get("minContains", 1) <= n <= schema.get("maxContains", n):
+            part, schema = child(place, "contains"), reader.document.at(place)
+            if sum(self.fits((part,), item) for item in value) < schema.get("minContains", 1):
+                return False
+            most = schema.get("maxContains", len(value))
+            if sum(self.wide.fits((part,), item) for item in value) > most:
                 return False
         return all(
             self.fits(reader.item(case, i, self.derived), item) for i, item in enumerate(value)

@@ -40,8 +40,10 @@ LEFT_OUT = {
 }  # fmt: skip
 
 
-def negated(document: Document, place: str) -> list[str]:
+def negated(document: Document, place: str, wide: bool) -> list[str]:
     """Return the places of schemas; a value that fits one of them does not fit that at `place`.
+
+    If `wide`, it is the reverse: a value that does not fit the schema at `place` fits one of them.
 
     Raises:
         ValueError: if the schema has keywords for a type and none of them can be negated.
@@ -55,14 +57,19 @@ def negated(document: Document, place: str) -> list[str]:
             told = {"number", "integer"} if kind == "number" else {kind}
             types = schema.get("type", [kind])
             spoken = told & ({types} if isinstance(types, str) else set(types))
-            if not (left and spoken) or any(s is True or s.get("type") == kind for s in found):
+            if not (left and spoken):
+                continue
+            if wide:
+                found.append({"type": kind})
+            if any(s is True or s.get("type") == kind for s in found):
                 continue
             broken = {"array": _broken_arrays, "object": _broken_objects}.get(kind)
             more = [{"type": kind, **s} for s in broken(document, schema, place)] if broken else []
             found += more
             if not more:
                 raise ValueError(f"'not' of the keyword {min(left)!r} at {place} is not supported")
-    return [document.add(f"{place}/!not{i}", s) for i, s in enumerate(found)]
+    name = "wide" if wide else "not"
+    return [document.add(f"{place}/!{name}{i}", s) for i, s in enumerate(found)]
 
 
 def _opposites(document, schema, place) -> Iterator[Any]:

@@ -42,7 +42,9 @@ def compile_schema(schema: Any, space: str, depth: int, additional: bool) -> Nod
     Warns:
         UserWarning: once, with all keywords and formats that no specification knows.
     """
-    compiler = _Compiler(schema, Layout(whitespace(space)), depth, additional)
+    document = Document(schema)
+    layout = Layout(whitespace(space), not document.is_draft_4)
+    compiler = _Compiler(document, layout, depth, additional)
     tree = compiler.compile(("#",), ())
     ignored = compiler.members.cases.ignored
     if ignored:
@@ -52,9 +54,9 @@ def compile_schema(schema: Any, space: str, depth: int, additional: bool) -> Nod
 
 
 class _Compiler:
-    def __init__(self, root, layout, depth, additional):
+    def __init__(self, document, layout, depth, additional):
         self.layout, self.depth, self.additional = layout, depth, additional
-        self.reader = Reader(Document(root))
+        self.reader = Reader(document)
         self.members = Members(self.reader)
         self.known: dict[tuple, Node] = {}
         self.recursive: set[Case] = set()
