@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -48,9 +49,7 @@ class Answers:
         shown = rows.view(self._reader.source, text, row.logits, found)
         yield {
             "html": self._templates.get_template("row.html").render(row=shown),
-            "picture": self._templates.get_template("picture.svg").render(
-                row=shown, sampler=str(asked.sampler), prompt=asked.prompt
-            ),
+            "picture": shown["picture"],
         }
 
     def text(self, asked: Asked) -> Iterator[Line]:
@@ -89,10 +88,20 @@ class Answers:
             self._compiled.add(key)
             yield {"wait": f"{done} of {asked.room} tokens"}
 
+    def warm(self, asked: Asked) -> None:
+        """Compile what the page asks for first."""
+        for lines in (self.row(asked), itertools.islice(self.text(asked), 4)):
+            for _ in lines:
+                pass
+
     def _read(self, text: list[int], room: int) -> Iterator[Line]:
+        key = "model", self._reader.slots(len(text) + room)
+        if key not in self._compiled:
+            yield {"wait": "compiling the model"}
         for done in self._reader.read(text, room):
             if done < len(text):
                 yield {"wait": f"read {done} of {len(text)} tokens"}
+        self._compiled.add(key)
 
     def _key(self, what: str, member: Any, asked: Asked) -> Any:
         shapes = tuple(getattr(leaf, "shape", ()) for leaf in jax.tree.leaves(member))

@@ -47,7 +47,7 @@ CARDS: dict[str, dict[str, Slider]] = {
     },
     "Quadratic": {"factor": Slider(0, 5, 0.01, 0.3, 0), "curve": Slider(1, 5, 0.05, 1)},
     "AdaptiveP": {"target": Slider(-1, 1, 0.01, 0.5, -1), "decay": Slider(0, 1, 0.01, 0.9)},
-    "TopK": {"k": Slider(1, 200, 1, 40)},
+    "TopK": {"k": Slider(1, 200, 1, 40, jaxsample.TopK.off)},
     "TopP": {"p": SHARE},
     "MinP": {"p": Slider(0, 1, 0.005, 0.05, 0)},
     "Typical": {"p": SHARE},

@@ -56,7 +56,7 @@ def explore(
         port=port,
         model="" if model is None else str(model),
     )
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False)
+    config = uvicorn.Config(app, log_level="warning", server_header=False)
     server = uvicorn.Server(config)
     # Outside of the main thread uvicorn leaves Ctrl-C to this program.
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

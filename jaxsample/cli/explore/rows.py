@@ -9,21 +9,19 @@ import numpy as np
 
 from jaxsample.cli.bars import percent
 from jaxsample.cli.explain import name_of
+from jaxsample.drawing._curves import curve
 from jaxsample.interop import Transcript
-from jaxsample.show import Stage, entropy, probabilities
+from jaxsample.show import Explanation, Stage, entropy, numbers, probabilities
 from jaxsample.study import Source
 
 SHOWN = 30
 NEAR = 64  # tokens of the text that the name of a token depends on
-POINTS = 160  # points of a curve
-WIDTH, HEIGHT = 320.0, 150.0  # units of the drawing of the curves
-FLOOR = -9.0  # the lowest power of ten that is drawn
 
 
 def view(
     source: Source, ids: Sequence[int], logits: np.ndarray, found: Sequence[Stage]
 ) -> dict[str, Any]:
-    """Describe a row and the stages that it went through.
+    """Describe a row and the stages that it went through, and draw its picture.
 
     Args:
         source: the model.
@@ -31,21 +29,20 @@ def view(
         logits: `[V]`, of the model.
         found: the stages of the chain.
     """
-    raw = probabilities(np.asarray(logits, np.float64))
+    logits = np.asarray(logits, np.float64)
+    raw = probabilities(logits)
     columns = [raw, *(stage.after for stage in found)]
     tokens = likeliest(columns)
     highest = max(float(p[tokens].max()) for p in columns)
     near = list(ids)[-NEAR:]
+    lines = [_line(source, near, int(t), columns, found, highest) for t in tokens]
     return {
         "stages": [_numbers(stage) for stage in found],
         "entropy": entropy(raw),
         "size": raw.size,
-        "tokens": [_line(source, near, int(t), columns, found, highest) for t in tokens],
-        "curves": {"before": curve(raw), "after": curve(columns[-1])},
-        "ranks": _ranks(raw.size),
-        "width": WIDTH,
-        "height": HEIGHT,
-        "floor": FLOOR,
+        "tokens": lines,
+        "curve": curve(*(_sorted(p) for p in (raw, columns[-1])[: len(columns)])),
+        "picture": Explanation(logits, found, tokens, [line["name"] for line in lines]).svg(),
     }
 
 
@@ -57,27 +54,18 @@ def likeliest(columns: Sequence[np.ndarray]) -> np.ndarray:
     return tokens[np.argsort(-columns[0][tokens], kind="stable")]
 
 
-def curve(probs: np.ndarray) -> str:
-    """Return the points of a sorted distribution, both axes on a log scale."""
-    ordered = np.sort(probs[probs > 0])[::-1]
-    ranks = np.unique(np.geomspace(1, len(ordered), POINTS).round().astype(int))
-    x = WIDTH * np.log10(ranks) / np.log10(max(2, probs.size))
-    y = HEIGHT * np.maximum(np.log10(ordered[ranks - 1]), FLOOR) / FLOOR
-    points = [f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True)]
-    if len(ordered) < probs.size:  # the cut
-        points.append(f"{x[-1]:.1f},{HEIGHT:.1f}")
-    return " ".join(points)
+def _sorted(probs):
+    return np.sort(probs[probs > 0])[::-1].tolist()
 
 
-def _numbers(stage: Stage) -> dict[str, Any]:
-    temperature = stage.temperature
+def _numbers(stage):
+    _, _, cut, temperature = numbers(stage)
     return {
         "label": stage.label,
         "entropy": entropy(stage.after),
         "kept": stage.kept,
-        "cut": percent(stage.mass_cut) if stage.cut.any() else "–",
-        "temperature": "–" if temperature is None else f"{temperature:.3g}",
-        "summary": stage.summary,
+        "cut": cut or "–",
+        "temperature": temperature or "–",
     }
 
 
@@ -96,8 +84,3 @@ def _line(source, near, token, columns, found, highest):
         )
     text = Transcript(source.tokenizer, near).add(token)
     return {"id": token, "name": name_of(source, near, token), "text": text, "cells": cells}
-
-
-def _ranks(size):
-    powers = range(int(np.log10(size)) + 1)
-    return [(WIDTH * power / np.log10(max(2, size)), f"{10**power:,}") for power in powers]

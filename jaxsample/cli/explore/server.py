@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from jaxsample.cli.explore.answers import Answers, Line
 from jaxsample.cli.explore.copies import copies
 from jaxsample.cli.explore.guard import Guard
 from jaxsample.cli.explore.reader import Reader
+from jaxsample.interop import to_dict
 from jaxsample.study import Source
 
 HERE = Path(__file__).parent
@@ -97,6 +100,18 @@ def application(
 
         return respond
 
+    def warm() -> None:
+        chain = [to_dict(member) for member in sampler]
+        body = json.dumps({"prompt": prompt, "chain": chain, "seed": seed}).encode()
+        with contextlib.suppress(ValueError):  # the page says what is wrong
+            answers.warm(asked.read(body, source))
+
+    @contextlib.asynccontextmanager
+    async def opened(app: Starlette) -> AsyncIterator[None]:
+        del app
+        threading.Thread(target=warm, daemon=True).start()
+        yield
+
     routes = [
         Route("/", page),
         Route("/cards", changed, methods=["POST"]),
@@ -106,7 +121,7 @@ def application(
         Route("/several", streamed(answers.several), methods=["POST"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
-    return Guard(Starlette(routes=routes), token, port)
+    return Guard(Starlette(routes=routes, lifespan=opened), token, port)
 
 
 def _lines(answer: Callable[[], Iterator[Line]]) -> Iterator[str]:
