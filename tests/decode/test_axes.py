@@ -4,6 +4,7 @@
 type of an array, and many operations raise if JAX cannot infer the type of their result.
 """
 
+import jax
 import pytest
 
 from tests.decode.axes_program import CASES
@@ -11,6 +12,8 @@ from tests.decode.test_mesh import run_on_devices
 from tests.table import swept
 
 QUICK = ["sampled-explicit-both-arguments alone", "generated-explicit-batch-set_mesh"]
+
+SPLIT = "streamed in samples of two streams-explicit-both"
 
 
 @pytest.fixture(scope="module")
@@ -24,5 +27,7 @@ def lines(request):
 
 @pytest.mark.parametrize("case", swept(CASES, QUICK))
 def test_the_results_do_not_depend_on_the_mesh(case, lines):
+    if case.startswith(SPLIT) and jax.__version_info__ < (0, 10):
+        pytest.skip("jax before 0.10 splits no axis of an array that is sharded along two")
     said, errors = lines
     assert said.get(case, f"the program ended before this case: {errors}") == "ok"

@@ -54,13 +54,21 @@ def whole(sampler=STATEFUL, model=TABLE, params=TABLE_PARAMS, key=KEY, **changes
     return jax.device_get(found._replace(decoding=None))
 
 
+# XLA of jax 0.8 sums the log-probabilities of these two programs in another order.
+ROUNDED = 4e-7 if jax.__version_info__ < (0, 9) else 0
+
+
 def same(finished, expected, at):
     n = expected.lengths[at]
     assert finished.tokens.dtype == np.int32
     np.testing.assert_array_equal(finished.tokens, expected.tokens[at][:n])
+
+    def alike(a, b):
+        rounded = np.issubdtype(a.dtype, np.floating)
+        np.testing.assert_allclose(a, b[at][:n], rtol=ROUNDED if rounded else 0)
+
     for name in ("logprobs", "model_logprobs", "entropy", "kept", "support", "top"):
-        found, wanted = getattr(finished, name), getattr(expected, name)
-        jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[at][:n]), found, wanted)
+        jax.tree.map(alike, getattr(finished, name), getattr(expected, name))
     assert finished.invalid == expected.invalid[at]
     assert finished.invalid_logits == expected.invalid_logits[at]
 
