@@ -61,8 +61,8 @@ def numbers(said: Numbers, excluded: list[Decimal]) -> Node:
     kept = both(found, EXACT)
     if is_empty(kept) and not is_empty(found):
         raise ValueError(
-            f"only numbers of more than {PRECISION} digits fit, which may round to others; widen the "
-            "bounds"
+            f"only numbers of more than {PRECISION} digits fit, which may round to others; "
+            "widen the bounds"
         )
     return kept
 
