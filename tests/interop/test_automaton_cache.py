@@ -3,6 +3,8 @@
 import concurrent.futures
 import subprocess
 import sys
+import types
+import unicodedata
 
 import jax
 import numpy as np
@@ -120,6 +122,51 @@ def test_errors_are_not_kept(tmp_path):
         with pytest.raises(ValueError, match="uniqueItems"):
             made(tmp_path, schema={"type": "array", "uniqueItems": True})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "kept, asked",
+    [
+        ({"enum": ["a"]}, {"enum": ("a",)}),
+        ({"properties": {"1": {}}, "required": ["1"]}, {"properties": {1: {}}, "required": ["1"]}),
+    ],
+)
+def test_a_schema_that_is_no_json_is_not_served_by_another(tmp_path, kept, asked):
+    made(tmp_path, schema=kept)
+    with pytest.raises(ValueError, match=r"at #/enum|at #/properties"):
+        made(tmp_path, schema=asked)
+
+
+def test_what_compiles_without_a_folder_compiles_with_one(tmp_path, compiled):
+    schema = types.MappingProxyType({"type": "null"})
+    for _ in range(2):
+        made(tmp_path, schema=schema, depth=np.int64(3))
+    assert len(compiled) == 1
+
+
+def test_what_has_no_sure_key_is_not_kept(tmp_path):
+    made(tmp_path, schema={"type": "null", "default": {1}})
+    assert not list(tmp_path.iterdir())
+
+
+def test_errors_are_those_without_a_folder(tmp_path):
+    deep = {}
+    for _ in range(2000):
+        deep = {"items": deep}
+    for schema, words in [
+        (deep, "nested too deep"),
+        ({"enum": {"a"}}, "JSON cannot write .* at #/enum"),
+    ]:
+        with pytest.raises(ValueError, match=words) as error:
+            made(tmp_path, schema=schema)
+        assert error.value.__context__ is None or error.value.__suppress_context__
+
+
+def test_another_version_of_unicode_is_another_file(tmp_path, monkeypatch):
+    made(tmp_path)
+    monkeypatch.setattr(unicodedata, "unidata_version", "1.0")
+    made(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_threads_share_a_folder(tmp_path):

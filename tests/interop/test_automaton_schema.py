@@ -184,6 +184,10 @@ ERRORS = [
     ({"type": "object", "properties": {"a": {"not": {"format": "date"}}}}, "'not' of the keyword"),
     ({"type": "array", "not": {"const": []}}, "'not' of a constant array at #"),
     ({"type": "number", "multipleOf": 12345}, "'multipleOf' 12345"),
+    (
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e-15},
+        "the number at #: only numbers of more than 15 digits fit",
+    ),
     ({"type": "number", "minimum": "3"}, "'minimum' at # must be a number, got '3'"),
     ({"allOf": []}, "'allOf' at # must be a list of"),
     ({"anyOf": []}, "'anyOf' at # must be a list of"),

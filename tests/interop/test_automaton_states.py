@@ -4,8 +4,11 @@ import random
 
 import pytest
 
+from jaxsample.interop import from_regex
+from jaxsample.interop.automaton import _determinise
 from jaxsample.interop.automaton._determinise import _pieces, bits, determinise
 from jaxsample.interop.automaton._regex import parse
+from tests.vocabularies import EOS, VOCABULARY
 
 
 def test_sets_are_split_by_the_states_that_read_them():
@@ -25,3 +28,16 @@ def test_states_that_merge_do_not_count():
     assert all(len(found) <= 1 for found in machine.edges), "one edge for each next state"
     with pytest.raises(ValueError, match="max_states = 40"):
         determinise(tree, 40)
+
+
+def test_long_sequences_of_optional_parts_are_an_error_and_not_a_wait(monkeypatch):
+    assert len(determinise(parse("a?" * 300), 1000).edges) == 301
+    monkeypatch.setattr(_determinise, "MAX_VISITS", 10_000)
+    with pytest.raises(ValueError, match="sets of states have more than 10000 members"):
+        determinise(parse("a?" * 300), 1000)
+
+
+@pytest.mark.parametrize("pattern", ["(" * 500 + "a" + ")" * 500, "(?=a" * 300 + ")" * 300])
+def test_a_pattern_that_is_nested_too_deep_is_an_error(pattern):
+    with pytest.raises(ValueError, match="the pattern is nested too deep"):
+        from_regex(pattern, VOCABULARY, EOS)

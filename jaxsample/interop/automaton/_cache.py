@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.resources
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,31 +35,56 @@ def kept(
 
     Args:
         folder: made if there is none; None keeps nothing.
-        asked: what the automaton depends on apart from the vocabulary and eos, as JSON.
+        asked: what the automaton depends on apart from the vocabulary and eos. If it has other
+            things than JSON has, nothing is kept.
 
     Raises:
         OSError: if the folder cannot be written.
-        TypeError: if `asked` is not JSON.
     """
-    if folder is None:
+    key = None if folder is None else _key(asked, vocabulary, eos)
+    if folder is None or key is None:
         return make()
-    key = _key(asked, vocabulary, eos)
     path = Path(folder, f"{key}.npz")
-    try:
+    with contextlib.suppress(Exception):  # a broken file may raise any error
         return _read(path, key, len(vocabulary))
-    except Exception:  # a broken file may raise any error
-        automaton = make()
+    automaton = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, key, automaton)
     return automaton
 
 
 def _key(asked, vocabulary, eos):
+    """Return a digest of all that an automaton depends on; None if there is no sure one."""
+    try:
+        told = _told(asked)
+    except (TypeError, RecursionError):
+        return None
     lengths = [-1 if spelled is None else len(spelled) for spelled in vocabulary]
     ends = np.atleast_1d(np.asarray(eos, np.int64)).tolist()
-    asked = json.dumps([jaxsample.__version__, _code(), asked, ends, lengths])
+    versions = [jaxsample.__version__, _code(), unicodedata.unidata_version]
     text = b"".join(filter(None, vocabulary))
-    return hashlib.sha256(asked.encode() + b"\n" + text).hexdigest()
+    described = json.dumps([versions, told, ends, lengths])
+    return hashlib.sha256(described.encode() + b"\n" + text).hexdigest()
+
+
+def _told(value):
+    """Return a text that no other value has; JSON has one for 1 and "1" as names, and for tuples.
+
+    Raises:
+        TypeError: if the value is of another kind.
+    """
+    name = type(value).__name__
+    if isinstance(value, Mapping):
+        inside = ",".join(f"{_told(k)}:{_told(v)}" for k, v in value.items())
+    elif isinstance(value, list | tuple):
+        inside = ",".join(map(_told, value))
+    elif value is None or type(value) in (str, bool, int, float):
+        inside = repr(value)
+    elif isinstance(value, np.number | np.bool_):
+        inside = repr(value.item())
+    else:
+        raise TypeError(f"no text for {value!r}")
+    return f"{name}({inside})"
 
 
 @functools.cache

@@ -57,8 +57,13 @@ def from_regex(
     """
 
     def make():
-        with _no_collection():
-            return _made(parse(pattern), vocabulary, eos, max_states, f"matches {pattern!r}")
+        try:
+            with _no_collection():
+                return _made(parse(pattern), vocabulary, eos, max_states, f"matches {pattern!r}")
+        except RecursionError:
+            raise ValueError(
+                "the pattern is nested too deep: write fewer than 50 groups inside of one another"
+            ) from None
 
     return kept(cache, ["regex", pattern, max_states], vocabulary, eos, make)
 

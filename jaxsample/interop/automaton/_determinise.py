@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from jaxsample.interop.automaton._language import Chars, Either, Graph, Node, Ranges, Then, chars
+from jaxsample.interop.automaton._smallest import alive, smallest
+
+MAX_VISITS = 30_000_000
 
 
 class Automaton(NamedTuple):
@@ -31,13 +34,14 @@ def determinise(tree: Node, max_states: int) -> Automaton:
     state and has no edge.
 
     Raises:
-        ValueError: if the compilation needs more than `max_states` states.
+        ValueError: if the compilation needs more than `max_states` states, or if its sets of states
+            have more than `MAX_VISITS` members in total.
     """
     nfa = _Nfa(max_states)
     start = nfa.compile(tree, nfa.end)
     classes, masks = partition([edge[0] for edge in nfa.edges if edge])
     moves = [edge and (masks[edge[0]], edge[1]) for edge in nfa.edges]
-    first = nfa.closure(start)
+    first = nfa.reached([start])
     numbers, edges, accepts = {first: 0}, [], []
     queue = [first]
     seen: dict[tuple, int] = {}  # numbers by the states that are entered, before empty moves
@@ -51,7 +55,7 @@ def determinise(tree: Node, max_states: int) -> Automaton:
         for mask, readers in pieces[sets]:
             entered = tuple([reading[i][1] for i in readers])
             if entered not in seen:
-                targets = frozenset().union(*map(nfa.closure, entered))
+                targets = nfa.reached(entered)
                 if targets not in numbers:
                     numbers[targets] = nfa.counted(len(numbers))
                     queue.append(targets)
@@ -60,7 +64,7 @@ def determinise(tree: Node, max_states: int) -> Automaton:
             found[target] = found.get(target, 0) | mask
         edges.append(found)
         accepts.append(nfa.end in states)
-    return Automaton(*_smallest(*_alive(edges, accepts)), classes)
+    return Automaton(*smallest(*alive(edges, accepts)), classes)
 
 
 def _pieces(sets):
@@ -84,11 +88,15 @@ class _Nfa:
     def __init__(self, max_states):
         self.max_states = max_states
         self.edges, self.free, self.known, self.closures = [], [], {}, {}
+        self.reading, self.visits = set(), 0  # states that read, and the end
         self.end = self.state()
+        self.reading.add(self.end)
 
     def state(self, edge=None, free=()):
         self.edges.append(edge)
         self.free.append(list(free))
+        if edge is not None:
+            self.reading.add(len(self.edges) - 1)
         return self.counted(len(self.edges) - 1, 2)
 
     def counted(self, number, times=1):
@@ -130,8 +138,17 @@ class _Nfa:
             then = self.compile(tree.part, then)
         return then
 
+    def reached(self, states):
+        """Return the reading states and the end, as reached from `states` by empty moves."""
+        found = frozenset()
+        for state in sorted(states, reverse=True):  # these often reach those that were made before
+            if state not in found:
+                found |= self.closure(state)
+        self.visit(len(states) + len(found))
+        return found & self.reading
+
     def closure(self, state):
-        """Return the reading states and the end, as reached from `state` by empty moves."""
+        """Return all states that are reached from `state` by empty moves."""
         if state not in self.closures:
             seen, open_ = {state}, [state]
             while open_:
@@ -139,10 +156,17 @@ class _Nfa:
                     if following not in seen:
                         seen.add(following)
                         open_.append(following)
-            self.closures[state] = frozenset(
-                s for s in seen if self.edges[s] is not None or s == self.end
-            )
+            self.visit(len(seen))
+            self.closures[state] = frozenset(seen)
         return self.closures[state]
+
+    def visit(self, count):
+        self.visits += count
+        if self.visits > MAX_VISITS:
+            raise ValueError(
+                f"the sets of states have more than {MAX_VISITS} members; shorten long "
+                "sequences of optional or repeated parts that begin alike"
+            )
 
 
 def partition(sets: list[Ranges]) -> tuple[list[Chars], dict[Ranges, int]]:
@@ -175,82 +199,3 @@ def bits(mask: int) -> Iterator[int]:
     while mask:
         yield (mask & -mask).bit_length() - 1
         mask &= mask - 1
-
-
-def _alive(edges, accepts):
-    """Remove the states, other than the start, from which no text can end."""
-    before = defaultdict(list)
-    for state, found in enumerate(edges):
-        for target in found:
-            before[target].append(state)
-    alive = {state for state, accepted in enumerate(accepts) if accepted}
-    open_ = list(alive)
-    while open_:
-        for state in before[open_.pop()]:
-            if state not in alive:
-                alive.add(state)
-                open_.append(state)
-    kept = [state for state in range(len(edges)) if state in alive or state == 0]
-    new = {state: i for i, state in enumerate(kept)}
-    edges = [{new[t]: mask for t, mask in edges[s].items() if t in alive} for s in kept]
-    return edges, [accepts[s] for s in kept]
-
-
-def _smallest(edges, accepts):
-    """Merge equivalent states.
-
-    Blocks of states are split by the targets of their edges until all states of a block agree. The
-    largest part of a block keeps its number, so a state is visited again only when it was in a part
-    of at most half the block, as in Hopcroft's algorithm.
-    """
-    before = defaultdict(list)
-    for state, found in enumerate(edges):
-        for target in found:
-            before[target].append(state)
-    block = [int(accepted) for accepted in accepts]
-    members = {0: set(), 1: set()}
-    for state, b in enumerate(block):
-        members[b].add(state)
-    changed = set(range(len(edges)))
-    while changed:
-        parts = defaultdict(set)
-        for state in changed:
-            parts[block[state], frozenset(_into(block, edges[state]).items())].add(state)
-        cut = defaultdict(list)
-        for (b, _), part in parts.items():
-            cut[b].append(part)
-        changed = set()
-        for b, some in cut.items():
-            some.sort(key=len)
-            rest = len(members[b]) - sum(map(len, some))  # the states whose edges did not change
-            if rest >= len(some[-1]):
-                members[b].difference_update(*some)  # takes no longer than the parts are long
-            else:
-                largest = some.pop()
-                some += [members[b].difference(largest, *some)] if rest else []
-                members[b] = largest
-            for part in some:
-                number = len(members)
-                members[number] = part
-                for state in part:
-                    block[state] = number
-                    changed.update(before[state])
-    order = {}
-    for b in (block[0], *block):
-        order.setdefault(b, len(order))
-    small: list[dict] = [{} for _ in order]
-    ends = [False] * len(order)
-    for state, b in enumerate(block):
-        if not small[order[b]]:
-            small[order[b]] = {order[to]: mask for to, mask in _into(block, edges[state]).items()}
-            ends[order[b]] = accepts[state]
-    return small, ends
-
-
-def _into(block, found):
-    """Return the edges of a state with blocks in place of the next states."""
-    together: dict[int, int] = {}
-    for target, mask in found.items():
-        b = block[target]
-        together[b] = together.get(b, 0) | mask
-    return together

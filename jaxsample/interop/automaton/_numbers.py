@@ -16,7 +16,7 @@ from jaxsample.interop.automaton._language import (
     text,
     then,
 )
-from jaxsample.interop.automaton._machines import both, without
+from jaxsample.interop.automaton._machines import both, is_empty, without
 from jaxsample.interop.automaton._reading import Bound, Numbers
 from jaxsample.interop.automaton._regex import parse
 
@@ -39,7 +39,8 @@ def numbers(said: Numbers, excluded: list[Decimal]) -> Node:
     Numbers without bounds may have an exponent; all others are written in plain digits.
 
     Raises:
-        ValueError: if a multiple needs more than `MAX_REMAINDERS` remainders.
+        ValueError: if a multiple needs more than `MAX_REMAINDERS` remainders, or all numbers need
+            more than `PRECISION` digits.
     """
     bounded = said.low is not None or said.high is not None
     if not (bounded or said.steps or excluded or said.whole is False):
@@ -55,7 +56,15 @@ def numbers(said: Numbers, excluded: list[Decimal]) -> Node:
         found = without(found, _ways(number))
     strict = any(b and b.strict for b in (said.low, said.high))
     rounds = strict or said.steps or excluded or said.whole is False
-    return both(found, EXACT) if rounds and not said.whole else found
+    if not rounds or said.whole:
+        return found
+    kept = both(found, EXACT)
+    if is_empty(kept) and not is_empty(found):
+        raise ValueError(
+            f"only numbers of more than {PRECISION} digits fit, which may round to others; "
+            "widen the bounds"
+        )
+    return kept
 
 
 def _ways(number):

@@ -120,7 +120,10 @@ class _Compiler:
     def number(self, case, opened):
         _, excluded = self.reader.values(case)
         excluded = [exact(v) for v in excluded if kind_of(v) == "number"]
-        return numbers(self.reader.numbers(case), excluded)
+        try:
+            return numbers(self.reader.numbers(case), excluded)
+        except ValueError as error:
+            raise ValueError(f"the number at {', '.join(case.places)}: {error}") from None
 
     def string(self, case, opened):
         return quoted(escaped(characters(self.members, case)))
