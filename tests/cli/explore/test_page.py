@@ -65,7 +65,7 @@ def test_the_row_shows_a_token_that_only_the_chain_makes_likely():
 
 
 def test_a_new_structure_shows_that_it_compiles(page):
-    first, last = page.lines("row", prompt="a cat", chain=[to_dict(jaxsample.TopA(0.3))])
+    *_, first, last = page.lines("row", prompt="a cat", chain=[to_dict(jaxsample.TopA(0.3))])
     assert first == {"wait": "compiling TopA, the order"} and "html" in last
 
 
