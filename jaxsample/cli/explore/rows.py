@@ -49,7 +49,7 @@ def view(
 def likeliest(columns: Sequence[np.ndarray]) -> np.ndarray:
     """Return the likeliest tokens of the first column, and those of the last that it hides."""
     first, last = (np.argsort(-p, kind="stable")[:SHOWN] for p in (columns[0], columns[-1]))
-    added = [t for t in last[: SHOWN // 3] if t not in set(first)]
+    added = [t for t in last[: SHOWN // 3] if columns[-1][t] > 0 and t not in set(first)]
     tokens = np.concatenate([first[: SHOWN - len(added)], np.asarray(added, first.dtype)])
     return tokens[np.argsort(-columns[0][tokens], kind="stable")]
 

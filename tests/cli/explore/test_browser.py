@@ -167,6 +167,12 @@ def test_cards_move_and_a_link_restores_the_page(show, browser):
     again = show(address=page.evaluate("navigator.clipboard.readText()"))
     assert again.locator("#lane-A .card strong").all_inner_texts() == names[2:]
     assert words(again) == words(page)
+    page.locator(".choose").nth(3).click()
+    settled(page)
+    page.locator("#lane-A [data-copy=link]").click()
+    page.wait_for_timeout(300)
+    third = show(address=page.evaluate("navigator.clipboard.readText()"))
+    assert words(third) == words(page) != words(again)
     page.locator("#lane-A").get_by_label("Remove MinP").click()
     page.locator("#lane-A .order").select_option("llama.cpp")
     settled(page)

@@ -53,8 +53,19 @@ def test_moving_a_slider_compiles_nothing(page):
     assert not later
 
 
+def test_the_row_shows_a_token_that_only_the_chain_makes_likely():
+    from jaxsample.cli.explore.rows import SHOWN, likeliest
+
+    model = np.arange(100.0, 0, -1)
+    raised = np.where(np.arange(100) == 70, 1.0, 0.0)
+    cut = np.where(np.arange(100) < 3, model, 0.0)
+    assert likeliest([model, raised]).tolist() == [*range(SHOWN - 1), 70]
+    assert likeliest([model, cut[::-1]]).tolist() == [*range(SHOWN - 3), 97, 98, 99]
+    assert likeliest([model, cut]).tolist() == [*range(SHOWN)]
+
+
 def test_a_new_structure_shows_that_it_compiles(page):
-    first, last = page.lines("row", prompt="a cat", chain=[to_dict(jaxsample.TopA(0.3))])
+    *_, first, last = page.lines("row", prompt="a cat", chain=[to_dict(jaxsample.TopA(0.3))])
     assert first == {"wait": "compiling TopA, the order"} and "html" in last
 
 

@@ -75,12 +75,13 @@ export class Lane {
     this.settled = setTimeout(() => this.write(this.tokens.slice(0, this.kept)), SETTLED);
   }
 
-  begin() {
-    this.kept = 0;
+  // Begin the text with some tokens, or at the prompt.
+  begin(kept = []) {
+    this.kept = kept.length;
     this.place = null;
     this.before = [];
     this.look();
-    this.write([]);
+    this.write(kept);
   }
 
   // The row before the chosen token, or after the prompt.

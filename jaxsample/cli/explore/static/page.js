@@ -48,20 +48,24 @@ byId("compare").addEventListener("change", async () => {
 
 // A link restores the page: what it shows is in the fragment, which no request carries.
 export function link() {
-  const shown = { ...settings(), chains: open().map((lane) => lane.chain()) };
+  const shown = {
+    ...settings(),
+    chains: open().map((lane) => lane.chain()),
+    kept: open().map((lane) => lane.tokens.slice(0, lane.kept)),
+  };
   const url = new URL(location.href);
   url.hash = encodeURIComponent(JSON.stringify(shown));
   return url.href;
 }
 
 async function restore() {
-  if (location.hash.length < 2) return;
+  if (location.hash.length < 2) return [];
   let shown;
   try {
     shown = JSON.parse(decodeURIComponent(location.hash.slice(1)));
   } catch {
     status("the link is not one of this page");
-    return;
+    return [];
   }
   for (const id of ["prompt", "seed", "room", "tint"]) if (id in shown) byId(id).value = shown[id];
   if (byId("chat")) byId("chat").checked = Boolean(shown.chat);
@@ -72,9 +76,10 @@ async function restore() {
     second.section.hidden = false;
     document.body.classList.add("two");
   }
+  return Array.isArray(shown.kept) ? shown.kept : [];
 }
 
-await restore();
+const kept = await restore();
 addEventListener("hashchange", () => location.reload());
 for (const lane of lanes) lane.link = link;
-open().forEach((lane) => lane.begin());
+open().forEach((lane, n) => lane.begin(Array.isArray(kept[n]) ? kept[n] : []));
