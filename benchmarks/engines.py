@@ -3,8 +3,8 @@
     python benchmarks/engines.py [--quick] [--out DIR] [--peer NAME=PYTHON ...] FOLDER [--every 1]
         [--masked 40] [--limit 30] [--batches 1,8] [--steps 32] [--rounds 9]
 
-FOLDER holds the files of MaskBench (see `schemas.py`). The engines, each in the environment that
---peer names, else in this one; absent engines are left out:
+FOLDER holds the files of MaskBench (see `schemas.py`). Each engine runs in the environment that
+--peer names, or else in this one. Engines that are not installed are left out:
 
     llguidance  pip install jax==0.10.2 llguidance
     xgrammar    pip install jax==0.10.2 xgrammar

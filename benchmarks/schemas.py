@@ -7,8 +7,8 @@ A folder holds the files of MaskBench (maskbench/data of guidance-ai/jsonschemab
 JSON-Schema-Test-Suite (tests/draft2020-12). `--every n` takes each n-th schema. The vocabulary is
 all bytes and one eos; `--vocabulary` adds the tokens of a tokenizer.json, or of a model, as lines
 of their own. A schema is right if it compiles, every valid instance is accepted in some order of
-its properties, and every invalid one is rejected. Seconds are those of the processor, so that other
-work of the machine does not count; the limit too. "wrong" counts the schemas that accept an invalid
+its properties, and every invalid one is rejected. Times and the limit are in seconds of CPU time,
+so other work on the machine does not count. "wrong" counts the schemas that accept an invalid
 instance, and "narrow" those that only reject a valid one. "MB" is the size of the arrays.
 """
 
@@ -32,7 +32,7 @@ from harness.report import environment, figures, heading, load, save, table
 
 from jaxsample.interop import from_json_schema
 
-WALL = 20  # a call may take so many times its limit on the clock, on a busy machine
+WALL = 20  # a call may take this many times its limit in wall time, on a busy machine
 
 
 def stop(*_):

@@ -19,7 +19,7 @@ OURS = "jaxsample"
 # The packages of each engine whose versions are reported.
 PEERS = {"llguidance": "llguidance", "xgrammar": "xgrammar", "outlines": "outlines-core"}
 SCRIPT = Path(__file__).with_name("engines.py")
-WALL = 20  # a call may take so many times its limit on the clock, on a busy machine
+WALL = 20  # a call may take this many times its limit in wall time, on a busy machine
 
 
 class Files(NamedTuple):

@@ -210,7 +210,7 @@ def explore(
     """Open a page with a slider for each number of the sampler.
 
     It shows the next token before and after each step of the sampler, and the text. The page is
-    served to this machine alone, and asks no other.
+    served to this machine alone, and loads nothing from any other.
     """
     try:
         from jaxsample.cli.explore.command import explore

@@ -43,8 +43,8 @@ class Grammars:
     kept, so a step parses one token, and nothing depends on the order of the calls.
 
     Args:
-        tokenizer: the tokenizer of the model, with all its logits (`n_vocab`) and the `eos_token`
-            that `generate` has as `eos`.
+        tokenizer: an `LLTokenizer` for the model. Its `n_vocab` is the number of logits V, and its
+            `eos_token` is the `eos` of `generate`.
 
     >>> grammars = Grammars(LLTokenizer("byte"))
     >>> row = grammars.of('start: "(" start ")" | "x"')(jnp.zeros(262))
@@ -82,7 +82,9 @@ class Grammars:
         return Grammar(self._numbers[grammar], self)
 
     def masks(self, number: np.ndarray, tokens: np.ndarray, n: np.ndarray) -> np.ndarray:
-        """Return the masks `[.., W]` of rows, with 32 tokens to an integer, the lowest first.
+        """Return the masks of rows, `[.., W]` uint32 with W = ceil(V / 32).
+
+        Bit b of integer w is 1 if token 32 w + b is allowed.
 
         Args:
             number: `[..]`, the grammar of each row.
@@ -90,7 +92,7 @@ class Grammars:
             n: `[..]`, their number.
 
         Raises:
-            ValueError: if llguidance fails, for example as a text is too complex; a running
+            ValueError: if llguidance fails, for example because a text is too complex. A running
                 program then ends with this error.
         """
         numbers, counts = np.ravel(number).tolist(), np.ravel(n).tolist()
@@ -122,14 +124,14 @@ class Grammars:
 
 @transform(kind="token")
 class Grammar(Transform):
-    """Allow only tokens after which the text may still become one of a grammar.
+    """Allow only tokens after which the text can still become a text of the grammar.
 
-    `Grammars.of` makes it. The mask is computed on the host in every step, by a callback from the
-    compiled program, which waits for it. So it also works with `jax.vmap` and inside `generate`,
-    `stream` and `score`, in programs of one device. Transforms of the same `Grammars` share one
-    program, and `stack` gives every row its own. Where the next bytes are certain, llguidance
-    allows only the tokens that its tokenizer has for them. A row that ends by its budget has the
-    beginning of a text. Put the grammar before truncation.
+    `Grammars.of` makes it. In every step the compiled program calls the host, which computes the
+    mask, and waits for it. This works with `jax.vmap` and inside `generate`, `stream` and `score`,
+    in programs of one device. Transforms of the same `Grammars` share one program, and `stack`
+    gives each row its own grammar. Where the next bytes are certain, llguidance allows only the
+    tokens that its tokenizer has for them. A row that ends by its budget may hold only the
+    beginning of a text. Put the grammar before transforms that drop tokens, such as `TopP`.
 
     The state is the tokens drawn so far. A forbidden token, which can occur only in `score`, does
     not change the text.

@@ -23,10 +23,10 @@ from jaxsample.transforms.contract._transform import Transform
 class Explanation(Picture):
     """A row of logits and how each member of a sampler changed it; `explain` makes one.
 
-    A notebook shows a picture of it, and a terminal a table. `save` writes the picture. The first
-    part has bars of the likeliest tokens for each member: the probabilities before it in grey, and
-    after it in blue. A token that it dropped has a cross. The second part is a curve of the whole
-    distribution.
+    A notebook shows a picture of it, and a terminal shows a table. `save` writes the picture. Its
+    first part has bars of the likeliest tokens for each member. Grey bars are the probabilities
+    before the member, and blue bars those after it. A cross marks a token that the member dropped.
+    The second part is a curve of the whole distribution.
 
     Attributes:
         logits: `[V]` float64, from the model.
@@ -137,8 +137,9 @@ def explain(
         shown: how many tokens to show.
 
     Raises:
-        ValueError: if `logits` is not one row, the row is invalid or a member makes it so, or a
-            member needs a prompt or a hidden state.
+        ValueError: if `logits` is not one row, if it holds a NaN, +inf or only -inf, if a member
+            returns such a row, if a member needs a prompt or a hidden state that is not given, or
+            if `shown` is less than 1.
 
     >>> from jaxsample.show import explain
     >>> row = explain(jnp.log(jnp.array([0.5, 0.3, 0.2])), chain(Temperature(0.5), TopP(0.7)))

@@ -15,7 +15,10 @@ def name_of(tokenizer: Any, prompt: Sequence[int], token: int) -> str:
     Args:
         tokenizer: a `tokenizers.Tokenizer`, or one of transformers that has such a one.
         prompt: the ids before the token.
-        token: an id. One that the tokenizer does not use is "unused", and its id.
+        token: an id. If the tokenizer does not use it, the result is "unused" and the id.
+
+    Raises:
+        ValueError: if the tokenizer is neither of these.
 
     >>> import jaxsample_models
     >>> tokenizer = jaxsample_models.embedded().tokenizer

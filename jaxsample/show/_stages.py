@@ -77,7 +77,7 @@ class Stage(NamedTuple):
 
     @property
     def temperature(self) -> float | None:
-        """The number that divided all logits, 1 if they did not change; None if no number did."""
+        """The divisor of all logits, 1 if none changed; None if there is no common divisor."""
         kept = np.isfinite(self.received)
         if self.cut.any() or not kept.any():
             return None

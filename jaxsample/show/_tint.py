@@ -24,8 +24,8 @@ BEFORE = 300  # characters of a prompt that are shown
 class TintedText(Picture):
     """Texts whose tokens are tinted; `tint` makes one.
 
-    A notebook shows it with tints, and a terminal the text alone. `save` writes the picture. The
-    mouse on a token shows its numbers.
+    A notebook shows it with tints, and a terminal shows only the text. `save` writes the picture.
+    Hovering over a token shows its numbers.
 
     Attributes:
         passages: the text of each row.
@@ -80,10 +80,11 @@ def tint(
     Args:
         out: from `generate` or `resume`.
         tokenizer: a `tokenizers.Tokenizer`, or one of transformers that has such a one.
-        by: a record, which `generate` must have been asked for: "logprobs" or "model_logprobs"
-            (shown as probabilities), "entropy", "kept", or "rank" from `("top", n)`. The first of
-            them that there is by default. Or a pair of a name and numbers `[B, N]` or a list of
-            `[length]`, such as `("temperature", temperatures(..))` of `jaxsample.study`.
+        by: the name of a record of `generate`: "logprobs" or "model_logprobs" (both shown as
+            probabilities), "entropy", "kept", or "rank", which needs the record `("top", n)`. By
+            default it is the first of these that `out` holds. Or a pair of a name and numbers:
+            `[B, N]`, or a list of `[length]`, such as `("temperature", temperatures(..))` with
+            `temperatures` from `jaxsample.study`.
         prompts: `[B, P]` or a list of ids for each row: what stands before the text.
         lengths: `[B]`, the lengths of padded prompts.
         rows: one or several rows, in the order of `out.decoding`; the first four by default.

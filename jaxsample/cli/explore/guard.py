@@ -1,4 +1,4 @@
-"""Only the page itself is answered: its host, its token, and no other page of the browser."""
+"""A check that requests come from the page: they have its host, its token and its origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model has read, kept between requests: a text is read from where it differs."""
+"""Texts that a model has read, kept between requests; a new text is read where it differs."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _piece(left: int) -> int:
 
 
 def _common(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    """Return the length of the common begin."""
+    """Return the length of the common prefix."""
     most = min(len(one), len(other))
     if one[:most] == other[:most]:
         return most

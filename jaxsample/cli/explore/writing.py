@@ -30,7 +30,7 @@ class Token(NamedTuple):
         entropy: nats, of the model.
         kept: how many tokens the chain kept.
         rank: how many tokens the model finds likelier.
-        temperature: the product of what those members of the chain divided by that divided.
+        temperature: the product of the temperatures that the members of the chain applied.
         ended: whether it ends the text.
     """
 

@@ -1,7 +1,7 @@
-"""Assertions of regular expressions: points of a text where other things must stand around them.
+"""Assertions of regular expressions: anchors, word boundaries and look-around.
 
-An assertion reads nothing. In a tree it is a mark, a character that no text has. Texts whose marks
-lie at wrong points are removed from the language, and then the marks are erased.
+An assertion reads no character. A tree holds a mark in its place: a character that no text has.
+Texts with a mark at a wrong point are removed from the language, and then the marks are erased.
 """
 
 from __future__ import annotations

@@ -68,7 +68,9 @@ def _key(asked, vocabulary, eos):
 
 
 def _told(value):
-    """Return a text that no other value has; JSON has one for 1 and "1" as names, and for tuples.
+    """Return a text that is unique to a value.
+
+    JSON would write the names 1 and "1" alike, and a tuple like a list.
 
     Raises:
         TypeError: if the value is of another kind.

@@ -93,7 +93,8 @@ def from_json_schema(
         vocabulary, eos, max_states, cache: as for `from_regex`.
         whitespace: a regular expression of the white space that is allowed inside objects and
             arrays, or "flexible" for as much as JSON allows; none by default.
-        depth: how often, in total, an object or array may lie inside one of the same schema.
+        depth: how many times, in total, an object or array may lie inside another one of the same
+            schema.
         additional: whether objects may have properties that the schema does not list, if it does
             not mention others. If the schema lists none, or gives others a schema or true, objects
             may always have them.
@@ -140,11 +141,11 @@ def from_grammar(
     max_states: int = MAX_STATES,
     cache: str | os.PathLike | None = None,
 ) -> TokenAutomaton:
-    """Make the automaton of the texts of a context-free grammar, nested to a depth.
+    """Make the automaton of the texts of a context-free grammar, with nesting up to a depth.
 
     The grammar is in GBNF, the format of llama.cpp, without its `<token>`. The whole text matches
-    the rule `root`. A rule that refers to itself at its end, as in `a ::= "x" a | "x"`, nests too;
-    write `a ::= "x"+`, which has no bound.
+    the rule `root`. Right recursion, as in `a ::= "x" a | "x"`, counts as nesting. Write
+    `a ::= "x"+` instead, which has no bound.
 
     Args:
         grammar: the rules.
@@ -185,7 +186,7 @@ def _made(tree: Node, vocabulary, eos, max_states, what):
 
 @contextlib.contextmanager
 def _no_collection():
-    """Pause the search for cycles of garbage.
+    """Pause the garbage collector, which searches for reference cycles.
 
     A compilation makes millions of small objects and no cycles. The search took half of its time.
     """

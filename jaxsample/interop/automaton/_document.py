@@ -129,9 +129,9 @@ class Document:
         return place in self.added
 
     def alias(self, place: str) -> str:
-        """Return a second place of a schema, for a value that the first must not seem to describe.
+        """Add a second place for a schema, which stands for its double negation; return it.
 
-        It stands for the double negation of the schema, which evaluates no property.
+        A double negation allows the same values as the schema, but evaluates no property.
         """
         place = self._original(place)
         found = f"{place}/!as"

@@ -55,7 +55,7 @@ def compile_grammar(grammar: str, depth: int) -> Node:
         if isinstance(tree, Rule):
             if tree.name not in rules:
                 raise ValueError(f"the grammar has no rule {tree.name!r}")
-            if tree.name in path:  # once more inside itself; what lay between may come anew
+            if tree.name in path:  # one level deeper; the rules in between may occur again
                 path, left = path[: path.index(tree.name)], left - 1
             place = tree.name, path, left
             if left >= 0 and place not in known:

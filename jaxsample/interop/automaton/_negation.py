@@ -23,9 +23,8 @@ OPPOSITE = {
     "minProperties": ("object", lambda n: {"maxProperties": n - 1} if n >= 1 else False),
     "maxProperties": ("object", lambda n: {"minProperties": n + 1}),
 }
-# The negations of these keywords are left out if another keyword of the type has one, and else some
-# of them are made. The negation of the schema then allows fewer values than it could, but no wrong
-# ones.
+# If another keyword of the same type can be negated, these keywords are not negated. Otherwise some
+# of them are. The negation of the schema then allows fewer values than it could, but no wrong ones.
 LEFT_OUT = {
     "number": {"multipleOf"},
     "string": {"format"},

@@ -69,7 +69,7 @@ def _finite(members: Members, places: Places, place: str) -> list:
 
 
 def _some(members: Members, case: Case) -> Sequence[Any] | None:
-    """Return finitely many values, with those of a case among them, or None."""
+    """Return finitely many values that include all those of a case, or None."""
     if case.kind == "number":
         said = members.reader.numbers(case)
         if said.whole and said.low and said.high:

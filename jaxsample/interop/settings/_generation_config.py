@@ -45,7 +45,7 @@ def from_generation_config(
             count as absent.
         prompt_length: the number of tokens in the longest prompt, for fields that count it:
             `min_length`, `forced_bos_token_id`, and `forced_eos_token_id` without `max_new_tokens`.
-            For a decoder with an encoder it is 1, the start token.
+            For an encoder-decoder model it is 1, because the prompt is the start token.
         strict: whether an unknown field raises an error. By default unknown fields are ignored,
             with one warning that names them.
 
@@ -75,8 +75,8 @@ def to_generation_config(sampler: Transform) -> dict[str, Any]:
             the end is greedy decoding.
 
     Raises:
-        ValueError: if transformers has no field for a member, or another order. The message names
-            the member.
+        ValueError: if transformers has no field for a member, or runs the
+            members in another order. The message names the member.
 
     >>> to_generation_config(chain(Temperature(0.7), TopP(0.9)))
     {'top_k': 0, 'do_sample': True, 'temperature': 0.7, 'top_p': 0.9}

@@ -92,8 +92,8 @@ def to_llama_options(
         breakers: the strings whose tokens are the breakers of `DRY`.
 
     Raises:
-        ValueError: if llama.cpp has no option for a member, or another order. The message names
-            the member.
+        ValueError: if llama.cpp has no option for a member, or runs the members in another order.
+            The message names the member.
 
     Reference: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
 

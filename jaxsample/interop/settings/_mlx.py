@@ -124,12 +124,12 @@ def to_mlx_arguments(sampler: Transform) -> dict[str, Any]:
     the penalties and the bias are for `make_logits_processors`, the others for `make_sampler`.
 
     Args:
-        sampler: a chain of transforms that mlx-lm has, in its order. A temperature of 0 has no
-            filters before it.
+        sampler: a chain of transforms that mlx-lm has, in its order. No filter may stand before a
+            temperature of 0.
 
     Raises:
-        ValueError: if mlx-lm has no argument for a member, or another order. The message names the
-            member.
+        ValueError: if mlx-lm has no argument for a member, or runs the
+            members in another order. The message names the member.
 
     >>> to_mlx_arguments(chain(TopP(0.9), Temperature(0.7)))
     {'top_p': 0.9, 'temp': 0.7}

@@ -109,8 +109,8 @@ def to_ollama_options(sampler: Transform) -> dict[str, Any]:
         sampler: a chain of transforms that Ollama has, in its order.
 
     Raises:
-        ValueError: if Ollama has no option for a member, or another order. The message names the
-            member.
+        ValueError: if Ollama has no option for a member, or runs the members in another order.
+            The message names the member.
 
     >>> to_ollama_options(chain(TopK(20), Temperature(0.6)))
     {'top_p': 1, 'top_k': 20, 'temperature': 0.6}

@@ -172,15 +172,14 @@ def from_sampling_params(
     The order is vLLM's: the form of the output, allowed tokens, bad words, minimum length, bias;
     repetition, frequency and presence penalty; temperature, min-p, top-k, top-p. The repetition
     penalty counts prompt and output, the other two count the output alone. An absent or null field
-    is off. Temperature 0 is greedy, runs no filter, and draws one of tied maxima; vLLM raises lower
-    temperatures above 0 to 0.01. Fields for `generate`
-    (`max_tokens`, `n`, `seed`, `stop`, ..) and for the prompt (`messages`, ..) are ignored.
+    is off. Temperature 0 is greedy, runs no filter, and draws one of tied maxima. vLLM raises
+    temperatures between 0 and 0.01 to 0.01. Fields for `generate` (`max_tokens`, `n`, `seed`,
+    `stop`, ..) and for the prompt (`messages`, ..) are ignored.
 
     A JSON schema (`response_format`, `guided_json`, `structured_outputs`), a JSON object, a regular
     expression or a choice becomes a `TokenAutomaton`; white space and depth inside JSON are those
-    of `from_json_schema`.
-    Each of `bad_words` is forbidden with and without a space before it. A key of `logit_bias` that
-    is not a number is the text of one token.
+    of `from_json_schema`. Each of `bad_words` is forbidden with and without a space before it. A
+    key of `logit_bias` that is not a number is the text of one token.
 
     Args:
         params: the fields, those inside of `extra_body` too; OpenAI's token ids may be strings.
@@ -223,8 +222,8 @@ def to_sampling_params(sampler: Transform, *, tokenizer: Any = None) -> dict[str
         tokenizer: as for `from_sampling_params`; `BadWords` needs it, since vLLM takes texts alone.
 
     Raises:
-        ValueError: if vLLM has no parameter for a member, or another order. The message names the
-            member.
+        ValueError: if vLLM has no parameter for a member, or runs the
+            members in another order. The message names the member.
 
     >>> to_sampling_params(chain(Temperature(0.8), TopP(0.9)))
     {'temperature': 0.8, 'top_p': 0.9}

@@ -122,12 +122,12 @@ def to_sglang_params(sampler: Transform) -> dict[str, Any]:
     `from_sglang_params` makes the same chain of them, without members that change nothing.
 
     Args:
-        sampler: a chain of transforms that SGLang has, in its order. A temperature of 0 has no
-            filters behind it.
+        sampler: a chain of transforms that SGLang has, in its order. No filter may follow a
+            temperature of 0.
 
     Raises:
-        ValueError: if SGLang has no parameter for a member, or another order. The message names the
-            member.
+        ValueError: if SGLang has no parameter for a member, or runs the
+            members in another order. The message names the member.
 
     >>> to_sglang_params(chain(Temperature(0.8), TopP(0.9)))
     {'temperature': 0.8, 'top_p': 0.9}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from jaxsample.interop.automaton._compile import from_json_schema, from_regex
 from jaxsample.transforms.constraints._automaton import TokenAutomaton
 
-GRAMMAR = "there are no context-free grammars; use from_regex or from_json_schema"
+GRAMMAR = "a grammar is not read here; compile it with from_grammar or interop.llguidance"
 OBJECT = {"type": "object"}
 # Fields of an object of structured outputs that change how it is enforced, not what is allowed.
 ENFORCING = frozenset(
@@ -144,7 +144,7 @@ def _one_of(value: Any) -> Language:
     asked = {k: v for k, v in value.items() if v not in (None, False) and k not in ENFORCING}
     if space := asked.get("disable_any_whitespace"):
         raise ValueError(
-            f"disable_any_whitespace={space!r} asks for spaces that are not ours; "
+            f"disable_any_whitespace={space!r} asks for white space that is not supported; "
             "give whitespace_pattern"
         )
     space = asked.pop("whitespace_pattern", "")

@@ -111,7 +111,8 @@ class Table:
             start: settings that it has besides those of its members.
 
         Raises:
-            ValueError: if the system has no setting for a member, or another order.
+            ValueError: if the system has no setting for a member, or runs the
+                members in another order.
         """
         _check_zero(members)  # a neutral temperature moves it too, and is left out
         search = _Search(self, list(members))

@@ -22,10 +22,10 @@ def from_webui_preset(
 ) -> Chain:
     """Make the chain that samples as text-generation-webui does under a preset.
 
-    The chain is that of its loader for transformers. The order is that of `sampler_priority`,
-    behind samplers that it does not list, and `temperature_last` moves the temperatures to the end;
-    `epsilon_cutoff` and `eta_cutoff` are in
-    units of 1e-4. Without `do_sample` the chain is penalties and a greedy temperature.
+    The chain is that of its loader for transformers. Samplers that `sampler_priority` does not list
+    run first, and then the others in its order. `temperature_last` moves the temperatures to the
+    end. `epsilon_cutoff` and `eta_cutoff` are in units of 1e-4. Without `do_sample` the chain is
+    penalties and a greedy temperature.
 
     Three things differ. Its mirostat measures the surprise of a token among those it kept, ours
     among all. Its top-n-sigma divides by V - 1 where ours divides by V. Its DRY counts at most 50
@@ -79,8 +79,8 @@ def to_webui_preset(
         breakers: the strings whose tokens are the breakers of `DRY`.
 
     Raises:
-        ValueError: if the interface has no setting for a member, or another order. The message
-            names the member.
+        ValueError: if the interface has no setting for a member, or runs the
+            members in another order. The message names the member.
 
     >>> to_webui_preset(chain(TopK(20), MinP(0.05)))
     {'top_k': 20, 'min_p': 0.05}

@@ -129,7 +129,7 @@ def test_a_form_is_an_automaton_in_front(params, first):
         ({"guided_regex": "a"}, "guided_regex needs eos"),
         (
             {"guided_grammar": "root ::= x"},
-            "guided_grammar=.*there are no context-free",
+            "guided_grammar=.*a grammar is not read",
         ),
         ({"response_format": {"type": "grammar"}}, "response_format: type 'grammar' is not"),
         ({"response_format": {"type": "json_schema"}}, "no json_schema.schema"),
