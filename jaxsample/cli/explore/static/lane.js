@@ -128,7 +128,18 @@ export class Lane {
     } catch (error) {
       if (error.name !== "AbortError") status(`the text ended: ${error.message}`);
     }
-    if (this.writing === writing) this.part(".stop").disabled = true;
+    if (this.writing !== writing) return;
+    this.part(".stop").disabled = true;
+    this.follow();
+  }
+
+  // The row is one of the text that is shown.
+  follow() {
+    const before = this.tokens.slice(0, this.place ?? 0);
+    if (before.length < (this.place ?? 0)) return;
+    if (before.every((token, n) => token.id === this.before[n].id)) return;
+    this.before = before;
+    this.look();
   }
 
   async several() {
