@@ -30,6 +30,11 @@ export class Lane {
     this.part(".stop").addEventListener("click", () => this.stop());
     this.part(".begin").addEventListener("click", () => this.begin());
     this.part(".text").addEventListener("click", (event) => this.clicked(event));
+    this.part(".text").addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      this.clicked(event);
+    });
     this.part(".row").addEventListener("click", (event) => this.chosen(event));
     this.part(".draw").addEventListener("click", () => this.several());
     for (const button of section.querySelectorAll(".save")) {
@@ -158,9 +163,11 @@ export class Lane {
   }
 
   show(token, n) {
-    const button = document.createElement("button");
-    button.type = "button";
+    const button = document.createElement("span"); // a button is a box, which breaks no line
+    button.setAttribute("role", "button");
+    button.tabIndex = 0;
     button.className = "token";
+    button.classList.toggle("breaks", /^\s*\n\s*$/.test(token.text));
     button.dataset.place = n;
     button.textContent = token.text || token.name || "·";
     if (!token.text) button.classList.add("silent");
