@@ -75,6 +75,7 @@ export class Lane {
 
   edited() {
     this.touched = true;
+    this.stop(); // the old text would slow the row
     this.look();
     clearTimeout(this.settled);
     this.settled = setTimeout(() => this.write(this.tokens.slice(0, this.kept)), SETTLED);
