@@ -18,7 +18,8 @@ class Slider(NamedTuple):
     Attributes:
         low, high, step: the range.
         start: the value of a new card.
-        neutral: the value at which the transform does nothing, or None if no single value does.
+        neutral: the value at which the transform does nothing if its other fields are neutral too;
+            None if there is none.
     """
 
     low: float
