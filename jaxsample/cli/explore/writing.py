@@ -12,6 +12,7 @@ import numpy as np
 
 import jaxsample
 from jaxsample import Decoding, Model, ModelOutput, Prompt
+from jaxsample.cli.explore.orders import WARMTHS
 from jaxsample.cli.explore.reader import Reader, Row
 from jaxsample.interop import Transcript
 from jaxsample.show import staged
@@ -170,6 +171,8 @@ def temperature(row: Row, sampler: Any, state: Any) -> float:
     for stage in staged(row.logits, zip(sampler, state, strict=True), row.hidden):
         if stage.temperature is not None:
             product *= stage.temperature
+        elif type(stage.transform).__name__ in WARMTHS and stage.cut.any():
+            return 0.0  # of these only T = 0 removes tokens
     return product
 
 

@@ -105,8 +105,10 @@ def test_a_text_that_ended_leaves_the_right_rows(ending):
 
     source, ids, output = ending
     reader = Reader(source)
-    greedy = jaxsample.chain(jaxsample.TopK(1))
-    assert [t.id for t in write(reader, greedy, ids, [], 0, 16)] == output
+    greedy = jaxsample.chain(jaxsample.Temperature(0))
+    tokens = list(write(reader, greedy, ids, [], 0, 16))
+    assert [token.id for token in tokens] == output
+    assert {token.temperature for token in tokens} == {0}
     whole = [*ids, *output]
     np.testing.assert_allclose(
         reader.row(whole).logits,
