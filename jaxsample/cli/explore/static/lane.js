@@ -226,6 +226,7 @@ export class Lane {
     if (name === "link") return copied(button, this.link());
     const answer = await (await post("copies", this.asked([]))).json();
     if (answer.error) return status(answer.error);
-    return copied(button, answer[name]);
+    await copied(button, answer[name]);
+    if (name === "command" && this.kept) status("copied: command, without the tokens chosen by hand");
   }
 }
