@@ -17,7 +17,7 @@ from jaxsample.cli.flags import SamplerFlags
 from jaxsample.cli.opening import open_model
 from jaxsample.cli.recommendation import offered
 from jaxsample.cli.terminal import terminals
-from jaxsample.interop import preset, to_dict
+from jaxsample.interop import preset
 
 DEFAULT = "creative"  # a preset
 OPENING = "Once upon a time"
@@ -37,6 +37,8 @@ def explore(
     Raises:
         ValueError: if an argument or the model is wrong, or the port is taken.
     """
+    if flags.policy is not None:
+        raise ValueError("--policy: the page has no card for a network; `generate --policy` draws")
     flags.members()  # refuses wrong values before the model is loaded
     listener = listening(port)
     _, notes = terminals()
@@ -45,8 +47,6 @@ def explore(
     sampler = known(flags.sampler(recommended), source)
     if not flags.any:
         sampler = offered(recommended) or preset(DEFAULT)
-    for member in sampler:
-        to_dict(member)  # refuses what no card can hold, such as the network of a policy
     keep_compiled()
     token, port = secrets.token_urlsafe(16), listener.getsockname()[1]
     app = application(

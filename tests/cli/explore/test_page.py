@@ -196,6 +196,30 @@ def test_a_copied_command_and_a_file_hold_the_chain(page, tmp_path):
     short = json.loads(page.send("POST", f"/{TOKEN}/copies", {"chain": chain[:4]})[2])
     written = "temperature=0.8,top_p=0.9,repetition_penalty=1.2:output,p_less"
     assert f"--chain {written} --seed 0" in short["command"]
+    listed = json.loads(page.send("POST", f"/{TOKEN}/copies", {"prompt": "- a cat"})[2])
+    assert listed["command"].endswith(" -- '- a cat'")
+
+
+def test_an_infinite_value_can_be_shown_and_asked_again(page):
+    chain = [
+        to_dict(jaxsample.TopNSigma(np.inf)),
+        to_dict(jaxsample.LogitBias(np.full(13, -np.inf))),
+    ]
+    status, _, text = page.send("POST", f"/{TOKEN}/cards", {"chain": chain})
+    assert status == 200
+    html = json.loads(text)["html"]
+    assert 'value="1e+30"' in html and "Infinity" not in html
+
+
+@pytest.mark.parametrize("body", [{"chain": 3}, {"chain": [], "add": []}, {"chain": [{}]}])
+def test_wrong_cards_are_answered_in_words(page, body):
+    status, _, text = page.send("POST", f"/{TOKEN}/cards", body)
+    assert status == 400 and json.loads(text)["error"]
+
+
+def test_a_policy_is_refused_before_it_is_served(cli, tmp_path):
+    run = cli("explore", "--no-open", "--policy", tmp_path)
+    assert run.status == 2 and "--policy: the page has no card for a network" in run.err
 
 
 def test_orders_are_those_that_the_readers_of_other_systems_make():
