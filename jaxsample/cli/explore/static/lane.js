@@ -76,8 +76,8 @@ export class Lane {
   edited() {
     this.touched = true;
     this.stop(); // the old text would slow the row
+    this.forget();
     this.look();
-    clearTimeout(this.settled);
     this.settled = setTimeout(() => this.write(this.tokens.slice(0, this.kept)), SETTLED);
   }
 
@@ -85,6 +85,7 @@ export class Lane {
   begin(kept = []) {
     this.kept = kept.length;
     this.place = null;
+    this.forget();
     this.before = [];
     this.look();
     this.write(kept);
@@ -108,13 +109,13 @@ export class Lane {
   }
 
   stop() {
+    clearTimeout(this.settled);
     this.writing?.abort();
     this.part(".stop").disabled = true;
   }
 
   async write(before) {
     this.stop();
-    clearTimeout(this.settled);
     const writing = (this.writing = new AbortController());
     this.tokens = before;
     this.part(".text").replaceChildren();
@@ -146,6 +147,13 @@ export class Lane {
     if (before.every((token, n) => token.id === this.before[n].id)) return;
     this.before = before;
     this.look();
+  }
+
+  // Several texts are those of one chain, one prompt and one seed.
+  forget() {
+    this.drawing?.abort();
+    this.part(".found").replaceChildren();
+    this.part(".progress").textContent = "";
   }
 
   async several() {
@@ -218,6 +226,7 @@ export class Lane {
     const text = button.dataset.text;
     const token = { id: Number(button.dataset.token), text, chosen: true };
     this.kept = this.before.length + 1;
+    this.forget();
     this.write([...this.before, token]);
   }
 
