@@ -136,6 +136,14 @@ def test_no_token_follows_a_chosen_end(page, source):
     assert "no token can follow" in page.lines("several", **asked)[-1]["error"]
 
 
+def test_caches_of_eight_texts_are_bounded(page, monkeypatch):
+    from jaxsample.cli.explore import several
+
+    monkeypatch.setattr(several, "CACHES", 2**10)
+    last = page.lines("several", prompt=PROMPT, chain=members("plain"), room=2)[-1]
+    assert "shorten the prompt" in last["error"]
+
+
 def test_a_text_may_be_as_long_as_the_model_allows(source):
     from jaxsample.cli.explore.asked import read
 
