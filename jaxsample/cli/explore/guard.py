@@ -59,7 +59,7 @@ class Guard:
         headers = {k.decode("latin1"): v.decode("latin1") for k, v in scope["headers"]}
         if headers.get("host") not in self._hosts:
             return "the page is served on 127.0.0.1 only"
-        first = scope["path"].split("/")[1].encode()
+        first = (scope["path"] + "/").split("/")[1].encode()  # the path may be "*"
         if not secrets.compare_digest(first, self._token.encode()):
             return "the address lacks the token that jaxsample explore printed"
         origin = headers.get("origin")

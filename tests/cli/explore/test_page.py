@@ -116,10 +116,11 @@ def test_the_page_asks_nothing_of_other_machines(page):
 
 
 def test_all_text_is_escaped(source):
-    evil = '</textarea><script>alert("x")</script>&'
+    evil = '\n</textarea><script>alert("x")</script>&'
     with serving(source, jaxsample.chain(), prompt=evil) as page:
         html = page.send("GET", f"/{TOKEN}/")[2]
     assert "<script>alert" not in html and "&lt;script&gt;alert" in html
+    assert '"false">\n\n&lt;/textarea' in html  # HTML drops one of the two line breaks
 
 
 TEXTS = {

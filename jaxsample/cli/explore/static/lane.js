@@ -100,6 +100,7 @@ export class Lane {
     this.rows.ask(async () => {
       for await (const line of lines("row", this.asked(output))) {
         status(line.error ?? line.wait ?? "");
+        if (line.error) this.part(".row").setAttribute("aria-busy", "false");
         if (!line.html) continue;
         this.part(".row").innerHTML = line.html;
         this.picture = line.picture;

@@ -70,7 +70,7 @@ async function restore() {
   if (location.hash.length < 2) return [];
   let shown;
   try {
-    shown = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+    shown = Object(JSON.parse(decodeURIComponent(location.hash.slice(1))));
   } catch {
     status("the link is not one of this page");
     return [];
