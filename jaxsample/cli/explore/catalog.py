@@ -116,7 +116,7 @@ def card(member: Any) -> dict[str, Any]:
     return {"name": name, "about": about, "controls": controls, "rest": rest, "text": repr(member)}
 
 
-def _finite(value):
+def _finite(value: Any) -> Any:
     """Return data that JSON and a field of a page can hold: 1e30 acts as infinity does."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}

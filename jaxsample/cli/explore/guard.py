@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 
 LARGEST = 4 * 2**20  # bytes of a request
 HEADERS = {
@@ -52,6 +52,9 @@ class Guard:
             await PlainTextResponse(reason + "\n", 403)(scope, receive, headed)
             return
         prefix = f"/{self._token}"
+        if scope["path"] == prefix:
+            await RedirectResponse(f"{prefix}/")(scope, receive, headed)
+            return
         inner = scope | {"path": scope["path"].removeprefix(prefix), "raw_path": None}
         await self._app(inner, receive, headed)
 

@@ -103,6 +103,11 @@ def test_only_the_page_itself_is_answered(page, path, headers):
     assert status == 403 and "<" not in text
 
 
+def test_an_address_without_its_last_slash_leads_to_the_page(page):
+    status, headers, _ = page.send("GET", f"/{TOKEN}")
+    assert status == 307 and headers["location"] == f"/{TOKEN}/"
+
+
 def test_the_page_asks_nothing_of_other_machines(page):
     status, headers, html = page.send("GET", f"/{TOKEN}/")
     assert status == 200

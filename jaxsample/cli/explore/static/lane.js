@@ -1,5 +1,5 @@
 // One chain: its cards, its text and the row of one token.
-import { Latest, lines, post, status } from "./asking.js";
+import { Latest, answered, lines, status } from "./asking.js";
 import { chainOf, wire } from "./cards.js";
 import { copied, saved } from "./taking.js";
 import { shade, told } from "./tints.js";
@@ -62,7 +62,7 @@ export class Lane {
   }
 
   async replace(body) {
-    const answer = await (await post("cards", body)).json();
+    const answer = await answered("cards", body);
     if (answer.error) return status(answer.error);
     this.part(".cards").innerHTML = answer.html;
     this.touched = true;
@@ -234,7 +234,7 @@ export class Lane {
   async copy(button) {
     const name = button.dataset.copy;
     if (name === "link") return copied(button, this.link());
-    const answer = await (await post("copies", this.asked([]))).json();
+    const answer = await answered("copies", this.asked([]));
     if (answer.error) return status(answer.error);
     await copied(button, answer[name]);
     if (name === "command" && this.kept) status("copied: command, without the tokens chosen by hand");
