@@ -18,6 +18,7 @@ from jaxsample.cli.explore.writing import row_keys, state_after, write
 from jaxsample.show import staged
 
 Line = dict[str, Any]
+ENDED = "the model ended the text"
 
 
 class Answers:
@@ -35,7 +36,7 @@ class Answers:
     def row(self, asked: Asked) -> Iterator[Line]:
         """Yield the row after a text, before and after each member of the chain."""
         text = [*asked.ids, *asked.output]
-        yield from self._read(text, 1)
+        yield from self._read(text, max(1, asked.left))  # the cache that the text uses
         members = list(asked.sampler)
         fresh = [(type(m).__name__, self._key("row", m, asked)) for m in members]
         fresh.append(("the order", self._key("chain", asked.sampler, asked)))
@@ -54,7 +55,13 @@ class Answers:
 
     def text(self, asked: Asked) -> Iterator[Line]:
         """Yield the tokens of a text."""
-        yield from self._read([*asked.ids, *asked.output], asked.room - len(asked.output))
+        if self._ended(asked):
+            yield {"end": ENDED}
+            return
+        if not asked.left:
+            yield {"end": f"{asked.room} tokens"}
+            return
+        yield from self._read([*asked.ids, *asked.output], asked.left)
         key = self._key("text", asked.sampler, asked)
         if key not in self._compiled:
             yield {"wait": "compiling the chain"}
@@ -67,11 +74,13 @@ class Answers:
             if not token.text:
                 line["name"] = source.tokenizer.id_to_token(token.id) or f"unused {token.id}"
             yield {k: None if v != v or v == math.inf else v for k, v in line.items()}
-        yield {"end": "the model ended the text" if ended else f"{asked.room} tokens"}
+        yield {"end": ENDED if ended else f"{asked.room} tokens"}
 
     def several(self, asked: Asked) -> Iterator[Line]:
         """Yield the progress of several texts, and then the texts with their measures."""
-        yield from self._read([*asked.ids, *asked.output], asked.room - len(asked.output))
+        if self._ended(asked) or not asked.left:
+            raise ValueError("no token can follow this text; go back to the prompt")
+        yield from self._read([*asked.ids, *asked.output], asked.left)
         key = self._key("several", asked.sampler, asked)
         if key not in self._compiled:
             yield {"wait": "compiling the chain for several texts"}
@@ -93,6 +102,9 @@ class Answers:
         for lines in (self.row(asked), itertools.islice(self.text(asked), 4)):
             for _ in lines:
                 pass
+
+    def _ended(self, asked: Asked) -> bool:
+        return bool(asked.output) and asked.output[-1] in self._reader.source.eos
 
     def _read(self, text: list[int], room: int) -> Iterator[Line]:
         key = "model", self._reader.slots(len(text) + room)

@@ -35,6 +35,11 @@ class Asked(NamedTuple):
     seed: int
     room: int
 
+    @property
+    def left(self) -> int:
+        """How many tokens may follow `output`."""
+        return max(0, self.room - len(self.output))
+
 
 def read(body: bytes, source: Source) -> Asked:
     """Return what a request asks.
@@ -53,7 +58,8 @@ def read(body: bytes, source: Source) -> Asked:
     ids = tokens(source, prompt, chat)
     size = source.checkpoint.config.vocab_size
     output = [_whole("output", token, 0, size - 1) for token in _listed(data, "output")]
-    room = min(_whole("room", data.get("room", ROOM), 1, 2**20), source.room(ids, None))
+    source.room(ids, None)  # refuses a prompt that leaves no room
+    room = min(_whole("room", data.get("room", ROOM), 1, 2**20), source.context - len(ids))
     source.fits([*ids, *output])
     seed = _whole("seed", data.get("seed", 0), 0, SEEDS - 1)
     chain = sampler(_listed(data, "chain"), source)

@@ -18,7 +18,8 @@ class Slider(NamedTuple):
     Attributes:
         low, high, step: the range.
         start: the value of a new card.
-        neutral: the value at which the transform does nothing, or None if no single value does.
+        neutral: the value at which the transform does nothing if its other fields are neutral too;
+            None if there is none.
     """
 
     low: float
@@ -96,7 +97,7 @@ def card(member: Any) -> dict[str, Any]:
     Raises:
         ValueError: if the member cannot be written as data.
     """
-    data = to_dict(member)
+    data = _finite(to_dict(member))
     name = data["transform"]
     sliders, controls = CARDS.get(name, {}), []
     declared = {f.name: f for f in dataclasses.fields(member)}
@@ -113,6 +114,15 @@ def card(member: Any) -> dict[str, Any]:
     rest = {f: value for f, value in data.items() if f not in shown}
     about = (inspect.getdoc(type(member)) or "").partition("\n")[0]
     return {"name": name, "about": about, "controls": controls, "rest": rest, "text": repr(member)}
+
+
+def _finite(value: Any) -> Any:
+    """Return data that JSON and a field of a page can hold: 1e30 acts as infinity does."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return max(-1e30, min(value, 1e30)) if isinstance(value, float) else value
 
 
 def groups() -> dict[str, list[str]]:

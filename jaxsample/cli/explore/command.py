@@ -37,6 +37,8 @@ def explore(
     Raises:
         ValueError: if an argument or the model is wrong, or the port is taken.
     """
+    if flags.policy is not None:
+        raise ValueError("--policy: the page has no card for a network; `generate --policy` draws")
     flags.members()  # refuses wrong values before the model is loaded
     listener = listening(port)
     _, notes = terminals()

@@ -12,12 +12,13 @@ from jaxsample.cli.explore.asked import Asked
 from jaxsample.interop import to_dict
 
 
-def copies(asked: Asked, model: str) -> dict[str, str]:
+def copies(asked: Asked, model: str, dtype: str) -> dict[str, str]:
     """Return texts that restore the chain elsewhere, by name.
 
     Args:
         asked: the chain, the prompt and the seed.
         model: the value of --model, or an empty text for the embedded model.
+        dtype: the value of --dtype.
     """
     members = list(asked.sampler)
     return {
@@ -25,7 +26,7 @@ def copies(asked: Asked, model: str) -> dict[str, str]:
         "TOML": "".join(
             ["chain = [\n", *(f"  {as_toml(to_dict(member))},\n" for member in members), "]\n"]
         ),
-        "command": as_command(asked, members, model),
+        "command": as_command(asked, members, model, dtype),
     }
 
 
@@ -47,19 +48,21 @@ def as_toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
-def as_command(asked: Asked, members: list[Any], model: str) -> str:
-    """Return a command that draws the text of the page."""
+def as_command(asked: Asked, members: list[Any], model: str, dtype: str) -> str:
+    """Return a command that draws the text of the page, if no token of it was chosen."""
     words = ["jaxsample", "generate"]
-    if asked.prompt:
-        words.append(asked.prompt)
     if asked.chat:
         words.append("--chat")
     if model:
         words += ["--model", model]
+    if dtype != "float32":
+        words += ["--dtype", dtype]
     chain = as_chain(members)
     if members:
         words += ["--chain", "chain.toml" if chain is None else chain]
     words += ["--seed", str(asked.seed), "--max-new-tokens", str(asked.room)]
+    if asked.prompt:
+        words += ["--", asked.prompt] if asked.prompt.startswith("-") else [asked.prompt]
     return shlex.join(words)
 
 

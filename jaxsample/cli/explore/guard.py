@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 
 LARGEST = 4 * 2**20  # bytes of a request
 HEADERS = {
@@ -52,6 +52,9 @@ class Guard:
             await PlainTextResponse(reason + "\n", 403)(scope, receive, headed)
             return
         prefix = f"/{self._token}"
+        if scope["path"] == prefix:
+            await RedirectResponse(f"{prefix}/")(scope, receive, headed)
+            return
         inner = scope | {"path": scope["path"].removeprefix(prefix), "raw_path": None}
         await self._app(inner, receive, headed)
 
@@ -59,7 +62,7 @@ class Guard:
         headers = {k.decode("latin1"): v.decode("latin1") for k, v in scope["headers"]}
         if headers.get("host") not in self._hosts:
             return "the page is served on 127.0.0.1 only"
-        first = scope["path"].split("/")[1].encode()
+        first = (scope["path"] + "/").split("/")[1].encode()  # the path may be "*"
         if not secrets.compare_digest(first, self._token.encode()):
             return "the address lacks the token that jaxsample explore printed"
         origin = headers.get("origin")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -16,10 +16,39 @@ from jaxsample import Allow, Decoding
 if TYPE_CHECKING:
     from jaxsample.study import Source
 
+K = TypeVar("K", bound=tuple)
+V = TypeVar("V")
+
 SMALLEST = 512  # positions of a cache; it doubles for longer texts
 LONG, MIDDLE, SHORT = 512, 128, 16  # tokens that are read at a time, each with its own program
 CACHES = 2**30  # bytes of all caches that are kept; the last two are kept in any case
 ROWS = 2**28  # bytes of all rows of logits that are kept
+
+
+class _Kept(Generic[K, V]):
+    """Values of which the oldest are dropped.
+
+    Args:
+        most: bytes of all values and their keys.
+        fewest: so many values are kept in any case.
+    """
+
+    def __init__(self, most: int, fewest: int):
+        self.values: OrderedDict[K, V] = OrderedDict()
+        self._most, self._fewest, self._size = most, fewest, 0
+
+    def put(self, key: K, value: V) -> None:
+        """Keep a value as the newest; the time does not depend on how many are kept."""
+        if key in self.values:
+            self._size -= _size(key, self.values.pop(key))
+        self.values[key] = value
+        self._size += _size(key, value)
+        while len(self.values) > self._fewest and self._size > self._most:
+            self._size -= _size(*self.values.popitem(last=False))
+
+
+def _size(key: tuple, value: Any) -> int:
+    return 8 * len(key) + sum(x.nbytes for x in jax.tree.leaves(value))
 
 
 class Row(NamedTuple):
@@ -47,8 +76,8 @@ class Reader:
         unembed = self._model.unembed
         self._unembed = None if unembed is None else jax.jit(unembed)
         self._lock = threading.Lock()
-        self._decodings: OrderedDict[tuple[int, tuple[int, ...]], Decoding] = OrderedDict()
-        self._rows: OrderedDict[tuple[int, ...], Row] = OrderedDict()
+        self._decodings: _Kept[tuple[int, tuple[int, ...]], Decoding] = _Kept(CACHES, 2)
+        self._rows: _Kept[tuple[int, ...], Row] = _Kept(ROWS, 1)
 
     def slots(self, length: int) -> int:
         """Return the positions of a cache for a text of `length` tokens."""
@@ -96,7 +125,7 @@ class Reader:
     def row(self, ids: Sequence[int]) -> Row:
         """Return the model's output after a text."""
         with self._lock:
-            known = self._rows.get(tuple(ids))
+            known = self._rows.values.get(tuple(ids))
         return known or self.keep_row(ids, self.decoding(ids))
 
     def feed(self, decoding: Decoding, tokens: Sequence[int]) -> Decoding:
@@ -111,9 +140,7 @@ class Reader:
         self.keep_row(ids, decoding)
         slots = int(decoding.position[0] + decoding.remaining[0])
         with self._lock:
-            self._decodings[slots, tuple(ids)] = decoding
-            self._decodings.move_to_end((slots, tuple(ids)))
-            _bound(self._decodings, CACHES, 2)
+            self._decodings.put((slots, tuple(ids)), decoding)
         return decoding
 
     def keep_row(self, ids: Sequence[int], decoding: Decoding) -> Row:
@@ -122,9 +149,7 @@ class Reader:
         assert decoding.logits is not None
         row = Row(np.asarray(decoding.logits[0]), hidden)
         with self._lock:
-            self._rows[tuple(ids)] = row
-            self._rows.move_to_end(tuple(ids))
-            _bound(self._rows, ROWS, 1)
+            self._rows.put(tuple(ids), row)
         return row
 
     def _whole(self, decoding: Decoding) -> Decoding:
@@ -143,7 +168,7 @@ class Reader:
         """Return a decoding that has read the first of `ids`, and how many; or None and 0."""
         best, most = None, 0
         with self._lock:
-            for (size, known), decoding in self._decodings.items():
+            for (size, known), decoding in self._decodings.values.items():
                 same = _common(known, ids)
                 whole = same == len(known)
                 if size != slots or not (whole or self._model.rewinds):
@@ -170,11 +195,3 @@ def _common(one: tuple[int, ...], other: tuple[int, ...]) -> int:
     if one[:most] == other[:most]:
         return most
     return next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
-
-
-def _bound(kept: OrderedDict, most: int, fewest: int) -> None:
-    """Drop the oldest values until all have at most `most` bytes."""
-    sizes = [sum(x.nbytes for x in jax.tree.leaves(value)) for value in kept.values()]
-    while len(kept) > fewest and sum(sizes) > most:
-        kept.popitem(last=False)
-        del sizes[0]

@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -82,13 +83,13 @@ def application(
             if "start" in data:
                 members = list(chains[data["start"]])
             return JSONResponse({"html": cards(members)})
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     async def copied(request: Request) -> Response:
         try:
-            question = asked.read(await request.body(), source)
-            return JSONResponse(copies(question, model))
+            question = await run_in_threadpool(asked.read, await request.body(), source)
+            return JSONResponse(copies(question, model, source.checkpoint.config.dtype))
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
 

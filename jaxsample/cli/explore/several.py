@@ -15,6 +15,7 @@ from jaxsample.interop import Transcript
 from jaxsample.study import distinct, self_bleu
 
 COUNT = 8
+CACHES = 2**31  # bytes of the caches of all texts; a step holds them twice
 
 
 class Several(NamedTuple):
@@ -46,10 +47,16 @@ def several(
     The arguments are those of `write`.
 
     Raises:
-        ValueError: as `write`.
+        ValueError: as `write`; or if the caches of so many texts would be too large.
     """
     keys = row_keys(seed, COUNT)
     one = reader.decoding([*ids, *output], room - len(output))
+    size = COUNT * sum(x.nbytes for x in jax.tree.leaves(one.cache))
+    if size > CACHES:
+        raise ValueError(
+            f"the caches of {COUNT} texts would take {size / 2**30:.1f} GiB, more than "
+            f"{CACHES / 2**30:.1f}; shorten the prompt or the text"
+        )
     decoding = jax.tree.map(lambda x: jnp.repeat(x, COUNT, axis=0), one)
     states = [state_after(reader, sampler, ids, output, key, room) for key in keys]
     state = jax.tree.map(lambda *xs: jnp.stack(xs), *states)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +12,7 @@ import numpy as np
 
 import jaxsample
 from jaxsample import Decoding, Model, ModelOutput, Prompt
+from jaxsample.cli.explore.orders import WARMTHS
 from jaxsample.cli.explore.reader import Reader, Row
 from jaxsample.interop import Transcript
 from jaxsample.show import staged
@@ -114,7 +115,7 @@ def write(
     output: Sequence[int],
     seed: int,
     room: int,
-) -> Iterator[Token]:
+) -> Generator[Token, None, None]:
     """Yield the tokens that follow a prompt and some output; the seed draws what `generate` does.
 
     Args:
@@ -134,32 +135,34 @@ def write(
     state = state_after(reader, sampler, ids, output, key[0], room)
     output = list(output)
     state = jax.tree.map(lambda x: jnp.asarray(x)[None], state)
-    for n in range(len(output), room):
-        before = state
-        row = reader.keep_row([*ids, *output], decoding)
-        pen, step = drawn(started(decoding, state, key, n), sampler)
-        check(step, source, sampler)
-        state, token = pen.state, int(step.tokens[0])
-        ended = token in source.eos
-        readable = text.add(token)
-        if ended or n == room - 1:
-            readable += text.rest()
-        yield Token(
-            token,
-            readable,
-            math.exp(float(step.logprobs[0])),
-            math.exp(float(step.model_logprobs[0])),
-            float(step.entropy[0]),
-            int(step.kept[0]),
-            int((row.logits > row.logits[token]).sum()),
-            temperature(row, sampler, jax.tree.map(lambda x: x[0], before)),
-            ended,
-        )
-        output.append(token)
-        if ended:
-            break
-        decoding = reader.feed(decoding, [token])
-    reader.keep([*ids, *output], decoding)
+    try:
+        for n in range(len(output), room):
+            before = state
+            row = reader.keep_row([*ids, *output], decoding)
+            pen, step = drawn(started(decoding, state, key, n), sampler)
+            check(step, source, sampler)
+            state, token = pen.state, int(step.tokens[0])
+            ended = token in source.eos
+            readable = text.add(token)
+            if ended or n == room - 1:
+                readable += text.rest()
+            yield Token(
+                token,
+                readable,
+                math.exp(float(step.logprobs[0])),
+                math.exp(float(step.model_logprobs[0])),
+                float(step.entropy[0]),
+                int(step.kept[0]),
+                int((row.logits > row.logits[token]).sum()),
+                temperature(row, sampler, jax.tree.map(lambda x: x[0], before)),
+                ended,
+            )
+            if ended:
+                break
+            decoding = reader.feed(decoding, [token])
+            output.append(token)
+    finally:  # also if the page closes the stream; `output` is what the decoding has read
+        reader.keep([*ids, *output], decoding)
 
 
 def temperature(row: Row, sampler: Any, state: Any) -> float:
@@ -168,6 +171,8 @@ def temperature(row: Row, sampler: Any, state: Any) -> float:
     for stage in staged(row.logits, zip(sampler, state, strict=True), row.hidden):
         if stage.temperature is not None:
             product *= stage.temperature
+        elif type(stage.transform).__name__ in WARMTHS and stage.cut.any():
+            return 0.0  # of these only T = 0 removes tokens
     return product
 
 

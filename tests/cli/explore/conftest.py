@@ -61,10 +61,12 @@ def serving(source, sampler, prompt="a cat", seed=0):
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
-    yield Client(port)
-    server.should_exit = server.force_exit = True
-    thread.join()
-    listener.close()
+    try:
+        yield Client(port)
+    finally:  # a test that fails must not wait for the server
+        server.should_exit = server.force_exit = True
+        thread.join()
+        listener.close()
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,11 @@ def test_only_the_page_itself_is_answered(page, path, headers):
     assert status == 403 and "<" not in text
 
 
+def test_an_address_without_its_last_slash_leads_to_the_page(page):
+    status, headers, _ = page.send("GET", f"/{TOKEN}")
+    assert status == 307 and headers["location"] == f"/{TOKEN}/"
+
+
 def test_the_page_asks_nothing_of_other_machines(page):
     status, headers, html = page.send("GET", f"/{TOKEN}/")
     assert status == 200
@@ -116,10 +121,11 @@ def test_the_page_asks_nothing_of_other_machines(page):
 
 
 def test_all_text_is_escaped(source):
-    evil = '</textarea><script>alert("x")</script>&'
+    evil = '\n</textarea><script>alert("x")</script>&'
     with serving(source, jaxsample.chain(), prompt=evil) as page:
         html = page.send("GET", f"/{TOKEN}/")[2]
     assert "<script>alert" not in html and "&lt;script&gt;alert" in html
+    assert '"false">\n\n&lt;/textarea' in html  # HTML drops one of the two line breaks
 
 
 TEXTS = {
@@ -196,6 +202,30 @@ def test_a_copied_command_and_a_file_hold_the_chain(page, tmp_path):
     short = json.loads(page.send("POST", f"/{TOKEN}/copies", {"chain": chain[:4]})[2])
     written = "temperature=0.8,top_p=0.9,repetition_penalty=1.2:output,p_less"
     assert f"--chain {written} --seed 0" in short["command"]
+    listed = json.loads(page.send("POST", f"/{TOKEN}/copies", {"prompt": "- a cat"})[2])
+    assert listed["command"].endswith(" -- '- a cat'")
+
+
+def test_an_infinite_value_can_be_shown_and_asked_again(page):
+    chain = [
+        to_dict(jaxsample.TopNSigma(np.inf)),
+        to_dict(jaxsample.LogitBias(np.full(13, -np.inf))),
+    ]
+    status, _, text = page.send("POST", f"/{TOKEN}/cards", {"chain": chain})
+    assert status == 200
+    html = json.loads(text)["html"]
+    assert 'value="1e+30"' in html and "Infinity" not in html
+
+
+@pytest.mark.parametrize("body", [{"chain": 3}, {"chain": [], "add": []}, {"chain": [{}]}])
+def test_wrong_cards_are_answered_in_words(page, body):
+    status, _, text = page.send("POST", f"/{TOKEN}/cards", body)
+    assert status == 400 and json.loads(text)["error"]
+
+
+def test_a_policy_is_refused_before_it_is_served(cli, tmp_path):
+    run = cli("explore", "--no-open", "--policy", tmp_path)
+    assert run.status == 2 and "--policy: the page has no card for a network" in run.err
 
 
 def test_orders_are_those_that_the_readers_of_other_systems_make():

@@ -5,8 +5,17 @@ export function status(text) {
   shown.textContent = text;
 }
 
-export async function post(path, body, signal) {
+async function post(path, body, signal) {
   return fetch(path, { method: "POST", body: JSON.stringify(body), signal });
+}
+
+// The answer to a request that is answered at once; `error` says why there is none.
+export async function answered(path, body) {
+  try {
+    return await (await post(path, body)).json();
+  } catch (error) {
+    return { error: `the server does not answer: ${error.message}` };
+  }
 }
 
 export async function* lines(path, body, signal) {

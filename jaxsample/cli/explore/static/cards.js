@@ -13,7 +13,8 @@ export function chainOf(list) {
 }
 
 function valueOf(number, control) {
-  const value = Number(number.value);
+  const range = control.querySelector("input[type=range]");
+  const value = Number(number.value || range.value); // the field is empty while one types
   return control.dataset.whole === "yes" ? Math.round(value) : value;
 }
 
@@ -22,7 +23,7 @@ export function wire(list, changed) {
     const control = event.target.closest(".control");
     const [range, number] = control.querySelectorAll("input");
     if (event.target === range) number.value = range.value;
-    else if (event.target === number) range.value = number.value;
+    else if (event.target === number && number.value) range.value = number.value;
     changed();
   });
   list.addEventListener("click", (event) => {

@@ -1,5 +1,5 @@
 // One chain: its cards, its text and the row of one token.
-import { Latest, lines, post, status } from "./asking.js";
+import { Latest, answered, lines, status } from "./asking.js";
 import { chainOf, wire } from "./cards.js";
 import { copied, saved } from "./taking.js";
 import { shade, told } from "./tints.js";
@@ -30,6 +30,11 @@ export class Lane {
     this.part(".stop").addEventListener("click", () => this.stop());
     this.part(".begin").addEventListener("click", () => this.begin());
     this.part(".text").addEventListener("click", (event) => this.clicked(event));
+    this.part(".text").addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      this.clicked(event);
+    });
     this.part(".row").addEventListener("click", (event) => this.chosen(event));
     this.part(".draw").addEventListener("click", () => this.several());
     for (const button of section.querySelectorAll(".save")) {
@@ -57,7 +62,7 @@ export class Lane {
   }
 
   async replace(body) {
-    const answer = await (await post("cards", body)).json();
+    const answer = await answered("cards", body);
     if (answer.error) return status(answer.error);
     this.part(".cards").innerHTML = answer.html;
     this.touched = true;
@@ -70,8 +75,9 @@ export class Lane {
 
   edited() {
     this.touched = true;
+    this.stop(); // the old text would slow the row
+    this.forget();
     this.look();
-    clearTimeout(this.settled);
     this.settled = setTimeout(() => this.write(this.tokens.slice(0, this.kept)), SETTLED);
   }
 
@@ -79,6 +85,7 @@ export class Lane {
   begin(kept = []) {
     this.kept = kept.length;
     this.place = null;
+    this.forget();
     this.before = [];
     this.look();
     this.write(kept);
@@ -93,6 +100,7 @@ export class Lane {
     this.rows.ask(async () => {
       for await (const line of lines("row", this.asked(output))) {
         status(line.error ?? line.wait ?? "");
+        if (line.error) this.part(".row").setAttribute("aria-busy", "false");
         if (!line.html) continue;
         this.part(".row").innerHTML = line.html;
         this.picture = line.picture;
@@ -102,13 +110,13 @@ export class Lane {
   }
 
   stop() {
+    clearTimeout(this.settled);
     this.writing?.abort();
     this.part(".stop").disabled = true;
   }
 
   async write(before) {
     this.stop();
-    clearTimeout(this.settled);
     const writing = (this.writing = new AbortController());
     this.tokens = before;
     this.part(".text").replaceChildren();
@@ -128,7 +136,25 @@ export class Lane {
     } catch (error) {
       if (error.name !== "AbortError") status(`the text ended: ${error.message}`);
     }
-    if (this.writing === writing) this.part(".stop").disabled = true;
+    if (this.writing !== writing) return;
+    this.part(".stop").disabled = true;
+    this.follow();
+  }
+
+  // The row is one of the text that is shown.
+  follow() {
+    const before = this.tokens.slice(0, this.place ?? 0);
+    if (before.length < (this.place ?? 0)) return;
+    if (before.every((token, n) => token.id === this.before[n].id)) return;
+    this.before = before;
+    this.look();
+  }
+
+  // Several texts are those of one chain, one prompt and one seed.
+  forget() {
+    this.drawing?.abort();
+    this.part(".found").replaceChildren();
+    this.part(".progress").textContent = "";
   }
 
   async several() {
@@ -147,9 +173,11 @@ export class Lane {
   }
 
   show(token, n) {
-    const button = document.createElement("button");
-    button.type = "button";
+    const button = document.createElement("span"); // a button is a box, which breaks no line
+    button.setAttribute("role", "button");
+    button.tabIndex = 0;
     button.className = "token";
+    button.classList.toggle("breaks", /^\s*\n\s*$/.test(token.text));
     button.dataset.place = n;
     button.textContent = token.text || token.name || "·";
     if (!token.text) button.classList.add("silent");
@@ -199,14 +227,16 @@ export class Lane {
     const text = button.dataset.text;
     const token = { id: Number(button.dataset.token), text, chosen: true };
     this.kept = this.before.length + 1;
+    this.forget();
     this.write([...this.before, token]);
   }
 
   async copy(button) {
     const name = button.dataset.copy;
     if (name === "link") return copied(button, this.link());
-    const answer = await (await post("copies", this.asked([]))).json();
+    const answer = await answered("copies", this.asked([]));
     if (answer.error) return status(answer.error);
-    return copied(button, answer[name]);
+    await copied(button, answer[name]);
+    if (name === "command" && this.kept) status("copied: command, without the tokens chosen by hand");
   }
 }

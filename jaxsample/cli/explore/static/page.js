@@ -5,6 +5,7 @@ import { status } from "./asking.js";
 const byId = (id) => document.getElementById(id);
 export const lanes = ["A", "B"].map((name) => new Lane(byId(`lane-${name}`), settings));
 const [first, second] = lanes;
+let marked = null; // the place of the first difference
 
 function settings() {
   return {
@@ -20,13 +21,15 @@ function open() {
   return lanes.filter((lane) => !lane.section.hidden);
 }
 
-// What differs under the same keys is due to the chain.
+// What differs under the same keys is due to the chain, unless a token was chosen in one lane.
 function mark() {
-  for (const lane of lanes) lane.mark(null);
-  if (second.section.hidden) return;
-  const [a, b] = lanes.map((lane) => lane.ids());
-  const place = a.findIndex((id, n) => n < b.length && id !== b[n]);
-  if (place >= 0) for (const lane of lanes) lane.mark(place);
+  const [a, b] = lanes.map((lane) => lane.tokens);
+  const differs = (token, n) => n < b.length && token.id !== b[n].id;
+  const found = second.section.hidden ? -1 : a.findIndex(differs);
+  const place = found < 0 || a[found].chosen || b[found].chosen ? null : found;
+  if (place === marked && place === null) return; // as with one chain, for each token
+  marked = place;
+  for (const lane of lanes) lane.mark(place);
 }
 
 for (const lane of lanes) lane.onwritten = mark;
@@ -42,8 +45,13 @@ byId("tint").addEventListener("change", () => lanes.forEach((lane) => lane.paint
 byId("compare").addEventListener("change", async () => {
   second.section.hidden = !byId("compare").checked;
   document.body.classList.toggle("two", !second.section.hidden);
-  if (!second.section.hidden && !second.touched) await second.change({ chain: first.chain() });
-  else second.begin();
+  if (second.section.hidden) {
+    second.stop();
+    second.forget();
+    return mark();
+  }
+  if (!second.touched) await second.replace({ chain: first.chain() });
+  second.begin(first.tokens.slice(0, first.kept)); // the tokens that were chosen are shared
 });
 
 // A link restores the page: what it shows is in the fragment, which no request carries.
@@ -62,7 +70,7 @@ async function restore() {
   if (location.hash.length < 2) return [];
   let shown;
   try {
-    shown = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+    shown = Object(JSON.parse(decodeURIComponent(location.hash.slice(1))));
   } catch {
     status("the link is not one of this page");
     return [];
