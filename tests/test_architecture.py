@@ -200,6 +200,7 @@ TESTS_OF_PARTS = {
     "tests/interop/test_automaton_assertions.py",
     "tests/interop/test_automaton_cache.py",
     "tests/interop/test_automaton_regex.py",
+    "tests/interop/test_automaton_states.py",
     "tests/interop/test_automaton_tokens.py",
     "tests/interop/test_batches.py",
     "tests/interop/test_files.py",

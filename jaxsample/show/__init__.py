@@ -1,6 +1,7 @@
 """Pictures in notebooks and files: a row of logits that a sampler changed, and a tinted text."""
 
 from jaxsample.drawing._characters import percent as percent
+from jaxsample.drawing._curves import curve as curve
 from jaxsample.show._cards import Cards
 from jaxsample.show._explain import Explanation, explain
 from jaxsample.show._names import name_of

@@ -9,9 +9,8 @@ import numpy as np
 
 from jaxsample.cli.bars import percent
 from jaxsample.cli.explain import name_of
-from jaxsample.drawing._curves import curve
 from jaxsample.interop import Transcript
-from jaxsample.show import Explanation, Stage, entropy, numbers, probabilities
+from jaxsample.show import Explanation, Stage, curve, entropy, numbers, probabilities
 from jaxsample.study import Source
 
 SHOWN = 30

@@ -67,8 +67,8 @@ def test_no_form_is_asked_for(system, settings):
         ("ollama", {"format": "json"}, "format needs vocabulary="),
         ("ollama", {"options": 3}, "options must be an object, got 3"),
         ("sglang", {"ebnf": "root ::= x"}, "ebnf=.*a grammar is not read here"),
-        ("sglang", {"structural_tag": "{}"}, "structural_tag=.*use from_regex"),
-        ("llama.cpp", {"grammar": "root ::= x"}, "grammar=.*use from_regex or from_json_schema"),
+        ("sglang", {"structural_tag": "{}"}, "structural_tag=.*from_grammar"),
+        ("llama.cpp", {"grammar": "root ::= x"}, "grammar=.*compile it with from_grammar"),
         ("llama.cpp", {"json_schema": {}, "response_format": WRAPPED}, "ask for 2; give one"),
     ],
 )
