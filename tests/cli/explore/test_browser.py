@@ -1,6 +1,7 @@
 """The page in a real browser: narrow and wide, light and dark, with the keyboard alone."""
 
 import http.client
+import json
 import shutil
 import signal
 import subprocess
@@ -151,6 +152,50 @@ def test_two_chains_share_their_keys_and_the_first_difference_is_marked(show):
     place = next(n for n, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1])
     marked = page.locator(".differs").evaluate_all("all => all.map((one) => one.dataset.place)")
     assert marked == [str(place)] * 2
+
+
+def test_the_second_chain_begins_with_the_tokens_that_were_chosen(show):
+    page = show()
+    page.locator(".choose").nth(3).click()
+    settled(page)
+    page.check("#compare")
+    settled(page, "B")
+    assert words(page) == words(page, "B")
+    assert page.locator(".differs").count() == 0
+
+
+def test_the_row_is_one_of_the_text_that_is_shown(show):
+    page = show()
+    before = words(page)[:3]
+    page.locator("#lane-A .token").nth(3).click()
+    settled(page)
+    page.locator("#lane-A .card input[type=number]").first.fill("0")
+    settled(page)
+    assert words(page)[:3] != before
+    row = page.locator("#lane-A .row").inner_html()
+    page.locator("#lane-A .token").nth(3).click()
+    settled(page)
+    assert page.locator("#lane-A .row").inner_html() == row
+
+
+def test_a_token_of_a_line_break_breaks_the_line(show, served):
+    kept = [{"id": 4, "text": text, "chosen": True} for text in ("one", "\n", "two")]
+    shown = urllib.parse.quote(json.dumps({"prompt": PROMPT, "kept": [kept]}))
+    page = show(address=f"{served.address}#{shown}")
+    boxes = [page.locator(".token").nth(n).bounding_box() for n in range(3)]
+    assert all(box["width"] > 5 for box in boxes)  # each can be hit
+    assert boxes[2]["y"] > boxes[0]["y"] + 5
+    assert boxes[2]["x"] == boxes[0]["x"]
+
+
+def test_the_last_card_can_be_removed(show):
+    page = show()
+    for name in ("TopK", "Temperature"):
+        page.locator("#lane-A").get_by_label(f"Remove {name}").click()
+    settled(page)
+    content = "getComputedStyle(document.querySelector('.cards'), '::after').content"
+    assert "the model as it is" in page.evaluate(content)
+    assert page.evaluate("document.activeElement.className") == "add"
 
 
 def test_cards_move_and_a_link_restores_the_page(show, browser):

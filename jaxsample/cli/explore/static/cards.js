@@ -39,7 +39,7 @@ export function wire(list, changed) {
     else if (button.className === "remove") {
       const next = card.nextElementSibling ?? card.previousElementSibling;
       card.remove();
-      next?.querySelector(".remove")?.focus();
+      (next?.querySelector(".remove") ?? list.closest(".lane").querySelector(".add")).focus();
     }
     if (card.isConnected) button.focus();
     changed();

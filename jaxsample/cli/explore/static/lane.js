@@ -18,12 +18,13 @@ export class Lane {
     this.rows = new Latest();
     this.onwritten = () => {};
     this.picture = "";
-    wire(this.part(".cards"), (whole) => this.edited(whole));
+    this.changing = Promise.resolve();
+    wire(this.part(".cards"), () => this.edited());
     for (const name of ["add", "start", "order"]) {
       this.part(`.${name}`).addEventListener("change", async (event) => {
         const value = event.target.value;
         event.target.value = "";
-        if (value) await this.change({ chain: this.chain(), [name]: value });
+        if (value) await this.change({ [name]: value });
       });
     }
     this.part(".write").addEventListener("click", () => this.write(this.tokens.slice(0, this.kept)));
@@ -70,7 +71,9 @@ export class Lane {
   }
 
   async change(body) {
-    if (await this.replace(body)) this.edited(true);
+    const change = () => this.replace({ chain: this.chain(), ...body });
+    this.changing = this.changing.then(change); // each change is one of the chain before it
+    if (await this.changing) this.edited();
   }
 
   edited() {
@@ -100,7 +103,10 @@ export class Lane {
     this.rows.ask(async () => {
       for await (const line of lines("row", this.asked(output))) {
         status(line.error ?? line.wait ?? "");
-        if (line.error) this.part(".row").setAttribute("aria-busy", "false");
+        if (line.error) {
+          this.part(".row").setAttribute("aria-busy", "false");
+          this.picture = "";
+        }
         if (!line.html) continue;
         this.part(".row").innerHTML = line.html;
         this.picture = line.picture;
