@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -78,6 +79,7 @@ class Reader:
         self._lock = threading.Lock()
         self._decodings: _Kept[tuple[int, tuple[int, ...]], Decoding] = _Kept(CACHES, 2)
         self._rows: _Kept[tuple[int, ...], Row] = _Kept(ROWS, 1)
+        self._left: deque[tuple[Sequence[int], Decoding]] = deque()
 
     def slots(self, length: int) -> int:
         """Return the positions of a cache for a text of `length` tokens."""
@@ -93,6 +95,9 @@ class Reader:
             ids: the text, which fits the model.
             room: how many tokens are to follow.
         """
+        with contextlib.suppress(IndexError):  # no more of them
+            while True:
+                self.keep(*self._left.popleft())
         ids, slots = tuple(ids), self.slots(len(ids) + room)
         decoding, start = self._nearest(ids, slots)
         while decoding is None or start < len(ids):
@@ -142,6 +147,13 @@ class Reader:
         with self._lock:
             self._decodings.put((slots, tuple(ids)), decoding)
         return decoding
+
+    def leave(self, ids: Sequence[int], decoding: Decoding) -> None:
+        """Let the next `read` keep a decoding.
+
+        A generator that is dropped ends at any moment, also while JAX traces a function.
+        """
+        self._left.append((ids, decoding))
 
     def keep_row(self, ids: Sequence[int], decoding: Decoding) -> Row:
         """Keep and return only the row after a text."""

@@ -162,7 +162,7 @@ def write(
             decoding = reader.feed(decoding, [token])
             output.append(token)
     finally:  # also if the page closes the stream; `output` is what the decoding has read
-        reader.keep([*ids, *output], decoding)
+        reader.leave([*ids, *output], decoding)
 
 
 def temperature(row: Row, sampler: Any, state: Any) -> float:
