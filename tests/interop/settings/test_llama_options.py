@@ -138,7 +138,7 @@ def test_a_json_schema_is_an_automaton():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"grammar": "root ::= x"}, "grammar=.*from_regex"),
+        ({"grammar": "root ::= x"}, "grammar=.*from_grammar"),
         ({"samplers": ["top_k", "infill"]}, "samplers: there is no 'infill'"),
         ({"samplers": ["top_k", "top_k"]}, "every sampler can run once"),
         ({"mirostat": 3}, "mirostat must be one of 0, 1, 2, got 3"),

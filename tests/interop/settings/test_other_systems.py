@@ -244,7 +244,7 @@ def test_sglang():
     found = from_sglang_params({"regex": "ab*"}, eos=EOS, vocabulary=vocabulary_of(tokenizer()))
     assert [type(member).__name__ for member in found] == ["TokenAutomaton"]
     for wrong, message in (
-        ({"ebnf": "root ::= x"}, "ebnf=.*from_regex"),
+        ({"ebnf": "root ::= x"}, "ebnf=.*from_grammar"),
         ({"min_new_tokens": 2}, "a least length needs eos= or stop_token_ids"),
         ({"regex": "a", "json_schema": "{}"}, "json_schema, regex ask for 2"),
         ({"regex": "a"}, "regex needs vocabulary="),
