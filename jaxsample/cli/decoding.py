@@ -13,7 +13,7 @@ import jaxsample
 from jaxsample.interop import Text, Transcript
 
 if TYPE_CHECKING:
-    from jaxsample import Generation, Transform
+    from jaxsample import Generation, Step, Transform
     from jaxsample.study import Source
 
 CHUNK = 4  # tokens of each text that are decoded before they are shown
@@ -127,16 +127,7 @@ def chunks(
     for generation in generations:
         done = np.asarray(generation.decoding.done)
         seconds = time.perf_counter() - start
-        if np.asarray(generation.invalid).any():
-            if np.asarray(generation.invalid_logits).any():
-                raise ValueError(
-                    f"the logits of {source.name} hold a NaN or only -inf, so no token can be "
-                    "drawn; check its weights"
-                )
-            raise ValueError(
-                f"the sampler {sampler} returned a NaN or only -inf, so no token can be drawn; "
-                f"the logits of {source.name} are valid"
-            )
+        check(generation, source, sampler)
         pieces = []
         lengths = np.asarray(generation.lengths)[0]
         fields = [np.asarray(getattr(generation, name))[0] for name in ("tokens", *RECORD)]
@@ -193,3 +184,22 @@ def padded(source: Source, prompt: list[int], room: int) -> tuple[np.ndarray, in
 def rounded(n: int) -> int:
     """Return a length up to which prompts share a program."""
     return -(-n // BUCKET) * BUCKET
+
+
+def check(drawn: Generation | Step, source: Source, sampler: Transform) -> None:
+    """Refuse a row of which no token was drawn.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    if not np.asarray(drawn.invalid).any():
+        return
+    if np.asarray(drawn.invalid_logits).any():
+        raise ValueError(
+            f"the logits of {source.name} hold a NaN or only -inf, so no token can be drawn; "
+            "check its weights"
+        )
+    raise ValueError(
+        f"the sampler {sampler} returned a NaN or only -inf, so no token can be drawn; "
+        f"the logits of {source.name} are valid"
+    )

@@ -1,6 +1,5 @@
 """Calls outside `jax.jit` compile once for each structure and shape, never for a value."""
 
-import contextlib
 from pathlib import Path
 
 import jax
@@ -26,6 +25,7 @@ from jaxsample import (
     sample,
     transform,
 )
+from tests.compilations import compilations
 
 ROW = np.float32(np.random.default_rng(0).standard_normal(500))
 PROMPT = Prompt.of([1, 2, 1, 2], vocab_size=500, budget=3)
@@ -52,22 +52,6 @@ CALLS = {
     "combiner": lambda i: Guidance(1.0 + i / 10)(ROW, ROW[::-1].copy()),
     "list": lambda i: TopP(0.5)([1.0, 2.0, 3.0 + i]),
 }
-
-
-@contextlib.contextmanager
-def compilations():
-    """Count the programs that JAX compiles, those from the persistent cache included."""
-    found = []
-
-    def listen(event, duration, **_):
-        if event.endswith("backend_compile_duration"):
-            found.append(duration)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        yield found
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -15,7 +15,7 @@ SEEDS = 2**32
 
 
 class Asked(NamedTuple):
-    """What the page asks about.
+    """A request of the page, with its tokens and its chain.
 
     Attributes:
         prompt: the text of the prompt.

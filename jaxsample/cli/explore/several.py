@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsample.cli.decoding import check
 from jaxsample.cli.explore.reader import Reader
-from jaxsample.cli.explore.writing import check, drawn, row_keys, started, state_after
+from jaxsample.cli.explore.writing import drawn, row_keys, started, state_after
 from jaxsample.interop import Transcript
 from jaxsample.study import distinct, self_bleu
 

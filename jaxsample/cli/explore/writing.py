@@ -12,6 +12,7 @@ import numpy as np
 
 import jaxsample
 from jaxsample import Decoding, Model, ModelOutput, Prompt
+from jaxsample.cli.decoding import check
 from jaxsample.cli.explore.orders import WARMTHS
 from jaxsample.cli.explore.reader import Reader, Row
 from jaxsample.interop import Transcript
@@ -174,22 +175,3 @@ def temperature(row: Row, sampler: Any, state: Any) -> float:
         elif type(stage.transform).__name__ in WARMTHS and stage.cut.any():
             return 0.0  # of these only T = 0 removes tokens
     return product
-
-
-def check(step: Any, source: Any, sampler: Any) -> None:
-    """Refuse a step that drew no token.
-
-    Raises:
-        ValueError: with the reason.
-    """
-    if not np.asarray(step.invalid).any():
-        return
-    if np.asarray(step.invalid_logits).any():
-        raise ValueError(
-            f"the logits of {source.name} hold a NaN or only -inf, so no token can be drawn; "
-            "check its weights"
-        )
-    raise ValueError(
-        f"the sampler {sampler} returned a NaN or only -inf, so no token can be drawn; "
-        f"the logits of {source.name} are valid"
-    )

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,22 +14,8 @@ from jaxsample.cli.chains import read_chain
 from tests.cli.explore.conftest import serving
 
 pytestmark = pytest.mark.slow
-BROWSERS = "chromium", "chromium-browser", "google-chrome"
 PROMPT = "a cat saw the dog"
 PATIENCE = 120_000  # ms; the first texts compile
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """The headless Chromium of the system."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)}")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The answers of the page: what is refused, what compiles, and texts of any kind."""
 
-import contextlib
 import http.client
 import json
 import re
@@ -15,24 +14,9 @@ import jaxsample
 from jaxsample.cli.chains import read_chain
 from jaxsample.interop import from_dict, to_dict
 from tests.cli.explore.conftest import TOKEN, serving
+from tests.compilations import compilations
 
 CHAIN = [to_dict(member) for member in read_chain("temperature=.8,top_p=.9")]
-
-
-@contextlib.contextmanager
-def compilations():
-    """Count the programs that JAX compiles."""
-    found = []
-
-    def listen(event, duration, **_):
-        if event.endswith("backend_compile_duration"):
-            found.append(duration)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        yield found
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
 
 
 def test_moving_a_slider_compiles_nothing(page):
