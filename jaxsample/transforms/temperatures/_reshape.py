@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +49,7 @@ class Reshape(Transform):
     """
 
     slopes: FloatLeaf = field(low=0.0)
-    knots: tuple[float, ...] = field(default=KNOTS, static=True)
+    knots: Sequence[float] = field(default=KNOTS, static=True)
 
     def __post_init__(self):
         if isinstance(self.slopes, list | tuple):
