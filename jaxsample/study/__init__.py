@@ -1,10 +1,11 @@
 """Sweeps over sampler settings, metrics of the texts, and studies with reports."""
 
-from jaxsample.study.draw._data import Item as Item
 from jaxsample.study.draw._data import Read as Read
 from jaxsample.study.draw._data import read as read
 from jaxsample.study.draw._data import read_each as read_each
 from jaxsample.study.draw._data import text_of as text_of
+from jaxsample.study.draw._few_shot import few_shot as few_shot
+from jaxsample.study.draw._item import Item as Item
 from jaxsample.study.draw._settings import Setting as Setting
 from jaxsample.study.draw._settings import grid as grid
 from jaxsample.study.draw._settings import read_settings as read_settings
