@@ -26,12 +26,12 @@ def run(
         ValueError: if the study does not take an option, or the prompts are invalid.
     """
     from jaxsample.cli.opening import EMBEDDED
-    from jaxsample.study import PROTOCOLS, Item
+    from jaxsample.study import PROTOCOLS
 
     study = PROTOCOLS[protocol]
     wanted = study.prompts[quick]
     if prompts.data is None and not wanted:
-        items = [Item("story", "")]
+        items = [study.asks(sources[0])]
     else:
         items = prompts.items(sources[0], wanted)
     if "judge" in study.takes and sources[0].name == EMBEDDED:
