@@ -118,7 +118,7 @@ class Protocol(NamedTuple):
 
     >>> from jaxsample.study import PROTOCOLS
     >>> sorted(PROTOCOLS)
-    ['creativity', 'edt', 'presets', 'surface']
+    ['creativity', 'edt', 'nuclei', 'presets', 'surface']
     >>> sorted(PROTOCOLS["edt"].takes), PROTOCOLS["edt"].prompts
     (['settings', 'weight'], (32, 8))
     """
