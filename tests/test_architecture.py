@@ -227,6 +227,7 @@ TESTS_OF_PARTS = {
     "tests/study/test_creativity.py",
     "tests/study/test_edt.py",
     "tests/study/test_measures.py",
+    "tests/study/test_nuclei.py",
     "tests/study/test_presets.py",
     "tests/study/test_protocols.py",
     "tests/study/test_report.py",
