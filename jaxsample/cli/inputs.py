@@ -75,7 +75,7 @@ Limit = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Use only the first N prompts.",
+        help="Use only the first N prompts, or with --spread N of all.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -83,6 +83,60 @@ Limit = Annotated[
 SkipBad = Annotated[
     bool,
     typer.Option("--skip-bad", help="Skip lines that cannot be read.", rich_help_panel=PANEL),
+]
+Gather = Annotated[
+    bool,
+    typer.Option(
+        "--gather",
+        help="Make one prompt of all lines with the same prompt, with the references of all.",
+        rich_help_panel=PANEL,
+    ),
+]
+Spread = Annotated[
+    bool,
+    typer.Option(
+        "--spread",
+        help="Take the N prompts of --limit evenly from the whole file.",
+        rich_help_panel=PANEL,
+    ),
+]
+Chat = Annotated[
+    bool,
+    typer.Option(
+        "--chat",
+        help="Each prompt is a message of a user, in the model's chat template.",
+        rich_help_panel=PANEL,
+    ),
+]
+System = Annotated[
+    str | None,
+    typer.Option(
+        "--system",
+        metavar="TEXT",
+        help="The system message, with --chat.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+Shots = Annotated[
+    Path | None,
+    typer.Option(
+        "--shots",
+        metavar="FILE",
+        help="Examples that come before each prompt as answered messages, with --chat: a file with "
+        "the fields of --data. The model reads them once for all prompts.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+ShotCount = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="How many examples, taken evenly from the whole file.",
+        rich_help_panel=PANEL,
+    ),
 ]
 
 
@@ -98,13 +152,26 @@ class PromptFlags:
     split: str | None
     limit: int | None
     skip_bad: bool
+    gather: bool = False
+    spread: bool = False
+    chat: bool = False
+    system: str | None = None
+    shots: Path | None = None
+    shot_count: int = 4
+
+    def __post_init__(self):
+        for name in ("system", "shots"):
+            if getattr(self, name) is not None and not self.chat:
+                raise ValueError(f"--{name} belongs to a conversation; add --chat")
+        if self.chat and self.data is None:
+            raise ValueError("--chat: the default prompts are no messages; give a file by --data")
 
     def items(self, source: Source, count: int) -> list[Item]:
         """Read the prompts, or make `count` openings of stories if no file was given.
 
         Raises:
-            ValueError: if the file cannot be read, or no file was given for a model other than the
-                embedded one.
+            ValueError: if a file cannot be read, no file was given for a model other than the
+                embedded one, or the model has no chat template.
         """
         from jaxsample.cli.opening import EMBEDDED
 
@@ -114,18 +181,29 @@ class PromptFlags:
             from jaxsample.cli.stories import openings
 
             return openings(self.limit or count)
+        items = self._read(self.data, self.limit, self.spread)
+        if not self.chat:
+            return items
+        from jaxsample.study import few_shot
+
+        shots = [] if self.shots is None else self._read(self.shots, self.shot_count, True)
+        return few_shot(source, items, shots, system=self.system)
+
+    def _read(self, path: Path, limit: int | None, spread: bool) -> list[Item]:
         from jaxsample.study import read
 
         found = read(
-            self.data,
+            path,
             prompt=self.prompt,
             reference=self.reference,
             without=self.without,
             id=self.id,
             split=self.split,
-            limit=self.limit,
+            limit=limit,
             skip_bad=self.skip_bad,
+            gather=self.gather,
+            spread=spread,
         )
         for line, reason in found.skipped.items():
-            print(f"skipped line {line} of {self.data}: {reason}", file=sys.stderr)
+            print(f"skipped line {line} of {path}: {reason}", file=sys.stderr)
         return found.items

@@ -23,11 +23,14 @@ def run(
     """Run a study on the given prompts, or on its default prompts.
 
     Raises:
-        ValueError: if the study does not take an option, or the prompts are invalid.
+        ValueError: if the study does not take an option, the prompts are invalid, or they are
+            conversations and there are several models.
     """
     from jaxsample.cli.opening import EMBEDDED
     from jaxsample.study import PROTOCOLS, Item
 
+    if prompts.chat and len(sources) > 1:
+        raise ValueError("--chat writes prompts in the template of one model; give one --model")
     study = PROTOCOLS[protocol]
     wanted = study.prompts[quick]
     if prompts.data is None and not wanted:

@@ -37,6 +37,12 @@ def _study(
     split: inputs.Split = None,
     limit: inputs.Limit = None,
     skip_bad: inputs.SkipBad = False,
+    gather: inputs.Gather = False,
+    spread: inputs.Spread = False,
+    chat: inputs.Chat = False,
+    system: inputs.System = None,
+    shots: inputs.Shots = None,
+    shot_count: inputs.ShotCount = 4,
     settings: Annotated[
         Path | None,
         typer.Option(
@@ -73,16 +79,19 @@ def _study(
     from jaxsample.study import read_settings
 
     check_folder("--out", out)
+    prompts = inputs.PromptFlags(
+        data, prompt_field, reference_field, without_field, id_field, split, limit, skip_bad,
+        gather, spread, chat, system, shots, shot_count,
+    )  # fmt: skip
     chosen = () if settings is None else read_settings(settings)
     keep_compiled()
     sources = [open_model(folder) for folder in model or [None]]
-    fields = prompt_field, reference_field, without_field, id_field, split, limit, skip_bad
     interrupt.advise(RESUME)
     with naming(out):
         run(
             protocol,
             sources,
-            inputs.PromptFlags(data, *fields),
+            prompts,
             out,
             settings=chosen,
             samples=samples,

@@ -66,6 +66,12 @@ def sweep(
     split: inputs.Split = None,
     limit: inputs.Limit = None,
     skip_bad: inputs.SkipBad = False,
+    gather: inputs.Gather = False,
+    spread: inputs.Spread = False,
+    chat: inputs.Chat = False,
+    system: inputs.System = None,
+    shots: inputs.Shots = None,
+    shot_count: inputs.ShotCount = 4,
     samples: Annotated[
         int,
         typer.Option(min=1, metavar="N", help="How many texts of each setting, prompt and seed."),
@@ -96,10 +102,13 @@ def sweep(
     from jaxsample.study import read_settings, sweep
 
     check_folder("--out", out)
+    prompts = inputs.PromptFlags(
+        data, prompt_field, reference_field, without_field, id_field, split, limit, skip_bad,
+        gather, spread, chat, system, shots, shot_count,
+    )  # fmt: skip
     chosen = read_settings(settings)
     source = open_model(model)
-    fields = prompt_field, reference_field, without_field, id_field, split, limit, skip_bad
-    items = inputs.PromptFlags(data, *fields).items(source, 32)
+    items = prompts.items(source, 32)
     keep_compiled()
     interrupt.advise(RESUME)
     with naming(out):

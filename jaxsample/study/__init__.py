@@ -1,10 +1,11 @@
 """Sweeps over sampler settings, metrics of the texts, and studies with reports."""
 
-from jaxsample.study.draw._data import Item as Item
 from jaxsample.study.draw._data import Read as Read
 from jaxsample.study.draw._data import read as read
 from jaxsample.study.draw._data import read_each as read_each
 from jaxsample.study.draw._data import text_of as text_of
+from jaxsample.study.draw._few_shot import few_shot as few_shot
+from jaxsample.study.draw._item import Item as Item
 from jaxsample.study.draw._settings import Setting as Setting
 from jaxsample.study.draw._settings import grid as grid
 from jaxsample.study.draw._settings import read_settings as read_settings
@@ -36,10 +37,14 @@ from jaxsample.study.measures.metrics._mtld import mtld as mtld
 from jaxsample.study.measures.metrics._overlap import Bleu as Bleu
 from jaxsample.study.measures.metrics._overlap import bleu as bleu
 from jaxsample.study.measures.metrics._overlap import rouge_l as rouge_l
+from jaxsample.study.measures.metrics._pass_at_k import pass_at_k as pass_at_k
 from jaxsample.study.measures.metrics._per_token import mean_entropy as mean_entropy
 from jaxsample.study.measures.metrics._per_token import mean_kept as mean_kept
 from jaxsample.study.measures.metrics._per_token import perplexity as perplexity
 from jaxsample.study.measures.metrics._self_bleu import self_bleu as self_bleu
+from jaxsample.study.measures.metrics._slots import realised as realised
+from jaxsample.study.measures.metrics._slots import slot_share as slot_share
+from jaxsample.study.measures.metrics._slots import slots_of as slots_of
 from jaxsample.study.measures.metrics._vendi import vendi as vendi
 from jaxsample.study.protocols._creativity import creativity as creativity
 from jaxsample.study.protocols._edt import edt as edt

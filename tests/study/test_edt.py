@@ -7,7 +7,8 @@ import pytest
 
 from jaxsample import EntropyTemperature, chain
 from jaxsample.study import Item, Setting, eda, edt, rouge_l, self_bleu
-from jaxsample.study.protocols._edt import edt_settings
+from jaxsample.study.protocols._edt_families import edt_settings
+from jaxsample.study.protocols._edt_held_out import held_out, judged
 from jaxsample.study.protocols._edt_instances import instances
 from tests.study.models import bigrams
 
@@ -33,7 +34,8 @@ def tables(found):
 def test_every_family_takes_part(study):
     rows = tables(study[1])["settings"]
     families = list(dict.fromkeys(row["family"] for row in rows))
-    assert families == ["fixed temperature", "EDT", "KL-guided", "yours"]
+    assert families == ["fixed temperature", "EDT", "KL-guided", "top-p", "min-p", "yours"]
+    assert [sum(row["family"] == name for row in rows) for name in families] == [4] * 5 + [1]
     bare = [item._replace(without=None) for item in ITEMS]
     assert "KL-guided" not in edt_settings(bare)
 
@@ -72,7 +74,7 @@ def test_plots_tables_and_costs_are_there(study):
     for table in found["tables"]:
         assert (out / f"{table['name']}.csv").exists()
     timed = [row["setting"] for row in tables(found)["cost"]]
-    assert timed == ["T 0.4", "EDT 0.7, 0.2", "KL 1.0, 1.0"]
+    assert timed == ["T 0.2", "EDT 0.8, 0.2", "KL 0.8, 0.5", "T 0.8, p 0.5", "T 0.8, min-p 0.02"]
 
 
 def test_a_second_run_draws_nothing(study):
@@ -84,6 +86,34 @@ def test_a_second_run_draws_nothing(study):
     )
     assert (out / "rows.jsonl").stat().st_mtime_ns == before
     assert tables(again)["settings"] == tables(found)["settings"]
+
+
+def made_up(quality, similarity):
+    return {
+        "rouge_l": np.asarray(quality, float),
+        "bleu": np.asarray(quality, float),
+        "self_bleu": np.asarray(similarity, float),
+    }
+
+
+def test_families_are_judged_on_prompts_that_did_not_choose():
+    """Two settings look good on the half that likes them, and are bad on the other half."""
+    values = {
+        "plain": made_up([50, 50, 50, 50], [20, 20, 20, 20]),
+        "even": made_up([90, 10, 90, 10], [20, 20, 20, 20]),
+        "odd": made_up([10, 90, 10, 90], [20, 20, 20, 20]),
+    }
+    settings = {name: Setting(name, chain()) for name in values}
+    names, found = judged(values, [settings["even"], settings["odd"]], 1.0)
+    assert names == ["even", "odd"]
+    assert found["rouge_l"].tolist() == [10, 10, 10, 10]
+    families = {"first": [settings["plain"]], "lucky": [settings["even"], settings["odd"]]}
+    rows = held_out(values, families, 1.0)["rows"]
+    assert [row["weight"] for row in rows] == [0.5, 1.0, 2.0]
+    assert rows[1]["settings"] == "even; odd" and rows[1]["against"] == "plain"
+    assert rows[1]["rouge_l"] == {"value": -40.0, "ci": [-40.0, -40.0]}
+    assert rows[1]["eda"]["value"] == pytest.approx(eda(10, 20) - eda(50, 20))
+    assert rows[1]["eda"]["ci"] == pytest.approx([rows[1]["eda"]["value"]] * 2)
 
 
 def test_choosing_by_prompt_is_judged_on_other_texts():

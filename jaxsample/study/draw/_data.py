@@ -6,29 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from jaxsample.study.draw._choice import chosen, gathered
 from jaxsample.study.draw._formats import records
+from jaxsample.study.draw._item import Item
 
 REFERENCE = "reference"
 Made = TypeVar("Made")
-
-
-class Item(NamedTuple):
-    """A prompt with references.
-
-    Attributes:
-        id: a name that no other item has.
-        prompt: the text that the model continues.
-        references: good continuations; empty if none is known.
-        without: the prompt without its source, which KL-guided decoding compares with, or None.
-
-    >>> Item("1", "Tom went", ("home.",)).references
-    ('home.',)
-    """
-
-    id: str
-    prompt: str
-    references: tuple[str, ...] = ()
-    without: str | None = None
 
 
 class Read(NamedTuple):
@@ -56,6 +39,8 @@ def read(
     split: str | None = None,
     limit: int | None = None,
     skip_bad: bool = False,
+    gather: bool = False,
+    spread: bool = False,
 ) -> Read:
     """Read items from JSONL, CSV, text or a saved datasets folder.
 
@@ -74,10 +59,14 @@ def read(
         split: the split to read of a datasets folder that has several.
         limit: the largest number of items to read; the lines after them are not read.
         skip_bad: skip bad lines and report them in `Read.skipped`, instead of raising an error.
+        gather: make one item of all lines with the same prompt, which then has the references of
+            all. Its id and its `without` are those of the first of them.
+        spread: take the `limit` items evenly from the whole file, not from its beginning.
 
     Raises:
         ValueError: if the file is missing or cannot be read, a line is bad, two items have the same
-            id, or there is no item. The message names the file, the line and the remedy.
+            id, `spread` has no `limit`, or there is no item. The message names the file, the line
+            and the remedy.
         ImportError: if the path is a datasets folder and datasets is not installed.
 
     >>> import pathlib, tempfile
@@ -94,7 +83,11 @@ def read(
         referred |= reference in record
         return number, item
 
-    found, skipped = read_each(path, made, split=split, limit=limit, skip_bad=skip_bad)
+    if spread and limit is None:
+        raise ValueError("spread takes `limit` items from the whole file; give a limit")
+    lines = None if gather or spread else limit
+    found, skipped = read_each(path, made, split=split, limit=lines, skip_bad=skip_bad)
+    found = chosen(gathered(found) if gather else found, limit, spread)
     places: dict[str, int] = {}
     for number, item in found:
         if item.id in places:

@@ -13,8 +13,8 @@ from jaxsample.interop._serial import to_dict
 from jaxsample.kernels._auto_axes import explicit_mesh
 from jaxsample.learn._hosts import on_other_hosts
 from jaxsample.study.draw._at_once import at_once
-from jaxsample.study.draw._data import Item
 from jaxsample.study.draw._in_slots import in_slots
+from jaxsample.study.draw._item import Item
 from jaxsample.study.draw._jobs import RECORD, Job
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source

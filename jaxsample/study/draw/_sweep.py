@@ -19,7 +19,7 @@ from jaxsample.decode._arguments import positive_int
 from jaxsample.interop._files import read_json, write_whole
 from jaxsample.learn._hosts import by_all, gathered, is_first, of_first, reported
 from jaxsample.learn._progress import bar
-from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._item import Item
 from jaxsample.study.draw._jobs import Job
 from jaxsample.study.draw._program import Program
 from jaxsample.study.draw._settings import Setting, checked

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._item import Item
 from jaxsample.study.draw._store import Row
 from jaxsample.study.measures.metrics import (
     bleu,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._item import Item
 from jaxsample.study.draw._store import Row
 from jaxsample.study.measures._by_prompt import COLUMNS, measure
 from jaxsample.study.measures._correlations import Correlation, holm

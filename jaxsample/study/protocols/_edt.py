@@ -8,56 +8,28 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from jaxsample.decode._combiners import KLTemperature
-from jaxsample.study.draw._data import Item
-from jaxsample.study.draw._settings import Setting, grid
+from jaxsample.study.draw._item import Item
+from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
 from jaxsample.study.measures._by_prompt import COLUMNS, measure
 from jaxsample.study.measures._cost import Cost, costs
+from jaxsample.study.protocols._edt_families import FAMILIES, edt_settings
+from jaxsample.study.protocols._edt_held_out import held_out
 from jaxsample.study.protocols._edt_instances import instances
-from jaxsample.study.protocols._edt_tables import FAMILIES, cost_table, front, sensitivity, trace
+from jaxsample.study.protocols._edt_tables import cost_table, front, sensitivity, trace
 from jaxsample.study.protocols._protocol import Drawn, Options, Part, Plan, Protocol
 from jaxsample.study.show._cells import summary
 from jaxsample.study.show._results_folder import table
 from jaxsample.study.show._texts import side_by_side
-from jaxsample.transforms.contract._chain import chain
-from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
 
-FIXED = 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4
-T0 = 0.4, 0.7, 1.0, 1.3, 1.6
-THETA = 0.05, 0.2, 0.5, 1.0, 2.0
-HOTTEST = 0.7, 1.0, 1.3  # the temperatures of KLTemperature
-SIGMA = 0.5, 2.0
-QUICK = {"fixed": (0.4, 1.0, 1.4), "t0": (0.7, 1.3), "theta": (0.2, 1.0), "sigma": (1.0,)}
 SHOWN = "rouge_l", "bleu", "self_bleu", "sampler_entropy", "perplexity", "kept"
 TEXTS = 6  # the number of prompts whose texts are shown
 ABOUT = """
 Every setting writes several texts for every prompt. Quality is the overlap of a text with its
 references. Diversity is high if the texts of one prompt overlap little with each other. EDT
 computes the temperature of every token from the entropy of the model at that token:
-T = T0 * 0.8 ** (theta / H).
+T = T0 * 0.8 ** (theta / H). All families have the same number of settings.
 """
-
-
-def edt_settings(items: Sequence[Item], quick: bool = False) -> dict[str, list[Setting]]:
-    """Return the settings of each family; KL-guided ones if every item has its `without`."""
-    some = QUICK if quick else {"fixed": FIXED, "t0": T0, "theta": THETA, "sigma": SIGMA}
-    found = {
-        FAMILIES[0]: grid("T {t}", lambda t: chain(Temperature(t)), t=some["fixed"]),
-        FAMILIES[1]: grid(
-            "EDT {t0}, {theta}",
-            lambda t0, theta: chain(EntropyTemperature(t0, theta)),
-            t0=some["t0"],
-            theta=some["theta"],
-        ),
-    }
-    if all(item.without is not None for item in items):
-        found[FAMILIES[2]] = [
-            Setting(f"KL {t}, {sigma}", chain(), KLTemperature(t, sigma))
-            for t in (HOTTEST[1:2] if quick else HOTTEST)
-            for sigma in some["sigma"]
-        ]
-    return found
 
 
 def edt(
@@ -65,7 +37,9 @@ def edt(
 ) -> dict[str, Any]:
     """Compare fixed, entropy-dependent and KL-guided temperatures on prompts with references.
 
-    It draws 8 texts of each prompt and setting, 4 if quick.
+    Top-p and min-p take part too. Each family has 12 settings, or 4 if quick. The study draws 8
+    texts of each prompt and setting, 4 if quick. For each family a setting is chosen on one half of
+    the prompts and compared with the chosen fixed temperature on the other half.
 
     Args:
         source: the model with its tokenizer.
@@ -83,7 +57,7 @@ def edt(
     Reference: Zhang et al., 2024, https://arxiv.org/abs/2403.14541
 
     >>> [len(some) for some in edt_settings([Item("1", "Once")]).values()]
-    [7, 25]
+    [12, 12, 12, 12]
     """
     return EDT.run([source], items, out, **options)
 
@@ -104,7 +78,7 @@ def _referenced(items: Sequence[Item]) -> list[Item]:
 def _families(plan: Plan) -> dict[str, list[Setting]]:
     found = edt_settings(plan.items, plan.quick)
     if plan.settings:
-        found[FAMILIES[3]] = list(plan.settings)
+        found[FAMILIES[-1]] = list(plan.settings)
     return found
 
 
@@ -114,9 +88,8 @@ def _draws(plan: Plan) -> list[Setting]:
 
 def _measures(plan: Plan, drawn: Drawn) -> _Measured:
     families = _families(plan)
-    compared = [families[FAMILIES[0]][0], families[FAMILIES[1]][0]]
-    compared += families.get(FAMILIES[2], [])[:1]
-    timed = costs(drawn.source, compared, rounds=5 if plan.quick else 21)
+    compared = [some[0] for name, some in families.items() if name != FAMILIES[-1]]
+    timed = costs(drawn.source, compared, rounds=5 if plan.quick else 11)
     return _Measured(drawn, measure(drawn.rows, plan.items), timed)
 
 
@@ -152,15 +125,17 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
                 "best",
                 "The best of each family",
                 "The setting with the lowest EDA. It was chosen by these numbers, so they look a "
-                "little better than they are, most of all in large families.",
+                "little better than they are; the next table judges on other prompts.",
                 heads,
                 best,
             ),
+            held_out(values, families, plan.weight),
             *tables,
             cost_table(timed),
         ],
         "charts": [
-            front(rows),
+            front(rows, "rouge_l"),
+            front(rows, "bleu"),
             *sensitivity(rows, families[FAMILIES[1]]),
             *plots,
             trace(texts[0]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._item import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._store import Row
 from jaxsample.study.measures._statistics import mean

@@ -7,27 +7,29 @@ from typing import Any
 
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.measures._cost import Cost
+from jaxsample.study.protocols._edt_families import FAMILIES
 from jaxsample.study.show._cells import quality_point
 from jaxsample.study.show._results_folder import cell, chart, table
 from jaxsample.study.show.charts._curves import front_chart, line_chart
 from jaxsample.study.show.charts._marks import heat_map
 
-FAMILIES = "fixed temperature", "EDT", "KL-guided", "yours"
+QUALITY = {"rouge_l": "ROUGE-L F1", "bleu": "BLEU of a sentence"}
 SENSITIVE = {"rouge_l": "ROUGE-L F1 (%)", "self_bleu": "Self-BLEU (%)", "eda": "EDA (%)"}
 
 Rows = Sequence[Mapping[str, Any]]
 
 
-def front(rows: Rows) -> dict[str, Any]:
-    """Plot quality against self-similarity, a line for each family."""
-    points = [quality_point(row) for row in rows]
+def front(rows: Rows, quality: str) -> dict[str, Any]:
+    """Plot a measure of quality against self-similarity, a line for each family."""
+    points = [quality_point(row, quality) for row in rows]
     points.sort(key=lambda point: (FAMILIES.index(point["family"]), point["x"]))
-    spec = front_chart(points, "Self-BLEU (%), lower is more diverse", "ROUGE-L F1 (%)")
+    spec = front_chart(points, "Self-BLEU (%), lower is more diverse", f"{QUALITY[quality]} (%)")
     caption = (
         "Quality against self-similarity, with one point for each setting. Up and to the left is "
         "better."
     )
-    return chart("front", "Quality and diversity", caption, spec)
+    name = "front" if quality == "rouge_l" else f"front_{quality}"
+    return chart(name, f"Diversity and quality by {QUALITY[quality]}", caption, spec)
 
 
 def sensitivity(rows: Rows, settings: Sequence[Setting]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from jaxsample.study.draw._data import Item
+from jaxsample.study.draw._item import Item
 from jaxsample.study.draw._settings import Setting
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import Row

@@ -49,13 +49,13 @@ def summary(
     return row
 
 
-def quality_point(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the point of a table row in the chart of ROUGE-L against Self-BLEU."""
+def quality_point(row: Mapping[str, Any], quality: str = "rouge_l") -> dict[str, Any]:
+    """Make the point of a table row in the chart of a measure of quality against Self-BLEU."""
     return {
         "x": row["self_bleu"]["value"],
-        "y": row["rouge_l"]["value"],
+        "y": row[quality]["value"],
         "x_ci": row["self_bleu"]["ci"],
-        "y_ci": row["rouge_l"]["ci"],
+        "y_ci": row[quality]["ci"],
         "family": row["family"],
         "setting": row["setting"],
     }

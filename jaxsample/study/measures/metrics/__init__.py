@@ -19,4 +19,7 @@ from jaxsample.study.measures.metrics._per_token import mean_entropy as mean_ent
 from jaxsample.study.measures.metrics._per_token import mean_kept as mean_kept
 from jaxsample.study.measures.metrics._per_token import perplexity as perplexity
 from jaxsample.study.measures.metrics._self_bleu import self_bleu as self_bleu
+from jaxsample.study.measures.metrics._slots import realised as realised
+from jaxsample.study.measures.metrics._slots import slot_share as slot_share
+from jaxsample.study.measures.metrics._slots import slots_of as slots_of
 from jaxsample.study.measures.metrics._vendi import vendi as vendi

@@ -1,0 +1,107 @@
+"""The families on prompts that did not choose their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxsample.study.draw._settings import Setting
+from jaxsample.study.measures.metrics import eda
+from jaxsample.study.show._cells import RESAMPLES, difference_cell
+from jaxsample.study.show._results_folder import cell, table
+
+JUDGED = "rouge_l", "bleu", "self_bleu"
+TRADES = 0.5, 1.0, 2.0  # the weights of quality, as multiples of that of the study
+
+Values = Mapping[str, Mapping[str, np.ndarray]]
+
+
+def held_out(
+    values: Values, families: Mapping[str, Sequence[Setting]], weight: float
+) -> dict[str, Any]:
+    """Make the table of each family against the first one, on prompts that did not choose.
+
+    The even prompts choose the setting that judges the odd ones, and the reverse, so every prompt
+    takes part once. The criterion is EDA; several weights of quality choose along the whole trade
+    between quality and diversity.
+
+    Args:
+        values: `measure` of the rows.
+        families: the settings of each family; the first family is what the others are compared
+            with.
+        weight: the weight of quality in the EDA of the study.
+    """
+    baseline, *others = families
+    rows = []
+    for trade in (weight * times for times in TRADES):
+        ours = {name: judged(values, some, trade) for name, some in families.items()}
+        for name in others:
+            rows.append(_row(name, trade, ours[name], ours[baseline]))
+    heads = {
+        "family": ("family", None),
+        "weight": ("weight of quality", None),
+        "settings": ("chosen settings", None),
+        "against": ("against", None),
+        "eda": ("difference in EDA, below 0 is better", "%"),
+        "rouge_l": ("in ROUGE-L F1", "%"),
+        "bleu": ("in BLEU of a sentence", "%"),
+        "self_bleu": ("in Self-BLEU", "%"),
+    }
+    caption = (
+        f"Each family minus {baseline}. The setting of the lowest EDA on one half of the prompts "
+        "is judged on the other half, and the reverse. Intervals are 95% paired bootstrap intervals "
+        "over prompts, for the settings that were chosen."
+    )
+    return table("held_out", "Judged on other prompts", caption, heads, rows)
+
+
+def judged(
+    values: Values, settings: Sequence[Setting], weight: float
+) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Return the settings that even and odd prompts choose, and the measures of the other half.
+
+    Returns:
+        Two names, and `[I]` for each measure: a prompt has the value of the setting that the other
+        half chose.
+    """
+    count = len(values[settings[0].name]["rouge_l"])
+    even = np.arange(count) % 2 == 0
+    halves = (even, ~even) if count > 1 else (even, even)
+    names = [
+        min((s.name for s in settings), key=lambda name: _eda(values[name], half, weight))
+        for half in halves
+    ]
+    first, second = (values[name] for name in names)
+    return names, {name: np.where(even, second[name], first[name]) for name in JUDGED}
+
+
+def _row(name, weight, ours, theirs):
+    (chosen, own), (others, base) = ours, theirs
+    return {
+        "family": name,
+        "weight": weight,
+        "settings": "; ".join(dict.fromkeys(chosen)),
+        "against": "; ".join(dict.fromkeys(others)),
+        "eda": _difference(own, base, weight),
+        **{measure: difference_cell(own[measure], base[measure]) for measure in JUDGED},
+    }
+
+
+def _difference(own, base, weight):
+    """Make the cell of the difference in EDA; a resample holds the same prompts on both sides."""
+    count = len(own["rouge_l"])
+    everyone = np.arange(count)
+    value = _eda(own, everyone, weight) - _eda(base, everyone, weight)
+    if count < 2:
+        return cell(value)
+    drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
+    apart = [_eda(own, some, weight) - _eda(base, some, weight) for some in drawn]
+    low, high = np.percentile(apart, [2.5, 97.5])
+    return cell(value, (float(low), float(high)))
+
+
+def _eda(measured, some, weight):
+    quality, similarity = (measured[name][some].mean() for name in ("rouge_l", "self_bleu"))
+    return eda(float(quality), float(similarity), weight)
