@@ -205,6 +205,8 @@ TESTS_OF_PARTS = {
     "tests/interop/test_batches.py",
     "tests/interop/test_files.py",
     "tests/kernels",
+    "tests/learn/enumerated.py",
+    "tests/learn/test_policy_gradient.py",
     "tests/learned/test_exact.py",
     "tests/models/families.py",
     "tests/models/test_attend.py",

@@ -83,7 +83,8 @@ def train_step(
         forms: static.
         sampler: the sampler as it was before training.
         run: the state of training.
-        parts: the microbatches, checked examples; one at a time is in memory.
+        parts: the microbatches, checked examples; one at a time is in memory, and the drawn texts
+            of all of them if there are several epochs.
         params: of the model.
         key: of this step, for objectives that draw.
         sharpness: of soft filters.
@@ -91,7 +92,7 @@ def train_step(
     epochs = getattr(forms.objective, "epochs", 1)
     if epochs > 1:
         parts = [
-            _draw(forms, sampler, run.raw, part, params, step_key(key, i), sharpness)
+            draw_part(forms, sampler, run.raw, part, params, step_key(key, i), sharpness)
             for i, part in enumerate(parts)
         ]
     losses = []
@@ -107,7 +108,8 @@ def train_step(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _draw(forms, sampler, raw, part, params, key, sharpness):
+def draw_part(forms, sampler, raw, part, params, key, sharpness):
+    """Draw the texts that an objective with several epochs learns from, for one microbatch."""
     now = with_parameters(sampler, raw, sharpness)
     return forms.objective.draw(now, part, key, forms.model, params)
 

@@ -186,7 +186,9 @@ def fitted_by_drawing(place):
     """Groups of texts that the sampler draws, and their credit."""
     prompts = place.put(PROMPTS, 0, None)
     texts = Examples(np.tile(np.arange(3, dtype=np.int32), (B, 1)), prompts=prompts)
-    objective = PolicyGradient(KernelScore(hamming), samples=3, max_new_tokens=3)
+    objective = PolicyGradient(
+        KernelScore(hamming), samples=3, max_new_tokens=3, epochs=2, clip=0.2, kl=0.1
+    )
     options = dict(steps=1, batch_size=B, objective=objective)
     table = place.put(TABLE, None, 1)
     key = jax.random.key(0)

@@ -26,7 +26,9 @@ SWITCHES = {
     "NaN": lambda: jax.debug_nans(True),
 }
 POLICY = Learned(Policy("nucleus", features=(), hidden_size=4, width=4, rngs=nnx.Rngs(0)))
-OBJECTIVE = PolicyGradient(KernelScore(exact_match), 3, 2)
+OBJECTIVE = PolicyGradient(
+    KernelScore(exact_match), 3, 2, epochs=2, clip=0.2, kl=0.1, normalize="text"
+)
 
 
 @pytest.mark.parametrize("switch", swept(SWITCHES, ["promotions"]))
