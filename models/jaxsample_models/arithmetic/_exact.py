@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ._slips import DIGIT_ROWS, PLAN_ROW, column_rows, truth_table
-from ._sums import FIRST_PLAN, PLANS, ZERO, answers, solutions
+from ._sums import FIRST_PLAN, PLANS, SOLUTION, ZERO, answers, solutions
 
 
 def pass_at_1(sums: np.ndarray, sampler: Callable | None = None) -> np.ndarray:
@@ -69,3 +70,33 @@ def right_ones(sums: np.ndarray) -> np.ndarray:
     middle = np.sum(np.asarray(sums)[:, pairs], axis=-1) % 100
     middle = (middle // 10 + up - 1) % 10 * 10 + (middle % 10 + across - 1) % 10
     return solutions(plan, middle, answers(sums)[:, None])
+
+
+class Chances(NamedTuple):
+    """How likely a model solves each sum.
+
+    Attributes:
+        right: float64 `[N]`, the probability of the solutions of `right_ones` together.
+        missed: float64 `[N]`, at most how much other texts could add: those whose first step is not
+            listed, and those that go on after the right answer. Texts with a sign inside of their
+            answer are left out.
+    """
+
+    right: np.ndarray
+    missed: np.ndarray
+
+
+def chances(logprobs: np.ndarray) -> Chances:
+    """Sum up the solutions of `right_ones`, of which each has a log-probability for each token.
+
+    Args:
+        logprobs: `[N, 27, 7]`, or `[N * 27, 7]`.
+
+    >>> found = chances(np.log(np.full((1, 27, 7), 0.5)))
+    >>> found.right.round(3), found.missed.round(3)
+    (array([0.211]), array([...]))
+    """
+    shape = (-1, len(PLANS) * 9, SOLUTION)
+    so_far = np.exp(np.cumsum(np.asarray(logprobs, np.float64).reshape(shape), axis=-1))
+    begun, answered, right = (np.sum(so_far[..., i], axis=-1) for i in (3, 5, 6))
+    return Chances(right, np.maximum(1.0 - begun, 0.0) + answered - right)
