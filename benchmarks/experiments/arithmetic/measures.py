@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,15 @@ def contrast(arm: np.ndarray, other: np.ndarray, k: int, plan: dict[str, Any]) -
 
 
 def share(arm: np.ndarray, other: np.ndarray, plain: np.ndarray, k: int) -> dict[str, Any]:
-    """Return the gain of an arm over plain sampling as a share of the gain of another."""
+    """Return the gain of an arm over plain sampling as a share of the gain of another.
+
+    The share is not defined, and has no interval, if the other gains nothing.
+    """
     base = at_k(plain, k)
     gains, others = at_k(arm, k) - base, at_k(other, k) - base
     whole = float(np.mean(others))
+    if whole <= 0:
+        return {"value": math.nan, "ci": None, "gain": float(np.mean(gains))}
     value = float(np.mean(gains)) / whole
     # The ratio of two means, linearised: it has the ratio's value and its first-order spread.
     return spread(value + (gains - value * others) / whole) | {"gain": float(np.mean(gains))}

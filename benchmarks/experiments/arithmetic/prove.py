@@ -75,6 +75,8 @@ def tables(results: dict[str, Any]) -> str:
     """Return tables of the arms, of the differences, and of the predictions."""
 
     def told(found):
+        if found["ci"] is None:
+            return "-"
         low, high = found["ci"]
         return f"{found['value']:.4f} [{low:.4f}, {high:.4f}]"
 
