@@ -95,7 +95,7 @@ def tables(results: dict[str, Any]) -> str:
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--quick", action="store_true", help="two seeds, few sums, short training")
     options.add_argument("--out", type=Path, required=True, help="where everything goes")
     given = options.parse_args()
