@@ -20,8 +20,6 @@ from jaxsample_models.arithmetic import (
 )
 
 BATCH = 1024
-LEFT = 4
-"""The place among `right_ones` of the solution without a slip that adds the first pair first."""
 
 
 class Part(NamedTuple):
@@ -29,8 +27,8 @@ class Part(NamedTuple):
 
     Attributes:
         sums: int `[N, 3]`.
-        texts: the solutions, N * 27 examples, with the outputs of a model.
-        kinds: int8 `[N * 27, 7]`, indices into `KINDS`.
+        texts: the solutions, N * 45 examples, with the outputs of a model.
+        kinds: int8 `[N * 45, 7]`, indices into `KINDS`.
     """
 
     sums: np.ndarray
@@ -62,7 +60,7 @@ def build(plan: dict[str, Any], quick: bool) -> World:
     rest = draw_sums(np.random.default_rng(for_rest), sizes["val"] + sizes["test"], held_out=True)
     parts = np.split(rest, [sizes["val"]])
     val, test = (part(checkpoint.model, checkpoint.params, some) for some in parts)
-    texts = Examples(right_ones(train)[:, LEFT], prompts=prompts(train))
+    texts = Examples(right_ones(train)[:, 0], prompts=prompts(train))
     return World(checkpoint, texts, val, test)
 
 

@@ -127,14 +127,13 @@ def _chances(checkpoint: Checkpoint, count: int) -> str:
         rows.append(f"| {t} | {' | '.join(f'{x:.4f}' for x in numbers)} |")
     head = f"| temperature | texts: pass@1 | pass@{K} | model: pass@1 | pass@{K} | missed |"
     table = "\n".join([head, "|---|---|---|---|---|---|", *rows])
-    kinds = ", ".join(KINDS)
     return f"""## How often the answer is right
 
 The next table gives the exact probability of a right answer, and of one among {K}, on {count} sums
-that training held out. That of the texts is computed by dynamic programming over the kinds of
-tokens ({kinds}). That of the model is the sum of the probabilities of all 27 solutions with the
-right answer whose first step is right or off by one in each digit. The last column bounds the mass
-of other first steps, which the model may still end with the right answer.
+that training held out. That of the texts is computed by dynamic programming over plans and digits.
+That of the model is the sum of the probabilities of the 45 solutions with the right answer whose
+first step is off by at most two in the tens and one in the units. The last column bounds what other
+texts could add: the model may end another first step with the right answer.
 
 {table}
 """
