@@ -14,7 +14,7 @@ import jaxsample
 from .._checkpoints import Checkpoint, load
 from ._evaluate import Score, score, solved
 from ._exact import pass_at_1
-from ._slips import FORGOTTEN, KINDS, LARGE, MISCOUNTED, PLAN_ODDS
+from ._slips import FORGOTTEN, LARGE, MISCOUNTED, PLAN_ODDS
 from ._sums import PLANS, VOCABULARY, draw_sums
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -163,7 +163,7 @@ def main():
     """Measure the model in a folder and write the README.md of the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
-    parser.add_argument("--sums", type=int, default=2048, help="held-out sums")
+    parser.add_argument("--sums", type=int, default=512, help="held-out sums")
     args = parser.parse_args()
     text = card(args.folder, args.sums)
     (args.folder / "README.md").write_text(text)
