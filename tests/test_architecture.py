@@ -23,7 +23,9 @@ FLOORS = {
     "cli": 6,
 }
 # Modules that are commands: `python -m`, and the application.
-COMMANDS = {"jaxsample/__main__.py", "stories/train.py", "stories/card.py"}
+COMMANDS = {"jaxsample/__main__.py"} | {
+    f"{world}/{name}.py" for world in ("arithmetic", "stories") for name in ("train", "card")
+}
 LIBRARY = sorted((ROOT / "jaxsample").rglob("*.py"))
 MODELS = sorted((ROOT / "models" / "jaxsample_models").rglob("*.py"))
 ABOVE_ALL = {"benchmarks", "docs", "tests"}
