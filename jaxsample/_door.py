@@ -56,6 +56,7 @@ from jaxsample.transforms.temperatures._adaptive import AdaptiveP
 from jaxsample.transforms.temperatures._classes import ClassTemperature
 from jaxsample.transforms.temperatures._dynamic import DynamicTemperature
 from jaxsample.transforms.temperatures._quadratic import Quadratic
+from jaxsample.transforms.temperatures._reshape import Reshape
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
 from jaxsample.transforms.tokens._stop_strings import StopStrings
 from jaxsample.transforms.watermark._detect import Detection, detect
@@ -103,6 +104,7 @@ __all__ = [
     "Quadratic",
     "RepetitionPenalty",
     "Request",
+    "Reshape",
     "Score",
     "SequenceBias",
     "Step",

@@ -91,11 +91,20 @@ class KernelScore:
 
 @dataclasses.dataclass(frozen=True)
 class Rewards:
-    """Credit each sample with its own reward minus the mean reward of the other samples.
+    """Credit each sample with its own reward minus a baseline.
+
+    The gradient is unbiased with either baseline.
 
     Attributes:
         reward: `Group -> [K]`, jittable; larger is better. The reward of a sample must not depend
             on the other samples, or the baseline is biased; see `KernelScore`.
+        baseline: "leave-one-out" is the mean reward of the other samples; None is 0, which has a
+            much larger variance and allows a single sample.
+
+    Raises:
+        ValueError: if the baseline has another name, or if the rewards are not `[K]`.
+
+    Reference: Kool et al., 2019, https://openreview.net/forum?id=r1lgTGL5DE
 
     >>> tokens = jnp.zeros((3, 4), jnp.int32)
     >>> group = Group(tokens, jnp.array([1, 2, 3]), tokens[0], 4, tokens[0], 4)
@@ -104,7 +113,16 @@ class Rewards:
     """
 
     reward: Callable[[Group], jax.Array]
-    least = 2
+    baseline: str | None = "leave-one-out"
+
+    def __post_init__(self):
+        if self.baseline not in ("leave-one-out", None):
+            raise ValueError(f'baseline must be "leave-one-out" or None, got {self.baseline!r}')
+
+    @property
+    def least(self) -> int:
+        """The least number of samples of a group."""
+        return 1 if self.baseline is None else 2
 
     def __call__(self, group: Group) -> Credit:
         """Credit one group."""
@@ -112,8 +130,11 @@ class Rewards:
         count = group.tokens.shape[0]
         if rewards.shape != (count,):
             raise ValueError(f"reward must return [{count}] numbers, got {list(rewards.shape)}")
+        value = jnp.mean(rewards)
+        if self.baseline is None:
+            return Credit(rewards, value)
         others = (jnp.sum(rewards) - rewards) / (count - 1)
-        return Credit(rewards - others, jnp.mean(rewards))
+        return Credit(rewards - others, value)
 
 
 def likeness(kernel: Callable, group: Group) -> tuple[jax.Array, jax.Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -61,6 +62,27 @@ def observe_examples(
         sampler, batch, model, params: see `logprobs`.
         temperature: whether to record temperatures.
     """
+
+    def observe(raw, final, token):
+        return Seen(token_logprob(final, token), _spread(raw, final) if temperature else None)
+
+    return over_examples(observe, sampler, batch, model, params)
+
+
+def over_examples(
+    observe: Callable[[Row, Row, jax.Array], Any],
+    sampler: Transform,
+    batch: Examples,
+    model: Any,
+    params: Any,
+) -> Any:
+    """Return what `observe` finds at every token, leaves `[B, M]`, 0 past the end of a text.
+
+    Args:
+        observe: `(raw, final, token) -> observations` of one token, from the row before and the row
+            after the sampler.
+        sampler, batch, model, params: see `logprobs`.
+    """
     logits, hidden = batch.logits, batch.hidden
     tokens = jnp.asarray(batch.tokens, jnp.int32)
     if not batch.cached:
@@ -77,12 +99,6 @@ def observe_examples(
     by_rows = in_auto(functools.partial(_states, size), lambda *_: batch_of(logits, hidden))
     state = by_rows(sampler, texts)
 
-    def observe(raw, final, token):
-        known = (token >= 0) & (token < raw.size)
-        logprob = _logprob(final.values, jnp.clip(token, 0, raw.size - 1))
-        logprob = jnp.where(final.valid, jnp.where(known, logprob, -jnp.inf), jnp.nan)
-        return Seen(logprob, _spread(raw, final) if temperature else None)
-
     def row(sampler, state, logits, hidden, token, live):
         raw = Row.of(logits)
         final, received = sampler.through(raw, state, hidden)
@@ -90,6 +106,13 @@ def observe_examples(
         return settle_and_observe(observe, sampler, state, hidden, given, live)
 
     return over_columns(row, sampler, state, (logits, hidden, tokens, live), rebuild)
+
+
+def token_logprob(final: Row, token: jax.Array) -> jax.Array:
+    """Return the log-probability of a token; NaN if the row is invalid."""
+    known = (token >= 0) & (token < final.size)
+    logprob = _logprob(final.values, jnp.clip(token, 0, final.size - 1))
+    return jnp.where(final.valid, jnp.where(known, logprob, -jnp.inf), jnp.nan)
 
 
 def _states(size, sampler, batch):

@@ -17,6 +17,7 @@ from jaxsample.learn._soft import SoftMinP, SoftTopP
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopP
+from jaxsample.transforms.temperatures._reshape import Reshape
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
 
 DEEPEST = 128  # hidden layers; each takes a while to make
@@ -30,7 +31,9 @@ class Policy(nnx.Module):
 
     Attributes:
         head: "temperature" gives `Temperature`; "edt" gives `EntropyTemperature`, with theta of
-            either sign; "nucleus" gives `Temperature`, `TopP` and `MinP`.
+            either sign; "nucleus" gives `Temperature`, `TopP` and `MinP`; "reshape" gives
+            `Reshape` with its default knots, whose slopes are 1 / T for a T in the range of
+            temperatures.
         per: "corpus" chooses once for all texts, with trained constants; "instance" chooses once
             per text, at its first token, where the hidden state depends on the whole prompt;
             "token" chooses for every token.
@@ -113,8 +116,11 @@ class Policy(nnx.Module):
             for layer in self.layers:
                 seen = jax.nn.gelu(layer(seen))
             out = out + self.last(seen)
+        heats = jnp.exp(between(out, math.log(self.t_min), math.log(self.t_max)))
+        if self.head == "reshape":
+            return chain(Reshape(1.0 / heats))
         members: list[Transform] = []
-        heat = jnp.exp(between(out[0], math.log(self.t_min), math.log(self.t_max)))
+        heat = heats[0]
         if self.head == "edt":
             theta = between(out[1], -self.theta_max, self.theta_max)
             members.append(EntropyTemperature(heat, theta, max_temperature=self.t_max))

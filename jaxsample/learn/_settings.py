@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxsample.learn._features import size_of
+from jaxsample.transforms.temperatures._reshape import KNOTS
 
-HEADS = {"temperature": 1, "edt": 2, "nucleus": 3}
+HEADS = {"temperature": 1, "edt": 2, "nucleus": 3, "reshape": len(KNOTS) + 1}
 PER = "corpus", "instance", "token"
 LEAST = {"width": 1, "depth": 0, "hidden_size": 0}
 

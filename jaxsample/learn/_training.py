@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -30,7 +30,7 @@ class Forms(NamedTuple):
     """The static arguments of a step."""
 
     model: Model | None
-    objective: Callable
+    objective: Any
     optimizer: optax.GradientTransformation
 
 
@@ -74,7 +74,10 @@ def train_step(
     key: jax.Array,
     sharpness: jax.Array,
 ) -> tuple[Run, jax.Array]:
-    """Update the trainable leaves once, and return the loss per token before the update.
+    """Update the trainable leaves, and return the loss per token before the update.
+
+    There is one update, or one for each epoch of an objective that learns from the same texts
+    several times.
 
     Args:
         forms: static.
@@ -85,12 +88,28 @@ def train_step(
         key: of this step, for objectives that draw.
         sharpness: of soft filters.
     """
-    sums = _zeros(run.raw)
-    # Use Python calls, not a scan: XLA on the CPU runs the body of a loop on one thread.
-    for i, part in enumerate(parts):
-        seed = step_key(key, i)
-        sums = _add(forms, sampler, run.raw, sums, part, params, seed, sharpness)
-    return _move(forms, run, sums)
+    epochs = getattr(forms.objective, "epochs", 1)
+    if epochs > 1:
+        parts = [
+            _draw(forms, sampler, run.raw, part, params, step_key(key, i), sharpness)
+            for i, part in enumerate(parts)
+        ]
+    losses = []
+    for epoch in range(epochs):
+        sums = _zeros(run.raw)
+        # Use Python calls, not a scan: XLA on the CPU runs the body of a loop on one thread.
+        for i, part in enumerate(parts):
+            seed, given = step_key(key, i), part.again() if epoch else part
+            sums = _add(forms, sampler, run.raw, sums, given, params, seed, sharpness)
+        run, loss = _move(forms, run, sums)
+        losses.append(loss)
+    return run, losses[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _draw(forms, sampler, raw, part, params, key, sharpness):
+    now = with_parameters(sampler, raw, sharpness)
+    return forms.objective.draw(now, part, key, forms.model, params)
 
 
 # Only the shapes are used, but jit learns the devices of a mesh from the values that it keeps.

@@ -37,6 +37,7 @@ from jaxsample.study.measures.metrics._mtld import mtld as mtld
 from jaxsample.study.measures.metrics._overlap import Bleu as Bleu
 from jaxsample.study.measures.metrics._overlap import bleu as bleu
 from jaxsample.study.measures.metrics._overlap import rouge_l as rouge_l
+from jaxsample.study.measures.metrics._pass_at_k import pass_at_k as pass_at_k
 from jaxsample.study.measures.metrics._per_token import mean_entropy as mean_entropy
 from jaxsample.study.measures.metrics._per_token import mean_kept as mean_kept
 from jaxsample.study.measures.metrics._per_token import perplexity as perplexity

@@ -35,7 +35,7 @@ def test_load_returns_what_was_saved(tmp_path, sampler):
 
 @pytest.mark.parametrize("depth", [0, 2])
 @pytest.mark.parametrize("per", ["corpus", "instance", "token"])
-@pytest.mark.parametrize("head", ["temperature", "edt", "nucleus"])
+@pytest.mark.parametrize("head", ["temperature", "edt", "nucleus", "reshape"])
 def test_every_kind_of_policy_is_saved(tmp_path, head, per, depth):
     policy = Policy(head, per=per, depth=depth, width=3, hidden_size=2, rngs=nnx.Rngs(0))
     save(policy, tmp_path)

@@ -80,6 +80,11 @@ class ReferenceRow:
         # In float32, where the difference rounds and may tie two values.
         return self._with(np.float64((np.float32(self.values) - np.float32(top)) / np.float32(t)))
 
+    def bend(self, curve, valid):
+        assert valid
+        below = np.float32(self.values) - np.float32(self.values.max())
+        return self._with(np.where(self.kept, np.float64(curve(below)), -np.inf))
+
     def keep(self, value):
         edge = min(np.float64(value), self.values.max())
         return self._with(np.where(self.values >= edge, self.values, -np.inf))

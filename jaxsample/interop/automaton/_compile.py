@@ -93,8 +93,8 @@ def from_json_schema(
         vocabulary, eos, max_states, cache: as for `from_regex`.
         whitespace: a regular expression of the white space that is allowed inside objects and
             arrays, or "flexible" for as much as JSON allows; none by default.
-        depth: how many times, in total, an object or array may lie inside another one of the same
-            schema.
+        depth: how many objects and arrays on one path may lie inside another one of the same
+            schema; a list of lists of lists has 2.
         additional: whether objects may have properties that the schema does not list, if it does
             not mention others. If the schema lists none, or gives others a schema or true, objects
             may always have them.
@@ -150,8 +150,8 @@ def from_grammar(
     Args:
         grammar: the rules.
         vocabulary, eos, max_states, cache: as for `from_regex`.
-        depth: how often, in total, a rule may lie inside itself. The number of states grows fast
-            with it.
+        depth: how many rules on one path may lie inside the same rule. The number of states grows
+            fast with it.
 
     Raises:
         ValueError: if the syntax is wrong or not supported, with the line; if a rule is missing; if

@@ -21,6 +21,7 @@ from jaxsample.transforms.rows._value_at import value_at
 from jaxsample.transforms.rows._values import (
     Number,
     Term,
+    bending,
     check_scalar,
     division,
     fill,
@@ -214,16 +215,17 @@ class Row:
         """Replace every value by (value - max) / t; t = 0 keeps only the maxima, at 0."""
         check_scalar(t)
         change = division(self.max, self.limit, t, self.filters)
-        return dataclasses.replace(
-            self,
-            changes=(*self.changes, change),
-            tops=None if self.tops is None else change(self.tops),
-            best=change(self.best),
-            edge=change(self.edge),
-            max=jnp.float32(0),
-            valid=self.valid & ~jnp.isnan(t),
-            limit=None,
-        )
+        return self._below_zero(change, ~jnp.isnan(t))
+
+    def bend(self, curve: Term, valid: jax.Array) -> Row:
+        """Replace every value by curve(value - max).
+
+        The curve works elementwise on finite numbers <= 0. It must map 0 to 0 and must never fall:
+        a larger number has no smaller result, in float32 too. Write it so that it has the same bits
+        in every program: no product may meet a sum, because some compilers round them as one. Pass
+        `valid` as False if the curve was computed from NaN. The row is then invalid.
+        """
+        return self._below_zero(bending(self.max, self.limit, curve), valid)
 
     def keep(self, value: Number) -> Row:
         """Drop every token whose value is below `value`; the maxima always stay."""
@@ -267,6 +269,19 @@ class Row:
             return self
         values = jnp.where(members, self.values, -jnp.inf)
         return Row.holding(values, self.valid & valid)
+
+    def _below_zero(self, change, valid):
+        """Return the row after a change that never falls and maps the maximum to 0."""
+        return dataclasses.replace(
+            self,
+            changes=(*self.changes, change),
+            tops=None if self.tops is None else change(self.tops),
+            best=change(self.best),
+            edge=change(self.edge),
+            max=jnp.float32(0),
+            valid=self.valid & valid,
+            limit=None,
+        )
 
     def _see(self, x):
         for change in self.changes:

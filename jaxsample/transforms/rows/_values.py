@@ -80,6 +80,18 @@ def division(
     return change
 
 
+def bending(
+    top: jax.Array, limit: jax.Array | None, curve: Term
+) -> Callable[[jax.Array], jax.Array]:
+    """Return a function from values to curve(value - top); values below `limit` are dropped."""
+    lowest = LOWEST if limit is None else jnp.maximum(limit, LOWEST)
+
+    def change(values):
+        return jnp.where(values >= lowest, curve(jnp.maximum(values - top, LOWEST)), -jnp.inf)
+
+    return change
+
+
 def fill(values: jax.Array, tokens: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
     """Pad ranked values with -inf and tokens with -1 to length n; dropped tokens become -1."""
     tokens = jnp.where(values > -jnp.inf, tokens, -1)

@@ -1,0 +1,34 @@
+"""Texts that a sampler drew, to learn from once or several times."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxsample.learn._examples import Examples
+
+
+class Rollouts(NamedTuple):
+    """Groups of texts, with what an objective needs to learn from them.
+
+    Attributes:
+        texts: `[B * K]` examples, the K texts of a prompt side by side.
+        advantages: `[B, K]`.
+        value: `[B]`, the value of each group.
+        logprobs: `[B, K, N]` nats, under the sampler that drew the texts; None if they are learned
+            from once.
+        first: scalar bool, whether they were not learned from yet: the sampler is the one that drew
+            them.
+    """
+
+    texts: Examples
+    advantages: jax.Array
+    value: jax.Array
+    logprobs: Any
+    first: jax.Array
+
+    def again(self) -> Rollouts:
+        """Return the same texts for another epoch."""
+        return self._replace(first=jax.device_put(np.bool_(False)))

@@ -1,0 +1,71 @@
+"""The exact probability of a right answer, by dynamic programming over solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._slips import DIGIT_ROWS, PLAN_ROW, column_rows, truth_table
+from ._sums import FIRST_PLAN, PLANS, ZERO, answers, solutions
+
+
+def pass_at_1(sums: np.ndarray, sampler: Callable | None = None) -> np.ndarray:
+    """Return the exact probability that a solution of each sum ends in the right answer, `[N]`.
+
+    Solutions are those of the corpus, with its slips, whose distributions a sampler has changed.
+    Two slips may cancel.
+
+    Args:
+        sums: int `[N, 3]`.
+        sampler: maps a row of logits `[V]` to a row, such as a transform of jaxsample without
+            state; None changes nothing.
+
+    >>> sums = np.array([[11, 12, 13], [77, 77, 11]])
+    >>> pass_at_1(sums).round(3)
+    array([0.611, 0.01 ])
+    >>> from jaxsample import Temperature
+    >>> pass_at_1(sums, Temperature(0.1)).round(3)
+    array([1., 0.])
+    """
+    truth = truth_table()
+    if sampler is not None:
+        with np.errstate(divide="ignore"):
+            logits = jnp.asarray(np.log(truth), jnp.float32)
+        truth = np.asarray(jax.nn.softmax(jax.vmap(sampler)(logits)), np.float64)
+    plans = truth[PLAN_ROW, FIRST_PLAN : FIRST_PLAN + len(PLANS)]
+    digits = truth[DIGIT_ROWS:, ZERO : ZERO + 10]
+    right, middle = answers(sums)[:, None], np.arange(100)
+    total = np.zeros(len(sums))
+    for share, (i, j, k) in zip(plans, PLANS.values(), strict=True):
+        first = _odds(digits, sums[:, i, None], sums[:, j, None], middle)
+        second = _odds(digits, middle, sums[:, k, None], right)
+        total += share * np.sum(first * second, axis=1)
+    return total
+
+
+def _odds(digits, x, y, written):
+    """Return the probability that a step writes a number as the sum of x and y."""
+    tens, units = (row - DIGIT_ROWS for row in column_rows(x, y))
+    return digits[tens, written // 10] * digits[units, written % 10]
+
+
+def right_ones(sums: np.ndarray) -> np.ndarray:
+    """Return all solutions with the right answer whose first step the corpus can write.
+
+    The digits of the first step are right or off by one. Large columns are never one too large in
+    the corpus, but all nine results are listed for each plan.
+
+    Returns:
+        int32 `[N, 27, 7]`.
+
+    >>> right_ones(np.array([[47, 38, 29]])).shape
+    (1, 27, 7)
+    """
+    plan, up, across = (x.ravel() for x in np.indices((len(PLANS), 3, 3)))
+    pairs = np.array(list(PLANS.values()))[plan, :2]
+    middle = np.sum(np.asarray(sums)[:, pairs], axis=-1) % 100
+    middle = (middle // 10 + up - 1) % 10 * 10 + (middle % 10 + across - 1) % 10
+    return solutions(plan, middle, answers(sums)[:, None])
