@@ -23,7 +23,7 @@ from jaxsample.learn import (
     fit,
     save,
 )
-from jaxsample.study import Setting, grid, slot_share, sweep
+from jaxsample.study import Setting, grid, slot_share, slots_of, sweep
 
 from .begun import begun
 from .reward import SlotReward
@@ -102,10 +102,7 @@ def trained(
     prompts = [source.encode(item.prompt) for item in world.tune]
     longest = max(map(len, prompts)) + new
     model, rest = begun(checkpoint.model, checkpoint.params, prompts, longest)
-    meanings = [
-        checkpoint.tokenizer.encode(world.meanings[item.id], add_special_tokens=False).ids
-        for item in world.tune
-    ]
+    meanings = [_spelt(checkpoint.tokenizer, world.meanings[item.id]) for item in world.tune]
     texts = Examples(_padded(meanings), _lengths(meanings), _padded(rest), _lengths(rest))
     objective = PolicyGradient(
         Rewards(SlotReward(checkpoint.tokenizer)),
@@ -139,6 +136,14 @@ def trained(
     )
     save(found.sampler, out / "sampler")
     return found.sampler, found.history
+
+
+def _spelt(tokenizer: Any, meaning: str) -> list[int]:
+    """Return the tokens of a meaning; ValueError if they do not spell its slots."""
+    ids = tokenizer.encode(meaning, add_special_tokens=False).ids
+    if slots_of(tokenizer.decode(ids)) != slots_of(meaning):
+        raise ValueError(f"the tokens of {meaning!r} spell {tokenizer.decode(ids)!r}")
+    return ids
 
 
 @functools.cache

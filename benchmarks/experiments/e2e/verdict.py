@@ -40,7 +40,7 @@ def compared(arms: dict[str, Measured], protocol: dict[str, Any]) -> dict[str, A
     for rival in endpoints["against"]:
         for name in (*primary, *endpoints["secondary"]):
             apart = arms["policy"][name] - arms[rival][name]
-            differences[f"{name}_over_{rival}"] = _said(study.mean(apart)) | {
+            differences[f"{name}_over_{rival}"] = _said(study.mean(apart.tolist())) | {
                 "p": sign_flip(apart, plan["flips"], plan["seed"])
             }
     names = [f"{name}_over_{rival}" for name in primary for rival in endpoints["against"]]
@@ -49,7 +49,7 @@ def compared(arms: dict[str, Measured], protocol: dict[str, Any]) -> dict[str, A
         differences[name]["p_holm"] = p
     return {
         "arms": {
-            arm: {name: _said(study.mean(found)) for name, found in of.items()}
+            arm: {name: _said(study.mean(found.tolist())) for name, found in of.items()}
             for arm, of in arms.items()
         },
         "differences": differences,

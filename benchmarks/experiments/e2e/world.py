@@ -10,15 +10,17 @@ import jax
 import jax.numpy as jnp
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.pre_tokenizers import Punctuation, Sequence, WhitespaceSplit
 
 import jaxsample_models
 from jaxsample import Model, ModelOutput
 from jaxsample.study import Item, Source, few_shot, read
 
 NAME = "smollm2"
-WORDS = "<eos> . , [ ] the mill plough is a an pub restaurant with cheap french english food by \
-river in city centre name eattype area riverside pricerange".split()
+WORDS = (
+    "<eos> . , [ ] the mill plough is a an pub restaurant with cheap high french english food by "
+    "river in city centre name eattype area riverside pricerange"
+).split()
 
 
 class World(NamedTuple):
@@ -56,8 +58,8 @@ def real(folder: Path, data: dict[str, Any], size: dict[str, Any]) -> World:
     source = Source(NAME, jaxsample_models.load(NAME))
 
     def some(name: str, limit: int) -> list[Item]:
-        given = dict(prompt="mr", reference="ref", gather=True, spread=True)
-        return read(folder / name, limit=limit, **given).items
+        path = folder / name
+        return read(path, prompt="mr", reference="ref", limit=limit, gather=True, spread=True).items
 
     shots = some(data["tune"], data["shots"])
     known = {item.prompt for item in shots}
@@ -108,7 +110,7 @@ def _bigrams() -> Any:
     )
     words = {word: i for i, word in enumerate(WORDS)}
     tokenizer = Tokenizer(WordLevel(words, unk_token="<eos>"))
-    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.pre_tokenizer = Sequence([WhitespaceSplit(), Punctuation()])
     tokenizer.add_special_tokens(["<eos>"])
     return SimpleNamespace(
         model=model,

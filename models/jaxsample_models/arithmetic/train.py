@@ -99,9 +99,7 @@ def train(out: Path, calls: int, seed: int) -> Any:
         bar = progress.add_task("compiling", total=calls)
         for i in range(calls):
             worked = corpus.draw(np.random.default_rng((seed, i)), STEPS * ROWS)
-            carry, kl = call(
-                carry, Worked(*(x.reshape(STEPS, ROWS, *x.shape[1:]) for x in worked))
-            )
+            carry, kl = call(carry, Worked(*(x.reshape(STEPS, ROWS, *x.shape[1:]) for x in worked)))
             loss = float(np.mean(kl))
             seconds = np.array([time.perf_counter(), time.process_time()]) - begun
             print(i, f"{loss:.6f},{seconds[0]:.1f},{seconds[1]:.1f}", sep=",", file=log, flush=True)
