@@ -115,6 +115,13 @@ def test_correlations_leave_out_the_exemplars_temperature_and_other_settings(fou
     assert np.nanmin(corrected) == pytest.approx(min(1.0, defined * smallest))
 
 
+def test_texts_that_were_cut_are_counted(found):
+    out, results = found
+    cut = np.mean([row["tokens"][-1] != 0 for row in drawn(out)])
+    assert 0 < cut < 1
+    assert f"{cut:.0%} of the texts had not ended after {TOKENS} tokens" in results["notes"][-1]
+
+
 def test_proxies_are_called_proxies(found):
     _, results = found
     notes = " ".join(results["notes"])

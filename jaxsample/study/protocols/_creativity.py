@@ -118,7 +118,10 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
         ],
         "charts": [*lines(texts, averaged), plot, map_of(texts, vectors)],
         "texts": side_by_side(drawn.source, _draws(plan), plan.items[:SHOWN], drawn.rows),
-        "notes": _notes(texts, tests, plan.judge is not None, plan.embedder is not None),
+        "notes": [
+            *_notes(texts, tests, plan.judge is not None, plan.embedder is not None),
+            *_unfinished(drawn),
+        ],
     }
 
 
@@ -167,6 +170,15 @@ def _notes(texts, tests, judged, embedded):
     if several:
         found.append("Correlations are computed within each prompt and averaged over prompts.")
     return found
+
+
+def _unfinished(drawn):
+    ends, tokens = set(drawn.source.eos), [row["tokens"] for row in drawn.rows]
+    cut = np.mean([not ids or ids[-1] not in ends for ids in tokens])
+    if not cut:
+        return []
+    longest = max(map(len, tokens))
+    return [f"{cut:.0%} of the texts had not ended after {longest} tokens, and were cut there."]
 
 
 CREATIVITY = Protocol(
