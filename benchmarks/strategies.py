@@ -15,7 +15,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from decoders.models import PACKAGED, SHAPES, params_of
-from decoders.policies import HEADS, QUICK, pairs
+from decoders.policies import pairs
 from harness.options import chosen, parser
 from harness.report import environment, figures, heading, load, save, table
 
@@ -55,7 +55,7 @@ def measure(given):
     source = opened(given.model)
     groups = dict(STRATEGIES) if "strategies" in given.parts else {}
     if "policies" in given.parts:
-        groups |= pairs(source.checkpoint.config.dim, QUICK if given.quick else HEADS)
+        groups |= pairs(source.checkpoint.config.dim, given.quick)
     for name, settings in groups.items():
         found = costs(
             source, settings, batch_size=given.batch, tokens=given.steps, rounds=given.rounds

@@ -19,5 +19,6 @@ DOORS = (
     "jaxsample.show",
     "jaxsample.study",
     "jaxsample_models",
+    "jaxsample_models.arithmetic",
     "jaxsample_models.stories",
 )

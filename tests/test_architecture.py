@@ -23,7 +23,9 @@ FLOORS = {
     "cli": 6,
 }
 # Modules that are commands: `python -m`, and the application.
-COMMANDS = {"jaxsample/__main__.py", "stories/train.py", "stories/card.py"}
+COMMANDS = {"jaxsample/__main__.py"} | {
+    f"{world}/{name}.py" for world in ("arithmetic", "stories") for name in ("train", "card")
+}
 LIBRARY = sorted((ROOT / "jaxsample").rglob("*.py"))
 MODELS = sorted((ROOT / "models" / "jaxsample_models").rglob("*.py"))
 ABOVE_ALL = {"benchmarks", "docs", "tests"}
@@ -229,6 +231,7 @@ TESTS_OF_PARTS = {
     "tests/study/test_creativity.py",
     "tests/study/test_edt.py",
     "tests/study/test_measures.py",
+    "tests/study/test_nuclei.py",
     "tests/study/test_presets.py",
     "tests/study/test_protocols.py",
     "tests/study/test_report.py",

@@ -12,23 +12,24 @@ MERGED = 4  # spellings of a value that are followed
 class Asked(Judge):
     """The judge of an engine that has no table, which is asked for every text.
 
-    `reads(text, ends)` tells whether the engine accepts the beginning of a text, or with `ends` the
-    whole of it. The states are the texts themselves. Spellings of one number lead to the same
-    place, so only some of them are followed.
+    `reads(before, text, ends)` tells whether a text that the engine accepts may go on with another
+    one, or with `ends` may end there. The states are the texts themselves. Spellings of one number
+    lead to the same place, so only some of them are followed.
     """
 
-    def __init__(self, reads: Callable[[str, bool], bool]):
+    def __init__(self, reads: Callable[[str, str, bool], bool]):
         self.reads = reads
         self.known: dict[tuple[str, bool], bool] = {}
 
     def accepts(self, value):
-        return any(self.asked(text, True) for text in self.after({""}, value))
+        return any(self.asked(text, "", True) for text in self.after({""}, value))
 
     def read(self, states, text):
-        found = sorted(state + text for state in states if self.asked(state + text, False))
+        found = sorted(state + text for state in states if self.asked(state, text, False))
         return set(found[:MERGED])
 
-    def asked(self, text, ends):
-        if (text, ends) not in self.known:
-            self.known[text, ends] = self.reads(text, ends)
-        return self.known[text, ends]
+    def asked(self, before, text, ends):
+        whole = before + text, ends
+        if whole not in self.known:
+            self.known[whole] = self.reads(before, text, ends)
+        return self.known[whole]

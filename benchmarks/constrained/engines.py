@@ -39,14 +39,22 @@ class JaxSample:
             made = self.make(schema)
         self.columns = np.asarray(made.classes).tolist()
         self.table = np.asarray(made.table)
+        self.states = [0]
 
-    def reads(self, tokens):
-        state = 0
+    def accepts(self, tokens):
+        state = self.states[-1]
         for token in tokens:
             state = int(self.table[state, self.columns[token]])
             if state < 0:
                 return False
         return True
+
+    def read(self, tokens):
+        for token in tokens:
+            self.states.append(int(self.table[self.states[-1], self.columns[token]]))
+
+    def forget(self, count):
+        del self.states[len(self.states) - count :]
 
 
 class LLGuidance:
@@ -61,7 +69,7 @@ class LLGuidance:
                 return list(text if isinstance(text, bytes) else text.encode())
 
         made = tokenizer or llguidance.TokenizerWrapper(Bytes())
-        self.matcher = llguidance.LLMatcher
+        self.matcher, self.eos = llguidance.LLMatcher, eos
         self.tokenizer = llguidance.LLTokenizer(made, n_vocab=len(vocabulary), eos_token=eos)
 
     def compile(self, schema):
@@ -72,8 +80,17 @@ class LLGuidance:
         if self.made.is_error():
             raise ValueError(self.made.get_error().splitlines()[0])
 
-    def reads(self, tokens):
+    def accepts(self, tokens):
+        # Once a text has to end, the matcher takes no token, not even eos.
+        if tokens == [self.eos]:
+            return self.made.is_accepting()
         return self.made.validate_tokens(tokens) == len(tokens)
+
+    def read(self, tokens):
+        self.made.consume_tokens(tokens)
+
+    def forget(self, count):
+        self.made.rollback(count)
 
     def masking(self):
         matcher = self.made.deep_copy()
@@ -96,9 +113,19 @@ class XGrammar:
         )
         self.grammar, self.made = grammar, self.x.GrammarMatcher(grammar)
 
-    def reads(self, tokens):
-        self.made.reset()
-        return all(self.made.accept_token(token) for token in tokens)
+    def accepts(self, tokens):
+        count = 0
+        while count < len(tokens) and self.made.accept_token(tokens[count]):
+            count += 1
+        self.made.rollback(count)
+        return count == len(tokens)
+
+    def read(self, tokens):
+        for token in tokens:
+            self.made.accept_token(token)
+
+    def forget(self, count):
+        self.made.rollback(count)
 
     def masking(self):
         matcher = self.x.GrammarMatcher(self.grammar)
@@ -122,9 +149,10 @@ class Outlines:
             json.dumps(schema), whitespace_pattern=""
         )
         self.made = self.core.Index(pattern, self.vocabulary)
+        self.states = [self.made.get_initial_state()]
 
-    def reads(self, tokens):
-        state = self.made.get_initial_state()
+    def accepts(self, tokens):
+        state = self.states[-1]
         for token in tokens:
             if token == self.eos:
                 return self.made.is_final_state(state)
@@ -133,11 +161,37 @@ class Outlines:
                 return False
         return True
 
+    def read(self, tokens):
+        for token in tokens:
+            self.states.append(self.made.get_next_state(self.states[-1], token))
+
+    def forget(self, count):
+        del self.states[len(self.states) - count :]
+
     def masking(self):
         guide = self.core.Guide(self.made)
         words = np.zeros(-(-self.size // 32), np.uint32)
         fill = functools.partial(guide.write_mask_into, words.ctypes.data, words.size, 4)
         return fill, lambda token: guide.advance(token, return_tokens=False)
+
+
+class Reader:
+    """Asks an engine about texts; one that shares its beginning with the last one is read on."""
+
+    def __init__(self, engine, eos):
+        self.engine, self.eos = engine, eos
+        self.done = b""  # what the engine has read
+
+    def __call__(self, before, text, ends):
+        """Return whether the engine, after one text that it accepts, accepts another one."""
+        before = before.encode()
+        shared = len(os.path.commonprefix([before, self.done]))
+        if shared < len(self.done):
+            self.engine.forget(len(self.done) - shared)
+        if shared < len(before):
+            self.engine.read(list(before[shared:]))
+        self.done = before
+        return bool(self.engine.accepts([*text.encode(), *([self.eos] if ends else [])]))
 
 
 ENGINES = {
@@ -184,10 +238,7 @@ def prepare(spec):
         if isinstance(asked, list):
             return walk(*engine.masking(), asked)
 
-        def reads(text, ends):
-            return bool(engine.reads([*text.encode(), *([spec["eos"]] if ends else [])]))
-
-        judge = Asked(reads)
+        judge = Asked(Reader(engine, spec["eos"]))
         tried = [(valid, judge.accepts(value)) for value, valid in asked["instances"]]
         wrong = any(accepted and not valid for valid, accepted in tried)
         return {"wrong": wrong, "narrow": not wrong and (True, False) in tried}

@@ -7,7 +7,6 @@ the hidden state, and of the network.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import jax.numpy as jnp
 from flax import nnx
@@ -16,13 +15,17 @@ from jaxsample import EntropyTemperature, MinP, Reshape, Temperature, TopP, chai
 from jaxsample.learn import DISTRIBUTION, Learned, Policy
 from jaxsample.study import Setting
 
-FEATURES = {"hidden state": (), "distribution, hidden state": DISTRIBUTION}
+FEATURES = {
+    "hidden state": (),
+    "entropy, hidden state": ("entropy",),
+    "distribution, hidden state": DISTRIBUTION,
+}
 HEADS = "nucleus", "edt", "reshape"
-QUICK = ("reshape",)
+QUICK_FEATURES, QUICK_HEADS = {"entropy, hidden state": ("entropy",)}, ("reshape",)
 SLOPES = 1.25, 1.25, 1.5, 2.0, 4.0
 
 
-def pairs(hidden_size: int, heads: Sequence[str]) -> dict[str, tuple[Setting, ...]]:
+def pairs(hidden_size: int, quick: bool = False) -> dict[str, tuple[Setting, ...]]:
     """Return for each head the chain of constants, and a policy for each choice of features."""
     # The last two of a nucleus are 1 - p and 10 times min-p.
     numbers = {
@@ -34,10 +37,10 @@ def pairs(hidden_size: int, heads: Sequence[str]) -> dict[str, tuple[Setting, ..
         "reshape": (chain(Reshape(SLOPES), TopP(0.9)), [_heat(1 / slope) for slope in SLOPES]),
     }
     found = {}
-    for head in heads:
+    for head in QUICK_HEADS if quick else HEADS:
         constants, bias = numbers[head]
         settings = [Setting("the same numbers as constants", constants)]
-        for name, features in FEATURES.items():
+        for name, features in (QUICK_FEATURES if quick else FEATURES).items():
             policy = Policy(head, features=features, hidden_size=hidden_size, rngs=nnx.Rngs(0))
             policy.bias[...] = jnp.asarray(bias, jnp.float32)
             rest = () if head == "nucleus" else (TopP(0.9),)

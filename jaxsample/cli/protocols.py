@@ -27,14 +27,14 @@ def run(
             conversations and there are several models.
     """
     from jaxsample.cli.opening import EMBEDDED
-    from jaxsample.study import PROTOCOLS, Item
+    from jaxsample.study import PROTOCOLS
 
     if prompts.chat and len(sources) > 1:
         raise ValueError("--chat writes prompts in the template of one model; give one --model")
     study = PROTOCOLS[protocol]
     wanted = study.prompts[quick]
     if prompts.data is None and not wanted:
-        items = [Item("story", "")]
+        items = [study.asks(sources[0])]
     else:
         items = prompts.items(sources[0], wanted)
     if "judge" in study.takes and sources[0].name == EMBEDDED:

@@ -136,6 +136,11 @@ STUDIES = {
         "Give --model several times to compare models.",
         ("weight", "settings"),
     ),
+    "nuclei": (
+        "Count the tokens that top-p keeps at every position of texts.",
+        "It draws at T = 1 and computes every pair of T and p on these texts.",
+        ("weight", "settings"),
+    ),
     "presets": (
         "Compare the presets that guides recommend for six tasks.",
         "See the option --preset of generate.",

@@ -48,6 +48,7 @@ from jaxsample.study.measures.metrics._slots import slots_of as slots_of
 from jaxsample.study.measures.metrics._vendi import vendi as vendi
 from jaxsample.study.protocols._creativity import creativity as creativity
 from jaxsample.study.protocols._edt import edt as edt
+from jaxsample.study.protocols._nuclei import nuclei as nuclei
 from jaxsample.study.protocols._preset_comparison import presets as presets
 from jaxsample.study.protocols._protocol import Options as Options
 from jaxsample.study.protocols._protocol import Protocol as Protocol

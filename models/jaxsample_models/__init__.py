@@ -3,6 +3,7 @@
 from . import _packages as _packages  # first, for its error
 from ._checkpoints import Checkpoint as Checkpoint
 from ._checkpoints import embedded as embedded
+from ._checkpoints import embedded_arithmetic as embedded_arithmetic
 from ._checkpoints import load as load
 from ._config import TransformerConfig as TransformerConfig
 from ._errors import CheckpointError as CheckpointError

@@ -12,9 +12,9 @@ import pytest
 from benchmarks.experiments.learned import protocol
 from benchmarks.experiments.learned.arms import measure
 from benchmarks.experiments.learned.predictions import above, below, every, gather, judge
-from benchmarks.experiments.learned.prove import kept, writable
 from benchmarks.experiments.learned.toys import toy
 from benchmarks.experiments.learned.trial import Trial
+from benchmarks.harness.kept import kept, writable
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from jaxsample import Temperature, TopK, chain
-from jaxsample.study import Item, Setting, creativity
+from jaxsample.study import PROTOCOLS, Item, Setting, creativity
 from jaxsample.study.measures import _trend as trends
 from jaxsample.study.measures._exemplar import compare, embedded
 from jaxsample.study.measures._trend import detectable, detectable_by, trend
@@ -121,6 +121,33 @@ def test_proxies_are_called_proxies(found):
     assert "proxies" in results["about"] and "No number here is a rating" in notes
     titles = {c["name"]: c["title"] for c in results["tables"][0]["columns"]}
     assert all("proxy" in titles[name] for name in ("words", "characters", "grammatical"))
+
+
+def test_the_paper_s_claims_stand_beside_what_was_found(found):
+    _, results = found
+    rows = {row["measure"]: row for row in tables(results)["paper"]}
+    ours = {row["measure"]: row for row in tables(results)["correlations"]}
+    novelty = rows["novelty proxy: edits, words"]
+    assert novelty["rho"] == ours["novelty proxy: edits, words"]["spearman"]
+    assert novelty["slope"]["ci"] == pytest.approx([0.0375, 0.5785], abs=1e-4)
+    # A text is incoherent where it is not grammatical, so the sign is the other one.
+    told = ours["coherence proxy: grammatical"]["spearman"]
+    turned = rows["minus coherence proxy: grammatical"]["rho"]
+    assert turned["value"] == -told["value"]
+    assert turned["ci"] == pytest.approx([-told["ci"][1], -told["ci"][0]])
+    assert [row["rating"] for row in tables(results)["paper"]] == [
+        "novelty", "novelty", "typicality", "cohesion", "incoherence",
+    ]  # fmt: skip
+    assert "nothing: it needs a grammar of the stories" in rows
+
+
+def test_a_model_with_a_chat_template_gets_the_prompt_of_the_paper():
+    plain = bigrams()
+    assert PROTOCOLS["creativity"].asks(plain) == Item("story", "")
+    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+    plain.checkpoint.chat_template, plain.checkpoint.special_tokens = template, {}
+    prompt = PROTOCOLS["creativity"].asks(plain).prompt
+    assert prompt == "<user>Write a story.<assistant>Here it is:\n\n"
 
 
 def test_wrong_arguments_are_refused(tmp_path):

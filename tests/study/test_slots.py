@@ -15,10 +15,12 @@ def test_a_meaning_is_read_slot_by_slot():
         "name", "eatType", "food", "priceRange", "customer rating", "area", "familyFriendly", "near"
     ]  # fmt: skip
     assert slots_of(FULL)["priceRange"] == "less than £20"
-    assert slots_of("name[A, B], food[]") == {"name": "A, B", "food": ""}
+    assert slots_of("name [ A, B ] , food[]") == {"name": "A, B", "food": ""}
 
 
-@pytest.mark.parametrize("text", ["", "The Mill", "name[The Mill] food", "name[A], name[B]"])
+@pytest.mark.parametrize(
+    "text", ["", "The Mill", "name[The Mill] food", "name[A], name[B]", "name[A, food[B]"]
+)
 def test_what_is_no_meaning_is_refused(text):
     with pytest.raises(ValueError, match="begin with a slot|twice"):
         slots_of(text)

@@ -13,8 +13,6 @@ part that was measured under another protocol or another --quick is measured aga
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,6 +34,7 @@ from benchmarks.experiments.learned.real import missing, shakespeare  # noqa: E4
 from benchmarks.experiments.learned.rival import rival  # noqa: E402
 from benchmarks.experiments.learned.traps import gradients, nucleus, one_p, weighting  # noqa: E402
 from benchmarks.experiments.learned.worlds import NAMES, build  # noqa: E402
+from benchmarks.harness.kept import kept  # noqa: E402
 from benchmarks.harness.options import chosen  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
 from benchmarks.harness.report import (  # noqa: E402
@@ -72,31 +71,6 @@ def real_results(assets: Path, protocol: dict, quick: bool, step) -> dict[str, A
     """Measure the arms on real text."""
     world = shakespeare(assets, protocol["real"], quick)
     return measure(world, protocol, quick, step, oracle=False)[0]
-
-
-def writable(x: Any) -> Any:
-    """Return x for JSON: infinities become "inf" or "-inf", NaN becomes null."""
-    if isinstance(x, dict):
-        return {str(key): writable(value) for key, value in x.items()}
-    if isinstance(x, list | tuple):
-        return [writable(value) for value in x]
-    if isinstance(x, float) and not math.isfinite(x):
-        return None if math.isnan(x) else "inf" if x > 0 else "-inf"
-    return x
-
-
-def kept(path: Path, mark: dict[str, Any], make) -> dict[str, Any]:
-    """Return the content that an earlier run with the same mark saved in a file, or make it."""
-    if path.exists():
-        found = json.loads(path.read_text())
-        if found["mark"] == mark:
-            return found["found"]
-    found = writable(make())
-    # Renaming is atomic, so a run that is killed leaves no half-written file.
-    new = path.with_suffix(".new")
-    save(path.parent, {"mark": mark, "found": found}, new.name)
-    new.replace(path)
-    return found
 
 
 def tables(results: dict[str, Any]) -> str:

@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsample.decode._generate import generate
+from jaxsample.decode._generate import generate, resume
 from jaxsample.decode._guidance import guided
+from jaxsample.decode._prefill import prefill
 from jaxsample.learn._hosts import by_rows, whole
 from jaxsample.study.draw._jobs import RECORD, Job, keys_of
+from jaxsample.study.draw._two_streams import read_both
 from jaxsample.transforms.contract._stack import stack
 
 if TYPE_CHECKING:
@@ -24,36 +26,66 @@ def at_once(program: Program, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
     # A short batch is filled with rows of budget 0.
     full = [*jobs, *[jobs[0]] * (program.size - len(jobs))]
     budget = jnp.where(jnp.arange(program.size) < len(jobs), program.new, 0)
-    settings = [program.settings[job.setting] for job in full]
-    model, params = program.source.checkpoint.model, program.source.checkpoint.params
-    place = by_rows(params)
-    prompts, lengths = _padded(program.prompts, full, program.width)
-    if settings[0].combiner is not None:
-        combiner = place(stack([s.combiner for s in settings if s.combiner is not None]))
-        model, params = guided(model, combiner, axes=0), (params, combiner)
-        others, their = _padded(program.without, full, program.width)
-        prompts, lengths = np.stack([prompts, others], 1), np.stack([lengths, their], 1)
-    sampler = stack([s.sampler for s in settings])
-    rows = keys_of(full), jnp.asarray(prompts), sampler, jnp.asarray(lengths), budget
-    keys, prompts, sampler, lengths, budget = place(rows)
-    out = generate(
-        keys,
-        model,
-        params,
-        prompts,
-        sampler,
-        max_new_tokens=program.new,
-        max_length=program.width + program.new,
-        lengths=lengths,
-        budget=budget,
-        eos=program.source.eos,
-        sampler_axes=0,
-        record=RECORD,
-    )
+    combined = program.settings[jobs[0].setting].combiner is not None
+    out = _of_two(program, full, budget) if combined else _of_one(program, full, budget)
     found = {name: getattr(out, name) for name in ("tokens", *RECORD)}
     found, lengths, invalid = jax.tree.map(whole, (found, out.lengths, out.invalid))
     for i in range(len(jobs)):
         yield {name: x[i, : lengths[i]] for name, x in found.items()} | {"invalid": invalid[i]}
+
+
+def _of_one(program, full, budget):
+    checkpoint = program.source.checkpoint
+    prompts, lengths = _padded(program.prompts, full, program.width)
+    sampler = stack([program.settings[job.setting].sampler for job in full])
+    rows = keys_of(full), jnp.asarray(prompts), sampler, jnp.asarray(lengths), budget
+    keys, prompts, sampler, lengths, budget = by_rows(checkpoint.params)(rows)
+    return generate(
+        keys,
+        checkpoint.model,
+        checkpoint.params,
+        prompts,
+        sampler,
+        max_length=program.width + program.new,
+        lengths=lengths,
+        budget=budget,
+        **_options(program),
+    )
+
+
+def _of_two(program, full, budget):
+    """Decode with the combiners of the settings; the common beginning of all is read once."""
+    model, params = program.source.checkpoint.model, program.source.checkpoint.params
+    settings = [program.settings[job.setting] for job in full]
+    ours, lengths = _padded(program.prompts, full, program.width)
+    others, their = _padded(program.without, full, program.width)
+    rows = (
+        keys_of(full),
+        jnp.stack([ours, others], 1),
+        stack([setting.sampler for setting in settings]),
+        jnp.stack([lengths, their], 1),
+        budget,
+        stack([setting.combiner for setting in settings if setting.combiner is not None]),
+    )
+    keys, prompts, sampler, lengths, budget, combiner = by_rows(params)(rows)
+    read = dict(lengths=lengths, budget=budget, max_length=program.width + program.new)
+    both, after = guided(model, combiner, axes=0), program.common
+    if after is None:
+        given = keys, both, (params, combiner), prompts, sampler
+        decoding = prefill(*given, sampler_axes=0, **read)
+    else:
+        given = keys, model, (params, combiner), prompts, sampler
+        decoding = read_both(*given, after=after, **read)
+    return resume(both, (params, combiner), decoding, sampler, **_options(program))
+
+
+def _options(program):
+    return {
+        "max_new_tokens": program.new,
+        "eos": program.source.eos,
+        "sampler_axes": 0,
+        "record": RECORD,
+    }
 
 
 def _padded(prompts, jobs, width):

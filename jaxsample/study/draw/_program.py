@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxsample.decode._common import read_common
+from jaxsample.decode._step import Decoding
 from jaxsample.interop._serial import to_dict
 from jaxsample.kernels._auto_axes import explicit_mesh
 from jaxsample.learn._hosts import on_other_hosts
@@ -72,6 +75,18 @@ class Program:
                 f"the {source.context} positions of {source.name}, not for {max(self.new, 1)}"
             )
         self._shown = [source.tokenizer.decode(ids) for ids in self.prompts]
+
+    @functools.cached_property
+    def common(self) -> Decoding | None:
+        """The common beginning of all prompts with and without their source, read once.
+
+        None where it is short, or where the weights lie on several devices.
+        """
+        checkpoint = self.source.checkpoint
+        if len(jax.tree.leaves(checkpoint.params)[0].devices()) > 1:
+            return None
+        given = checkpoint.model, checkpoint.params, self.prompts + self.without
+        return read_common(*given, max_length=self.width + self.new)
 
     def groups(self) -> list[list[int]]:
         """Return, for each compiled program, the indices of the settings that share it."""

@@ -16,6 +16,7 @@ from jaxsample.study.measures._correlations import Correlation
 from jaxsample.study.measures._exemplar import compare, embedded
 from jaxsample.study.measures._trend import detectable, detectable_by
 from jaxsample.study.measures.metrics import embed
+from jaxsample.study.protocols._creativity_paper import beside_the_paper, story_item
 from jaxsample.study.protocols._creativity_tables import (
     Texts,
     averages,
@@ -58,7 +59,8 @@ def creativity(
     Args:
         source: the model with its tokenizer.
         items: one prompt, `Item("story", "")` for a text from its beginning. With several prompts,
-            each has its own exemplar, and every mean is over prompts.
+            each has its own exemplar, and every mean is over prompts. The command asks a model with
+            a chat template for what the paper asked, "Write a story.".
         out: the folder for results.json, rows.jsonl, tables and plots; an interrupted study resumes
             there.
         **options: see `Options`; it takes `settings`, `judge` and `embedder`.
@@ -109,7 +111,11 @@ def _shows(plan: Plan, measured: list[_Measured]) -> Part:
     averaged = averages(texts)
     table, plot, tests = correlated(texts)
     return {
-        "tables": [settings_table(texts, averaged), table],
+        "tables": [
+            settings_table(texts, averaged),
+            table,
+            beside_the_paper(table, texts.measured),
+        ],
         "charts": [*lines(texts, averaged), plot, map_of(texts, vectors)],
         "texts": side_by_side(drawn.source, _draws(plan), plan.items[:SHOWN], drawn.rows),
         "notes": _notes(texts, tests, plan.judge is not None, plan.embedder is not None),
@@ -174,4 +180,5 @@ CREATIVITY = Protocol(
     prompts=(0, 0),
     takes=frozenset({"settings", "judge", "embedder"}),
     longest=512,
+    asks=story_item,
 )

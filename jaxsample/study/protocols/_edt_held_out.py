@@ -51,8 +51,8 @@ def held_out(
     }
     caption = (
         f"Each family minus {baseline}. The setting of the lowest EDA on one half of the prompts "
-        "is judged on the other half, and the reverse. Intervals are 95% paired bootstrap intervals "
-        "over prompts, for the settings that were chosen."
+        "is judged on the other half, and the reverse. Intervals are 95% paired bootstrap "
+        "intervals over prompts, for the settings that were chosen."
     )
     return table("held_out", "Judged on other prompts", caption, heads, rows)
 

@@ -92,6 +92,11 @@ class Drawn(NamedTuple):
     rows: list[Row]
 
 
+def _from_the_beginning(source: Source) -> Item:
+    del source
+    return Item("text", "")
+
+
 class Protocol(NamedTuple):
     """A study: its settings, its measures, and its tables and charts.
 
@@ -108,11 +113,12 @@ class Protocol(NamedTuple):
         takes: which of "models" (several at once), "settings", "weight", "judge" and "embedder" the
             study takes.
         reads: checks the prompts and returns the parts that the study uses.
+        asks: makes the prompt of a study that needs none, for the given model.
         longest: the largest number of tokens of a text by default; None for the default of `sweep`.
 
     >>> from jaxsample.study import PROTOCOLS
     >>> sorted(PROTOCOLS)
-    ['creativity', 'edt', 'presets', 'surface']
+    ['creativity', 'edt', 'nuclei', 'presets', 'surface']
     >>> sorted(PROTOCOLS["edt"].takes), PROTOCOLS["edt"].prompts
     (['settings', 'weight'], (32, 8))
     """
@@ -128,6 +134,7 @@ class Protocol(NamedTuple):
     takes: frozenset[str]
     reads: Callable[[Sequence[Item]], list[Item]] = list
     longest: int | None = None
+    asks: Callable[[Source], Item] = _from_the_beginning
 
     def run(
         self,

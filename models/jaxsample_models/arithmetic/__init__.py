@@ -2,6 +2,8 @@
 
 from ._corpus import Corpus as Corpus
 from ._corpus import Worked as Worked
+from ._exact import Chances as Chances
+from ._exact import chances as chances
 from ._exact import pass_at_1 as pass_at_1
 from ._exact import right_ones as right_ones
 from ._reward import right as right
@@ -11,6 +13,7 @@ from ._slips import KINDS as KINDS
 from ._slips import LARGE as LARGE
 from ._slips import MISCOUNTED as MISCOUNTED
 from ._slips import PLAN_ODDS as PLAN_ODDS
+from ._slips import kinds as kinds
 from ._sums import BOS as BOS
 from ._sums import EOS as EOS
 from ._sums import PAD as PAD

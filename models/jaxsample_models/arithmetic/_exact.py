@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ._slips import DIGIT_ROWS, PLAN_ROW, column_rows, truth_table
-from ._sums import FIRST_PLAN, PLANS, ZERO, answers, solutions
+from ._sums import FIRST_PLAN, PLANS, SOLUTION, ZERO, answers, solutions
+
+TENS, UNITS = (0, -1, 1, -2, 2), (0, -1, 1)
+"""How far the digits of the first step of `right_ones` are from the right ones."""
 
 
 def pass_at_1(sums: np.ndarray, sampler: Callable | None = None) -> np.ndarray:
@@ -53,19 +57,54 @@ def _odds(digits, x, y, written):
 
 
 def right_ones(sums: np.ndarray) -> np.ndarray:
-    """Return all solutions with the right answer whose first step the corpus can write.
+    """Return the solutions with the right answer, except those whose first step is far off.
 
-    The digits of the first step are right or off by one. Large columns are never one too large in
-    the corpus, but all nine results are listed for each plan.
+    For each plan there are 15 first steps: the units are right or off by one, and the tens are
+    right or off by at most two. The corpus writes all of its solutions so. A model that is unsure
+    of the carry may be off by two.
 
     Returns:
-        int32 `[N, 27, 7]`.
+        int32 `[N, 45, 7]`; the first of them has a first step without slips, by the first plan.
 
-    >>> right_ones(np.array([[47, 38, 29]])).shape
-    (1, 27, 7)
+    >>> right_ones(np.array([[47, 38, 29]]))[:, 0]
+    array([[17, 12,  9, 16,  5,  8,  2]], dtype=int32)
     """
-    plan, up, across = (x.ravel() for x in np.indices((len(PLANS), 3, 3)))
+    plan, tens, units = (x.ravel() for x in np.indices((len(PLANS), len(TENS), len(UNITS))))
     pairs = np.array(list(PLANS.values()))[plan, :2]
     middle = np.sum(np.asarray(sums)[:, pairs], axis=-1) % 100
-    middle = (middle // 10 + up - 1) % 10 * 10 + (middle % 10 + across - 1) % 10
+    ten, unit = middle // 10 + np.array(TENS)[tens], middle % 10 + np.array(UNITS)[units]
+    middle = ten % 10 * 10 + unit % 10
     return solutions(plan, middle, answers(sums)[:, None])
+
+
+class Chances(NamedTuple):
+    """How likely a model solves each sum.
+
+    Attributes:
+        right: float64 `[N]`, the probability of the solutions of `right_ones` together.
+        missed: float64 `[N]`, at most how much other texts could add: those whose first step is not
+            listed, and those that go on after the right answer. Texts with a sign inside of their
+            answer are left out.
+
+    >>> bool(chances(np.log(np.full((1, 45, 7), 0.5))).missed[0] > 0)
+    True
+    """
+
+    right: np.ndarray
+    missed: np.ndarray
+
+
+def chances(logprobs: np.ndarray) -> Chances:
+    """Sum up the solutions of `right_ones`, of which each has a log-probability for each token.
+
+    Args:
+        logprobs: `[N, 45, 7]`, or `[N * 45, 7]`.
+
+    >>> found = chances(np.log(np.full((1, 45, 7), 0.5)))
+    >>> found.right.round(3)
+    array([0.352])
+    """
+    shape = (-1, len(PLANS) * len(TENS) * len(UNITS), SOLUTION)
+    so_far = np.exp(np.cumsum(np.asarray(logprobs, np.float64).reshape(shape), axis=-1))
+    begun, answered, right = (np.sum(so_far[..., i], axis=-1) for i in (3, 5, 6))
+    return Chances(right, np.maximum(1.0 - begun, 0.0) + answered - right)

@@ -84,3 +84,18 @@ def kinds_of(rows: np.ndarray) -> np.ndarray:
     digit = np.where(large, KINDS.index("large"), KINDS.index("digit"))
     plan = np.where(rows == PLAN_ROW, KINDS.index("plan"), KINDS.index("fixed"))
     return np.where(rows >= DIGIT_ROWS, digit, plan).astype(np.int8)
+
+
+def kinds(sums: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Return the kind of each token of solutions, int8 `[.., 7]`, indices into `KINDS`.
+
+    Args:
+        sums: int `[.., 3]`.
+        tokens: `[.., 7]`, as `solutions` writes them.
+
+    >>> [KINDS[i] for i in kinds(np.array([47, 38, 29]), np.array([17, 12, 9, 16, 5, 8, 2]))]
+    ['plan', 'digit', 'large', 'fixed', 'digit', 'digit', 'fixed']
+    """
+    plan, tens, units = np.moveaxis(tokens[..., :3] - np.array([FIRST_PLAN, ZERO, ZERO]), -1, 0)
+    sums = np.broadcast_to(sums, (*plan.shape, 3))
+    return kinds_of(solution_rows(sums, plan, 10 * tens + units))

@@ -99,9 +99,7 @@ def train(out: Path, calls: int, seed: int) -> Any:
         bar = progress.add_task("compiling", total=calls)
         for i in range(calls):
             worked = corpus.draw(np.random.default_rng((seed, i)), STEPS * ROWS)
-            carry, kl = call(
-                carry, Worked(*(x.reshape(STEPS, ROWS, *x.shape[1:]) for x in worked))
-            )
+            carry, kl = call(carry, Worked(*(x.reshape(STEPS, ROWS, *x.shape[1:]) for x in worked)))
             loss = float(np.mean(kl))
             seconds = np.array([time.perf_counter(), time.process_time()]) - begun
             print(i, f"{loss:.6f},{seconds[0]:.1f},{seconds[1]:.1f}", sep=",", file=log, flush=True)
@@ -136,7 +134,7 @@ def main():
     """Train and write the model folder `DIR/weights`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for all files written")
-    parser.add_argument("--calls", type=int, default=100, help=f"of {STEPS} steps each")
+    parser.add_argument("--calls", type=int, default=60, help=f"of {STEPS} steps each")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

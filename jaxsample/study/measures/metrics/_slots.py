@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 PLACES = "name", "near"
-SLOT = re.compile(r"\s*([^\[\],]+?)\s*\[([^\]]*)\]\s*(?:,|$)")
+SLOT = re.compile(r"\s*([^\[\],]+?)\s*\[\s*([^\[\]]*?)\s*\]\s*(?:,|$)")
 
 CHILDREN = r"(?:child|children|kids?|famil(?:y|ies))"
 WORDS = r"(?:[\w']+ ){0,3}"  # a few words between two that belong together

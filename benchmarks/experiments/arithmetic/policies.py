@@ -1,0 +1,100 @@
+"""Policies that choose a sampler for every token, trained by rewards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from benchmarks.experiments.learned.ladder import adam, weights
+from jaxsample.learn import Learned, Policy, PolicyGradient, fit
+from jaxsample_models.arithmetic import EOS, KINDS, right
+
+from .credit import PassAtK
+from .measures import at_k
+from .world import Part, World, solved
+
+LENGTH = 7
+"""Tokens of a solution."""
+
+
+def schedule(protocol: dict[str, Any], quick: bool) -> dict[str, int]:
+    """Return the steps of training, the sums of each, and the texts of each sum."""
+    plan = protocol["training"]
+    return plan["quick"] if quick else {name: plan[name] for name in ("steps", "sums", "samples")}
+
+
+def learned(rung: str, k: int, world: World, protocol: dict[str, Any], quick: bool) -> dict:
+    """Train a rung for every seed, and return the probability that each test sum is solved.
+
+    Args:
+        rung: a name of the protocol's.
+        k: of the pass@k whose gradient trains it.
+        world: the model and the sums.
+        protocol: the whole protocol.
+        quick: two seeds, one rate and few steps.
+    """
+    seeds = protocol["seeds"]["quick" if quick else "full"]
+    rates = protocol["training"]["policy_rates"][: 1 if quick else None]
+    plan = schedule(protocol, quick)
+    objective = PolicyGradient(PassAtK(right, k), plan["samples"], LENGTH, (EOS,))
+
+    def trained(seed, rate):
+        return fit(
+            jax.random.key(seed),
+            _untrained(protocol, rung, world.checkpoint.config.dim, seed),
+            world.checkpoint.model,
+            world.checkpoint.params,
+            world.train,
+            steps=plan["steps"],
+            batch_size=plan["sums"],
+            objective=objective,
+            optimizer=adam(rate, plan["steps"]),
+            every=plan["steps"],
+        ).sampler
+
+    first = {rate: trained(seeds[0], rate) for rate in rates}
+    on_val = {rate: float(np.mean(at_k(solved(s, world.val), k))) for rate, s in first.items()}
+    rate = max(on_val, key=lambda rate: on_val[rate])
+    samplers = [first[rate], *(trained(seed, rate) for seed in seeds[1:])]
+    return {
+        "config": {"rung": rung, "k": k, "rate": rate},
+        "on_val": {str(rate): value for rate, value in on_val.items()},
+        "texts": plan["steps"] * plan["sums"] * plan["samples"],
+        "parameters": weights(samplers[0]),
+        "temperatures": temperatures(samplers[0], world.test),
+        "right": [solved(sampler, world.test) for sampler in samplers],
+    }
+
+
+def _untrained(protocol, rung, hidden_size, seed):
+    plan = protocol["learned"]
+    return Learned(
+        Policy(
+            **protocol["rungs"][rung],
+            features=tuple(plan["features"]),
+            hidden_size=hidden_size,
+            width=plan["width"],
+            rngs=nnx.Rngs(seed),
+        )
+    )
+
+
+def temperatures(sampler: Learned, test: Part) -> dict[str, float]:
+    """Return the median temperature that a policy chooses for each kind of token."""
+    gaps = jax.jit(
+        jax.vmap(jax.vmap(lambda row, hidden: _gap(row) / _gap(sampler(row, None, hidden))))
+    )
+    heats = np.asarray(gaps(test.texts.logits, test.texts.hidden))
+    return {
+        kind: float(np.nanmedian(np.where(test.kinds == i, heats, np.nan)))
+        for i, kind in enumerate(KINDS)
+    }
+
+
+def _gap(row):
+    """Return the gap between the two likeliest tokens, which a temperature divides."""
+    first, second = jax.lax.top_k(row, 2)[0]
+    return first - second

@@ -1,0 +1,133 @@
+"""A test of whether learned samplers solve more sums than the best fixed ones.
+
+    python benchmarks/experiments/arithmetic/prove.py --out DIR [--quick]
+
+The plan is fixed in protocol.toml. DIR/results.json has pass@1 and pass@8 of every arm with their
+intervals, the differences of the learned arm from the best fixed temperature and top-p, both tuned
+on the test set, the share of the fine-tune's gain that it recovers, and the verdicts on the
+predictions. Finished arms are kept in DIR/parts, and a run that was cut off resumes from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+if not __package__:
+    # The folder of this script must not be on the path: its modules may hide installed ones.
+    sys.path[0:1] = [str(ROOT), str(ROOT / "models")]
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+
+from benchmarks.experiments.arithmetic.checks import checked  # noqa: E402
+from benchmarks.experiments.arithmetic.fine_tune import fine_tuned  # noqa: E402
+from benchmarks.experiments.arithmetic.measures import KS, summary  # noqa: E402
+from benchmarks.experiments.arithmetic.policies import learned  # noqa: E402
+from benchmarks.experiments.arithmetic.tuned import by_kind, tuned  # noqa: E402
+from benchmarks.experiments.arithmetic.verdicts import conclude  # noqa: E402
+from benchmarks.experiments.arithmetic.world import World, build, solved  # noqa: E402
+from benchmarks.experiments.learned import protocol as plan  # noqa: E402
+from benchmarks.harness.kept import kept  # noqa: E402
+from benchmarks.harness.progress import progress  # noqa: E402
+from benchmarks.harness.report import environment, heading, load, save, table  # noqa: E402
+from jaxsample import chain  # noqa: E402
+
+PROTOCOL = Path(__file__).with_name("protocol.toml")
+
+
+def steps(protocol: dict[str, Any], world: World, quick: bool) -> dict[str, Any]:
+    """Return every part of the run by name: functions that make arms by name."""
+    grids = protocol["quick_grids" if quick else "grids"]
+    rungs, credits = protocol["rungs"], protocol["credits"]
+    if quick:
+        rungs = protocol["learned"]["quick_rungs"]
+        credits = {name: credits[name] for name in protocol["learned"]["quick_credits"]}
+    made: dict[str, Any] = {
+        "plain": lambda: {"plain": {"right": [solved(chain(), world.test)]}},
+        "kinds": lambda: by_kind(protocol["kinds"], world.test),
+    }
+    for family, grid in grids.items():
+        made[family] = lambda family=family, grid=grid: tuned(family, grid, world)
+    for credit, k in credits.items():
+        for rung in rungs:
+            name = f"{rung}_{credit}"
+            made[name] = lambda name=name, rung=rung, k=k: {
+                name: learned(rung, k, world, protocol, quick)
+            }
+        name = f"fine_tune_{credit}"
+        made[name] = lambda name=name, k=k: {name: fine_tuned(k, world, protocol, quick)}
+    return made
+
+
+def written(arms: dict[str, Any]) -> dict[str, Any]:
+    """Return arms for JSON: arrays become lists."""
+    return {
+        name: arm | {"right": [np.asarray(row).tolist() for row in arm["right"]]}
+        for name, arm in arms.items()
+    }
+
+
+def tables(results: dict[str, Any]) -> str:
+    """Return tables of the arms, of the differences, and of the predictions."""
+
+    def told(found):
+        if found["ci"] is None:
+            return "-"
+        low, high = found["ci"]
+        return f"{found['value']:.4f} [{low:.4f}, {high:.4f}]"
+
+    rows = [[name, *(told(arm[f"pass_{k}"]) for k in KS)] for name, arm in results["arms"].items()]
+    parts = [table(["arm", *(f"pass@{k}" for k in KS)], rows)]
+    differences = results["differences"] | results["shares"]
+    parts.append(
+        table(["of the learned arm", "value"], [[n, told(x)] for n, x in differences.items()])
+    )
+    rows = [
+        [name, "met" if found["met"] else "NOT MET", "yes" if found["certain"] else "no"]
+        for name, found in results["predictions"].items()
+    ]
+    parts.append(table(["prediction", "estimate", "whole interval"], rows))
+    return "\n\n".join(parts)
+
+
+def main():
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--quick", action="store_true", help="two seeds, few sums, short training")
+    options.add_argument("--out", type=Path, required=True, help="where everything goes")
+    given = options.parse_args()
+    protocol, before = plan.load(PROTOCOL), environment()
+    print(heading(before))
+    mark = {"protocol": plan.digest(PROTOCOL), "quick": given.quick, "jax": jax.__version__}
+    world = build(protocol["data"], given.quick)
+    parts, arms = given.out / "parts", {}
+    made = steps(protocol, world, given.quick)
+    with progress(len(made) + 1) as step:
+        for name, make in made.items():
+            step(name)
+            arms |= kept(parts / f"{name}.json", mark, lambda make=make: written(make()))
+        step("checks")
+        sizes = protocol["checked"]["quick"] if given.quick else protocol["checked"]
+        seed = protocol["data"]["seed"] + 1
+        checks = kept(parts / "checks.json", mark, lambda: checked(world, sizes, seed))
+    right = {name: np.asarray(arm.pop("right")) for name, arm in arms.items()}
+    results = {
+        "benchmark": "worked sums",
+        "protocol_sha256": mark["protocol"],
+        "protocol": protocol,
+        "quick": given.quick,
+        "before": before,
+        "load_after": load(),
+        "arms": {name: arm | summary(right[name]) for name, arm in arms.items()},
+        **conclude(right, protocol),
+        "checks": checks,
+    }
+    print(f"\n{tables(results)}\n")
+    print(f"wrote {save(given.out, results)}")
+
+
+if __name__ == "__main__":
+    main()

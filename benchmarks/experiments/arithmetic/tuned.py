@@ -1,0 +1,54 @@
+"""Families of samplers with a few settings, of which the best is taken for each measure."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from benchmarks.experiments.learned.grids import FAMILIES
+from benchmarks.experiments.learned.protocol import settings
+from jaxsample import chain
+from jaxsample_models.arithmetic import KINDS
+
+from .measures import KS, at_k
+from .world import Part, World, solved
+
+
+def tuned(family: str, grid: dict[str, list[float]], world: World) -> dict[str, dict[str, Any]]:
+    """Try every setting; return the best one for each measure, tuned on val and on the test set.
+
+    Returns:
+        arms by name, such as `fixed_8` and `fixed_oracle_8`; each with the setting and the
+        probability that each test sum is solved.
+    """
+    tried = settings(grid)
+    samplers = [FAMILIES[family](**setting) for setting in tried]
+    on_val, on_test = ([solved(s, part) for s in samplers] for part in (world.val, world.test))
+    arms = {}
+    for k in KS:
+        for name, seen in (family, on_val), (f"{family}_oracle", on_test):
+            best = int(np.argmax([np.mean(at_k(right, k)) for right in seen]))
+            notes = {"config": tried[best], "settings": len(tried)}
+            arms[f"{name}_{k}"] = notes | {"right": [on_test[best]]}
+    front = [[float(np.mean(at_k(right, k))) for k in KS] for right in on_test]
+    arms[f"{family}_1"]["front"] = front
+    return arms
+
+
+def by_kind(grid: dict[str, list[float]], test: Part) -> dict[str, dict[str, Any]]:
+    """Return the best temperatures for the kinds of tokens on the test set, for each measure."""
+    tried = [
+        dict(zip(KINDS, values, strict=True)) for values in product(*(grid[kind] for kind in KINDS))
+    ]
+    seen = []
+    for setting in tried:
+        heats = np.array([setting[kind] for kind in KINDS], np.float32)[test.kinds]
+        texts = test.texts._replace(logits=test.texts.logits / heats[..., None])
+        seen.append(solved(chain(), test._replace(texts=texts)))
+    best = {k: int(np.argmax([np.mean(at_k(right, k)) for right in seen])) for k in KS}
+    return {
+        f"kinds_oracle_{k}": {"config": tried[i], "settings": len(tried), "right": [seen[i]]}
+        for k, i in best.items()
+    }
