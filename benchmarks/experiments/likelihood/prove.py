@@ -28,9 +28,9 @@ import jax  # noqa: E402
 
 import jaxsample_models  # noqa: E402
 from benchmarks.experiments.learned import protocol as plan  # noqa: E402
-from benchmarks.experiments.learned.prove import kept, writable  # noqa: E402
 from benchmarks.experiments.likelihood import arms, curves, policies, texts  # noqa: E402
 from benchmarks.experiments.likelihood.report import report, tables  # noqa: E402
+from benchmarks.harness.kept import kept, writable  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
 from benchmarks.harness.report import environment, heading, load, save  # noqa: E402
 
