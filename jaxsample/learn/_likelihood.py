@@ -15,6 +15,7 @@ from jaxsample.decode._model_output import unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import Drawn, settle_and_observe
 from jaxsample.kernels._auto_axes import alike, in_auto
+from jaxsample.learn._chosen import chosen
 from jaxsample.learn._examples import Examples
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
@@ -79,7 +80,7 @@ def observe_examples(
 
     def observe(raw, final, token):
         known = (token >= 0) & (token < raw.size)
-        logprob = _logprob(final.values, jnp.clip(token, 0, raw.size - 1))
+        logprob = chosen(final, jnp.clip(token, 0, raw.size - 1))
         logprob = jnp.where(final.valid, jnp.where(known, logprob, -jnp.inf), jnp.nan)
         return Seen(logprob, _spread(raw, final) if temperature else None)
 
@@ -109,24 +110,3 @@ def _spread(raw, final):
     changed = final.max - jnp.max(jnp.where(below, final.values, -jnp.inf))
     told = jnp.isfinite(second) & jnp.isfinite(changed) & (changed > 0)
     return jnp.where(told, (raw.max - second) / jnp.where(told, changed, 1.0), jnp.nan)
-
-
-@jax.custom_jvp
-def _logprob(values, token):
-    """Return the log-probability of a token of a row `[V]`, with a cheap derivative.
-
-    The tangent is one sum over the row, so the backward pass stores no other array `[V]` and needs
-    no scatter.
-    """
-    return values[token] - jax.nn.logsumexp(values)
-
-
-@_logprob.defjvp
-def _(primals, tangents):
-    values, token = primals
-    total = jax.nn.logsumexp(values)
-    logprob = values[token] - total
-    here = jnp.arange(values.shape[0]) == token
-    slope = jnp.where(here, 1.0, 0.0) - jnp.exp(values - total)
-    slope = jnp.where(logprob > -jnp.inf, slope, 0.0)
-    return logprob, jnp.sum(slope * tangents[0])
