@@ -16,6 +16,7 @@ from jaxsample.decode._model_output import unembedded, vocab_size
 from jaxsample.decode._prefill import start_states
 from jaxsample.decode._records import Drawn, settle_and_observe
 from jaxsample.kernels._auto_axes import alike, in_auto
+from jaxsample.learn._chosen import chosen
 from jaxsample.learn._examples import Examples
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.rows._row import Row
@@ -111,7 +112,7 @@ def over_examples(
 def token_logprob(final: Row, token: jax.Array) -> jax.Array:
     """Return the log-probability of a token; NaN if the row is invalid."""
     known = (token >= 0) & (token < final.size)
-    logprob = _logprob(final.values, jnp.clip(token, 0, final.size - 1))
+    logprob = chosen(final, jnp.clip(token, 0, final.size - 1))
     return jnp.where(final.valid, jnp.where(known, logprob, -jnp.inf), jnp.nan)
 
 
@@ -132,24 +133,3 @@ def _spread(raw, final):
     changed = final.max - jnp.max(jnp.where(below, final.values, -jnp.inf))
     told = jnp.isfinite(second) & jnp.isfinite(changed) & (changed > 0)
     return jnp.where(told, (raw.max - second) / jnp.where(told, changed, 1.0), jnp.nan)
-
-
-@jax.custom_jvp
-def _logprob(values, token):
-    """Return the log-probability of a token of a row `[V]`, with a cheap derivative.
-
-    The tangent is one sum over the row, so the backward pass stores no other array `[V]` and needs
-    no scatter.
-    """
-    return values[token] - jax.nn.logsumexp(values)
-
-
-@_logprob.defjvp
-def _(primals, tangents):
-    values, token = primals
-    total = jax.nn.logsumexp(values)
-    logprob = values[token] - total
-    here = jnp.arange(values.shape[0]) == token
-    slope = jnp.where(here, 1.0, 0.0) - jnp.exp(values - total)
-    slope = jnp.where(logprob > -jnp.inf, slope, 0.0)
-    return logprob, jnp.sum(slope * tangents[0])

@@ -39,7 +39,7 @@ def told(checkpoint):
 
 @pytest.fixture(scope="module")
 def found(checkpoint, told):
-    policy = policies.untrained(PLAN, RUNGS["learned"], 4, checkpoint.config.dim, 0)
+    policy = policies.untrained(PLAN, RUNGS["instance"], 4, checkpoint.config.dim, 0)
     return curves.read(checkpoint, told, policy, GRID, lambda: None)
 
 

@@ -18,8 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.learn import Examples, Learned, remember
-from jaxsample.learn._learned import _seen
-from jaxsample.transforms.rows._row import Row
 
 TEXTS = 8  # texts that the model reads at once
 ROWS = 64  # rows of logits in memory at once
@@ -116,7 +114,7 @@ def read(
     Args:
         checkpoint: of `jaxsample_models`, with `unembed`.
         texts: checked examples with prompts.
-        policy: a policy that decides per token, whose inputs are kept.
+        policy: a policy that decides once per text and reads what is to be kept.
         grid: the temperatures.
         step: is called after every batch of texts.
     """
@@ -170,8 +168,9 @@ def _rows(model, params, policy, hidden, token):
     logits = model.unembed(params, hidden).astype(jnp.float32)
     below = logits - jnp.max(logits, axis=1, keepdims=True)
     mine = jnp.take_along_axis(below, token[:, None], axis=1)[:, 0]
-    inner = policy.policy
-    seen = jax.vmap(lambda row, h: _seen(inner, Row.of(row), None, h))(logits, hidden)
+    # A policy that decides once per text remembers what it read at the first token.
+    read = lambda row, token, h: policy.update(None, row, token, h).first  # noqa: E731
+    seen = jax.vmap(read)(logits, token, hidden)
     size = jnp.sqrt(jnp.mean(jnp.square(hidden.astype(jnp.float32)), axis=1) + 1e-12)
     return below, mine, seen, size
 

@@ -54,7 +54,7 @@ def domain_results(name, source, checkpoint, protocol, quick, out, mark, step) -
     parts = texts.build(name, source, checkpoint, protocol["domains"][name])
     grid = curves.Grid.of(protocol["curves"])
     size, first = checkpoint.config.dim, protocol["policy"]
-    policy = policies.untrained(first, protocol["rungs"]["learned"], 1, size, 0)
+    policy = policies.untrained(first, protocol["rungs"]["instance"], 1, size, 0)
 
     def said(part):
         path = out / f"{part}.npz"

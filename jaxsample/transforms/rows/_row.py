@@ -175,7 +175,13 @@ class Row:
 
     def largest(self, n: int) -> jax.Array:
         """The n largest values in descending order, padded with -inf."""
-        return self.ranked(n)[0]
+        count = min(n, self.size)
+        if count > self.best.shape[0]:
+            return self.ranked(n)[0]
+        # Values outside that equal the last one change nothing.
+        known, found = self.best[count - 1] >= self.edge, self.best[:count]
+        found = where_needed(~known, lambda: top_k(self.values, count)[0], found)
+        return jnp.pad(found, (0, n - count), constant_values=-jnp.inf)
 
     def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
         """The n largest values in descending order, and their tokens.
