@@ -105,7 +105,10 @@ def test_gradients_equal_differences_of_the_oracle(slopes):
         assert by_logit[i] == pytest.approx((expected(slopes, wide) - base) / step, abs=2e-4)
 
 
-def test_sample_draws_what_whole_rows_draw_with_slopes_per_row():
+@pytest.mark.parametrize(
+    "cut", [MinP(0.02), pytest.param(TopP(0.95), marks=pytest.mark.slow)], ids=["min-p", "top-p"]
+)
+def test_sample_draws_what_whole_rows_draw_with_slopes_per_row(cut):
     """5000 tokens, of which the fast path reads 64; a last slope near 0 sends it to the tail."""
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((24, 5000)) * np.exp(rng.standard_normal((24, 1)))
@@ -116,7 +119,7 @@ def test_sample_draws_what_whole_rows_draw_with_slopes_per_row():
     @jax.jit
     def both(slopes):
         def one(key, row, slopes):
-            sampler = chain(Reshape(slopes), TopP(0.95))
+            sampler = chain(Reshape(slopes), cut)
             return sample(key, row, sampler), draw(key, sampler(row))
 
         return jax.vmap(one)(keys, jnp.float32(rows), slopes)
