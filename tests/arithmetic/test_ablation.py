@@ -2,7 +2,11 @@
 
 import dataclasses
 import functools
+import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -62,3 +66,18 @@ def test_arms_are_compared_with_the_plain_one():
     assert apart["value"] == pytest.approx(0.1, abs=1e-3) and apart["ci"][0] > 0.09
     assert "minus_plain" not in found["plain"]
     assert "leave one out" in ablation.shown(found)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_quick_run_writes_all_numbers(tmp_path):
+    command = [sys.executable, str(Path(ablation.__file__)), "--quick", "--out", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    arms = json.loads((tmp_path / "results.json").read_text())["arms"]
+    assert set(arms) == {"untrained", *ablation.QUICK_ARMS}
+    for found in arms.values():
+        low, high = found["pass_8"]["ci"]
+        assert 0 <= low <= found["pass_8"]["value"] <= high <= 1
+    apart = arms["4 epochs, clip .2"]["minus_plain"]["pass_8"]
+    assert apart["ci"][0] <= apart["value"] <= apart["ci"][1]
+    assert {path.stem for path in (tmp_path / "parts").iterdir()} == set(ablation.QUICK_ARMS)
