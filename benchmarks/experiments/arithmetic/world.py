@@ -27,8 +27,8 @@ class Part(NamedTuple):
 
     Attributes:
         sums: int `[N, 3]`.
-        texts: the solutions, N * 45 examples, with the outputs of a model.
-        kinds: int8 `[N * 45, 7]`, indices into `KINDS`.
+        texts: the solutions, N * 27 examples, with the outputs of a model.
+        kinds: int8 `[N * 27, 7]`, indices into `KINDS`.
     """
 
     sums: np.ndarray

@@ -131,9 +131,9 @@ def _chances(checkpoint: Checkpoint, count: int) -> str:
 
 The next table gives the exact probability of a right answer, and of one among {K}, on {count} sums
 that training held out. That of the texts is computed by dynamic programming over plans and digits.
-That of the model is the sum of the probabilities of the 45 solutions with the right answer whose
-first step is off by at most two in the tens and one in the units. The last column bounds what other
-texts could add: the model may end another first step with the right answer.
+That of the model is the sum of the probabilities of the 27 solutions with the right answer whose
+first step is right or off by one in each digit. The last column bounds what other texts could add:
+the model seldom ends another first step with the right answer, as a second slip has to cancel it.
 
 {table}
 """
