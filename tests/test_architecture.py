@@ -230,6 +230,7 @@ TESTS_OF_PARTS = {
     "tests/study/test_charts.py",
     "tests/study/test_creativity.py",
     "tests/study/test_edt.py",
+    "tests/study/test_few_shot.py",
     "tests/study/test_measures.py",
     "tests/study/test_nuclei.py",
     "tests/study/test_presets.py",

@@ -137,6 +137,9 @@ def test_the_experiment_runs_from_one_command_and_resumes(tmp_path):
     assert arms["policy"]["reward"]["mean"] > arms["plain"]["reward"]["mean"]
     assert abs(arms["plain"]["kl"]["mean"]) < 1e-4
     assert (tmp_path / "tuned.png").stat().st_size > 1000
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert json.loads((tmp_path / "results.json").read_text())["arms"] == arms
     (tmp_path / "mark.json").write_text("{}")
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 1 and "another protocol or size" in again.stderr

@@ -6,7 +6,7 @@ import pytest
 
 import jaxsample_models
 from jaxsample import Guidance, chain
-from jaxsample.study import Item, Setting, Source, few_shot, read, sweep
+from jaxsample.study import Item, Setting, Source, few_shot, read
 from jaxsample.study.draw._at_once import _of_two
 from jaxsample.study.draw._jobs import Job
 from jaxsample.study.draw._program import Program
@@ -89,9 +89,3 @@ def test_lines_of_one_prompt_are_one_item(tmp_path):
     assert read(path, **names, gather=True, limit=1).items == items[:1]
     with pytest.raises(ValueError, match="give a limit"):
         read(path, **names, spread=True)
-
-
-def test_a_sweep_takes_conversations(source):
-    items = few_shot(source, ITEMS, EXAMPLES)
-    rows = sweep(source, [Setting("plain", chain())], items, max_new_tokens=4, batch_size=4).rows
-    assert [row["item"] for row in rows] == ["x", "y"]

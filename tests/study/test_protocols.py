@@ -117,7 +117,7 @@ class Prompts:
     """Prompt flags of the command line, with or without a file."""
 
     def __init__(self, data):
-        self.data = data
+        self.data, self.chat = data, False
 
     def items(self, source, count):
         return [Item(str(i), "w1", ("w2",)) for i in range(count or 1)]

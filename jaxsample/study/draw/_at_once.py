@@ -57,9 +57,14 @@ def _of_two(program, full, budget):
     """Decode with the combiners of the settings; the common beginning of all is read once."""
     model, params = program.source.checkpoint.model, program.source.checkpoint.params
     settings = [program.settings[job.setting] for job in full]
-    ours, lengths = _padded(program.prompts, full, program.width)
-    others, their = _padded(program.without, full, program.width)
-    rows = (
+    shared = program.common is not None
+    some = list({job.item: job for job in full}.values()) if shared else full
+    # A number of prompts that is a power of two lets batches share a program.
+    some += [some[0]] * ((1 << (len(some) - 1).bit_length()) - len(some) if shared else 0)
+    place = {job.item: i for i, job in reversed(list(enumerate(some)))}
+    ours, lengths = _padded(program.prompts, some, program.width)
+    others, their = _padded(program.without, some, program.width)
+    given = (
         keys_of(full),
         jnp.stack([ours, others], 1),
         stack([setting.sampler for setting in settings]),
@@ -67,15 +72,16 @@ def _of_two(program, full, budget):
         budget,
         stack([setting.combiner for setting in settings if setting.combiner is not None]),
     )
-    keys, prompts, sampler, lengths, budget, combiner = by_rows(params)(rows)
+    keys, prompts, sampler, lengths, budget, combiner = by_rows(params)(given)
     read = dict(lengths=lengths, budget=budget, max_length=program.width + program.new)
-    both, after = guided(model, combiner, axes=0), program.common
-    if after is None:
+    both = guided(model, combiner, axes=0)
+    if shared:
+        rows = jnp.asarray([place[job.item] for job in full])
+        given = keys, model, (params, combiner), prompts, sampler
+        decoding = read_both(*given, rows=rows, after=program.common, **read)
+    else:
         given = keys, both, (params, combiner), prompts, sampler
         decoding = prefill(*given, sampler_axes=0, **read)
-    else:
-        given = keys, model, (params, combiner), prompts, sampler
-        decoding = read_both(*given, after=after, **read)
     return resume(both, (params, combiner), decoding, sampler, **_options(program))
 
 

@@ -83,7 +83,8 @@ class Program:
         None where it is short, or where the weights lie on several devices.
         """
         checkpoint = self.source.checkpoint
-        if len(jax.tree.leaves(checkpoint.params)[0].devices()) > 1:
+        leaves = jax.tree.leaves(checkpoint.params)
+        if any(isinstance(x, jax.Array) and len(x.sharding.device_set) > 1 for x in leaves):
             return None
         given = checkpoint.model, checkpoint.params, self.prompts + self.without
         return read_common(*given, max_length=self.width + self.new)

@@ -24,6 +24,7 @@ def read_both(
     prompts: jax.Array,
     sampler: Transform,
     *,
+    rows: jax.Array,
     lengths: jax.Array,
     budget: jax.Array,
     max_length: int,
@@ -31,11 +32,15 @@ def read_both(
 ) -> Decoding:
     """Prefill the guided model from what the model of one stream has read.
 
+    The rows of one prompt, such as its samples, read it once.
+
     Args:
         keys: `[B]`.
         model: the model of one stream; its guided model is continued with `axes=0`.
         params: its parameters and a combiner for each row, whose leaves carry `[B]`.
-        prompts, lengths, budget, max_length: see `prefill`, for two streams.
+        prompts, lengths: `[U, 2, P]` and `[U, 2]`, prompts that differ.
+        rows: `[B]`, the index of the prompt of each row.
+        budget, max_length: see `prefill`.
         sampler: one for each row, with `[B]` on all leaves.
         after: one row, which has read the common beginning of all prompts with this model.
 
@@ -44,32 +49,31 @@ def read_both(
         rounding of the model.
     """
     inner, combiner = params
-    batch, _, width = prompts.shape
-    apart = prompts.reshape(2 * batch, width)
+    count, _, width = prompts.shape
+    apart = prompts.reshape(2 * count, width)
     read = prefill(
         jax.random.key(0),
         model,
         inner,
         apart,
         chain(),
-        lengths=lengths.reshape(2 * batch),
+        lengths=lengths.reshape(2 * count),
         max_length=max_length,
         after=after,
     )
-    said = read.logits, read.hidden, read.position
-    given = said, params, combiner, prompts, sampler, keys, lengths, budget
-    return _together(model, read.cache, *given, max_length)
+    both = read.cache, read.logits, read.hidden, read.position
+    texts = prompts[rows], lengths[rows]
+    return _together(model, both, rows, inner, combiner, texts, sampler, keys, budget, max_length)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 10), donate_argnums=1)
-def _together(
-    model, cache, said, params, combiner, prompts, sampler, keys, lengths, budget, max_length
-):
-    cache, (logits, hidden, position) = jax.tree.map(
-        lambda x: x.reshape(x.shape[0] // 2, 2, *x.shape[1:]), (cache, said)
+@functools.partial(jax.jit, static_argnums=(0, 9))
+def _together(model, both, rows, params, combiner, texts, sampler, keys, budget, max_length):
+    cache, logits, hidden, position = jax.tree.map(
+        lambda x: x.reshape(x.shape[0] // 2, 2, *x.shape[1:])[rows], both
     )
+    prompts, lengths = texts
     if logits is None:
-        logits = next_logits(guided(model, combiner, axes=0), params, None, hidden)
+        logits = next_logits(guided(model, combiner, axes=0), (params, combiner), None, hidden)
     else:
         logits = jax.vmap(lambda combiner, x: combiner(x[0], x[1]))(combiner, logits)
     remaining = jnp.clip(jnp.minimum(budget, max_length - lengths.max(1)), 0)
