@@ -34,7 +34,10 @@ def pairs(hidden_size: int, quick: bool = False) -> dict[str, tuple[Setting, ...
             chain(EntropyTemperature(0.8, 0.5, max_temperature=3.0), TopP(0.9)),
             [_heat(0.8), 10.0 * math.atanh(0.05)],
         ),
-        "reshape": (chain(Reshape(SLOPES), TopP(0.9)), [_heat(1 / slope) for slope in SLOPES]),
+        "reshape": (
+            chain(Reshape(SLOPES), TopP(0.9)),
+            [*(_heat(1 / slope) for slope in SLOPES[:-1]), _last(SLOPES[-1]), *[0.0] * 4],
+        ),
     }
     found = {}
     for head in QUICK_HEADS if quick else HEADS:
@@ -53,3 +56,9 @@ def _heat(t: float) -> float:
     """Return the output of a network that becomes the temperature t, from .1 to 3 at most."""
     reach = math.log(3.0) if t > 1 else -math.log(0.1)
     return reach * math.atanh(math.log(t) / reach)
+
+
+def _last(slope: float) -> float:
+    """Return the output that becomes a last slope from 1 to 1000."""
+    reach = math.log(1000.0)
+    return -reach * math.atanh(math.log(slope) / reach)

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import lax
 
@@ -17,10 +18,12 @@ from jaxsample.learn._soft import SoftMinP, SoftTopP
 from jaxsample.transforms.contract._chain import Chain, chain
 from jaxsample.transforms.contract._transform import Transform
 from jaxsample.transforms.filters._truncation import MinP, TopP
-from jaxsample.transforms.temperatures._reshape import Reshape
+from jaxsample.transforms.temperatures._reshape import KNOTS, Reshape
 from jaxsample.transforms.temperatures._temperature import EntropyTemperature, Temperature
 
 DEEPEST = 128  # hidden layers; each takes a while to make
+CUT = 1000.0  # the steepest last slope of a reshaped row
+REACH = 3.0  # how far the log of the gap between two knots may move
 
 
 class Policy(nnx.Module):
@@ -32,8 +35,8 @@ class Policy(nnx.Module):
     Attributes:
         head: "temperature" gives `Temperature`; "edt" gives `EntropyTemperature`, with theta of
             either sign; "nucleus" gives `Temperature`, `TopP` and `MinP`; "reshape" gives
-            `Reshape` with its default knots, whose slopes are 1 / T for a T in the range of
-            temperatures.
+            `Reshape` with four knots. Its slopes are 1 / T for a T in the range of temperatures,
+            and the last one may be as steep as 1000, so that it cuts.
         per: "corpus" chooses once for all texts, with trained constants; "instance" chooses once
             per text, at its first token, where the hidden state depends on the whole prompt;
             "token" chooses for every token.
@@ -116,11 +119,10 @@ class Policy(nnx.Module):
             for layer in self.layers:
                 seen = jax.nn.gelu(layer(seen))
             out = out + self.last(seen)
-        heats = jnp.exp(between(out, math.log(self.t_min), math.log(self.t_max)))
         if self.head == "reshape":
-            return chain(Reshape(1.0 / heats))
+            return chain(self._reshape(out))
         members: list[Transform] = []
-        heat = heats[0]
+        heat = jnp.exp(between(out[0], math.log(self.t_min), math.log(self.t_max)))
         if self.head == "edt":
             theta = between(out[1], -self.theta_max, self.theta_max)
             members.append(EntropyTemperature(heat, theta, max_temperature=self.t_max))
@@ -134,9 +136,17 @@ class Policy(nnx.Module):
                 members += [SoftTopP(p, soft), SoftMinP(least, soft)]
         return chain(*members)
 
+    def _reshape(self, out):
+        count = len(KNOTS)
+        coldest = np.full(count + 1, math.log(self.t_min), np.float32)
+        coldest[-1] = -math.log(CUT)
+        slopes = jnp.exp(-between(out[: count + 1], coldest, math.log(self.t_max)))
+        gaps = np.diff(KNOTS, prepend=0.0) * jnp.exp(between(out[count + 1 :], -REACH, REACH))
+        return Reshape(slopes, jnp.cumsum(gaps))
 
-def between(u: jax.Array, low: float, high: float) -> jax.Array:
-    """Map a number smoothly into (low, high), for low < 0 < high; 0 maps to 0 with slope 1."""
+
+def between(u: jax.Array, low: float | np.ndarray, high: float) -> jax.Array:
+    """Map numbers smoothly into (low, high), for low < 0 < high; 0 maps to 0 with slope 1."""
     reach = jnp.where(u < 0, -low, high)
     return reach * jnp.tanh(u / reach)
 

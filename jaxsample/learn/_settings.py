@@ -10,7 +10,7 @@ from typing import Any
 from jaxsample.learn._features import size_of
 from jaxsample.transforms.temperatures._reshape import KNOTS
 
-HEADS = {"temperature": 1, "edt": 2, "nucleus": 3, "reshape": len(KNOTS) + 1}
+HEADS = {"temperature": 1, "edt": 2, "nucleus": 3, "reshape": 2 * len(KNOTS) + 1}
 PER = "corpus", "instance", "token"
 LEAST = {"width": 1, "depth": 0, "hidden_size": 0}
 

@@ -37,9 +37,9 @@ def surrogate(
         if clip is not None:
             past = jnp.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip)
             ratio = jnp.where(past, 0.0, ratio)
-        advantages = advantages * ratio
-        logprobs = jnp.where(ratio > 0, logprobs, 0.0)  # it may be -inf
-    loss = -advantages * logprobs
+        advantages = jnp.where(advantages == 0, 0.0, advantages * ratio)  # a ratio may overflow
+    # The gradient of -inf is zero. A filter may drop a drawn token whose logit rounds otherwise.
+    loss = -advantages * jnp.where(logprobs == -jnp.inf, 0.0, logprobs)
     if costs is not None:
         loss += costs
     lengths = drawn.texts.token_lengths

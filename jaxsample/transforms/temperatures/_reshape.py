@@ -1,10 +1,9 @@
-"""A temperature of its own for each distance from the most likely token."""
+"""A temperature of its own for each distance from the likeliest token."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -19,27 +18,29 @@ from jaxsample.transforms.contract._transform import Transform, transform
 
 KNOTS = 1.0, 2.0, 4.0, 8.0
 STEEPEST = 1e6  # a steeper slope counts as this one
+FARTHEST = 1e30  # a knot that is farther counts as this one
 
 
 @transform(kind="order")
 class Reshape(Transform):
-    """Map d = l - max l by a line that bends at fixed knots and never falls.
+    """Map d = l - max l by a line that bends at knots and never falls.
 
     The first slope holds from the maximum down to the first knot, each next slope to the next knot,
     and the last slope for all tokens below. A slope is 1 / T for the tokens of its segment. So
-    equal slopes are `Temperature`, and a last slope of 1000 is nearly a cut, as `MinP` makes it.
-    Equal logits stay equal, none passes another, and no token is dropped: a result below the range
-    of float32 counts as the lowest float32. A slope of 0 makes all logits of its segment equal.
-    Slopes past 1e6 count as 1e6. The gradient in every slope is defined everywhere, from the right
-    at 0. Neutral: all slopes 1, up to the shift by the maximum.
+    equal slopes are `Temperature`, and a last slope of 1000 is nearly a cut at the last knot, as
+    `MinP` makes it. Equal logits stay equal, none passes another, and no token is dropped: a result
+    below the range of float32 counts as the lowest float32. A slope of 0 makes all logits of its
+    segment equal. Slopes above 1e6 count as 1e6, and a traced knot below the one before it counts
+    as that one. The gradient in every slope and knot is defined everywhere, from the right at a
+    slope of 0. Neutral: all slopes 1, up to the shift by the maximum.
 
     Attributes:
-        slopes: `[len(knots) + 1]`, >= 0, from the maximum downwards; a leaf.
-        knots: distances from the maximum in nats, > 0 and increasing; static.
+        slopes: `[N + 1]`, >= 0, from the maximum downwards.
+        knots: `[N]`, distances from the maximum in nats, > 0 and increasing.
 
     Raises:
-        ValueError: if a listed slope is negative, if the knots do not increase from above 0, or if
-            the slopes are not one row with one number more than there are knots.
+        ValueError: if a listed slope is negative, if listed knots do not increase from above 0, or
+            if the slopes are not one row with one number more than there are knots.
 
     Reference: this library; a general form of the temperature and the top-p that a network chooses
     for every token in Wang et al., 2025, https://arxiv.org/abs/2510.26697
@@ -49,31 +50,38 @@ class Reshape(Transform):
     """
 
     slopes: FloatLeaf = field(low=0.0)
-    knots: Sequence[float] = field(default=KNOTS, static=True)
+    knots: FloatLeaf = field(default=KNOTS, low=0.0)
 
     def __post_init__(self):
-        if isinstance(self.slopes, list | tuple):
-            for slope in self.slopes:
-                if isinstance(slope, int | float | np.number) and not slope >= 0:
-                    raise ValueError(f"Reshape: slopes must be >= 0, got {slope!r}")
-        knots = tuple(map(float, self.knots))
+        for slope in _listed(self.slopes):
+            if not slope >= 0:
+                raise ValueError(f"Reshape: slopes must be >= 0, got {slope!r}")
+        knots = _listed(self.knots)
         if not all(a < b < math.inf for a, b in itertools.pairwise((0.0, *knots))):
             raise ValueError(
                 f"Reshape: knots must be finite and increase from above 0, got {self.knots!r}"
             )
-        object.__setattr__(self, "knots", knots)
         super().__post_init__()
 
     def on(self, row, state=None, hidden=None):
         del state, hidden
-        slopes, need = jnp.asarray(self.slopes, jnp.float32), len(self.knots) + 1
-        if jnp.shape(slopes) != (need,):
+        slopes, knots = (jnp.asarray(x, jnp.float32) for x in (self.slopes, self.knots))
+        if knots.ndim != 1 or slopes.shape != (knots.size + 1,):
             raise ValueError(
-                f"Reshape with {need - 1} knots needs {need} slopes, got shape "
-                f"{list(jnp.shape(slopes))}; for slopes per row use jax.vmap over the sampler, or "
-                "sampler_axes=0"
+                "Reshape needs knots [N] and slopes [N + 1], got shapes "
+                f"{list(knots.shape)} and {list(slopes.shape)}; for numbers per row use jax.vmap "
+                "over the sampler, or sampler_axes=0"
             )
-        return row.bend(_curve(slopes, self.knots), ~jnp.any(jnp.isnan(slopes)))
+        known = ~(jnp.any(jnp.isnan(slopes)) | jnp.any(jnp.isnan(knots)))
+        return row.bend(_curve(slopes, knots), known)
+
+
+def _listed(numbers):
+    """Return the numbers of a list, or nothing if some are not known yet."""
+    if not isinstance(numbers, list | tuple | np.ndarray):
+        return ()
+    plain = all(isinstance(x, int | float | np.number) for x in numbers)
+    return tuple(numbers) if plain else ()
 
 
 def _curve(slopes, knots):
@@ -81,19 +89,23 @@ def _curve(slopes, knots):
     # Unlike those of `clip`, these selections have a derivative of 1 at 0.
     slopes = jnp.where(slopes >= 0, slopes, 0.0)
     slopes = once(jnp.where(slopes <= STEEPEST, slopes, STEEPEST))
-    lines = [(slopes[0], jnp.float32(0))]
-    ends = []  # the values at the knots
-    for knot, slope in zip(knots, slopes[1:], strict=True):
-        before, shift = lines[-1]
-        ends.append(once(_times(before, -knot) + shift))
-        lines.append((slope, once(shift + _times(slope - before, knot))))
+    knots = once(jnp.where(knots <= FARTHEST, knots, FARTHEST))
+    last, shift, highest = jnp.float32(0), jnp.float32(0), jnp.float32(0)
+    segments = []  # each begins below its knot, as a line that does not rise above a bound
+    for i in range(knots.size):
+        knot = once(jnp.where(knots[i] > last, knots[i], last))
+        end = _times(slopes[i], -knot) + shift
+        highest = once(jnp.minimum(highest, lax.stop_gradient(end)))
+        shift = once(shift + _times(slopes[i + 1] - slopes[i], knot))
+        segments.append((knot, slopes[i + 1], shift, highest))
+        last = knot
 
     def curve(d):
         out = _times(slopes[0], d)
-        for knot, end, (slope, shift) in zip(knots, ends, lines[1:], strict=True):
+        for knot, slope, shift, highest in segments:
             line = _times(slope, d) + shift
             # A line that rounding lifts above its upper end stops there, with its own derivative.
-            line = jnp.where(line > end, end + (line - lax.stop_gradient(line)), line)
+            line = jnp.where(line > highest, highest + (line - lax.stop_gradient(line)), line)
             out = jnp.where(d < -knot, line, out)
         return out
 
