@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -64,7 +65,7 @@ def learned(rung: str, k: int, world: World, protocol: dict[str, Any], quick: bo
         "on_val": {str(rate): value for rate, value in on_val.items()},
         "texts": plan["steps"] * plan["sums"] * plan["samples"],
         "parameters": weights(samplers[0]),
-        "temperatures": temperatures(samplers[0], world.test),
+        "temperatures": _temperatures(samplers[0], world.test),
         "right": [solved(sampler, world.test) for sampler in samplers],
     }
 
@@ -82,19 +83,13 @@ def _untrained(protocol, rung, hidden_size, seed):
     )
 
 
-def temperatures(sampler: Learned, test: Part) -> dict[str, float]:
-    """Return the median temperature that a policy chooses for each kind of token."""
-    gaps = jax.jit(
-        jax.vmap(jax.vmap(lambda row, hidden: _gap(row) / _gap(sampler(row, None, hidden))))
-    )
-    heats = np.asarray(gaps(test.texts.logits, test.texts.hidden))
-    return {
-        kind: float(np.nanmedian(np.where(test.kinds == i, heats, np.nan)))
-        for i, kind in enumerate(KINDS)
-    }
+def _temperatures(sampler: Learned, test: Part) -> dict[str, float] | None:
+    """Return the median temperature of each kind of token; None if a policy has filters too."""
+    if sampler.policy.head != "temperature":
+        return None
 
+    def heat(row, hidden):
+        return jnp.ptp(row) / jnp.ptp(sampler(row, None, hidden))
 
-def _gap(row):
-    """Return the gap between the two likeliest tokens, which a temperature divides."""
-    first, second = jax.lax.top_k(row, 2)[0]
-    return first - second
+    heats = np.asarray(jax.jit(jax.vmap(jax.vmap(heat)))(test.texts.logits, test.texts.hidden))
+    return {kind: float(np.median(heats[test.kinds == i])) for i, kind in enumerate(KINDS)}
