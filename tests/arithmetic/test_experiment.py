@@ -108,7 +108,7 @@ def test_a_quick_run_resumes_and_writes_all_numbers(tmp_path):
         told = results["checks"][f"pass_{k}"]
         # 10 texts of 16 sums: the spread of one text is at most .5, of pass@8 at most .5 a sum.
         assert abs(told["difference"]) <= 4 * 0.5 / (160 if k == 1 else 16) ** 0.5
-    assert results["checks"]["missed"]["mean"] < 0.05
+    assert results["checks"]["missed"]["mean"] < 0.16  # twice the bound on the card at T = 1
     kept = (tmp_path / "parts" / "nucleus_eight.json").stat().st_mtime_ns
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
     assert (tmp_path / "parts" / "nucleus_eight.json").stat().st_mtime_ns == kept
