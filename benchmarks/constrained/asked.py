@@ -12,9 +12,9 @@ MERGED = 4  # spellings of a value that are followed
 class Asked(Judge):
     """The judge of an engine that has no table, which is asked for every text.
 
-    `reads(before, text, ends)` tells whether a text that the engine accepts may go on with another
-    one, or with `ends` may end there. The states are the texts themselves. Spellings of one number
-    lead to the same place, so only some of them are followed.
+    `reads(before, text, ends)` tells whether the engine accepts `text` after `before`, which it has
+    accepted already, and with `ends` also the end of the text there. The states are the texts
+    themselves. Spellings of one number lead to the same place, so only some of them are followed.
     """
 
     def __init__(self, reads: Callable[[str, str, bool], bool]):

@@ -176,14 +176,14 @@ class Outlines:
 
 
 class Reader:
-    """Asks an engine about texts; one that shares its beginning with the last one is read on."""
+    """Asks an engine about texts; a beginning shared with the last text is not read again."""
 
     def __init__(self, engine, eos):
         self.engine, self.eos = engine, eos
         self.done = b""  # what the engine has read
 
     def __call__(self, before, text, ends):
-        """Return whether the engine, after one text that it accepts, accepts another one."""
+        """Return whether the engine accepts `text` after `before`, which it accepts."""
         before = before.encode()
         shared = len(os.path.commonprefix([before, self.done]))
         if shared < len(self.done):

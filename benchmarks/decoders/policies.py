@@ -1,4 +1,4 @@
-"""Policies that choose the same numbers for every token, each beside the chain of these numbers.
+"""Policies that choose the same settings for every token, each with a chain of these settings.
 
 Both draw the same distribution, so the difference of their times is the cost of reading the row and
 the hidden state, and of the network.
@@ -53,7 +53,7 @@ def pairs(hidden_size: int, quick: bool = False) -> dict[str, tuple[Setting, ...
 
 
 def _heat(t: float) -> float:
-    """Return the output of a network that becomes the temperature t, from .1 to 3 at most."""
+    """Return the network output that a policy maps to the temperature t, between .1 and 3."""
     reach = math.log(3.0) if t > 1 else -math.log(0.1)
     return reach * math.atanh(math.log(t) / reach)
 

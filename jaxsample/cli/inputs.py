@@ -75,7 +75,7 @@ Limit = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Use only the first N prompts, or with --spread N of all.",
+        help="Use only N prompts: the first ones, or with --spread evenly spaced ones.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -88,7 +88,7 @@ Gather = Annotated[
     bool,
     typer.Option(
         "--gather",
-        help="Make one prompt of all lines with the same prompt, with the references of all.",
+        help="Merge lines with the same prompt into one prompt with all references.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -123,8 +123,8 @@ Shots = Annotated[
     typer.Option(
         "--shots",
         metavar="FILE",
-        help="Examples that come before each prompt as answered messages, with --chat: a file with "
-        "the fields of --data. The model reads them once for all prompts.",
+        help="File of examples with the fields of --data. With --chat, they precede each prompt "
+        "as answered messages. The model reads them once for all prompts.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -164,7 +164,7 @@ class PromptFlags:
             if getattr(self, name) is not None and not self.chat:
                 raise ValueError(f"--{name} belongs to a conversation; add --chat")
         if self.chat and self.data is None:
-            raise ValueError("--chat: the default prompts are no messages; give a file by --data")
+            raise ValueError("--chat needs prompts from a file; add --data FILE")
 
     def items(self, source: Source, count: int) -> list[Item]:
         """Read the prompts, or make `count` openings of stories if no file was given.

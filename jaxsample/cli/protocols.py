@@ -30,7 +30,7 @@ def run(
     from jaxsample.study import PROTOCOLS
 
     if prompts.chat and len(sources) > 1:
-        raise ValueError("--chat writes prompts in the template of one model; give one --model")
+        raise ValueError("--chat uses the chat template of one model; give only one --model")
     study = PROTOCOLS[protocol]
     wanted = study.prompts[quick]
     if prompts.data is None and not wanted:

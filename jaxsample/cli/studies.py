@@ -138,7 +138,7 @@ STUDIES = {
     ),
     "nuclei": (
         "Count the tokens that top-p keeps at every position of texts.",
-        "It draws at T = 1 and computes every pair of T and p on these texts.",
+        "It draws texts at T = 1 and computes the nuclei of every pair of T and p on them.",
         ("weight", "settings"),
     ),
     "presets": (

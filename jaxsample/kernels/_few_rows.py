@@ -20,11 +20,11 @@ CACHED = 2**18  # numbers of an array that a CPU works on at once, so that it st
 def few_rows(compute: Callable[[], Any]) -> Any:
     """Return `compute()`, the results for one row; in a batch, a CPU takes a few rows at a time.
 
-    Then the arrays in between stay in its cache. An accelerator takes the whole batch.
+    The intermediate arrays then stay in its cache. An accelerator takes the whole batch.
 
     Args:
-        compute: a function of no arguments, about one row. What it returns must not depend on how
-            many rows are computed at once.
+        compute: a function of no arguments, about one row. Its result must not depend on how many
+            rows are computed at once.
     """
     trees = []
 

@@ -73,7 +73,7 @@ def _value(values, token):
 
 
 def _value_and_slope(values, token):
-    """Return the value and its derivative with respect to `values`, in one shape with them."""
+    """Return the value and its derivative with respect to `values`, in their shape."""
     total = jax.nn.logsumexp(values)
     value = values.reshape(-1)[token] - total
     here = jnp.arange(values.size).reshape(values.shape) == token

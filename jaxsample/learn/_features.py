@@ -20,7 +20,7 @@ from jaxsample.transforms.contract._exported import exported
 LIKELIEST = 5  # tokens in the feature "top"
 FAR = 50.0  # distance below the maximum at which logits are clipped
 NUCLEUS = 0.95
-PARTS = 16  # of a row, whose terms are added first, token by token
+PARTS = 16  # equal parts of a row; they are first added to each other elementwise
 
 DISTRIBUTION = "entropy", "top", "collision", "varentropy", "spread"
 """Features of the distribution alone, which need no state.
@@ -105,7 +105,7 @@ def _of_distribution(row, nucleus):
 def _sums(row):
     """Return the number of kept tokens, and six sums over them in a fixed order."""
     values, top = lax.stop_gradient((row.whole, row.max))
-    # Written once, and read by all sums: the exponential costs more than the rest together.
+    # Computed once for all sums: the exponential costs more than everything else together.
     below = once(clamp_below(values, top))
     weight = once(jnp.where(values > -jnp.inf, jnp.exp(below), 0.0))
     terms = (

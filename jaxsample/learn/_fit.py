@@ -95,7 +95,7 @@ def fit(
         model, params: the frozen model; None if the examples hold its outputs.
         data: examples, visited in epochs in an order that depends on `key`; or `key -> Examples`, a
             jittable function that draws a fresh batch.
-        steps: the number of optimizer steps; an objective with `epochs` updates that often in each.
+        steps: the number of steps; each is one update, or one for each of the objective's `epochs`.
         batch_size: examples per step.
         objective: `(sampler, examples, key, model, params) -> (sum, count)`; the loss is sum /
             count. Static: pass the same function object every time.

@@ -31,15 +31,15 @@ class PolicyGradient:
     An objective for `fit` (REINFORCE). The actions are the tokens, and their log-probability has an
     exact gradient in the hyperparameters. Rewards are not divided by their standard deviation.
 
-    With `epochs`, a step of `fit` draws once and updates that often on the same texts. From the
-    second epoch on, each token counts with the ratio of its probability to that at the draw, and
-    with `clip` no longer once the ratio has moved that far in the direction of its advantage (PPO).
-    A model with `unembed` reads the texts once for all epochs.
+    With `epochs`, a step of `fit` draws once and makes that many updates on the same texts. From
+    the second epoch on, each token is weighted by the ratio of its probability to that at the draw.
+    With `clip`, a token is ignored once its ratio has moved farther than `clip` from 1 in the
+    direction of its advantage (PPO). A model with `unembed` reads the texts once for all epochs.
 
     `kl` and `entropy` add a cost to each token, computed from its whole row instead of the token
-    that was drawn: kl KL(sampler || model) - entropy H(sampler). A token is also charged for the
-    costs of the tokens after it, less the mean of these costs over the other texts of the group, so
-    the gradient is that of the expected sum of the costs of a text.
+    that was drawn: kl KL(sampler || model) - entropy H(sampler). The costs of
+    the tokens after a token are subtracted from its advantage; the baseline is their mean over the
+    other texts of the group. So the gradient is that of the expected sum of the costs of a text.
 
     Attributes:
         credit: `Group -> Credit`, such as `KernelScore(hamming)` or `Rewards(reward)`.
@@ -50,14 +50,14 @@ class PolicyGradient:
             are the same. None draws all at once, until the longest ends.
         epochs: updates for each draw.
         clip: how far from 1 a ratio may move, > 0, often .2; None does not clip. The first epoch
-            is the same with it and without.
+            is the same with and without it.
         kl: factor of the KL divergence from the model's distribution at temperature 1, in nats per
             token, >= 0.
         entropy: factor of the entropy of the sampler's distribution, in nats per token, >= 0.
-        normalize: divides the sum over the tokens of a text. None divides by nothing: the gradient
-            is exact, and a long text counts as a short one does. "token" divides by the mean length
-            in the batch (DAPO), "text" by the text's own length (GRPO): its gradient is biased
-            towards short good texts and long bad ones.
+        normalize: the divisor of the sum over the tokens of a text. None does not divide: the
+            gradient is unbiased, and long and short texts have the same weight. "token" divides by
+            the mean length in the batch (DAPO). "text" divides by the text's own length (GRPO), and
+            the gradient is biased towards short good texts and long bad ones.
 
     Raises:
         ValueError: if the credit needs more samples, or if an option is out of its range.
@@ -126,7 +126,7 @@ class PolicyGradient:
     def value(
         self, sampler: Transform, batch: Examples, key: jax.Array, model: Model, params: Any
     ) -> tuple[jax.Array, jax.Array]:
-        """Return minus the summed value of the groups plus their costs, and their number."""
+        """Return the summed costs of the groups minus their summed value, and their number."""
         drawn = self.draw(sampler, batch, key, model, params)
         total = -jnp.sum(drawn.value)
         if self.kl or self.entropy:

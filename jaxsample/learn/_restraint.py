@@ -1,4 +1,4 @@
-"""A cost of each token that keeps a sampler near the model, or keeps it undecided."""
+"""The cost of each token: KL divergence from the model, minus an entropy bonus."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def weigh(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _cost(kl, entropy, raw, values):
-    """Return the cost of a row `[V]`, with a derivative in `values` alone that is one sum."""
+    """Return the cost of a row `[V]`; its derivative is in `values` alone, and is one sum."""
     return _cost_and_parts(kl, entropy, raw, values)[0]
 
 
 @_cost.defjvp
 def _(kl, entropy, primals, tangents):
     cost, q, worth = _cost_and_parts(kl, entropy, *primals)
-    # The term of the derivative of `worth` vanishes: probabilities sum to 1.
+    # The derivative of `worth` contributes 0, because probabilities sum to 1.
     return cost, jnp.sum(q * (worth - cost) * tangents[1])
 
 

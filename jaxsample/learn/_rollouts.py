@@ -1,4 +1,4 @@
-"""Texts that a sampler drew, to learn from once or several times."""
+"""Texts that a sampler drew, for one or several updates."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Rollouts(NamedTuple):
         texts: `[B * K]` examples, the K texts of a prompt side by side.
         advantages: `[B, K]`.
         value: `[B]`, the value of each group.
-        logprobs: `[B, K, N]` nats, under the sampler that drew the texts; None if they are learned
-            from once.
-        first: scalar bool, whether they were not learned from yet: the sampler is the one that drew
-            them.
+        logprobs: `[B, K, N]` nats, under the sampler that drew the texts; None if there is only one
+            epoch.
+        first: scalar bool, True in the first epoch: the sampler is still the one that drew the
+            texts.
     """
 
     texts: Examples

@@ -1,4 +1,4 @@
-"""The function of drawn texts whose gradient is that of their expected value."""
+"""The surrogate loss of drawn texts: its gradient estimates that of their expected value."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def surrogate(
         advantages = advantages - _to_come(lax.stop_gradient(costs))
     if drawn.logprobs is not None:
         ratio = jnp.exp(lax.stop_gradient(logprobs) - drawn.logprobs)
-        # The first epoch is exact: two programs may round one log-probability differently.
+        # In the first epoch it is 1, but two programs may round a log-probability differently.
         ratio = jnp.where(drawn.first, 1.0, ratio)
         if clip is not None:
             past = jnp.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip)

@@ -137,8 +137,8 @@ def embedded() -> Checkpoint:
 def embedded_arithmetic() -> Checkpoint:
     """Load the model of sums that comes with the package; needs no network.
 
-    It works out sums of three numbers in two steps, with slips at places that
-    `jaxsample_models.arithmetic` declares.
+    It solves sums of three numbers in two steps, with random errors (slips) at places that
+    `jaxsample_models.arithmetic` defines.
 
     Raises:
         CheckpointError: this installation has no model of sums.

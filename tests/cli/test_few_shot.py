@@ -58,7 +58,7 @@ def test_options_that_do_not_fit_are_refused(cli, files, tiny, monkeypatch, give
 def test_a_conversation_needs_a_file_and_one_model(cli, files, tiny, monkeypatch):
     monkeypatch.chdir(files)
     run = cli("study", "creativity", "--out", "out", "--chat")
-    assert run.status == 2 and "--chat: the default prompts are no messages" in run.err
+    assert run.status == 2 and "--chat needs prompts from a file" in run.err
     options = "--data", "data.csv", "--prompt-field", "mr", "--chat", "--out", "out"
     run = cli("study", "surface", "--model", tiny, "--model", tiny, *options)
     assert run.status == 2 and "give one --model" in run.err

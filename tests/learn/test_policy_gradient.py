@@ -47,7 +47,7 @@ def test_the_gradient_is_that_of_the_expected_reward_less_costs(kl, entropy):
 
 
 def test_costs_that_ignore_the_tokens_to_come_would_be_biased():
-    """This world can tell: the exact gradient differs from that of seen rows."""
+    """In this world the exact gradient differs from that of the costs of seen rows alone."""
     exact = enumerated.slope(lambda at: value(at, 0.7, 0.3) - value(at))
     chances = enumerated.chances(AT)
     seen = enumerated.slope(lambda at: -chances @ enumerated.costs(at, 0.7, 0.3).sum(1))

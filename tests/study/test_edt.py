@@ -97,7 +97,7 @@ def made_up(quality, similarity):
 
 
 def test_families_are_judged_on_prompts_that_did_not_choose():
-    """Two settings look good on the half that likes them, and are bad on the other half."""
+    """Each of two settings is good on the half that chooses it, and bad on the other half."""
     values = {
         "plain": made_up([50, 50, 50, 50], [20, 20, 20, 20]),
         "even": made_up([90, 10, 90, 10], [20, 20, 20, 20]),

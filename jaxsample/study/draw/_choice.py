@@ -1,4 +1,4 @@
-"""Lines that share a prompt as one item, and some items of many."""
+"""Merge items with the same prompt, and choose some of many items."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Member = TypeVar("Member")
 
 
 def gathered(found: Sequence[tuple[int, Item]]) -> list[tuple[int, Item]]:
-    """Make one item of all that have the same prompt, with the references of all.
+    """Merge items with the same prompt into one item, with the references of all.
 
     Args:
-        found: items with the numbers of their lines; the first of a prompt gives its number, id and
-            `without`.
+        found: items with the numbers of their lines. A merged item has the number, the id and the
+            `without` of the first one.
 
     >>> gathered([(1, Item("1", "a", ("x",))), (2, Item("2", "b")), (3, Item("3", "a", ("y",)))])
     [(1, Item(id='1', prompt='a', references=('x', 'y'), without=None)),
@@ -30,7 +30,7 @@ def gathered(found: Sequence[tuple[int, Item]]) -> list[tuple[int, Item]]:
 
 
 def chosen(found: Sequence[Member], limit: int | None, spread: bool) -> list[Member]:
-    """Return the first `limit` of the members, or as many that lie evenly between all.
+    """Return the first `limit` members, or with `spread` as many at even distances.
 
     >>> chosen(range(10), 3, spread=False), chosen(range(10), 3, spread=True)
     ([0, 1, 2], [1, 5, 8])

@@ -59,8 +59,8 @@ def read(
         split: the split to read of a datasets folder that has several.
         limit: the largest number of items to read; the lines after them are not read.
         skip_bad: skip bad lines and report them in `Read.skipped`, instead of raising an error.
-        gather: make one item of all lines with the same prompt, which then has the references of
-            all. Its id and its `without` are those of the first of them.
+        gather: merge lines with the same prompt into one item, with the references of all. Its id
+            and its `without` are those of the first line.
         spread: take the `limit` items evenly from the whole file, not from its beginning.
 
     Raises:

@@ -19,7 +19,7 @@ def few_shot(
     """Write the prompts in the model's chat template, after the same examples.
 
     Each prompt becomes the last message of a user. The prompts of the examples come before it, each
-    answered by its first reference. All prompts begin alike, and a sweep reads that once. The
+    answered by its first reference. All prompts begin alike, and a sweep reads this part once. The
     model ends its answer with an eos, as its template does.
 
     Args:
@@ -30,8 +30,8 @@ def few_shot(
 
     Returns:
         The items with new prompts. `without` is the same conversation with the item's own
-        `without` as the last message; an empty one if it has none, because then the whole message
-        is the source.
+        `without` as the last message. If an item has none, that message is empty, because its
+        whole prompt is the source.
 
     Raises:
         ValueError: if there is no chat template, an example has no reference, or an example is one

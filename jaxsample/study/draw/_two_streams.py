@@ -30,7 +30,7 @@ def read_both(
     max_length: int,
     after: Decoding,
 ) -> Decoding:
-    """Prefill the guided model from what the model of one stream has read.
+    """Prefill the guided model after the beginning that the model of one stream has read.
 
     The rows of one prompt, such as its samples, read it once.
 

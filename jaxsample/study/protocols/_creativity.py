@@ -59,8 +59,8 @@ def creativity(
     Args:
         source: the model with its tokenizer.
         items: one prompt, `Item("story", "")` for a text from its beginning. With several prompts,
-            each has its own exemplar, and every mean is over prompts. The command asks a model with
-            a chat template for what the paper asked, "Write a story.".
+            each has its own exemplar, and every mean is over prompts. The command gives a model
+            with a chat template the prompt of the paper, "Write a story.".
         out: the folder for results.json, rows.jsonl, tables and plots; an interrupted study resumes
             there.
         **options: see `Options`; it takes `settings`, `judge` and `embedder`.

@@ -12,7 +12,7 @@ from jaxsample.study.measures._exemplar import JUDGED, MEASURES
 from jaxsample.study.show._results_folder import cell, table
 
 ASKED = "Write a story."
-BEGUN = "Here it is:\n\n"  # what the paper lets the model's turn begin with
+BEGUN = "Here it is:\n\n"  # in the paper, the model's turn begins with this
 WIDE = 1.96
 
 
@@ -45,7 +45,7 @@ CLAIMS = {
 def story_item(source: Source) -> Item:
     """Return the prompt of the paper, written by the model's chat template.
 
-    A model without a template begins a text of its own.
+    A model without a template gets an empty prompt.
 
     Raises:
         ImportError: if the model has a template and jinja2 is not installed.
@@ -58,7 +58,7 @@ def story_item(source: Source) -> Item:
 
 
 def beside_the_paper(correlations: Mapping[str, Any], measured: Collection[str]) -> dict[str, Any]:
-    """Make a table of the paper's claims, each with the correlation of what stands for it here.
+    """Make a table of the paper's claims, each beside the correlations of its proxies.
 
     Args:
         correlations: the table of correlations with temperature.
@@ -87,15 +87,15 @@ def beside_the_paper(correlations: Mapping[str, Any], measured: Collection[str])
         "rating": ("rating by people", None),
         "said": ("with temperature, in the paper", None),
         "slope": ("the paper's slope", "rating per unit of T"),
-        "measure": ("what stands for it here", None),
+        "measure": ("measure used here", None),
         "rho": ("Spearman's rho with temperature, here", None),
         "p": ("p, corrected", None),
     }
     caption = (
         "The claims of Peeperkorn et al., and what this study finds. The slopes are those of the "
         "paper's linear mixed models, with 95% intervals of 1.96 standard errors. The paper made "
-        "16 such tests; after Holm's correction none is significant. A slope of ratings and a "
-        "correlation of proxies share a sign at most, so compare the signs."
+        "16 such tests; after Holm's correction none is significant. The slope of a rating and the "
+        "correlation of a proxy have different scales, so compare only their signs."
     )
     return table("paper", "Beside the paper's claims", caption, heads, rows)
 

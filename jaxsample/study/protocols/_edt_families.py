@@ -25,7 +25,7 @@ T = (
     0.8,
     1.1,
     1.5,
-)  # the temperatures of all other families; of EDT T0, of KL-guided the hottest
+)  # of the other families: for EDT it is T0, for KL-guided the highest temperature
 SECOND = {
     EDT: (0.2, 0.7, 2.0),  # theta, in nats
     KL: (0.5, 2.0, 8.0),  # sigma, in nats

@@ -1,4 +1,4 @@
-"""The study of what nuclei look like: how many tokens top-p keeps, and what it cuts."""
+"""The study of nuclei: how many tokens top-p keeps, and which tokens it cuts."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _shows(plan: Plan, measured: list[tuple[Drawn, Nuclei]]) -> Part:
 
 NUCLEI = Protocol(
     name="nuclei",
-    title="What nuclei look like",
+    title="The nuclei of top-p",
     about=ABOUT,
     draws=_draws,
     measures=_measures,

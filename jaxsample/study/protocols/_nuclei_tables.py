@@ -12,7 +12,7 @@ from jaxsample.study.show._results_folder import chart, table
 from jaxsample.study.show.charts._curves import line_chart
 from jaxsample.study.show.charts._marks import heat_map
 
-FEW = 64  # the largest tokens, among which a draw first looks for the edge of a nucleus
+FEW = 64  # a draw first looks for the edge of a nucleus among so many of the largest logits
 LIKELY = 0.01  # a cut token of this probability was a real alternative
 BIN = 8  # neighbouring positions whose mean is a point of a curve
 LONGEST = 96  # positions of the text that is shown
@@ -134,14 +134,15 @@ def notes(found: Nuclei) -> list[str]:
     likely = float(np.mean(found.shared([c >= LIKELY for c in cut])))
     every = np.concatenate(sizes)
     return [
-        f"A draw finds the edge of a nucleus among the {FEW} largest tokens if it is that small, "
-        "and reads the whole row otherwise. At T = 1 and "
+        f"A draw first looks for the edge of a nucleus among the {FEW} largest logits. It reads "
+        "the whole row only if the nucleus is larger. At T = 1 and "
         f"p = {p:g} the nucleus has at most {FEW} tokens at {small:.0%} of the positions, and a "
         f"single one at {single:.0%}. The median is {np.median(every):.0f} tokens, the largest "
         f"{every.max():.0f} of {found.vocabulary}.",
-        f"There it cuts a token of {LIKELY:.0%} or more at {likely:.0%} of the positions.",
-        "The texts were drawn at T = 1 and p = 1, and all pairs are computed on them. A pair that "
-        "writes its own texts meets other positions, which are more certain if it is colder.",
+        f"With these settings it cuts a token of {LIKELY:.0%} or more at {likely:.0%} of the "
+        "positions.",
+        "The texts were drawn at T = 1 and p = 1, and all pairs are computed on them. Texts drawn "
+        "with another pair would have other positions, with less entropy at a lower temperature.",
     ]
 
 

@@ -113,7 +113,7 @@ class Protocol(NamedTuple):
         takes: which of "models" (several at once), "settings", "weight", "judge" and "embedder" the
             study takes.
         reads: checks the prompts and returns the parts that the study uses.
-        asks: makes the prompt of a study that needs none, for the given model.
+        asks: returns the only prompt, for the given model, if the study needs no prompts from you.
         longest: the largest number of tokens of a text by default; None for the default of `sweep`.
 
     >>> from jaxsample.study import PROTOCOLS

@@ -178,7 +178,7 @@ class Row:
         count = min(n, self.size)
         if count > self.best.shape[0]:
             return self.ranked(n)[0]
-        # Values outside that equal the last one change nothing.
+        # Values outside `best` that equal its last one do not change the result.
         known, found = self.best[count - 1] >= self.edge, self.best[:count]
         found = where_needed(~known, lambda: top_k(self.values, count)[0], found)
         return jnp.pad(found, (0, n - count), constant_values=-jnp.inf)
@@ -226,10 +226,11 @@ class Row:
     def bend(self, curve: Term, valid: jax.Array) -> Row:
         """Replace every value by curve(value - max).
 
-        The curve works elementwise on finite numbers <= 0. It must map 0 to 0 and must never fall:
-        a larger number has no smaller result, in float32 too. Write it so that it has the same bits
-        in every program: no product may meet a sum, because some compilers round them as one. Pass
-        `valid` as False if the curve was computed from NaN. The row is then invalid.
+        The curve works elementwise on finite numbers <= 0. It must map 0 to 0 and must be
+        non-decreasing, also after rounding to float32. Write it so that it has the same bits in
+        every program: do not add to a product directly, because some compilers fuse the two and
+        round only once. Pass `valid` as False if the curve was computed from NaN. The row is then
+        invalid.
         """
         return self._below_zero(bending(self.max, self.limit, curve), valid)
 
@@ -277,7 +278,7 @@ class Row:
         return Row.holding(values, self.valid & valid)
 
     def _below_zero(self, change, valid):
-        """Return the row after a change that never falls and maps the maximum to 0."""
+        """Return the row after a non-decreasing change that maps the maximum to 0."""
         return dataclasses.replace(
             self,
             changes=(*self.changes, change),

@@ -42,8 +42,8 @@ class Reshape(Transform):
         ValueError: if a listed slope is negative, if listed knots do not increase from above 0, or
             if the slopes are not one row with one number more than there are knots.
 
-    Reference: this library; a general form of the temperature and the top-p that a network chooses
-    for every token in Wang et al., 2025, https://arxiv.org/abs/2510.26697
+    Reference: this library. It generalises the temperature and the top-p that a network chooses for
+    each token in Wang et al., 2025, https://arxiv.org/abs/2510.26697
 
     >>> Reshape([1.0, 2.0], knots=[1.5])(jnp.array([0.0, 3.0, 2.0, 1.0]))
     Array([-4.5,  0. , -1. , -2.5], dtype=float32)
@@ -85,7 +85,7 @@ def _listed(numbers):
 
 
 def _curve(slopes, knots):
-    """Return the map of d = l - max l; it never falls from one float32 to the next."""
+    """Return the map of d = l - max l, which is non-decreasing in float32."""
     # Unlike those of `clip`, these selections have a derivative of 1 at 0.
     slopes = jnp.where(slopes >= 0, slopes, 0.0)
     slopes = once(jnp.where(slopes <= STEEPEST, slopes, STEEPEST))
@@ -104,7 +104,7 @@ def _curve(slopes, knots):
         out = _times(slopes[0], d)
         for knot, slope, shift, highest in segments:
             line = _times(slope, d) + shift
-            # A line that rounding lifts above its upper end stops there, with its own derivative.
+            # Rounding may lift a line above its upper end. It stops there; its derivative is kept.
             line = jnp.where(line > highest, highest + (line - lax.stop_gradient(line)), line)
             out = jnp.where(d < -knot, line, out)
         return out
@@ -113,7 +113,7 @@ def _curve(slopes, knots):
 
 
 def _times(x: jax.Array, y: jax.Array | float) -> jax.Array:
-    """Multiply. The bound keeps the result finite, and compilers from fusing it with a sum.
+    """Multiply. The bound keeps the result finite, and no compiler fuses it with a sum.
 
     A fused sum rounds once instead of twice, so that two paths would not have the same bits.
     """

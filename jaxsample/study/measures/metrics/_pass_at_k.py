@@ -16,7 +16,7 @@ def pass_at_k(correct: Any, n: Any, k: int) -> Any:
     Args:
         correct: `[..]` int, how many of the n samples of each problem are right.
         n: int, or `[..]` for each problem; at least k.
-        k: the number of samples that are allowed, >= 1.
+        k: the number of tries, >= 1.
 
     Returns:
         float64 `[..]`, one estimate for each problem; average them over problems.
