@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxsample.decode._model import Model
 from jaxsample.learn._examples import Examples
-from jaxsample.learn._likelihood import logprobs
+from jaxsample.learn._likelihood import logprobs_of
 from jaxsample.transforms.contract._transform import Transform
 
 
@@ -38,5 +38,5 @@ def cross_entropy(
     """
     del key
     live = jnp.arange(batch.tokens.shape[1])[None] < batch.token_lengths[:, None]
-    surprise = -logprobs(sampler, batch, model, params)
+    surprise = -logprobs_of(sampler, batch, model, params)
     return jnp.sum(jnp.where(live, surprise, 0.0)), jnp.sum(live)

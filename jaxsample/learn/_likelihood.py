@@ -51,7 +51,15 @@ def logprobs(
     >>> jax.jit(logprobs)(TopK(1), texts.checked())
     Array([[-0.6931472,       -inf]], dtype=float32)
     """
+    return _compiled(sampler, batch, model, params)
+
+
+def logprobs_of(sampler: Transform, batch: Examples, model: Any, params: Any) -> jax.Array:
+    """Return what `logprobs` returns, for code that is compiled as a whole."""
     return observe_examples(sampler, batch, model, params, False).logprobs
+
+
+_compiled = jax.jit(logprobs_of, static_argnums=2)
 
 
 def observe_examples(

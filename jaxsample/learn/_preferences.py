@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxsample.decode._model import Model
 from jaxsample.learn._examples import Examples
-from jaxsample.learn._likelihood import logprobs
+from jaxsample.learn._likelihood import logprobs_of
 from jaxsample.transforms.contract._chain import chain
 from jaxsample.transforms.contract._transform import Transform
 
@@ -101,6 +101,7 @@ class Preferences:
     def _margin(self, sampler, batch, model, params):
         def total(examples):
             live = jnp.arange(examples.tokens.shape[1])[None] < examples.token_lengths[:, None]
-            return jnp.sum(jnp.where(live, logprobs(sampler, examples, model, params), 0.0), axis=1)
+            found = logprobs_of(sampler, examples, model, params)
+            return jnp.sum(jnp.where(live, found, 0.0), axis=1)
 
         return total(batch.chosen) - total(batch.rejected)

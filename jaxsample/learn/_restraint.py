@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxsample.decode._model import Model
 from jaxsample.learn._examples import Examples
-from jaxsample.learn._likelihood import logprobs, over_examples, token_logprob
+from jaxsample.learn._likelihood import logprobs_of, over_examples, token_logprob
 from jaxsample.transforms.contract._transform import Transform
 
 
@@ -37,7 +37,7 @@ def weigh(
         kl, entropy: the factors of the cost; static.
     """
     if not (kl or entropy):
-        return Weighed(logprobs(sampler, texts, model, params), None)
+        return Weighed(logprobs_of(sampler, texts, model, params), None)
 
     def observe(raw, final, token):
         cost = _cost(kl, entropy, raw.values, final.values)

@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsample import Temperature, TopK, chain
+from jaxsample import Temperature, TopK, TopP, chain
 from jaxsample.learn import Examples, SoftMinP, logprobs
+from tests.compilations import compilations
+from tests.decode.models import TABLE, TABLE_PARAMS
 
 V = 300
 LOGITS = 2 * np.random.default_rng(0).standard_normal((2, 3, V)).astype(np.float32)
@@ -58,3 +60,16 @@ def test_a_step_stores_no_logits_for_the_backward_pass():
     """All that the derivative of T needs is one number for each token."""
     _, pull = jax.vjp(lambda t: total(Temperature(t), LOGITS), jnp.float32(1.3))
     assert max((np.size(x) for x in jax.tree.leaves(pull)), default=0) <= TOKENS.size
+
+
+def test_a_call_outside_jit_compiles_once_for_all_values():
+    texts = Examples(np.array([[1, 2]]), prompts=np.array([[0]])).checked()
+
+    def call(i):
+        sampler = chain(Temperature(0.5 + i / 10), TopP(0.9 - i / 100))
+        return logprobs(sampler, texts, TABLE, TABLE_PARAMS)
+
+    call(0)
+    with compilations() as later:
+        call(1), call(2)
+    assert not later
