@@ -144,7 +144,7 @@ def test_the_rival_learns_a_shift_of_the_hidden_state():
         return curves.Curves(none, none, hidden, np.ones(count, np.float32), token, units)
 
     train, val = part(2000), part(300)
-    settings = dict(rank=2, size=4, rate=3e-2, batch=100, epochs=4, patience=2, seed=0)
+    settings = dict(rank=2, size=4, rate=3e-2, decay=0.0, batch=100, epochs=4, patience=2, seed=0)
     tuned = low_rank.tune(model, table, train, val, step=lambda: None, **settings)
     nothing = jnp.zeros((2, 4)), jnp.zeros((4, 2))
     plain = low_rank.surprise_of(model, table, nothing, val, 128).mean()

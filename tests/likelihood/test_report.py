@@ -18,7 +18,7 @@ def domain(gain):
     """Return arms whose learned one is better by `gain` on average, in texts of 1 and 3 tokens."""
     noise = 0.01 * np.where(np.arange(40) % 2, 1.0, -1.0)
     learned = {"units": [(1.0 + noise).tolist()] * 2, "apart_from_library": 1e-5}
-    other = {"units": [[1.0 + gain] * 40]}
+    other = {"units": [[1.0 + gain] * 40], "apart_from_library": 1e-5}
     arms = dict.fromkeys((*OTHERS, *RUNGS), other)
     return {"arms": arms | {"learned": learned}, "sizes": [1, 3] * 20}
 
@@ -49,7 +49,15 @@ def test_the_prediction(gain, met, certain):
     assert "learned_minus_fixed" in tables(found)
 
 
-def test_curves_that_differ_from_the_library_make_a_run_void():
+@pytest.mark.parametrize("arm", ["learned", "fixed_oracle", "edt_oracle"])
+@pytest.mark.parametrize("apart", [0.1, np.nan])
+def test_curves_that_differ_from_the_library_make_a_run_void(arm, apart):
     found = domain(1.0)
-    found["arms"]["learned"]["apart_from_library"] = 0.1
+    found["arms"][arm] = found["arms"][arm] | {"apart_from_library": apart}
     assert report({"a": found}, PROTOCOL)["predictions"]["gain"]["void"]
+
+
+def test_the_rival_is_tuned_as_much_as_the_policy():
+    policy, rival = PROTOCOL["policy"], PROTOCOL["low_rank"]
+    assert len(rival["configurations"]) == len(policy["configurations"])
+    assert not {"epochs", "patience"} & rival.keys()

@@ -21,6 +21,7 @@ from jaxsample.learn import (
     PolicyGradient,
     Rewards,
     fit,
+    load,
     save,
 )
 from jaxsample.study import Setting, grid, slot_share, slots_of, sweep
@@ -93,9 +94,12 @@ def tuned(rows: Rows, world: World, kl: float) -> tuple[str, dict[str, dict[str,
 
 
 def trained(
-    world: World, protocol: dict[str, Any], size: dict[str, Any], out: Path
-) -> tuple[Learned, list[dict[str, float]]]:
-    """Train the policy on the prompts that tune the other arms; `out` holds its checkpoints."""
+    world: World, protocol: dict[str, Any], size: dict[str, Any], seed: int, out: Path
+) -> list[dict[str, float]]:
+    """Train a policy on the prompts that tune the other arms, and return the history of training.
+
+    `out` holds the checkpoints and, in the end, the policy: `sampler_of` reads it.
+    """
     plan, data = protocol["policy"], protocol["data"]
     source, new = world.source, data["max_new_tokens"]
     checkpoint = source.checkpoint
@@ -118,10 +122,10 @@ def trained(
         features=DISTRIBUTION,
         hidden_size=checkpoint.config.dim,
         width=plan["width"],
-        rngs=nnx.Rngs(data["seed"]),
+        rngs=nnx.Rngs(seed),
     )
     found = fit(
-        jax.random.key(data["seed"]),
+        jax.random.key(seed),
         policy,
         model,
         checkpoint.params,
@@ -135,7 +139,12 @@ def trained(
         progress=True,
     )
     save(found.sampler, out / "sampler")
-    return found.sampler, found.history
+    return found.history
+
+
+def sampler_of(out: Path) -> Learned:
+    """Read the policy that `trained` wrote."""
+    return load(out / "sampler")
 
 
 def _spelt(tokenizer: Any, meaning: str) -> list[int]:

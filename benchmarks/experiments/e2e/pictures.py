@@ -21,7 +21,7 @@ def picture(results: dict[str, Any], path: Path) -> Path:
         (x, x_ends), (y, y_ends) = ((of[n]["mean"], of[n]["ci"]) for n in ("kl", "reward"))
         axes.errorbar(
             x, y, [[y - y_ends[0]], [y_ends[1] - y]], [[x - x_ends[0]], [x_ends[1] - x]],
-            fmt="D", color=COLORS[i + 2], capsize=2, label=f"{arm}, test prompts",
+            fmt="D", color=COLORS[(i + 2) % len(COLORS)], capsize=2, label=f"{arm}, test prompts",
         )  # fmt: skip
     axes.set_xlabel("KL(sampler || model) of a text (nats)")
     axes.set_ylabel("share of slots realised")

