@@ -168,7 +168,7 @@ def shown(arms: dict[str, Any]) -> str:
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--quick", action="store_true", help="two seeds, two arms, few steps")
     options.add_argument("--out", type=Path, required=True, help="where everything goes")
     given = options.parse_args()

@@ -52,7 +52,7 @@ def _prefixes() -> tuple[np.ndarray, np.ndarray]:
 FIRST, PREFIX = _prefixes()
 
 
-def branches(positions: np.ndarray) -> np.ndarray:
+def branches(positions: Any) -> Any:
     """Keep each prefix once: `[N, 300, 7, ..]` becomes `[N, P, ..]`, with P = 1234."""
     return positions.reshape(len(positions), TEXTS * SOLUTION, *positions.shape[3:])[:, FIRST]
 
