@@ -1,6 +1,5 @@
 """The ablation of the policy gradient: its arms, and its comparison with plain REINFORCE."""
 
-import dataclasses
 import functools
 import json
 import math
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.experiments.arithmetic import ablation
-from benchmarks.experiments.learned.protocol import load
+from benchmarks.experiments.learned.protocol import digest, load
 from jaxsample.learn import Group
 from jaxsample_models.arithmetic import solutions
 
@@ -33,9 +32,10 @@ def credited(credit, tokens):
 
 
 def test_every_arm_is_an_objective():
-    for options in ablation.ARMS.values():
-        dataclasses.replace(ablation.BASE, **options)
-    assert set(ablation.QUICK_ARMS) <= set(ablation.ARMS)
+    protocol = load(ablation.PROTOCOL)
+    for options in protocol["arms"].values():
+        ablation.objective(options, protocol["training"]["samples"])
+    assert {"plain", *protocol["quick"]["arms"]} <= set(protocol["arms"])
 
 
 @pytest.mark.parametrize("wrong", [3, 9, 12])
@@ -59,11 +59,15 @@ def test_arms_are_compared_with_the_plain_one():
     base = rng.uniform(0.2, 0.4, (2, 40))
     noise = rng.normal(0, 0.001, (2, 40))
     chances = {"untrained": base[:1], "plain": base, "leave one out": base + 0.1 + noise}
-    arms = {name: {"right": x.tolist(), "cpu_s": 1.0} for name, x in chances.items()}
-    statistics = load(ablation.PROTOCOL)["statistics"] | {"resamples": 200}
+    arms = {
+        name: {"right": x.tolist(), "missed": (0 * x).tolist(), "cpu_s": 1.0}
+        for name, x in chances.items()
+    }
+    statistics = load(ablation.PROTOCOL)["statistics"] | {"flips": 200}
     found = ablation.compared(arms, statistics)
     apart = found["leave one out"]["minus_plain"]["pass_1"]
     assert apart["value"] == pytest.approx(0.1, abs=1e-3) and apart["ci"][0] > 0.09
+    assert apart["p_holm"] == 2 * apart["p"]  # two differences, alike in their p-values
     assert "minus_plain" not in found["plain"]
     assert "leave one out" in ablation.shown(found)
 
@@ -73,11 +77,13 @@ def test_arms_are_compared_with_the_plain_one():
 def test_a_quick_run_writes_all_numbers(tmp_path):
     command = [sys.executable, str(Path(ablation.__file__)), "--quick", "--out", str(tmp_path)]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
-    arms = json.loads((tmp_path / "results.json").read_text())["arms"]
-    assert set(arms) == {"untrained", *ablation.QUICK_ARMS}
+    results = json.loads((tmp_path / "results.json").read_text())
+    arms, names = results["arms"], set(load(ablation.PROTOCOL)["quick"]["arms"])
+    assert results["protocol_sha256"] == digest(ablation.PROTOCOL)
+    assert set(arms) == {"untrained", *names}
     for found in arms.values():
         low, high = found["pass_8"]["ci"]
         assert 0 <= low <= found["pass_8"]["value"] <= high <= 1
     apart = arms["4 epochs, clip .2"]["minus_plain"]["pass_8"]
     assert apart["ci"][0] <= apart["value"] <= apart["ci"][1]
-    assert {path.stem for path in (tmp_path / "parts").iterdir()} == set(ablation.QUICK_ARMS)
+    assert {path.stem for path in (tmp_path / "parts").iterdir()} == names

@@ -2,22 +2,18 @@
 
     python benchmarks/experiments/arithmetic/ablation.py --out DIR [--quick]
 
-Every arm trains the same policy per token towards pass@8, on the same number of drawn texts. It
-takes the learning rate that is best on val with the first seed. Towards pass@1 there is nothing to
-gain: plain REINFORCE ends at the greedy sampler with every seed.
+The plan is fixed in ablation.toml. Every arm trains the same policy per token towards pass@8, on
+the same number of drawn texts. It takes the learning rate that is best on val with the first seed.
 
 DIR/results.json has the exact pass@1 and pass@8 on held-out sums of each arm, the differences from
-the plain arm with 95% intervals over seeds and sums, and the CPU seconds of training. Finished arms
-are kept in DIR/parts, and a run that was cut off resumes from there.
-
-All solutions have the same length, so `normalize` is not an arm: it would change the learning rate
-alone.
+the plain arm with 95% intervals over seeds and sums and p-values after Holm's correction, and the
+CPU seconds of training. Finished arms are kept in DIR/parts, and a run that was cut off resumes
+from there.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -35,7 +31,8 @@ from flax import nnx  # noqa: E402
 
 from benchmarks.experiments.arithmetic.credit import PassAtK  # noqa: E402
 from benchmarks.experiments.arithmetic.measures import KS, at_k, contrast, summary  # noqa: E402
-from benchmarks.experiments.arithmetic.world import World, build, solved  # noqa: E402
+from benchmarks.experiments.arithmetic.policies import LENGTH, schedule  # noqa: E402
+from benchmarks.experiments.arithmetic.world import World, build, rows, solved, weights_digest  # noqa: E402
 from benchmarks.experiments.learned import protocol as plan  # noqa: E402
 from benchmarks.experiments.learned.ladder import adam  # noqa: E402
 from benchmarks.harness.kept import kept  # noqa: E402
@@ -50,15 +47,10 @@ from jaxsample.learn import (  # noqa: E402
     PolicyGradient,
     fit,
 )
-from jaxsample_models.arithmetic import EOS, right  # noqa: E402
+from jaxsample.study import holm  # noqa: E402
+from jaxsample_models.arithmetic import EOS, Chances, right  # noqa: E402
 
-PROTOCOL = Path(__file__).with_name("protocol.toml")
-LENGTH = 7
-SCHEDULE = {"steps": 60, "sums": 8, "samples": 16}
-QUICK = {"steps": 4, "sums": 4, "samples": 10}
-RATES = 1e-2, 3e-3
-FEATURES = "entropy", "top", "collision", "varentropy", "spread"
-WIDTH = 64
+PROTOCOL = Path(__file__).with_name("ablation.toml")
 
 
 def plain(group: Group) -> Credit:
@@ -77,27 +69,26 @@ def standardised(group: Group) -> Credit:
 
 
 SOLVED = PassAtK(right, max(KS))
-BASE = PolicyGradient(SOLVED, SCHEDULE["samples"], LENGTH, (EOS,))
-ARMS = {
-    "plain": {"credit": plain},
-    "leave one out": {},
-    "4 epochs, clip .2": {"epochs": 4, "clip": 0.2},
-    "standardised": {"credit": standardised},
-    "entropy .01": {"entropy": 0.01},
-    "KL .01": {"kl": 0.01},
-    "4 epochs": {"epochs": 4},
-}
-"""Options by arm; all but the first subtract the mean of the other samples."""
-
-QUICK_ARMS = "plain", "4 epochs, clip .2"
+CREDITS = {"plain": plain, "leave one out": SOLVED, "standardised": standardised}
 
 
-def trained(options: dict[str, Any], world: World, seed: int, rate: float, quick: bool) -> Learned:
+def objective(options: dict[str, Any], samples: int) -> PolicyGradient:
+    """Return the objective of an arm of the plan."""
+    others = {name: x for name, x in options.items() if name != "credit"}
+    return PolicyGradient(CREDITS[options["credit"]], samples, LENGTH, (EOS,), **others)
+
+
+def trained(
+    options: dict[str, Any], world: World, seed: int, rate: float, protocol: Any, quick: bool
+) -> Learned:
     """Train one policy."""
-    size = QUICK if quick else SCHEDULE
-    hidden_size = world.checkpoint.config.dim
+    size, network = schedule(protocol, quick), protocol["policy"]
     policy = Policy(
-        "nucleus", features=FEATURES, hidden_size=hidden_size, width=WIDTH, rngs=nnx.Rngs(seed)
+        network["head"],
+        features=tuple(network["features"]),
+        hidden_size=world.checkpoint.config.dim,
+        width=network["width"],
+        rngs=nnx.Rngs(seed),
     )
     updates = size["steps"] * options.get("epochs", 1)
     return fit(
@@ -109,39 +100,52 @@ def trained(options: dict[str, Any], world: World, seed: int, rate: float, quick
         steps=size["steps"],
         batch_size=size["sums"],
         every=size["steps"],
-        objective=dataclasses.replace(BASE, samples=size["samples"], **options),
+        objective=objective(options, size["samples"]),
         optimizer=adam(rate, updates),
     ).sampler
 
 
-def arm(name: str, world: World, seeds: list[int], quick: bool) -> dict[str, Any]:
+def arm(options: dict[str, Any], world: World, protocol: Any, quick: bool) -> dict[str, Any]:
     """Train an arm with every seed, and return how likely each test sum is solved."""
-    rates = RATES[: 1 if quick else None]
-    first = {rate: trained(ARMS[name], world, seeds[0], rate, quick) for rate in rates}
+    seeds = protocol["seeds"]["quick" if quick else "full"]
+    rates = protocol["training"]["rates"][: 1 if quick else None]
+
+    def after(seed, rate):
+        return trained(options, world, seed, rate, protocol, quick)
+
+    first = {rate: after(seeds[0], rate) for rate in rates}
     on_val = {
-        rate: float(np.mean(at_k(solved(s, world.val), SOLVED.k))) for rate, s in first.items()
+        rate: float(np.mean(at_k(solved(s, world.val).right, SOLVED.k)))
+        for rate, s in first.items()
     }
     rate = max(on_val, key=lambda rate: on_val[rate])
     begun = time.process_time()
-    samplers = [first[rate], *(trained(ARMS[name], world, s, rate, quick) for s in seeds[1:])]
+    samplers = [first[rate], *(after(seed, rate) for seed in seeds[1:])]
     seconds = (time.process_time() - begun) / (len(seeds) - 1)
-    return {
-        "rate": rate,
-        "on_val": on_val,
-        "cpu_s": seconds,
-        "right": [solved(sampler, world.test).tolist() for sampler in samplers],
-    }
+    found = {"rate": rate, "on_val": on_val, "cpu_s": seconds}
+    return found | listed([solved(sampler, world.test) for sampler in samplers])
+
+
+def listed(found: list[Chances]) -> dict[str, Any]:
+    """Return the chances of each seed for JSON."""
+    return {name: np.array(some).tolist() for name, some in rows(found).items()}
 
 
 def compared(arms: dict[str, Any], statistics: dict[str, Any]) -> dict[str, Any]:
     """Return the measures of each arm and its differences from the plain one."""
-    right_of = {name: np.array(found.pop("right")) for name, found in arms.items()}
+    right_of, missed_of = (
+        {name: np.array(found.pop(of)) for name, found in arms.items()} for of in Chances._fields
+    )
+    family = []
     for name, found in arms.items():
-        found |= summary(right_of[name])
+        found |= summary(right_of[name], missed_of[name])
         if name not in ("plain", "untrained"):
             found["minus_plain"] = {
                 f"pass_{k}": contrast(right_of[name], right_of["plain"], k, statistics) for k in KS
             }
+            family += found["minus_plain"].values()
+    for apart, p in zip(family, holm([apart["p"] for apart in family]), strict=True):
+        apart["p_holm"] = float(p)
     return arms
 
 
@@ -150,7 +154,8 @@ def shown(arms: dict[str, Any]) -> str:
 
     def points(found):
         low, high = found["ci"]
-        return f"{found['value']:+.4f} [{low:+.4f}, {high:+.4f}]"
+        value = f"{found['value']:+.4f} [{low:+.4f}, {high:+.4f}]"
+        return f"{value} p {found['p_holm']:.3f}"
 
     rows = []
     for name, found in arms.items():
@@ -163,29 +168,37 @@ def shown(arms: dict[str, Any]) -> str:
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--quick", action="store_true", help="two seeds, two arms, few steps")
     options.add_argument("--out", type=Path, required=True, help="where everything goes")
     given = options.parse_args()
     protocol, before = plan.load(PROTOCOL), environment()
     print(heading(before))
-    seeds = protocol["seeds"]["quick" if given.quick else "full"]
-    names = QUICK_ARMS if given.quick else tuple(ARMS)
-    schedule = QUICK if given.quick else SCHEDULE
-    mark = {"schedule": schedule, "rates": list(RATES), "seeds": seeds, "jax": jax.__version__}
+    names = protocol["quick"]["arms"] if given.quick else list(protocol["arms"])
+    mark = {
+        "protocol": plan.digest(PROTOCOL),
+        "weights": weights_digest(),
+        "quick": given.quick,
+        "jax": jax.__version__,
+    }
     with progress(len(names) + 1) as step:
         step("sums")
         world = build(protocol["data"], given.quick)
-        arms = {"untrained": {"right": [solved(chain(), world.test).tolist()]}}
+        arms = {"untrained": listed([solved(chain(), world.test)])}
         for name in names:
             step(name)
-            path = given.out / "parts" / f"{name}.json"
-            here = mark | {"options": {k: x for k, x in ARMS[name].items() if k != "credit"}}
-            arms[name] = kept(path, here, lambda name=name: arm(name, world, seeds, given.quick))
+            options = protocol["arms"][name]
+            arms[name] = kept(
+                given.out / "parts" / f"{name}.json",
+                mark | {"options": options},
+                lambda options=options: arm(options, world, protocol, given.quick),
+            )
     results = {
         "benchmark": "options of the policy gradient",
+        "protocol_sha256": mark["protocol"],
+        "weights_sha256": mark["weights"],
+        "protocol": protocol,
         "quick": given.quick,
-        "schedule": schedule,
         "before": before,
         "load_after": load(),
         "arms": compared(arms, protocol["statistics"]),

@@ -13,7 +13,7 @@ from jaxsample_models.arithmetic import EOS, answers, pass_at_1, prompts, right_
 
 from .measures import KS, at_k
 from .policies import LENGTH
-from .world import World, found
+from .world import World, solved
 
 
 def checked(world: World, plan: dict[str, int], seed: int) -> dict[str, Any]:
@@ -21,8 +21,9 @@ def checked(world: World, plan: dict[str, int], seed: int) -> dict[str, Any]:
 
     Returns:
         for each measure its estimate from samples, the exact number on the same sums, and the
-        interval of their difference over sums; the largest mass that the exact numbers may miss;
-        and the exact pass@1 of the texts that the model learned from.
+        standard error and the interval of their difference over sums; how much of
+        pass@1 the exact numbers may miss; and the exact pass@1 of the texts that the model learned
+        from.
     """
     sums, samples = world.test.sums[: plan["sums"]], plan["samples"]
     model, params, tokenizer, *_ = world.checkpoint
@@ -42,16 +43,18 @@ def checked(world: World, plan: dict[str, int], seed: int) -> dict[str, Any]:
     correct = np.reshape(
         [right_text(*pair) for pair in zip(texts, wanted, strict=True)], (-1, samples)
     )
-    exact = found(chain(), world.test)
+    exact = solved(chain(), world.test)
     told: dict[str, Any] = {"sums": len(sums), "samples": samples}
     for k in KS:
         sampled = pass_at_k(correct.sum(axis=1), samples, k)
         known = at_k(exact.right[: len(sums)], k)
-        off = mean(sampled - known)
+        apart = sampled - known
+        off = mean(apart)
         told[f"pass_{k}"] = {
             "sampled": float(np.mean(sampled)),
             "exact": float(np.mean(known)),
             "difference": off.value,
+            "error": float(np.std(apart) / len(apart) ** 0.5),
             "ci": [off.low, off.high],
         }
     missed = {"mean": float(np.mean(exact.missed)), "most": float(np.max(exact.missed))}

@@ -19,7 +19,7 @@ class PassAtK:
     credit is k times its reward minus the mean reward of the other samples, times the share of the
     sets of k - 1 others that are all wrong. The baseline and the share depend on the other samples
     alone, so the gradient is that of pass@k, without bias. With k = 1 it is that of
-    `jaxsample.learn.Rewards`.
+    `jaxsample.learn.Rewards`. The value is that of `jaxsample.study.pass_at_k`, in JAX.
 
     Attributes:
         reward: `Group -> [K]` of 0 and 1, jittable.

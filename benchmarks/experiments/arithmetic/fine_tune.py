@@ -17,7 +17,7 @@ from jaxsample_models.arithmetic import EOS, right
 from .credit import PassAtK
 from .measures import at_k
 from .policies import LENGTH, schedule
-from .world import World, part, solved
+from .world import World, part, rows, solved
 
 
 def fine_tuned(k: int, world: World, protocol: dict[str, Any], quick: bool) -> dict[str, Any]:
@@ -28,14 +28,13 @@ def fine_tuned(k: int, world: World, protocol: dict[str, Any], quick: bool) -> d
     seeds = protocol["seeds"]["quick" if quick else "full"]
     rates = protocol["training"]["fine_tune_rates"][: 1 if quick else None]
     plan = schedule(protocol, quick)
-    model = world.checkpoint.model
 
-    def right_after(params, sums):
-        return solved(chain(), part(model, params, sums))
+    def after(params, sums):
+        return solved(chain(), part(world.checkpoint._replace(params=params), sums))
 
     first = {rate: _trained(seeds[0], rate, k, world, plan) for rate in rates}
     on_val = {
-        rate: float(np.mean(at_k(right_after(params, world.val.sums), k)))
+        rate: float(np.mean(at_k(after(params, world.val.sums).right, k)))
         for rate, params in first.items()
     }
     rate = max(on_val, key=lambda rate: on_val[rate])
@@ -45,8 +44,7 @@ def fine_tuned(k: int, world: World, protocol: dict[str, Any], quick: bool) -> d
         "on_val": {str(rate): value for rate, value in on_val.items()},
         "texts": plan["steps"] * plan["sums"] * plan["samples"],
         "parameters": int(sum(np.size(x) for x in jax.tree.leaves(tuned[0]))),
-        "right": [right_after(params, world.test.sums) for params in tuned],
-    }
+    } | rows([after(params, world.test.sums) for params in tuned])
 
 
 def _trained(seed, rate, k, world, plan):

@@ -15,7 +15,7 @@ from jaxsample_models.arithmetic import EOS, KINDS, right
 
 from .credit import PassAtK
 from .measures import at_k
-from .world import Part, World, solved
+from .world import Part, World, rows, solved
 
 LENGTH = 7
 """Tokens of a solution."""
@@ -57,7 +57,9 @@ def learned(rung: str, k: int, world: World, protocol: dict[str, Any], quick: bo
         ).sampler
 
     first = {rate: trained(seeds[0], rate) for rate in rates}
-    on_val = {rate: float(np.mean(at_k(solved(s, world.val), k))) for rate, s in first.items()}
+    on_val = {
+        rate: float(np.mean(at_k(solved(s, world.val).right, k))) for rate, s in first.items()
+    }
     rate = max(on_val, key=lambda rate: on_val[rate])
     samplers = [first[rate], *(trained(seed, rate) for seed in seeds[1:])]
     return {
@@ -66,8 +68,7 @@ def learned(rung: str, k: int, world: World, protocol: dict[str, Any], quick: bo
         "texts": plan["steps"] * plan["sums"] * plan["samples"],
         "parameters": weights(samplers[0]),
         "temperatures": _temperatures(samplers[0], world.test),
-        "right": [solved(sampler, world.test) for sampler in samplers],
-    }
+    } | rows([solved(sampler, world.test) for sampler in samplers])
 
 
 def _untrained(protocol, rung, hidden_size, seed):
@@ -91,5 +92,5 @@ def _temperatures(sampler: Learned, test: Part) -> dict[str, float] | None:
     def heat(row, hidden):
         return jnp.ptp(row) / jnp.ptp(sampler(row, None, hidden))
 
-    heats = np.asarray(jax.jit(jax.vmap(jax.vmap(heat)))(test.texts.logits, test.texts.hidden))
+    heats = np.asarray(jax.jit(jax.vmap(jax.vmap(heat)))(test.tree.logits, test.tree.hidden))
     return {kind: float(np.median(heats[test.kinds == i])) for i, kind in enumerate(KINDS)}

@@ -29,12 +29,13 @@ from benchmarks.experiments.arithmetic.measures import KS, summary  # noqa: E402
 from benchmarks.experiments.arithmetic.policies import learned  # noqa: E402
 from benchmarks.experiments.arithmetic.tuned import by_kind, tuned  # noqa: E402
 from benchmarks.experiments.arithmetic.verdicts import conclude  # noqa: E402
-from benchmarks.experiments.arithmetic.world import World, build, solved  # noqa: E402
+from benchmarks.experiments.arithmetic.world import World, build, rows, solved, weights_digest  # noqa: E402
 from benchmarks.experiments.learned import protocol as plan  # noqa: E402
 from benchmarks.harness.kept import kept  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
 from benchmarks.harness.report import environment, heading, load, save, table  # noqa: E402
 from jaxsample import chain  # noqa: E402
+from jaxsample_models.arithmetic import Chances  # noqa: E402
 
 PROTOCOL = Path(__file__).with_name("protocol.toml")
 
@@ -47,7 +48,7 @@ def steps(protocol: dict[str, Any], world: World, quick: bool) -> dict[str, Any]
         rungs = protocol["learned"]["quick_rungs"]
         credits = {name: credits[name] for name in protocol["learned"]["quick_credits"]}
     made: dict[str, Any] = {
-        "plain": lambda: {"plain": {"right": [solved(chain(), world.test)]}},
+        "plain": lambda: {"plain": rows([solved(chain(), world.test)])},
         "kinds": lambda: by_kind(protocol["kinds"], world.test),
     }
     for family, grid in grids.items():
@@ -66,7 +67,7 @@ def steps(protocol: dict[str, Any], world: World, quick: bool) -> dict[str, Any]
 def written(arms: dict[str, Any]) -> dict[str, Any]:
     """Return arms for JSON: arrays become lists."""
     return {
-        name: arm | {"right": [np.asarray(row).tolist() for row in arm["right"]]}
+        name: arm | {of: [np.asarray(row).tolist() for row in arm[of]] for of in Chances._fields}
         for name, arm in arms.items()
     }
 
@@ -80,17 +81,26 @@ def tables(results: dict[str, Any]) -> str:
         low, high = found["ci"]
         return f"{found['value']:.4f} [{low:.4f}, {high:.4f}]"
 
-    rows = [[name, *(told(arm[f"pass_{k}"]) for k in KS)] for name, arm in results["arms"].items()]
-    parts = [table(["arm", *(f"pass@{k}" for k in KS)], rows)]
+    by_arm = [
+        [name, *(told(arm[f"pass_{k}"]) for k in KS), f"{arm['pass_8']['missed']:.4f}"]
+        for name, arm in results["arms"].items()
+    ]
+    parts = [table(["arm", *(f"pass@{k}" for k in KS), "missed of pass@8"], by_arm)]
     differences = results["differences"] | results["shares"]
     parts.append(
         table(["of the learned arm", "value"], [[n, told(x)] for n, x in differences.items()])
     )
-    rows = [
-        [name, "met" if found["met"] else "NOT MET", "yes" if found["certain"] else "no"]
+    judged = [
+        [
+            name,
+            "void" if found["void"] else "met" if found["met"] else "NOT MET",
+            told(found["over_limit"]),
+            f"{found['p_holm']:.4f}",
+            f"{max(found['missed'].values()):.4f}",
+        ]
         for name, found in results["predictions"].items()
     ]
-    parts.append(table(["prediction", "estimate", "whole interval"], rows))
+    parts.append(table(["prediction", "verdict", "over the limit", "p (Holm)", "missed"], judged))
     return "\n\n".join(parts)
 
 
@@ -101,7 +111,12 @@ def main():
     given = options.parse_args()
     protocol, before = plan.load(PROTOCOL), environment()
     print(heading(before))
-    mark = {"protocol": plan.digest(PROTOCOL), "quick": given.quick, "jax": jax.__version__}
+    mark = {
+        "protocol": plan.digest(PROTOCOL),
+        "weights": weights_digest(),
+        "quick": given.quick,
+        "jax": jax.__version__,
+    }
     world = build(protocol["data"], given.quick)
     parts, arms = given.out / "parts", {}
     made = steps(protocol, world, given.quick)
@@ -113,16 +128,19 @@ def main():
         sizes = protocol["checked"]["quick"] if given.quick else protocol["checked"]
         seed = protocol["data"]["seed"] + 1
         checks = kept(parts / "checks.json", mark, lambda: checked(world, sizes, seed))
-    right = {name: np.asarray(arm.pop("right")) for name, arm in arms.items()}
+    right, missed = (
+        {name: np.asarray(arm.pop(of)) for name, arm in arms.items()} for of in Chances._fields
+    )
     results = {
         "benchmark": "worked sums",
         "protocol_sha256": mark["protocol"],
+        "weights_sha256": mark["weights"],
         "protocol": protocol,
         "quick": given.quick,
         "before": before,
         "load_after": load(),
-        "arms": {name: arm | summary(right[name]) for name, arm in arms.items()},
-        **conclude(right, protocol),
+        "arms": {name: arm | summary(right[name], missed[name]) for name, arm in arms.items()},
+        **conclude(right, missed, protocol),
         "checks": checks,
     }
     print(f"\n{tables(results)}\n")

@@ -6,50 +6,65 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.experiments.learned.predictions import above
 from jaxsample.study import holm
 
-from .measures import KS, contrast, share
+from .measures import KS, at_k, contrast, excess, share, unseen
+
+LEVEL = 0.05
+
+Arms = dict[str, np.ndarray]
 
 
-def conclude(right: dict[str, np.ndarray], protocol: dict[str, Any]) -> dict[str, Any]:
+def conclude(right: Arms, missed: Arms, protocol: dict[str, Any]) -> dict[str, Any]:
     """Return the differences of the learned arm, its shares of the fine-tune, and the verdicts.
 
     Args:
         right: by arm, the probability `[S, N]` that each of N test sums is solved.
+        missed: by arm, `[S, N]`, at most how much texts of other formats add to it.
         protocol: the whole protocol.
     """
-    credit = protocol["learned"]["credit"]
-    arm, fine = right[f"{protocol['learned']['rung']}_{credit}"], right[f"fine_tune_{credit}"]
-    plan, primary = protocol["statistics"], protocol["endpoints"]["primary"]
-
-    def minus(other, k):
-        return contrast(arm, right[other], k, plan) | {"against": other}
-
-    differences = {
-        name: minus(endpoint["minus"], int(name.split("_")[1]))
-        for name, endpoint in primary.items()
-    }
-    corrected = holm([differences[name]["p"] for name in primary])
-    for name, p in zip(primary, corrected, strict=True):
-        differences[name]["p_holm"] = float(p)
+    credit, plan = protocol["learned"]["credit"], protocol["statistics"]
+    name, fine = f"{protocol['learned']['rung']}_{credit}", f"fine_tune_{credit}"
+    arm = right[name]
+    differences = {}
     for k in KS:
-        others = ("plain", f"edt_oracle_{k}", f"min_p_oracle_{k}", f"kinds_oracle_{k}")
+        families = ("fixed", "edt", "min_p", "kinds")
+        others = ("plain", *(f"{family}_oracle_{k}" for family in families))
         # The best setting for the other measure shows whether one setting could do both.
         for other in (*others, *(f"fixed_oracle_{j}" for j in KS if j != k)):
-            differences[f"pass_{k}_minus_{other}"] = minus(other, k)
-    shares = {f"share_{k}": share(arm, fine, right["plain"], k) for k in KS}
-    edt = differences["pass_8_minus_edt_oracle_8"]
-    limits = protocol["thresholds"]
-    verdicts = {
-        "more_solved": _gain(differences["pass_8"], primary["pass_8"]["above"]),
-        "none_lost": _gain(differences["pass_1"], primary["pass_1"]["above"]),
-        "edt": _gain(edt, limits["edt"]),
-        "share": _gain(shares["share_8"], limits["share"]),
+            found = contrast(arm, right[other], k, plan)
+            differences[f"pass_{k}_minus_{other}"] = found | {"against": other}
+    shares = {f"share_{k}": share(arm, right[fine], right["plain"], k) for k in KS}
+    return {
+        "differences": differences,
+        "shares": shares,
+        "predictions": _judged(right, missed, name, fine, protocol),
     }
-    return {"differences": differences, "shares": shares, "predictions": verdicts}
 
 
-def _gain(found, limit):
-    """Judge a prediction of a whole interval."""
-    return above(found["value"], found["ci"], limit)
+def _judged(right, missed, name, fine, protocol):
+    """Judge each prediction: "the value is above the limit", tested one-sided, in one family."""
+    verdicts = {}
+    for prediction, test in protocol["tests"].items():
+        k, limit = test["k"], test["above"]
+        arm = at_k(right[name], k)
+        if "minus" in test:
+            arms = [name, test["minus"]]
+            over = arm - at_k(right[test["minus"]], k) - limit
+        else:  # a share of the gain of the fine-tune, without a division
+            arms = [name, fine, "plain"]
+            plain, whole = at_k(right["plain"], k), at_k(right[fine], k)
+            over = arm - plain - limit * (whole - plain)
+        lost = {arm: unseen(right[arm], missed[arm], k) for arm in arms}
+        verdicts[prediction] = {"over_limit": excess(over, protocol["statistics"]), "missed": lost}
+    corrected = holm([found["over_limit"]["p"] for found in verdicts.values()])
+    for found, p in zip(verdicts.values(), corrected, strict=True):
+        void = max(found["missed"].values()) > protocol["missed"]["most"]
+        certain = found["over_limit"]["ci"][0] > 0
+        met = bool(certain and p < LEVEL and not void)
+        found |= {"p_holm": float(p), "certain": certain, "void": void, "met": met}
+    # Half of no gain is no gain: the share says something only if the fine-tune gains.
+    defined = share(right[name], right[fine], right["plain"], protocol["tests"]["share"]["k"])
+    if defined["ci"] is None:
+        verdicts["share"] |= {"void": True, "met": False}
+    return verdicts

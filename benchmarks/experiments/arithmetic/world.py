@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 import jaxsample_models
-from jaxsample.learn import Examples, logprobs, remember
+from benchmarks.experiments.learned.protocol import digest
+from jaxsample.learn import Examples
+from jaxsample_models import arithmetic
 from jaxsample_models.arithmetic import (
     Chances,
-    chances,
+    Tree,
+    branches,
     draw_sums,
+    grow,
     kinds,
     prompts,
     right_ones,
 )
+from jaxsample_models.arithmetic.train import seen
 
-BATCH = 1024
+WEIGHTS = Path(arithmetic.__file__).with_name("weights")
 
 
 class Part(NamedTuple):
-    """Held-out sums, each with all solutions that have the right answer.
+    """Held-out sums, each with the tree of its right solutions.
 
     Attributes:
         sums: int `[N, 3]`.
-        texts: the solutions, N * 27 examples, with the outputs of a model.
-        kinds: int8 `[N * 27, 7]`, indices into `KINDS`.
+        tree: the outputs of a model.
+        kinds: int8 `[N, P]`, indices into `KINDS`.
     """
 
     sums: np.ndarray
-    texts: Examples
+    tree: Tree
     kinds: np.ndarray
 
 
@@ -51,44 +57,65 @@ class World(NamedTuple):
     test: Part
 
 
+def weights_digest() -> str:
+    """Return the sha256 of the weights of the model."""
+    return digest(WEIGHTS / "model.safetensors")
+
+
 def build(plan: dict[str, Any], quick: bool) -> World:
-    """Draw the sums; `plan` is `data` of the protocol."""
+    """Draw the sums; `plan` is `data` of the protocol.
+
+    Raises:
+        ValueError: the stored weights are not those that the protocol names.
+    """
+    if weights_digest() != plan["weights"]:
+        raise ValueError(
+            f"the protocol names weights of sha256 {plan['weights']}, the stored ones have "
+            f"{weights_digest()}; name them in the protocol, and use a new --out"
+        )
     checkpoint = jaxsample_models.embedded_arithmetic()
     sizes = plan["quick"] if quick else plan
-    for_train, for_rest = np.random.SeedSequence(plan["seed"]).spawn(2)
-    train = draw_sums(np.random.default_rng(for_train), sizes["train"])
-    rest = draw_sums(np.random.default_rng(for_rest), sizes["val"] + sizes["test"], held_out=True)
-    parts = np.split(rest, [sizes["val"]])
-    val, test = (part(checkpoint.model, checkpoint.params, some) for some in parts)
+    train, val, test = draw(plan["seed"], sizes["train"], sizes["val"], sizes["test"])
     texts = Examples(right_ones(train)[:, 0], prompts=prompts(train))
-    return World(checkpoint, texts, val, test)
+    return World(checkpoint, texts, part(checkpoint, val), part(checkpoint, test))
 
 
-def part(model: Any, params: Any, sums: np.ndarray) -> Part:
+def draw(seed: int, train: int, val: int, test: int) -> tuple[np.ndarray, ...]:
+    """Draw three sets of sums, `[N, 3]` each; no sum comes twice.
+
+    Those of `train` were seen when the model was trained. Those of `val` and `test` have three
+    different terms, were held out, and were not seen in another order of the terms either.
+    """
+    training = json.loads((WEIGHTS / "training.json").read_text())
+    known = np.unique(seen(training["calls"], training["seed"]), axis=0)
+    for_train, for_rest = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+    # About one held-out sum in 20 is new in every order.
+    some = draw_sums(for_rest, 100 * (val + test), held_out=True)
+    different = np.all(np.diff(np.sort(some, axis=1), axis=1) > 0, axis=1)
+    some = some[different & ~np.isin(_unordered(some), _unordered(known))]
+    _, first = np.unique(_unordered(some), return_index=True)
+    new = some[np.sort(first)]
+    if len(new) < val + test:
+        raise ValueError(f"{val + test} new sums are asked for, and {len(new)} were found")
+    return for_train.choice(known, train, replace=False), new[:val], new[val : val + test]
+
+
+def _unordered(sums):
+    """Return a number for each sum that is the same in every order of its terms."""
+    return np.sort(sums, axis=1) @ np.array([10_000, 100, 1])
+
+
+def part(checkpoint: Any, sums: np.ndarray) -> Part:
     """Call a model for all solutions of sums that have the right answer."""
-    tokens = right_ones(sums)
-    sorts = kinds(sums[:, None], tokens)
-    flat = tokens.reshape(-1, tokens.shape[-1])
-    texts = Examples(flat, prompts=np.repeat(prompts(sums), tokens.shape[1], axis=0))
-    said = remember(model, params, texts, batch_size=BATCH)
-    # The model returns hidden states alone. With the logits beside them it is not needed again.
-    said = said._replace(logits=np.asarray(_unembed(model, params, said.hidden)))
-    return Part(sums, said.checked(), sorts.reshape(flat.shape))
+    tree = grow(checkpoint, sums)
+    return Part(sums, tree, branches(kinds(sums[:, None], tree.tokens)))
 
 
-def solved(sampler: Any, among: Part) -> np.ndarray:
-    """Return the exact probability that each sum is solved under a sampler, `[N]`."""
-    return found(sampler, among).right
-
-
-def found(sampler: Any, among: Part) -> Chances:
+def solved(sampler: Any, among: Part) -> Chances:
     """Return the exact chances of each sum under a sampler."""
-    return chances(np.asarray(_logprobs(sampler, among.texts)))
+    return arithmetic.solved(among.tree, sampler)
 
 
-_logprobs = jax.jit(logprobs)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _unembed(model, params, hidden):
-    return model.unembed(params, hidden)
+def rows(found: Sequence[Chances]) -> dict[str, list[np.ndarray]]:
+    """Return the part of an arm that holds the chances of each of its seeds."""
+    return {name: [getattr(some, name) for some in found] for name in Chances._fields}

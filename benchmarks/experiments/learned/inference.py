@@ -6,6 +6,8 @@ its number of tokens.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from scipy import stats
 
@@ -54,8 +56,16 @@ def median_interval(values: np.ndarray, units: np.ndarray, seed: int) -> list[fl
     return np.quantile(found, (0.025, 0.975), method="nearest").tolist()
 
 
-def sign_flip(differences: np.ndarray, flips: int, seed: int) -> float:
-    """Return the two-sided p-value of a mean of 0 under flips of the signs of `[U]` values."""
+def sign_flip(
+    differences: np.ndarray,
+    flips: int,
+    seed: int,
+    alternative: Literal["two-sided", "greater"] = "two-sided",
+) -> float:
+    """Return the p-value of a mean of 0 under flips of the signs of `[U]` values.
+
+    The alternative "greater" gives that of a mean of at most 0.
+    """
     found = stats.permutation_test(
         (differences,),
         lambda x, axis: np.sum(x, axis=axis),
@@ -63,6 +73,7 @@ def sign_flip(differences: np.ndarray, flips: int, seed: int) -> float:
         vectorized=True,
         n_resamples=flips,
         batch=1000,
+        alternative=alternative,
         rng=np.random.default_rng(seed),
     )
     return float(found.pvalue)

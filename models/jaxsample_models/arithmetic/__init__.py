@@ -2,10 +2,7 @@
 
 from ._corpus import Corpus as Corpus
 from ._corpus import Worked as Worked
-from ._exact import Chances as Chances
-from ._exact import chances as chances
 from ._exact import pass_at_1 as pass_at_1
-from ._exact import right_ones as right_ones
 from ._reward import right as right
 from ._reward import right_text as right_text
 from ._slips import FORGOTTEN as FORGOTTEN
@@ -23,3 +20,9 @@ from ._sums import draw_sums as draw_sums
 from ._sums import prompts as prompts
 from ._sums import solutions as solutions
 from ._tokenizer import make_tokenizer as make_tokenizer
+from ._tree import Chances as Chances
+from ._tree import Tree as Tree
+from ._tree import branches as branches
+from ._tree import grow as grow
+from ._tree import right_ones as right_ones
+from ._tree import solved as solved

@@ -1,23 +1,18 @@
-"""Measures of a model of sums: exact divergences, and exact chances of being right."""
+"""Measures of a model of sums: exact divergences."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-
-import jaxsample
 
 from .._checkpoints import Checkpoint
 from .._transformer import bind
 from ._corpus import Corpus, Worked
-from ._exact import Chances, chances, right_ones
 from ._slips import KINDS
-from ._sums import PROMPT, prompts
+from ._sums import PROMPT
 
-BATCH = 64
 HELD_OUT = 2**32 - 1
 """A seed that training never uses."""
 
@@ -73,32 +68,3 @@ def _compare(checkpoint: Checkpoint, corpus: Corpus, worked: Worked):
     logs = np.log(np.where(truth > 0, truth, 1.0))
     kl = np.sum(truth * (logs - logprobs), axis=-1)
     return kl, np.sum(np.where(truth > 0, 0.0, np.exp(logprobs)), axis=-1)
-
-
-def solved(checkpoint: Checkpoint, sums: np.ndarray, sampler: Any) -> Chances:
-    """Return how likely the model solves each sum, exact; see `chances`.
-
-    Args:
-        checkpoint: the model.
-        sums: int `[N, 3]`.
-        sampler: without state.
-    """
-    parts = []
-    for first in range(0, len(sums), BATCH):
-        # The last batch overlaps the one before it: batches of one size need one compilation.
-        start = max(min(first, len(sums) - BATCH), 0)
-        some = sums[start : first + BATCH]
-        tokens = right_ones(some)
-        given = np.repeat(prompts(some), tokens.shape[1], axis=0)
-        flat = tokens.reshape(len(given), -1)
-        said = jaxsample.score(
-            checkpoint.model,
-            checkpoint.params,
-            jnp.asarray(given),
-            jnp.asarray(flat),
-            sampler,
-            record=("logprobs",),
-        )
-        found = chances(np.asarray(said.logprobs))
-        parts.append(jax.tree.map(lambda x, skip=first - start: x[skip:], found))
-    return Chances(*(np.concatenate(part) for part in zip(*parts, strict=True)))

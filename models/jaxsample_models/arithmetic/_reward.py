@@ -14,8 +14,8 @@ from ._sums import ZERO
 def right(group: Any) -> jax.Array:
     """Return 1 for each sample whose last number is that of the reference, else 0; `[K]` float32.
 
-    Numbers are compared digit by digit. A sample without a number is wrong. Jittable; for
-    `jaxsample.learn.Rewards`.
+    Numbers are compared digit by digit. A sample without a number is wrong. Special tokens are left
+    out, as decoding leaves them out. Jittable; for `jaxsample.learn.Rewards`.
 
     Args:
         group: a `jaxsample.learn.Group`.
@@ -34,7 +34,9 @@ def right(group: Any) -> jax.Array:
 def _last_number(tokens, length, width):
     """Return the digits of the last number from the last one on, `[width]`, -1 past the first."""
     at = jnp.arange(len(tokens))
-    digit = (tokens >= ZERO) & (tokens < ZERO + 10) & (at < length)
+    shown = (tokens >= ZERO) & (at < length)  # the ids of special tokens are below that of 0
+    tokens = tokens[jnp.argsort(~shown, stable=True)]
+    digit = (tokens >= ZERO) & (tokens < ZERO + 10) & (at < jnp.sum(shown))
     end = jnp.max(jnp.where(digit, at, -1))
     start = 1 + jnp.max(jnp.where(~digit & (at <= end), at, -1))
     back = end - jnp.arange(width)

@@ -28,7 +28,8 @@ PROMPT, SOLUTION = 10, 7
 def draw_sums(rng: np.random.Generator, count: int, held_out: bool = False) -> np.ndarray:
     """Draw the terms of sums, int `[N, 3]` in 10..99.
 
-    A tenth of all sums is held out: training sees none of them.
+    A tenth of all sums is held out: training sees none of them. It may see one in another order of
+    its terms. A sum may come twice.
 
     >>> draw_sums(np.random.default_rng(0), 2).shape
     (2, 3)

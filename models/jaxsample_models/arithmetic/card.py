@@ -12,10 +12,11 @@ import numpy as np
 import jaxsample
 
 from .._checkpoints import Checkpoint, load
-from ._evaluate import Score, score, solved
+from ._evaluate import Score, score
 from ._exact import pass_at_1
 from ._slips import FORGOTTEN, LARGE, MISCOUNTED, PLAN_ODDS
 from ._sums import PLANS, VOCABULARY, draw_sums
+from ._tree import grow, solved
 
 WEIGHTS = Path(__file__).parent / "weights"
 TEMPERATURES = (1.4, 1.0, 0.7, 0.4, 0.1)
@@ -113,10 +114,10 @@ tokens that the texts never have there.
 
 def _chances(checkpoint: Checkpoint, count: int) -> str:
     sums = draw_sums(np.random.default_rng(1), count, held_out=True)
-    rows = []
+    tree, rows = grow(checkpoint, sums), []
     for t in TEMPERATURES:
         sampler = jaxsample.Temperature(t)
-        corpus, model = pass_at_1(sums, sampler), solved(checkpoint, sums, sampler)
+        corpus, model = pass_at_1(sums, sampler), solved(tree, sampler)
         numbers = (
             np.mean(corpus),
             _at_k(corpus),
@@ -131,9 +132,9 @@ def _chances(checkpoint: Checkpoint, count: int) -> str:
 
 The next table gives the exact probability of a right answer, and of one among {K}, on {count} sums
 that training held out. That of the texts is computed by dynamic programming over plans and digits.
-That of the model is the sum of the probabilities of the 27 solutions with the right answer whose
-first step is right or off by one in each digit. The last column bounds what other texts could add:
-the model seldom ends another first step with the right answer, as a second slip has to cancel it.
+That of the model sums over the 300 solutions with the right answer: every plan, and every result of
+the first step. It is exact for this format. The last column bounds what texts of other formats
+could add. After a wrong first step the model still writes the right answer at times.
 
 {table}
 """
