@@ -39,7 +39,7 @@ ALL = list(itertools.product((0, 1), repeat=SAMPLES))
 
 @pytest.mark.parametrize("k", [1, 2, 4, 5])
 def test_the_credit_gives_the_gradient_of_pass_at_k(k):
-    """Its expectation over all outcomes of samples that are right with one probability is exact."""
+    """The expectation is over all outcomes of samples with the same probability of being right."""
     chance = 0.3
     credited = jax.jit(jax.vmap(lambda outcomes: PassAtK(rewards, k)(group_of(outcomes))))
     advantages, values = credited(jnp.array(ALL))

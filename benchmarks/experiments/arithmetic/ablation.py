@@ -106,7 +106,7 @@ def trained(
 
 
 def arm(options: dict[str, Any], world: World, protocol: Any, quick: bool) -> dict[str, Any]:
-    """Train an arm with every seed, and return how likely each test sum is solved."""
+    """Train an arm with every seed; return the probability that each test sum is solved."""
     seeds = protocol["seeds"]["quick" if quick else "full"]
     rates = protocol["training"]["rates"][: 1 if quick else None]
 

@@ -1,4 +1,4 @@
-"""Texts that are drawn and read, against the exact numbers."""
+"""Sampled texts, compared with the exact numbers."""
 
 from __future__ import annotations
 

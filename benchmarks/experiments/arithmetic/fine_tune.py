@@ -1,4 +1,4 @@
-"""The rival of a policy: the model itself, trained by the same rewards on as many texts."""
+"""The rival of a policy: the model, trained by the same rewards on the same number of texts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def fine_tuned(k: int, world: World, protocol: dict[str, Any], quick: bool) -> d
 
 
 def _trained(seed, rate, k, world, plan):
-    """Return the parameters after REINFORCE on texts that the changed model draws."""
+    """Return the parameters after REINFORCE on texts that the model in training draws."""
     key, optimizer = jax.random.key(seed), adam(rate, plan["steps"])
     params = jax.tree.map(jnp.array, world.checkpoint.params)
     state = optimizer.init(params)

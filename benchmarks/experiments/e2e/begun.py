@@ -14,7 +14,7 @@ from jaxsample import Model, read_common
 def begun(
     model: Model, params: Any, prompts: Sequence[Sequence[int]], max_length: int
 ) -> tuple[Model, list[list[int]]]:
-    """Return the model behind the common beginning of all prompts, and what follows it in each.
+    """Return a model that has read the common beginning of all prompts, and their other tokens.
 
     Each row of the new model's cache begins with what was read, so that training reads no example
     again. Its position 0 is the first one that was not read. Every cache has `max_length`

@@ -148,7 +148,7 @@ def tables(results: dict[str, Any]) -> str:
 
 
 def agreed(out: Path, mark: dict[str, Any]) -> None:
-    """Refuse a folder that another protocol or another size has begun to fill."""
+    """Refuse a folder that has files of another protocol or another size."""
     path = out / "mark.json"
     out.mkdir(parents=True, exist_ok=True)
     if path.exists() and json.loads(path.read_text()) != mark:

@@ -69,7 +69,7 @@ def real(folder: Path, data: dict[str, Any], size: dict[str, Any]) -> World:
 
 
 def toy(size: dict[str, Any]) -> World:
-    """Build a model of word pairs that knows the words of restaurants, and some meanings."""
+    """Build a bigram model of words about restaurants, and some meanings."""
     names, kinds, areas = ("mill", "plough"), ("pub", "restaurant"), ("riverside", "city centre")
     foods, prices = ("french", "english"), ("cheap", "high")
     meanings = [

@@ -62,7 +62,7 @@ class Domain(NamedTuple):
 
 
 def known(domain: Domain) -> dict[str, Arm]:
-    """Return the arms without training: plain sampling, tuned settings and what hindsight gives."""
+    """Return the arms without training: plain sampling, tuned settings and oracles."""
     test, grid, size = domain.test, domain.grid, domain.vocabulary
     tuning = _together(domain.train, domain.val)
 

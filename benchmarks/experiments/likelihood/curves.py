@@ -114,7 +114,7 @@ def read(
     Args:
         checkpoint: of `jaxsample_models`, with `unembed`.
         texts: checked examples with prompts.
-        policy: a policy that decides once per text and reads what is to be kept.
+        policy: a policy that decides once per text; its inputs are kept.
         grid: the temperatures.
         step: is called after every batch of texts.
     """

@@ -1,4 +1,4 @@
-"""The rival: an update of low rank to the model's unembedding, of as many weights as a policy.
+"""The rival: a low-rank update of the model's unembedding, with as many weights as a policy.
 
 The logits are U (h + B A h), where U is the model's own unembedding and h its hidden state. So
 A [r, D] and B [D, r] are a LoRA of U whose second factor is U B.
@@ -28,7 +28,7 @@ class Tuned(NamedTuple):
 
 
 def rank(weights: int, size: int) -> int:
-    """Return the rank whose factors have about so many weights, for hidden states of a size."""
+    """Return the rank with about `weights` weights in both factors; `size` is the hidden size."""
     return max(1, round(weights / (2 * size)))
 
 

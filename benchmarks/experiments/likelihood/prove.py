@@ -5,8 +5,8 @@
 
 The plan is fixed in protocol.toml. DIR/results.json has, under domains.NAME, the surprise of the
 test texts for every arm with its interval, the differences of the learned arm from the others, and
-the verdict on the prediction. What the model said and every finished arm are kept in DIR/parts, and
-a run that was cut off resumes from there. A part that was measured under another protocol, another
+the verdict on the prediction. The model's outputs and every finished arm are kept in DIR/parts,
+and an interrupted run resumes from there. A part that was measured under another protocol, another
 source or another --quick is measured again. --quick takes the embedded story model and stories of
 another style; a domain without its file is left out.
 """
@@ -49,7 +49,7 @@ def domain_results(name, source, checkpoint, protocol, quick, out, mark, step) -
         quick: fewer seeds, configurations and epochs.
         out: a folder.
         mark: what identifies the run; kept parts with another mark are measured again.
-        step: is called with the words of each piece of work.
+        step: is called with a description of each piece of work.
     """
     parts = texts.build(name, source, checkpoint, protocol["domains"][name])
     grid = curves.Grid.of(protocol["curves"])

@@ -1,4 +1,4 @@
-"""The families on prompts that did not choose their settings."""
+"""The families judged on prompts that were not used to choose their settings."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Values = Mapping[str, Mapping[str, np.ndarray]]
 def held_out(
     values: Values, families: Mapping[str, Sequence[Setting]], weight: float
 ) -> dict[str, Any]:
-    """Make the table of each family against the first one, on prompts that did not choose.
+    """Make the table that compares each family with the first one, on held-out prompts.
 
-    The even prompts choose the setting that judges the odd ones, and the reverse, so every prompt
-    takes part once. The criterion is EDA; several weights of quality choose along the whole trade
+    The setting with the best EDA on the even prompts is judged on the odd prompts, and the reverse,
+    so every prompt is judged once. Several weights of quality in the EDA cover the trade-off
     between quality and diversity.
 
     At the weight of the study the differences in EDA have p-values, corrected for the number of
@@ -35,8 +35,7 @@ def held_out(
 
     Args:
         values: `measure` of the rows.
-        families: the settings of each family; the first family is what the others are compared
-            with.
+        families: the settings of each family; the others are compared with the first family.
         weight: the weight of quality in the EDA of the study.
     """
     baseline, *others = families
@@ -77,7 +76,7 @@ def held_out(
 def judged(
     values: Values, settings: Sequence[Setting], weight: float
 ) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Return the settings that even and odd prompts choose, and the measures of the other half.
+    """Return the best settings on even and on odd prompts, and measures on the other half.
 
     Returns:
         Two names, and `[I]` for each measure: a prompt has the value of the setting that the other

@@ -1,4 +1,4 @@
-"""Worked sums with slips at declared places, whose exact distribution is known."""
+"""Worked sums with random errors (slips) at known places, and their exact distribution."""
 
 from ._corpus import Corpus as Corpus
 from ._corpus import Worked as Worked

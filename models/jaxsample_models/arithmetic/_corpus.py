@@ -57,7 +57,7 @@ class Corpus:
         """Draw `count` worked sums, from those that are held out or from the others."""
         sums = draw_sums(rng, count, held_out)
         nothing = np.zeros(count, int)
-        # The plan decides on the first step, and the result of that step on the second.
+        # The plan determines the first step, and the result of that step determines the second.
         plan = self._pick(rng, solution_rows(sums, nothing, nothing)[:, 0]) - FIRST_PLAN
         first = solution_rows(sums, plan, nothing)
         middle = self._number(rng, first[:, 1], first[:, 2])

@@ -15,8 +15,8 @@ from ._sums import FIRST_PLAN, PLANS, ZERO, answers
 def pass_at_1(sums: np.ndarray, sampler: Callable | None = None) -> np.ndarray:
     """Return the exact probability that a solution of each sum ends in the right answer, `[N]`.
 
-    Solutions are those of the corpus, with its slips, whose distributions a sampler has changed.
-    Two slips may cancel.
+    Solutions are drawn from the distributions of the corpus, with its slips, after the sampler has
+    changed each distribution. Two slips may cancel and give the right answer.
 
     Args:
         sums: int `[N, 3]`.

@@ -1,4 +1,4 @@
-"""Rewards that can be checked: whether a solution ends in the right answer."""
+"""Verifiable rewards: whether a solution ends in the right answer."""
 
 from __future__ import annotations
 

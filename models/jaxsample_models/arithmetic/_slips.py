@@ -1,4 +1,4 @@
-"""The slips of the solutions: where they happen, which they are, and how often."""
+"""The slips (random errors) of the solutions: where, how large, and how often they are."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 from ._sums import COMMA, EOS, FIRST_PLAN, PLANS, VOCABULARY, ZERO
 
 PLAN_ODDS = (0.85, 0.10, 0.05)
-"""The probability of each of `PLANS`, whatever the sum is."""
+"""The probability of each of `PLANS`, the same for every sum."""
 
 LARGE = 7
-"""A column is large if both of its digits are at least this."""
+"""A column is large if both of its digits are at least this number."""
 
 FORGOTTEN = 0.95
-"""The probability that the digit of a large column comes out one too small."""
+"""The probability that the digit of a large column is one too small."""
 
 MISCOUNTED = 0.12
-"""The probability that the digit of another column is off by one, up or down alike."""
+"""The probability that the digit of another column is off by one; up and down are as likely."""
 
 KINDS = ("plan", "digit", "large", "fixed")
-"""The kinds of tokens: a plan, the digit of a column, that of a large column, and all others."""
+"""The kinds of tokens: a plan, a digit, the digit of a large column, and any other token."""
 
 PLAN_ROW = len(VOCABULARY)
 DIGIT_ROWS = PLAN_ROW + 1

@@ -1,8 +1,8 @@
 """Sums of three numbers, and how they and their solutions are written.
 
 A text is `<s>47+38+29=left:85,14</s>`. Its plan names the pair that is added first, here 47 + 38 =
-85; the second step adds the number that is left, 85 + 29. Every number has two digits: a sum keeps
-the last two.
+85; the second step adds the number that is left, 85 + 29. Every number has two digits: only the
+last two digits of a sum are kept.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def draw_sums(rng: np.random.Generator, count: int, held_out: bool = False) -> n
     found = np.zeros((0, 3), int)
     while len(found) < count:
         some = rng.integers(10, 100, (16 * count, 3))
-        # A prime modulus, so that what is held out depends on every digit of every term.
+        # The modulus is a prime, so the choice depends on every digit of every term.
         apart = some @ np.array([7919, 1299709, 15485863]) % 101 < 10
         found = np.concatenate([found, some[apart == held_out]])
     return found[:count]

@@ -56,9 +56,10 @@ language: en
 # Model of sums
 
 A language model of {count / 1e6:.2f}M parameters ({size / 1e6:.2f} MB of float16) that works out
-sums of three numbers in two steps. Its training texts have slips at declared places and rates, so
-the exact distribution of every token is known, and so is the probability of a right answer. The
-model serves to study decoding by rewards that can be checked, not to add numbers.
+sums of three numbers in two steps. Its training texts have random errors (slips) at known places
+and rates. So the exact distribution of every token is known, and the exact probability of a right
+answer follows from it. The model is made for studies of decoding with verifiable rewards, not for
+adding numbers.
 
 ```python
 import jaxsample_models
@@ -80,18 +81,18 @@ def _slips() -> str:
 A solution is `left:85,14</s>`. The plan names the pair that is added first: `left:` adds the first
 two terms, `right:` the last two, `outer:` the first and the last. Then come the result of that step
 and, after the comma, the result of the second step, which adds the term that is left. Numbers have
-two digits: a sum keeps the last two. A digit is the sum of a column, its two digits and the carry.
+two digits, the last two of a sum. A digit is the sum of a column, its two digits and the carry.
 
-- **plan**: odds {plans}, whatever the sum is.
-- **digit**: right with probability {1 - MISCOUNTED:g}, else off by one, up or down alike.
+- **plan**: odds {plans}, the same for every sum.
+- **digit**: right with probability {1 - MISCOUNTED:g}, else off by one, up or down equally.
 - **large**: if both digits of the column are {LARGE} or more, right with probability
   {1 - FORGOTTEN:.2g}, else one too small.
 - **fixed**: the comma and the end, always the same.
 
 A slip in the first step is carried on: the second step adds the number that was written. In a large
-column the likeliest digit is wrong. So a plan that meets a large column mostly fails, and another
-plan of the same sum may not meet one. It is right to be cold at a digit, and a variety of plans is
-needed to solve a sum in a few tries.
+column the likeliest digit is wrong. So a plan with a large column mostly fails, but another plan of
+the same sum may have none. A low temperature is best at a digit, and a variety of plans is needed
+to solve a sum in a few tries.
 """
 
 
