@@ -22,8 +22,8 @@ from jaxsample_models.arithmetic import (
     kinds,
     prompts,
     right_ones,
+    trained_sums,
 )
-from jaxsample_models.arithmetic.train import seen
 
 WEIGHTS = Path(arithmetic.__file__).with_name("weights")
 
@@ -87,7 +87,7 @@ def draw(seed: int, train: int, val: int, test: int) -> tuple[np.ndarray, ...]:
     different terms, were held out, and were not seen in another order of the terms either.
     """
     training = json.loads((WEIGHTS / "training.json").read_text())
-    known = np.unique(seen(training["calls"], training["seed"]), axis=0)
+    known = np.unique(trained_sums(training), axis=0)
     for_train, for_rest = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     # About one held-out sum in 20 is new in every order.
     some = draw_sums(for_rest, 100 * (val + test), held_out=True)

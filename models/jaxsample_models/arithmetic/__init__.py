@@ -19,6 +19,7 @@ from ._sums import answers as answers
 from ._sums import draw_sums as draw_sums
 from ._sums import prompts as prompts
 from ._sums import solutions as solutions
+from ._sums import trained_sums as trained_sums
 from ._tokenizer import make_tokenizer as make_tokenizer
 from ._tree import Chances as Chances
 from ._tree import Tree as Tree

@@ -43,6 +43,18 @@ def draw_sums(rng: np.random.Generator, count: int, held_out: bool = False) -> n
     return found[:count]
 
 
+def trained_sums(training: dict[str, int]) -> np.ndarray:
+    """Return the sums that a training drew, int `[N, 3]`, from the content of training.json.
+
+    >>> trained_sums({"seed": 0, "calls": 2, "sums": 6}).shape
+    (6, 3)
+    """
+    calls, seed = training["calls"], training["seed"]
+    each = training["sums"] // calls
+    # A call draws its sums first, see `Corpus.draw`.
+    return np.concatenate([draw_sums(np.random.default_rng((seed, i)), each) for i in range(calls)])
+
+
 def answers(sums: np.ndarray) -> np.ndarray:
     """Return the right answers `[N]` in 0..99.
 

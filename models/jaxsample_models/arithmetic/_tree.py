@@ -53,7 +53,11 @@ FIRST, PREFIX = _prefixes()
 
 
 def branches(positions: Any) -> Any:
-    """Keep each prefix once: `[N, 300, 7, ..]` becomes `[N, P, ..]`, with P = 1234."""
+    """Keep each prefix once: `[N, 300, 7, ..]` becomes `[N, P, ..]`, with P = 1234.
+
+    >>> branches(np.zeros((2, 300, 7))).shape
+    (2, 1234)
+    """
     return positions.reshape(len(positions), TEXTS * SOLUTION, *positions.shape[3:])[:, FIRST]
 
 
@@ -64,6 +68,9 @@ class Tree(NamedTuple):
         tokens: int32 `[N, 300, 7]`, of `right_ones`.
         logits: float32 `[N, P, V]`.
         hidden: float32 `[N, P, D]`.
+
+    >>> Tree(np.zeros((1, 300, 7)), np.zeros((1, 1234, 20)), np.zeros((1, 1234, 64))).logits.shape
+    (1, 1234, 20)
     """
 
     tokens: np.ndarray
@@ -72,7 +79,12 @@ class Tree(NamedTuple):
 
 
 def grow(checkpoint: Checkpoint, sums: np.ndarray) -> Tree:
-    """Call the model for every prefix of the right solutions of sums `[N, 3]`."""
+    """Call the model for every prefix of the right solutions of sums `[N, 3]`.
+
+    >>> import jaxsample_models
+    >>> grow(jaxsample_models.embedded_arithmetic(), np.array([[11, 12, 13]])).hidden.shape
+    (1, 1234, 64)
+    """
     tokens, parts = right_ones(sums), []
     for first in range(0, len(sums), BATCH):
         # The last batch overlaps the one before it: batches of one size need one compilation.
@@ -100,6 +112,9 @@ class Chances(NamedTuple):
         right: float64 `[N]`, the probability of the solutions of `right_ones` together.
         missed: float64 `[N]`, at most how much texts of other formats could add, if texts are cut
             off after 7 tokens.
+
+    >>> Chances(right=np.array([0.5]), missed=np.array([0.0])).right
+    array([0.5])
     """
 
     right: np.ndarray

@@ -19,7 +19,7 @@ from .._saving import save
 from .._transformer import bind
 from ..stories.train import initial, optimizer
 from ._corpus import Corpus, Worked
-from ._sums import BOS, EOS, PAD, PROMPT, SOLUTION, VOCABULARY, draw_sums
+from ._sums import BOS, EOS, PAD, PROMPT, SOLUTION, VOCABULARY
 from ._tokenizer import make_tokenizer
 
 ROWS = 64
@@ -69,14 +69,6 @@ def make_call(config: TransformerConfig, corpus: Corpus, steps: int):
         return jax.lax.scan(step, carry, worked)
 
     return call
-
-
-def seen(calls: int, seed: int) -> np.ndarray:
-    """Return the sums of a training, int `[calls * STEPS * ROWS, 3]`."""
-    # A call draws its sums first, see `Corpus.draw`.
-    return np.concatenate(
-        [draw_sums(np.random.default_rng((seed, i)), STEPS * ROWS) for i in range(calls)]
-    )
 
 
 def train(out: Path, calls: int, seed: int) -> Any:
