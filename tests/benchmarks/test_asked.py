@@ -10,8 +10,9 @@ from benchmarks.constrained.asked import Asked
 LANGUAGE = r'\{"b":(true|false)(,"a":\[(-?\d+(\.\d+)?(,-?\d+(\.\d+)?)*)?\])?\}'
 
 
-def reads(text, ends):
+def reads(before, text, ends):
     """Whether a text is in the language; for its beginnings, whether some end completes it."""
+    text = before + text
     if ends:
         return bool(re.fullmatch(LANGUAGE, text))
     tails = ["", "}", "true}", ":true}", '":true}', 'b":true}', '"b":true}', ":[]}", "[]}", "]}"]

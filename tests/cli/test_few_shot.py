@@ -61,4 +61,4 @@ def test_a_conversation_needs_a_file_and_one_model(cli, files, tiny, monkeypatch
     assert run.status == 2 and "--chat needs prompts from a file" in run.err
     options = "--data", "data.csv", "--prompt-field", "mr", "--chat", "--out", "out"
     run = cli("study", "surface", "--model", tiny, "--model", tiny, *options)
-    assert run.status == 2 and "give one --model" in run.err
+    assert run.status == 2 and "give only one --model" in run.err

@@ -118,7 +118,8 @@ def structures():
     """Return the cases of each structure, which differ in the values of leaves only."""
     found = {}
     for case in table.CASES:
-        found.setdefault(jax.tree.structure(case.sampler), []).append(case)
+        leaves, tree = jax.tree.flatten(case.sampler)
+        found.setdefault((tree, *map(np.shape, leaves)), []).append(case)
     return list(found.values())
 
 

@@ -28,7 +28,7 @@ ABOUT = """
 Every setting writes several texts for every prompt. Quality is the overlap of a text with its
 references. Diversity is high if the texts of one prompt overlap little with each other. EDT
 computes the temperature of every token from the entropy of the model at that token:
-T = T0 * 0.8 ** (theta / H). All families have the same number of settings.
+T = T0 * 0.8 ** (theta / H).
 """
 
 
