@@ -1,4 +1,4 @@
-"""What nuclei keep and cut, against the definition, and the whole study of a tiny model."""
+"""Sizes of nuclei and cut tokens against the definition, and the whole study of a tiny model."""
 
 import json
 
