@@ -36,7 +36,8 @@ def pairs(hidden_size: int, quick: bool = False) -> dict[str, tuple[Setting, ...
         ),
         "reshape": (
             chain(Reshape(SLOPES), TopP(0.9)),
-            [*(_heat(1 / slope) for slope in SLOPES[:-1]), _last(SLOPES[-1]), *[0.0] * 4],
+            # The last slope may be as steep as 1000. The knots stay where they are.
+            [*(_heat(1 / s) for s in SLOPES[:-1]), _heat(1 / SLOPES[-1], 1e-3), *[0.0] * 4],
         ),
     }
     found = {}
@@ -52,13 +53,7 @@ def pairs(hidden_size: int, quick: bool = False) -> dict[str, tuple[Setting, ...
     return found
 
 
-def _heat(t: float) -> float:
-    """Return the network output that a policy maps to the temperature t, between .1 and 3."""
-    reach = math.log(3.0) if t > 1 else -math.log(0.1)
+def _heat(t: float, coldest: float = 0.1) -> float:
+    """Return the network output that a policy maps to a temperature, from `coldest` to 3."""
+    reach = math.log(3.0) if t > 1 else -math.log(coldest)
     return reach * math.atanh(math.log(t) / reach)
-
-
-def _last(slope: float) -> float:
-    """Return the output that becomes a last slope from 1 to 1000."""
-    reach = math.log(1000.0)
-    return -reach * math.atanh(math.log(slope) / reach)

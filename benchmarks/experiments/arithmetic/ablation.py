@@ -32,7 +32,7 @@ from flax import nnx  # noqa: E402
 from benchmarks.experiments.arithmetic.credit import PassAtK  # noqa: E402
 from benchmarks.experiments.arithmetic.measures import KS, at_k, contrast, summary  # noqa: E402
 from benchmarks.experiments.arithmetic.policies import LENGTH, schedule  # noqa: E402
-from benchmarks.experiments.arithmetic.world import World, build, rows, solved, weights_digest  # noqa: E402
+from benchmarks.experiments.arithmetic.world import World, build, mark_of, rows, solved  # noqa: E402
 from benchmarks.experiments.learned import protocol as plan  # noqa: E402
 from benchmarks.experiments.learned.ladder import adam  # noqa: E402
 from benchmarks.harness.kept import kept  # noqa: E402
@@ -175,12 +175,7 @@ def main():
     protocol, before = plan.load(PROTOCOL), environment()
     print(heading(before))
     names = protocol["quick"]["arms"] if given.quick else list(protocol["arms"])
-    mark = {
-        "protocol": plan.digest(PROTOCOL),
-        "weights": weights_digest(),
-        "quick": given.quick,
-        "jax": jax.__version__,
-    }
+    mark = mark_of(PROTOCOL, given.quick)
     with progress(len(names) + 1) as step:
         step("sums")
         world = build(protocol["data"], given.quick)

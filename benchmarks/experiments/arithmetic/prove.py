@@ -20,7 +20,6 @@ if not __package__:
     # The folder of this script must not be on the path: its modules may hide installed ones.
     sys.path[0:1] = [str(ROOT), str(ROOT / "models")]
 
-import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
 from benchmarks.experiments.arithmetic.checks import checked  # noqa: E402
@@ -29,7 +28,7 @@ from benchmarks.experiments.arithmetic.measures import KS, summary  # noqa: E402
 from benchmarks.experiments.arithmetic.policies import learned  # noqa: E402
 from benchmarks.experiments.arithmetic.tuned import by_kind, tuned  # noqa: E402
 from benchmarks.experiments.arithmetic.verdicts import conclude  # noqa: E402
-from benchmarks.experiments.arithmetic.world import World, build, rows, solved, weights_digest  # noqa: E402
+from benchmarks.experiments.arithmetic.world import World, build, mark_of, rows, solved  # noqa: E402
 from benchmarks.experiments.learned import protocol as plan  # noqa: E402
 from benchmarks.harness.kept import kept  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
@@ -111,12 +110,7 @@ def main():
     given = options.parse_args()
     protocol, before = plan.load(PROTOCOL), environment()
     print(heading(before))
-    mark = {
-        "protocol": plan.digest(PROTOCOL),
-        "weights": weights_digest(),
-        "quick": given.quick,
-        "jax": jax.__version__,
-    }
+    mark = mark_of(PROTOCOL, given.quick)
     world = build(protocol["data"], given.quick)
     parts, arms = given.out / "parts", {}
     made = steps(protocol, world, given.quick)

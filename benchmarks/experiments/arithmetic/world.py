@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 import jaxsample_models
@@ -60,6 +61,16 @@ class World(NamedTuple):
 def weights_digest() -> str:
     """Return the sha256 of the weights of the model."""
     return digest(WEIGHTS / "model.safetensors")
+
+
+def mark_of(protocol: Path, quick: bool) -> dict[str, Any]:
+    """Return what the kept parts of a run depend on; a part with another mark is made anew."""
+    return {
+        "protocol": digest(protocol),
+        "weights": weights_digest(),
+        "quick": quick,
+        "jax": jax.__version__,
+    }
 
 
 def build(plan: dict[str, Any], quick: bool) -> World:

@@ -20,12 +20,8 @@ FIXED, EDT, KL, TOP_P, MIN_P, YOURS = FAMILIES = (
     "yours",
 )
 ALONE = 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4  # fixed temperatures
-T = (
-    0.5,
-    0.8,
-    1.1,
-    1.5,
-)  # of the other families: for EDT it is T0, for KL-guided the highest temperature
+# The temperatures of the other families: T0 of EDT, the highest one of KL-guided.
+T = 0.5, 0.8, 1.1, 1.5
 SECOND = {
     EDT: (0.2, 0.7, 2.0),  # theta, in nats
     KL: (0.5, 2.0, 8.0),  # sigma, in nats
