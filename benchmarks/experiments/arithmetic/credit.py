@@ -1,14 +1,15 @@
-"""The credit of a sample towards pass@k."""
+"""The credit of a sample towards pass@k, for one k or several."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 
 from jaxsample.learn import Credit, Group
+from jaxsample_models.arithmetic import right
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,32 @@ class PassAtK:
         others = (jnp.sum(rewards) - rewards) / (count - 1)
         alone = _all_wrong(wrong - (1 - rewards), count - 1, self.k - 1)
         return Credit(self.k * (rewards - others) * alone, 1 - _all_wrong(wrong, count, self.k))
+
+
+@dataclasses.dataclass(frozen=True)
+class Summed:
+    """Credit each sample with the sum of several credits; the values are summed too.
+
+    Attributes:
+        credits: `Group -> Credit`, with `least`.
+    """
+
+    credits: tuple[PassAtK, ...]
+
+    @property
+    def least(self) -> int:
+        """The smallest number of samples."""
+        return max(credit.least for credit in self.credits)
+
+    def __call__(self, group: Group) -> Credit:
+        """Credit one group."""
+        found = [credit(group) for credit in self.credits]
+        return Credit(sum(x.advantages for x in found), sum(x.value for x in found))
+
+
+def credit_of(ks: Sequence[int]) -> Summed:
+    """Return the credit towards the sum of pass@k for each of `ks`."""
+    return Summed(tuple(PassAtK(right, k) for k in ks))
 
 
 def _all_wrong(wrong: jax.Array, count: int, k: int) -> jax.Array:

@@ -12,15 +12,17 @@ import numpy as np
 from benchmarks.experiments.learned.ladder import adam
 from jaxsample import chain, generate
 from jaxsample.learn import Examples, Group, logprobs
-from jaxsample_models.arithmetic import EOS, right
+from jaxsample_models.arithmetic import EOS
 
-from .credit import PassAtK
-from .measures import at_k
+from .credit import credit_of
+from .measures import at_all
 from .policies import LENGTH, schedule
 from .world import World, part, rows, solved
 
 
-def fine_tuned(k: int, world: World, protocol: dict[str, Any], quick: bool) -> dict[str, Any]:
+def fine_tuned(
+    ks: list[int], world: World, protocol: dict[str, Any], quick: bool
+) -> dict[str, Any]:
     """Train all weights for every seed; return the probability that each test sum is solved.
 
     Arguments as `learned` takes them.
@@ -32,22 +34,21 @@ def fine_tuned(k: int, world: World, protocol: dict[str, Any], quick: bool) -> d
     def after(params, sums):
         return solved(chain(), part(world.checkpoint._replace(params=params), sums))
 
-    first = {rate: _trained(seeds[0], rate, k, world, plan) for rate in rates}
+    first = {rate: _trained(seeds[0], rate, credit_of(ks), world, plan) for rate in rates}
     on_val = {
-        rate: float(np.mean(at_k(after(params, world.val.sums).right, k)))
-        for rate, params in first.items()
+        rate: at_all(after(params, world.val.sums).right, ks) for rate, params in first.items()
     }
     rate = max(on_val, key=lambda rate: on_val[rate])
-    tuned = [first[rate], *(_trained(seed, rate, k, world, plan) for seed in seeds[1:])]
+    tuned = [first[rate], *(_trained(seed, rate, credit_of(ks), world, plan) for seed in seeds[1:])]
     return {
-        "config": {"k": k, "rate": rate},
+        "config": {"ks": ks, "rate": rate},
         "on_val": {str(rate): value for rate, value in on_val.items()},
         "texts": plan["steps"] * plan["sums"] * plan["samples"],
         "parameters": int(sum(np.size(x) for x in jax.tree.leaves(tuned[0]))),
     } | rows([after(params, world.test.sums) for params in tuned])
 
 
-def _trained(seed, rate, k, world, plan):
+def _trained(seed, rate, credit, world, plan):
     """Return the parameters after REINFORCE on texts that the model in training draws."""
     key, optimizer = jax.random.key(seed), adam(rate, plan["steps"])
     params = jax.tree.map(jnp.array, world.checkpoint.params)
@@ -58,7 +59,7 @@ def _trained(seed, rate, k, world, plan):
         batch = data[np.asarray(index[: plan["sums"]])]
         params, state = _step(
             world.checkpoint.model,
-            PassAtK(right, k),
+            credit,
             optimizer,
             plan["samples"],
             params,

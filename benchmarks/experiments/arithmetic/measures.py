@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,11 @@ KS = 1, 8
 def at_k(right: np.ndarray, k: int) -> np.ndarray:
     """Return the probability that one of k texts is right, given that of one text."""
     return 1.0 - (1.0 - right) ** k
+
+
+def at_all(right: np.ndarray, ks: Sequence[int]) -> float:
+    """Return the sum of the mean pass@k for each of `ks`."""
+    return float(sum(np.mean(at_k(right, k)) for k in ks))
 
 
 def spread(values: np.ndarray) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from flax import nnx
 
 from benchmarks.experiments.learned.ladder import adam, weights
 from jaxsample.learn import Learned, Policy, PolicyGradient, fit
-from jaxsample_models.arithmetic import EOS, KINDS, right
+from jaxsample_models.arithmetic import EOS, KINDS
 
-from .credit import PassAtK
-from .measures import at_k
+from .credit import credit_of
+from .measures import at_all
 from .world import Part, World, rows, solved
 
 LENGTH = 7
@@ -27,12 +27,12 @@ def schedule(protocol: dict[str, Any], quick: bool) -> dict[str, int]:
     return plan["quick"] if quick else {name: plan[name] for name in ("steps", "sums", "samples")}
 
 
-def learned(rung: str, k: int, world: World, protocol: dict[str, Any], quick: bool) -> dict:
+def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], quick: bool) -> dict:
     """Train a rung for every seed, and return the probability that each test sum is solved.
 
     Args:
         rung: a name of the protocol's.
-        k: of the pass@k whose gradient trains it.
+        ks: the sum of pass@k for each of them trains it.
         world: the model and the sums.
         protocol: the whole protocol.
         quick: two seeds, one rate and few steps.
@@ -40,7 +40,7 @@ def learned(rung: str, k: int, world: World, protocol: dict[str, Any], quick: bo
     seeds = protocol["seeds"]["quick" if quick else "full"]
     rates = protocol["training"]["policy_rates"][: 1 if quick else None]
     plan = schedule(protocol, quick)
-    objective = PolicyGradient(PassAtK(right, k), plan["samples"], LENGTH, (EOS,))
+    objective = PolicyGradient(credit_of(ks), plan["samples"], LENGTH, (EOS,))
 
     def trained(seed, rate):
         return fit(
@@ -57,13 +57,11 @@ def learned(rung: str, k: int, world: World, protocol: dict[str, Any], quick: bo
         ).sampler
 
     first = {rate: trained(seeds[0], rate) for rate in rates}
-    on_val = {
-        rate: float(np.mean(at_k(solved(s, world.val).right, k))) for rate, s in first.items()
-    }
+    on_val = {rate: at_all(solved(s, world.val).right, ks) for rate, s in first.items()}
     rate = max(on_val, key=lambda rate: on_val[rate])
     samplers = [first[rate], *(trained(seed, rate) for seed in seeds[1:])]
     return {
-        "config": {"rung": rung, "k": k, "rate": rate},
+        "config": {"rung": rung, "ks": ks, "rate": rate},
         "on_val": {str(rate): value for rate, value in on_val.items()},
         "texts": plan["steps"] * plan["sums"] * plan["samples"],
         "parameters": weights(samplers[0]),

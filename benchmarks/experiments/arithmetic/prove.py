@@ -42,24 +42,22 @@ PROTOCOL = Path(__file__).with_name("protocol.toml")
 def steps(protocol: dict[str, Any], world: World, quick: bool) -> dict[str, Any]:
     """Return every part of the run by name: functions that make arms by name."""
     grids = protocol["quick_grids" if quick else "grids"]
-    rungs, credits = protocol["rungs"], protocol["credits"]
-    if quick:
-        rungs = protocol["learned"]["quick_rungs"]
-        credits = {name: credits[name] for name in protocol["learned"]["quick_credits"]}
+    policies = protocol["quick_policies" if quick else "policies"]
     made: dict[str, Any] = {
         "plain": lambda: {"plain": rows([solved(chain(), world.test)])},
         "kinds": lambda: by_kind(protocol["kinds"], world.test),
     }
     for family, grid in grids.items():
         made[family] = lambda family=family, grid=grid: tuned(family, grid, world)
-    for credit, k in credits.items():
-        for rung in rungs:
-            name = f"{rung}_{credit}"
-            made[name] = lambda name=name, rung=rung, k=k: {
-                name: learned(rung, k, world, protocol, quick)
+    for rung, credits in policies.items():
+        for credit in credits:
+            name, ks = f"{rung}_{credit}", protocol["credits"][credit]
+            made[name] = lambda name=name, rung=rung, ks=ks: {
+                name: learned(rung, ks, world, protocol, quick)
             }
-        name = f"fine_tune_{credit}"
-        made[name] = lambda name=name, k=k: {name: fine_tuned(k, world, protocol, quick)}
+    credit = protocol["learned"]["credit"]
+    rival = f"fine_tune_{credit}"
+    made[rival] = lambda: {rival: fine_tuned(protocol["credits"][credit], world, protocol, quick)}
     return made
 
 
