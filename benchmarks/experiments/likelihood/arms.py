@@ -129,7 +129,6 @@ def rung(domain: Domain, name: str, configuration: dict[str, Any]) -> Arm:
 def rival(domain: Domain, weights: int, step: Callable[[str], None]) -> Arm:
     """Train the low-rank update in every configuration, and keep the one that is best on val."""
     plan, size = domain.protocol["low_rank"], domain.size
-    policy = domain.protocol["policy"] | (domain.protocol["quick"] if domain.quick else {})
     model, params = domain.checkpoint.model, domain.checkpoint.params
     rank, count = low_rank.rank(weights, size), 1 if domain.quick else None
     outcomes = []
@@ -145,8 +144,8 @@ def rival(domain: Domain, weights: int, step: Callable[[str], None]) -> Arm:
             rate=configuration["rate"],
             decay=configuration["decay"],
             batch=plan["batch"],
-            epochs=policy["epochs"],
-            patience=policy["patience"],
+            epochs=plan["epochs"],
+            patience=plan["patience"],
             seed=0,
             step=lambda configuration=configuration: step(f"low rank: {configuration}"),
         )

@@ -147,7 +147,7 @@ def main():
 def _steps(sources, protocol, quick):
     """Return about how many steps the progress bar has."""
     each = len(protocol["rungs"]) + 2 + len(protocol["policy"]["configurations"])
-    each += len(protocol["low_rank"]["configurations"]) * protocol["policy"]["epochs"]
+    each += len(protocol["low_rank"]["configurations"]) * protocol["low_rank"]["epochs"]
     count = sum(protocol["domains"][name][part] for name in sources for part in texts.PARTS)
     return count // curves.TEXTS + len(sources) * each
 
