@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsample.kernels._ranks import ranks
 from jaxsample.kernels._validity import clamp_below
 from jaxsample.transforms.contract._fields import field
 from jaxsample.transforms.contract._leaves import FloatLeaf
@@ -52,10 +53,9 @@ class SoftTopP(Transform):
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
-        order, first = _ranking(logits)
-        weights = _ratios(logits)[order]
-        above = (jnp.cumsum(weights) - weights) / jnp.sum(weights)
-        above = _unsorted(above[first], order)
+        rank, weights = ranks(lax.stop_gradient(logits)), _ratios(logits)
+        ranked = jnp.zeros_like(weights).at[rank].add(weights)  # ties share a place
+        above = (jnp.cumsum(ranked) - ranked)[rank] / jnp.sum(weights)
         sharpness = _finite(self.sharpness)
         at = sharpness * (self.p - above)
         off = sharpness * (1.0 - above)
@@ -121,8 +121,7 @@ class SoftTopK(Transform):
 
     def __call__(self, logits, state=None, hidden=None):
         del state, hidden
-        order, first = _ranking(logits)
-        rank = _unsorted(first.astype(jnp.float32), order)
+        rank = ranks(lax.stop_gradient(logits)).astype(jnp.float32)
         within = jnp.log(jnp.maximum(self.k, 0.5)) - jnp.log(rank + 0.5)
         return logits + jax.nn.log_sigmoid(_finite(self.sharpness) * within)
 
@@ -134,17 +133,3 @@ def _finite(sharpness):
 def _ratios(logits):
     """Return each probability divided by the largest one; 0 for a dropped token."""
     return jnp.where(logits > -jnp.inf, jnp.exp(clamp_below(logits, jnp.max(logits))), 0.0)
-
-
-def _ranking(logits):
-    """Return the tokens by descending value, and for each rank the first rank of an equal value."""
-    logits = lax.stop_gradient(logits)
-    order = jnp.argsort(logits, descending=True)
-    ranked = logits[order]
-    places = jnp.arange(ranked.shape[0])
-    new = jnp.concatenate([jnp.ones(1, bool), ranked[1:] < ranked[:-1]])
-    return order, lax.cummax(jnp.where(new, places, 0))
-
-
-def _unsorted(x, order):
-    return jnp.zeros_like(x).at[order].set(x, unique_indices=True)
