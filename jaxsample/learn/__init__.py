@@ -15,6 +15,7 @@ from jaxsample.learn._fit import Fit as Fit
 from jaxsample.learn._fit import fit as fit
 from jaxsample.learn._learned import Learned as Learned
 from jaxsample.learn._likelihood import logprobs as logprobs
+from jaxsample.learn._pass_at_k import PassAtK as PassAtK
 from jaxsample.learn._policy import Policy as Policy
 from jaxsample.learn._policy_gradient import PolicyGradient as PolicyGradient
 from jaxsample.learn._preferences import Pairs as Pairs

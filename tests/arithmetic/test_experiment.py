@@ -6,56 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.experiments.arithmetic.credit import PassAtK
 from benchmarks.experiments.arithmetic.measures import at_k, contrast, share
 from benchmarks.experiments.arithmetic.prove import PROTOCOL
 from benchmarks.experiments.arithmetic.verdicts import conclude
 from benchmarks.experiments.arithmetic.world import WEIGHTS, draw
 from benchmarks.experiments.learned.protocol import digest, load
-from jaxsample.learn import Group, Rewards
-from jaxsample.study import pass_at_k
 from jaxsample_models.arithmetic import PLANS, Corpus, trained_sums
-
-SAMPLES = 5
-
-
-def rewards(group):
-    return group.tokens[:, 0].astype(jnp.float32)
-
-
-def group_of(outcomes):
-    tokens = jnp.asarray(outcomes, jnp.int32)[:, None]
-    return Group(tokens, jnp.ones(len(tokens), jnp.int32), tokens[0], 1, tokens[0], 1)
-
-
-ALL = list(itertools.product((0, 1), repeat=SAMPLES))
-
-
-@pytest.mark.parametrize("k", [1, 2, 4, 5])
-def test_the_credit_gives_the_gradient_of_pass_at_k(k):
-    """The expectation is over all outcomes of samples with the same probability of being right."""
-    chance = 0.3
-    credited = jax.jit(jax.vmap(lambda outcomes: PassAtK(rewards, k)(group_of(outcomes))))
-    advantages, values = credited(jnp.array(ALL))
-    outcomes = np.array(ALL)
-    weights = np.prod(np.where(outcomes, chance, 1 - chance), axis=1)
-    slopes = np.where(outcomes, 1 / chance, -1 / (1 - chance))  # of the log-probability in `chance`
-    gradient = weights @ np.mean(advantages * slopes, axis=1)
-    hits = outcomes.sum(axis=1)
-    np.testing.assert_allclose(values, pass_at_k(hits, SAMPLES, k), rtol=1e-5, atol=1e-6)
-    assert weights @ values == pytest.approx(1 - (1 - chance) ** k, rel=1e-5)
-    assert gradient == pytest.approx(k * (1 - chance) ** (k - 1), rel=1e-5)
-
-
-def test_with_one_sample_the_credit_is_the_reward():
-    for outcomes in ((0, 1, 1, 0, 0), (1, 1, 1, 1, 1)):
-        group = group_of(outcomes)
-        np.testing.assert_allclose(PassAtK(rewards, 1)(group)[0], Rewards(rewards)(group)[0])
 
 
 def test_a_difference_and_a_share_are_those_of_the_means():

@@ -29,7 +29,6 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 from flax import nnx  # noqa: E402
 
-from benchmarks.experiments.arithmetic.credit import PassAtK  # noqa: E402
 from benchmarks.experiments.arithmetic.measures import KS, at_k, contrast, summary  # noqa: E402
 from benchmarks.experiments.arithmetic.policies import LENGTH, schedule  # noqa: E402
 from benchmarks.experiments.arithmetic.world import World, build, mark_of, rows, solved  # noqa: E402
@@ -43,6 +42,7 @@ from jaxsample.learn import (  # noqa: E402
     Credit,
     Group,
     Learned,
+    PassAtK,
     Policy,
     PolicyGradient,
     fit,
@@ -115,8 +115,7 @@ def arm(options: dict[str, Any], world: World, protocol: Any, quick: bool) -> di
 
     first = {rate: after(seeds[0], rate) for rate in rates}
     on_val = {
-        rate: float(np.mean(at_k(solved(s, world.val).right, SOLVED.k)))
-        for rate, s in first.items()
+        rate: float(np.mean(at_k(solved(s, world.val).right, max(KS)))) for rate, s in first.items()
     }
     rate = max(on_val, key=lambda rate: on_val[rate])
     begun = time.process_time()

@@ -11,10 +11,9 @@ import numpy as np
 
 from benchmarks.experiments.learned.ladder import adam
 from jaxsample import chain, generate
-from jaxsample.learn import Examples, Group, logprobs
-from jaxsample_models.arithmetic import EOS
+from jaxsample.learn import Examples, Group, PassAtK, logprobs
+from jaxsample_models.arithmetic import EOS, right
 
-from .credit import credit_of
 from .measures import at_all
 from .policies import LENGTH, schedule
 from .world import World, part, rows, solved
@@ -30,16 +29,17 @@ def fine_tuned(
     seeds = protocol["seeds"]["quick" if quick else "full"]
     rates = protocol["training"]["fine_tune_rates"][: 1 if quick else None]
     plan = schedule(protocol, quick)
+    credit = PassAtK(right, tuple(ks))
 
     def after(params, sums):
         return solved(chain(), part(world.checkpoint._replace(params=params), sums))
 
-    first = {rate: _trained(seeds[0], rate, credit_of(ks), world, plan) for rate in rates}
+    first = {rate: _trained(seeds[0], rate, credit, world, plan) for rate in rates}
     on_val = {
         rate: at_all(after(params, world.val.sums).right, ks) for rate, params in first.items()
     }
     rate = max(on_val, key=lambda rate: on_val[rate])
-    tuned = [first[rate], *(_trained(seed, rate, credit_of(ks), world, plan) for seed in seeds[1:])]
+    tuned = [first[rate], *(_trained(seed, rate, credit, world, plan) for seed in seeds[1:])]
     return {
         "config": {"ks": ks, "rate": rate},
         "on_val": {str(rate): value for rate, value in on_val.items()},

@@ -10,10 +10,9 @@ import numpy as np
 from flax import nnx
 
 from benchmarks.experiments.learned.ladder import adam, weights
-from jaxsample.learn import Learned, Policy, PolicyGradient, fit
-from jaxsample_models.arithmetic import EOS, KINDS
+from jaxsample.learn import Learned, PassAtK, Policy, PolicyGradient, fit
+from jaxsample_models.arithmetic import EOS, KINDS, right
 
-from .credit import credit_of
 from .measures import at_all
 from .world import Part, World, rows, solved
 
@@ -40,7 +39,7 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
     seeds = protocol["seeds"]["quick" if quick else "full"]
     rates = protocol["training"]["policy_rates"][: 1 if quick else None]
     plan = schedule(protocol, quick)
-    objective = PolicyGradient(credit_of(ks), plan["samples"], LENGTH, (EOS,))
+    objective = PolicyGradient(PassAtK(right, tuple(ks)), plan["samples"], LENGTH, (EOS,))
 
     def trained(seed, rate):
         return fit(
