@@ -24,8 +24,8 @@ class PassAtK:
     their credits, which balances the two.
 
     Attributes:
-        reward: `Group -> [K]` of 0 and 1, jittable. The reward of a sample must not depend on the
-            other samples.
+        reward: `Group -> [K]`, jittable: 1 for a right sample and 0 for a wrong one, nothing in
+            between. The reward of a sample must not depend on the other samples.
         k: at most the number of samples K; or a tuple of such numbers.
 
     Raises:
@@ -46,7 +46,7 @@ class PassAtK:
     k: int | tuple[int, ...]
 
     def __post_init__(self):
-        if not self.ks or not all(isinstance(k, int) and k >= 1 for k in self.ks):
+        if not self.ks or not all(isinstance(k, int) and k is not True and k >= 1 for k in self.ks):
             raise ValueError(f"k must be an int >= 1, or a tuple of such, got {self.k!r}")
 
     @property
@@ -76,6 +76,7 @@ class PassAtK:
 
 def _all_wrong(wrong: jax.Array, count: int, k: int) -> jax.Array:
     """Return the share of the sets of k among `count` samples that hold only wrong ones."""
-    drawn = jnp.arange(k)
-    left = jnp.maximum(wrong[..., None] - drawn, 0)
-    return jnp.prod(left / (count - drawn), axis=-1)
+    share = jnp.ones_like(wrong)
+    for i in range(k):
+        share *= jnp.maximum(wrong - i, 0.0) / (count - i)
+    return share

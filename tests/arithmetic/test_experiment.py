@@ -92,7 +92,10 @@ def test_the_sums_of_training_are_those_that_the_corpus_draws():
 def test_the_protocol_names_what_there_is():
     protocol = load(PROTOCOL)
     assert protocol["learned"]["rung"] in protocol["rungs"]
-    assert protocol["learned"]["credit"] in protocol["credits"]
+    for policies in (protocol["policies"], protocol["quick_policies"]):
+        assert policies.keys() <= protocol["rungs"].keys()
+        assert all(set(credits) <= protocol["credits"].keys() for credits in policies.values())
+        assert protocol["learned"]["credit"] in policies[protocol["learned"]["rung"]]
     assert len(PLANS) == 3 and len(protocol["seeds"]["full"]) == 5
     assert protocol["data"]["weights"] == digest(WEIGHTS / "model.safetensors")
     assert set(protocol["tests"]) == set(protocol["predictions"])

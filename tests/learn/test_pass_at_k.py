@@ -39,9 +39,10 @@ def test_the_credit_gives_the_gradient_of_pass_at_k(k):
     assert gradient == pytest.approx(k * (1 - chance) ** (k - 1), rel=1e-5)
 
 
-def test_with_one_sample_the_credit_is_the_reward():
+def test_pass_at_1_is_the_mean_reward():
     for outcomes in ((0, 1, 1, 0, 0), (1, 1, 1, 1, 1)):
         group = group_of(outcomes)
+        np.testing.assert_allclose(PassAtK(rewards, 1)(group).value, Rewards(rewards)(group).value)
         np.testing.assert_allclose(PassAtK(rewards, 1)(group)[0], Rewards(rewards)(group)[0])
 
 
@@ -52,7 +53,13 @@ def test_several_k_are_credited_with_their_sum():
         np.testing.assert_allclose(found, sum(parts), rtol=1e-6)
 
 
-@pytest.mark.parametrize("k", [0, 1.5, (), (1, 0)])
+def test_strict_promotions_are_respected():
+    group = group_of((0, 1, 0, 0, 1))
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        assert PassAtK(rewards, (1, 4))(group).value > 0
+
+
+@pytest.mark.parametrize("k", [0, 1.5, True, (), (1, 0)])
 def test_a_k_below_one_is_refused(k):
     with pytest.raises(ValueError, match="k must be an int >= 1"):
         PassAtK(rewards, k)

@@ -82,6 +82,27 @@ def test_the_token_that_crosses_p_stays():
     np.testing.assert_allclose(probs[jnp.array([1, 3])], [0.5 / 0.7, 0.2 / 0.7], atol=1e-6)
 
 
+@pytest.mark.parametrize("p", [0.3, 0.78, 1.0])
+def test_the_mass_above_a_token_and_its_gradient_are_those_of_their_definition(p):
+    row = jnp.array([0.3, 2.0, -jnp.inf, 0.3, 1.1, -0.0, 0.0, -3.0])
+
+    def defined(row):
+        weights = jnp.exp(row - jnp.max(row))
+        above = jnp.sum(jnp.where(row[None] > row[:, None], weights[None], 0), axis=1)
+        above = above / jnp.sum(weights)
+        return row + jax.nn.log_sigmoid(30 * (p - above)) - jax.nn.log_sigmoid(30 * (1 - above))
+
+    kept = jnp.array([0, 1, 3, 4, 5, 6, 7])
+
+    def slopes(sampler):
+        logprobs = lambda change: jax.nn.log_softmax(sampler(row.at[kept].add(change)))[kept]  # noqa: E731
+        return logprobs(jnp.zeros(7)), jax.jacrev(logprobs)(jnp.zeros(7))
+
+    for found, expected in zip(slopes(SoftTopP(p, 30.0)), slopes(defined), strict=True):
+        # Both add seven numbers, in different orders, and multiply by the sharpness of 30.
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_ties_have_the_same_weight():
     row = jnp.zeros(6)
     for sampler in (SoftTopP(0.4, 30.0), SoftTopK(2.0, 30.0)):
