@@ -15,6 +15,7 @@ from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
 Arrays = Sequence[jax.Array]
+MANY = 1024  # rows; the search among more of them for the next one would take longer than its work
 
 
 def per_row(
@@ -156,12 +157,19 @@ def _one_by_one(need, *operands, jaxpr, count):
         found = lax.cond(need[0], lambda: _one(jaxpr, first), lambda: [x[0] for x in known])
         return [x[None] for x in found]
 
+    def put(i, outs):
+        row = _one(jaxpr, [_row(x, i) for x in consts])
+        return [x.at[i].set(new) for x, new in zip(outs, row, strict=True)]
+
+    if isinstance(rows, int) and rows > MANY:  # an exported program may leave the number open
+        order = jnp.nonzero(need, size=rows, fill_value=0)[0]
+        count = jnp.sum(need, dtype=jnp.int32)
+        return lax.fori_loop(0, count, lambda k, outs: put(order[k], outs), known)
+
     def run(carry):
         left, outs = carry
         i = jnp.argmax(left)
-        row = _one(jaxpr, [_row(x, i) for x in consts])
-        outs = [x.at[i].set(new) for x, new in zip(outs, row, strict=True)]
-        return left.at[i].set(False), outs
+        return left.at[i].set(False), put(i, outs)
 
     return lax.while_loop(lambda carry: jnp.any(carry[0]), run, (need, known))[1]
 

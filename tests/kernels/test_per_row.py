@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsample.kernels._per_row import where_needed
+from jaxsample.kernels._per_row import MANY, where_needed
 
 V = 200
 ROWS = np.random.default_rng(0).standard_normal((6, V)).astype(np.float32)
@@ -54,6 +54,15 @@ def test_a_batch_of_batches():
     equal(jax.jit(jax.vmap(jax.vmap(answer)))(need, rows), need, rows)
     across = jax.vmap(jax.vmap(answer), in_axes=(1, 1))
     equal(jax.jit(across)(need, rows), need.T, rows.swapaxes(0, 1))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 1.0])
+def test_many_rows(share):
+    """They are listed first; a search for each next row would be quadratic in their number."""
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((MANY + 1, 5)).astype(np.float32)
+    need = rng.random(MANY + 1) < share
+    equal(jax.jit(jax.vmap(answer))(need, rows), need, rows)
 
 
 def test_rows_of_a_batch_may_share_the_need_or_the_array():

@@ -1,4 +1,4 @@
-"""The whole experiment at its small size: every arm runs, and a second run reads what the first kept."""
+"""The experiment at its small size: every arm runs, and a second run reads what the first kept."""
 
 import json
 import subprocess
@@ -19,7 +19,9 @@ def test_a_quick_run_measures_every_arm_and_resumes(tmp_path):
     first = json.loads((tmp_path / "results.json").read_text())
     assert first["protocol_sha256"] == digest(PROTOCOL)
     arms = first["domains"]["stories"]["arms"]
-    assert {"plain", "fixed_oracle", "edt_oracle", "low_rank", *first["protocol"]["rungs"]} <= set(arms)
+    assert {"plain", "fixed_oracle", "edt_oracle", "low_rank", *first["protocol"]["rungs"]} <= set(
+        arms
+    )
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
     again = json.loads((tmp_path / "results.json").read_text())
     assert again["domains"] == first["domains"]
