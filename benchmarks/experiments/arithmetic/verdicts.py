@@ -18,6 +18,9 @@ Arms = dict[str, np.ndarray]
 def conclude(right: Arms, missed: Arms, protocol: dict[str, Any]) -> dict[str, Any]:
     """Return the differences of the learned arm, its shares of the fine-tune, and the verdicts.
 
+    The plan has no prediction about the other trained arms, so their differences from the best
+    fixed T and p and from the learned arm have no corrected p-value.
+
     Args:
         right: by arm, the probability `[S, N]` that each of N test sums is solved.
         missed: by arm, `[S, N]`, at most how much texts of other formats add to it.
@@ -35,8 +38,16 @@ def conclude(right: Arms, missed: Arms, protocol: dict[str, Any]) -> dict[str, A
             found = contrast(arm, right[other], k, plan)
             differences[f"pass_{k}_minus_{other}"] = found | {"against": other}
     shares = {f"share_{k}": share(arm, right[fine], right["plain"], k) for k in KS}
+    trained = [other for other, rows in right.items() if len(rows) > 1 and other != name]
+    others = {
+        f"{other}, pass@{k} minus {base}": contrast(right[other], right[base], k, plan)
+        for other in trained
+        for k in KS
+        for base in (f"fixed_oracle_{k}", name)
+    }
     return {
         "differences": differences,
+        "others": others,
         "shares": shares,
         "predictions": _judged(right, missed, name, fine, protocol),
     }
