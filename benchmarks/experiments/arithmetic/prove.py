@@ -1,8 +1,11 @@
 """A test of whether learned samplers solve more sums than the best fixed ones.
 
     python benchmarks/experiments/arithmetic/prove.py --out DIR [--quick]
+    python benchmarks/experiments/arithmetic/prove.py --out DIR \
+        --plan benchmarks/experiments/arithmetic/confirmed.toml
 
-The plan is fixed in protocol.toml. DIR/results.json has pass@1 and pass@8 of every arm with their
+The plan is fixed in protocol.toml. confirmed.toml is the plan of a second run, which tests what the
+first one suggested, on other sums and with other seeds. DIR/results.json has pass@1 and pass@8 of every arm with their
 intervals, the differences of the learned arm from the best fixed temperature and top-p, both tuned
 on the test set, the share of the fine-tune's gain that it recovers, and the verdicts on the
 predictions. Finished arms are kept in DIR/parts, and a run that was cut off resumes from there.
@@ -55,9 +58,10 @@ def steps(protocol: dict[str, Any], world: World, quick: bool) -> dict[str, Any]
             made[name] = lambda name=name, rung=rung, ks=ks: {
                 name: learned(rung, ks, world, protocol, quick)
             }
-    credit = protocol["learned"]["credit"]
-    rival = f"fine_tune_{credit}"
-    made[rival] = lambda: {rival: fine_tuned(protocol["credits"][credit], world, protocol, quick)}
+    if "share" in protocol["tests"]:  # of the gain of the fine-tune
+        credit = protocol["learned"]["credit"]
+        name, ks = f"fine_tune_{credit}", protocol["credits"][credit]
+        made[name] = lambda name=name, ks=ks: {name: fine_tuned(ks, world, protocol, quick)}
     return made
 
 
@@ -107,10 +111,11 @@ def main():
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--quick", action="store_true", help="two seeds, few sums, short training")
     options.add_argument("--out", type=Path, required=True, help="where everything goes")
+    options.add_argument("--plan", type=Path, default=PROTOCOL, help="another plan")
     given = options.parse_args()
-    protocol, before = plan.load(PROTOCOL), environment()
+    protocol, before = plan.load(given.plan), environment()
     print(heading(before))
-    mark = mark_of(PROTOCOL, given.quick)
+    mark = mark_of(given.plan, given.quick)
     world = build(protocol["data"], given.quick)
     parts, arms = given.out / "parts", {}
     made = steps(protocol, world, given.quick)

@@ -31,13 +31,12 @@ def conclude(right: Arms, missed: Arms, protocol: dict[str, Any]) -> dict[str, A
     arm = right[name]
     differences = {}
     for k in KS:
-        families = ("fixed", "edt", "min_p", "kinds")
-        others = ("plain", *(f"{family}_oracle_{k}" for family in families))
+        others = ("plain", *(other for other in right if other.endswith(f"_oracle_{k}")))
         # The best setting for the other measure shows whether one setting could do both.
         for other in (*others, *(f"fixed_oracle_{j}" for j in KS if j != k)):
             found = contrast(arm, right[other], k, plan)
             differences[f"pass_{k}_minus_{other}"] = found | {"against": other}
-    shares = {f"share_{k}": share(arm, right[fine], right["plain"], k) for k in KS}
+    shares = {f"share_{k}": share(arm, right[fine], right["plain"], k) for k in KS if fine in right}
     trained = [other for other, rows in right.items() if len(rows) > 1 and other != name]
     others = {
         f"{other}, pass@{k} minus {base}": contrast(right[other], right[base], k, plan)
@@ -74,8 +73,9 @@ def _judged(right, missed, name, fine, protocol):
         certain = found["over_limit"]["ci"][0] > 0
         met = bool(certain and p < LEVEL and not void)
         found |= {"p_holm": float(p), "certain": certain, "void": void, "met": met}
-    # Half of no gain is no gain: the share says something only if the fine-tune gains.
-    defined = share(right[name], right[fine], right["plain"], protocol["tests"]["share"]["k"])
-    if defined["ci"] is None:
-        verdicts["share"] |= {"void": True, "met": False}
+    if "share" in verdicts:
+        # Half of no gain is no gain: the share says something only if the fine-tune gains.
+        gains = right[name], right[fine], right["plain"]
+        if share(*gains, protocol["tests"]["share"]["k"])["ci"] is None:
+            verdicts["share"] |= {"void": True, "met": False}
     return verdicts
