@@ -5,8 +5,9 @@
         --plan benchmarks/experiments/arithmetic/confirmed.toml
 
 The plan is fixed in protocol.toml. confirmed.toml is the plan of a second run, which tests what the
-first one suggested, on other sums and with other seeds. DIR/results.json has pass@1 and pass@8 of every arm with their
-intervals, the differences of the learned arm from the best fixed temperature and top-p, both tuned
+first one suggested, on other sums and with other seeds.
+
+DIR/results.json has pass@1 and pass@8 of every arm with their intervals, the differences of the learned arm from the best fixed temperature and top-p, both tuned
 on the test set, the share of the fine-tune's gain that it recovers, and the verdicts on the
 predictions. Finished arms are kept in DIR/parts, and a run that was cut off resumes from there.
 """

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 import jaxsample_models
-from benchmarks.experiments.learned.protocol import digest
+from benchmarks.experiments.learned.protocol import digest, load
 from jaxsample.learn import Examples
 from jaxsample_models import arithmetic
 from jaxsample_models.arithmetic import (
@@ -27,6 +27,7 @@ from jaxsample_models.arithmetic import (
 )
 
 WEIGHTS = Path(arithmetic.__file__).with_name("weights")
+PARTS = "train", "val", "test"
 
 
 class Part(NamedTuple):
@@ -86,16 +87,23 @@ def build(plan: dict[str, Any], quick: bool) -> World:
         )
     checkpoint = jaxsample_models.embedded_arithmetic()
     sizes = plan["quick"] if quick else plan
-    train, val, test = draw(plan["seed"], sizes["train"], sizes["val"], sizes["test"])
+    used = np.zeros((0, 3), int)
+    if "apart_from" in plan:
+        first = load(Path(__file__).with_name(plan["apart_from"]))["data"]
+        used = np.concatenate(draw(first["seed"], *(first[part] for part in PARTS))[1:])
+    train, val, test = draw(plan["seed"], *(sizes[part] for part in PARTS), used)
     texts = Examples(right_ones(train)[:, 0], prompts=prompts(train))
     return World(checkpoint, texts, part(checkpoint, val), part(checkpoint, test))
 
 
-def draw(seed: int, train: int, val: int, test: int) -> tuple[np.ndarray, ...]:
+def draw(
+    seed: int, train: int, val: int, test: int, used: np.ndarray | None = None
+) -> tuple[np.ndarray, ...]:
     """Draw three sets of sums, `[N, 3]` each; no sum comes twice.
 
     Those of `train` were seen when the model was trained. Those of `val` and `test` have three
-    different terms, were held out, and were not seen in another order of the terms either.
+    different terms, were held out, and were not seen in another order of the terms either. None is
+    one of `used`, `[M, 3]`, in any order.
     """
     training = json.loads((WEIGHTS / "training.json").read_text())
     known = np.unique(trained_sums(training), axis=0)
@@ -103,7 +111,8 @@ def draw(seed: int, train: int, val: int, test: int) -> tuple[np.ndarray, ...]:
     # About one held-out sum in 20 is new in every order.
     some = draw_sums(for_rest, 100 * (val + test), held_out=True)
     different = np.all(np.diff(np.sort(some, axis=1), axis=1) > 0, axis=1)
-    some = some[different & ~np.isin(_unordered(some), _unordered(known))]
+    out = known if used is None else np.concatenate([known, used])
+    some = some[different & ~np.isin(_unordered(some), _unordered(out))]
     _, first = np.unique(_unordered(some), return_index=True)
     new = some[np.sort(first)]
     if len(new) < val + test:
