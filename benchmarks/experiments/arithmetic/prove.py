@@ -1,15 +1,14 @@
 """A test of whether learned samplers solve more sums than the best fixed ones.
 
-    python benchmarks/experiments/arithmetic/prove.py --out DIR [--quick]
-    python benchmarks/experiments/arithmetic/prove.py --out DIR \
-        --plan benchmarks/experiments/arithmetic/confirmed.toml
+    python benchmarks/experiments/arithmetic/prove.py --out DIR [--plan FILE] [--quick]
 
-The plan is fixed in protocol.toml. confirmed.toml is the plan of a second run, which tests what the
+The plan is protocol.toml in this folder. confirmed.toml is that of a second run, which tests what the
 first one suggested, on other sums and with other seeds.
 
-DIR/results.json has pass@1 and pass@8 of every arm with their intervals, the differences of the learned arm from the best fixed temperature and top-p, both tuned
-on the test set, the share of the fine-tune's gain that it recovers, and the verdicts on the
-predictions. Finished arms are kept in DIR/parts, and a run that was cut off resumes from there.
+DIR/results.json has pass@1 and pass@8 of every arm with their intervals, the differences of the
+learned arm from the best fixed temperature and top-p, both tuned on the test set, the share of the
+fine-tune's gain that it recovers, and the verdicts on the predictions. Finished arms are kept in
+DIR/parts, and a run that was cut off resumes from there.
 """
 
 from __future__ import annotations
