@@ -89,8 +89,9 @@ def test_the_sums_of_training_are_those_that_the_corpus_draws():
     np.testing.assert_array_equal(found[50:], drawn)
 
 
-def test_the_protocol_names_what_there_is():
-    protocol = load(PROTOCOL)
+@pytest.mark.parametrize("plan", ["protocol.toml", "confirmed.toml"])
+def test_a_plan_names_what_there_is(plan):
+    protocol = load(PROTOCOL.with_name(plan))
     assert protocol["learned"]["rung"] in protocol["rungs"]
     for policies in (protocol["policies"], protocol["quick_policies"]):
         assert policies.keys() <= protocol["rungs"].keys()
@@ -100,6 +101,21 @@ def test_the_protocol_names_what_there_is():
     assert protocol["data"]["weights"] == digest(WEIGHTS / "model.safetensors")
     assert set(protocol["tests"]) == set(protocol["predictions"])
     assert max(map(max, protocol["credits"].values())) <= protocol["training"]["quick"]["samples"]
+
+
+def test_the_second_plan_tests_another_arm_alone_on_other_sums(arms):
+    first, second = load(PROTOCOL), load(PROTOCOL.with_name("confirmed.toml"))
+    assert not {*first["seeds"]["full"]} & {*second["seeds"]["full"]}
+    used = np.concatenate(draw(0, 10, 40, 60)[1:])
+    rest = draw(0, 10, 40, 60, used)
+    seen = [{tuple(sorted(sums)) for sums in some.tolist()} for some in (used, *rest[1:])]
+    assert not seen[0] & (seen[1] | seen[2])
+    right = {name: rows for name, rows in arms.items() if "_both" not in name}
+    right["reshape_both"] = arms["nucleus_both"]
+    missed = {name: np.zeros_like(rows) for name, rows in right.items()}
+    found = conclude(right, missed, second)
+    assert found["shares"] == {} and set(found["predictions"]) == set(second["predictions"])
+    assert all(verdict["met"] for verdict in found["predictions"].values())
 
 
 @pytest.mark.slow
