@@ -91,8 +91,9 @@ def tables(results: dict[str, Any]) -> str:
     parts.append(
         table(["of the learned arm", "value"], [[n, told(x)] for n, x in differences.items()])
     )
-    others = [[name, told(x), f"{x['p']:.4f}"] for name, x in results["others"].items()]
-    parts.append(table(["of the other trained arms", "value", "p"], others))
+    if results["others"]:
+        others = [[name, told(x), f"{x['p']:.4f}"] for name, x in results["others"].items()]
+        parts.append(table(["of the other trained arms", "value", "p"], others))
     judged = [
         [
             name,
