@@ -126,15 +126,20 @@ class Rewards:
 
     def __call__(self, group: Group) -> Credit:
         """Credit one group."""
-        rewards = jnp.asarray(self.reward(group), jnp.float32)
-        count = group.tokens.shape[0]
-        if rewards.shape != (count,):
-            raise ValueError(f"reward must return [{count}] numbers, got {list(rewards.shape)}")
+        rewards, count = rewards_of(self.reward, group), group.tokens.shape[0]
         value = jnp.mean(rewards)
         if self.baseline is None:
             return Credit(rewards, value)
         others = (jnp.sum(rewards) - rewards) / (count - 1)
         return Credit(rewards - others, value)
+
+
+def rewards_of(reward: Callable[[Group], jax.Array], group: Group) -> jax.Array:
+    """Return the rewards of a group, `[K]` float32; ValueError if they have another shape."""
+    rewards, count = jnp.asarray(reward(group), jnp.float32), group.tokens.shape[0]
+    if rewards.shape != (count,):
+        raise ValueError(f"reward must return [{count}] numbers, got {list(rewards.shape)}")
+    return rewards
 
 
 def likeness(kernel: Callable, group: Group) -> tuple[jax.Array, jax.Array]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxsample.learn._credit import Credit, Group
+from jaxsample.learn._credit import Credit, Group, rewards_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +61,7 @@ class PassAtK:
 
     def __call__(self, group: Group) -> Credit:
         """Credit one group; the value is the unbiased estimate of its pass@k, summed over k."""
-        rewards, count = jnp.asarray(self.reward(group), jnp.float32), group.tokens.shape[0]
-        if rewards.shape != (count,):
-            raise ValueError(f"reward must return [{count}] numbers, got {list(rewards.shape)}")
+        rewards, count = rewards_of(self.reward, group), group.tokens.shape[0]
         if count < self.least:
             raise ValueError(f"k = {self.k!r} needs {self.least} samples, got {count}")
         wrong = count - jnp.sum(rewards)

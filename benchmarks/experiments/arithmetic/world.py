@@ -65,7 +65,7 @@ def weights_digest() -> str:
 
 
 def mark_of(protocol: Path, quick: bool) -> dict[str, Any]:
-    """Return what the kept parts of a run depend on; a part with another mark is made anew."""
+    """Return the mark of a run: its plan, weights, size and JAX. A part needs the same mark."""
     return {
         "protocol": digest(protocol),
         "weights": weights_digest(),
@@ -87,11 +87,11 @@ def build(plan: dict[str, Any], quick: bool) -> World:
         )
     checkpoint = jaxsample_models.embedded_arithmetic()
     sizes = plan["quick"] if quick else plan
-    used = np.zeros((0, 3), int)
+    used = None
     if "apart_from" in plan:
         first = load(Path(__file__).with_name(plan["apart_from"]))["data"]
         used = np.concatenate(draw(first["seed"], *(first[part] for part in PARTS))[1:])
-    train, val, test = draw(plan["seed"], *(sizes[part] for part in PARTS), used)
+    train, val, test = draw(plan["seed"], *(sizes[part] for part in PARTS), used=used)
     texts = Examples(right_ones(train)[:, 0], prompts=prompts(train))
     return World(checkpoint, texts, part(checkpoint, val), part(checkpoint, test))
 
