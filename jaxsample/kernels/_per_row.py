@@ -15,7 +15,6 @@ from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
 Arrays = Sequence[jax.Array]
-MANY = 1024  # rows; the search among more of them for the next one would take longer than its work
 
 
 def per_row(
@@ -157,21 +156,16 @@ def _one_by_one(need, *operands, jaxpr, count):
         found = lax.cond(need[0], lambda: _one(jaxpr, first), lambda: [x[0] for x in known])
         return [x[None] for x in found]
 
-    def put(i, outs):
-        row = _one(jaxpr, [_row(x, i) for x in consts])
-        return [x.at[i].set(new) for x, new in zip(outs, row, strict=True)]
-
-    if isinstance(rows, int) and rows > MANY:  # an exported program may leave the number open
-        order = jnp.nonzero(need, size=rows, fill_value=0)[0]
-        count = jnp.sum(need, dtype=jnp.int32)
-        return lax.fori_loop(0, count, lambda k, outs: put(order[k], outs), known)
+    # One walk through the rows: a search among all of them for each next one would be quadratic.
+    def following(i):
+        return lax.while_loop(lambda i: (i < rows) & ~need[i], lambda i: i + 1, i)
 
     def run(carry):
-        left, outs = carry
-        i = jnp.argmax(left)
-        return left.at[i].set(False), put(i, outs)
+        i, outs = carry
+        row = _one(jaxpr, [_row(x, i) for x in consts])
+        return following(i + 1), [x.at[i].set(new) for x, new in zip(outs, row, strict=True)]
 
-    return lax.while_loop(lambda carry: jnp.any(carry[0]), run, (need, known))[1]
+    return lax.while_loop(lambda carry: carry[0] < rows, run, (following(jnp.int32(0)), known))[1]
 
 
 def _row(x, i):
