@@ -61,8 +61,9 @@ def training(sampler, batch, microbatches):
 def samplers():
     """Return the samplers to train, by name."""
 
-    def policy(*features, hidden_size=0):
-        return Learned(Policy(features=features, hidden_size=hidden_size, rngs=nnx.Rngs(0)))
+    def policy(*features, hidden_size=0, head="temperature"):
+        rngs = nnx.Rngs(0)
+        return Learned(Policy(head, features=features, hidden_size=hidden_size, rngs=rngs))
 
     return {
         "Temperature": Temperature(1.0),
@@ -70,7 +71,9 @@ def samplers():
         "policy: hidden state": policy(hidden_size=64),
         "policy: entropy, hidden state": policy("entropy", hidden_size=64),
         "policy: distribution, hidden state": policy(*DISTRIBUTION, hidden_size=64),
-        "policy: distribution, nucleus": policy(*DISTRIBUTION, "nucleus"),
+        "policy: distribution, nucleus as a feature": policy(*DISTRIBUTION, "nucleus"),
+        "policy: distribution, nucleus head": policy(*DISTRIBUTION, head="nucleus"),
+        "policy: distribution, reshape head": policy(*DISTRIBUTION, head="reshape"),
     }
 
 
