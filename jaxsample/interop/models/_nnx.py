@@ -27,9 +27,10 @@ def from_nnx(
     """Make a `Model` and its params from a module of flax nnx, which is not changed.
 
     With `decode` a module that counts positions by itself, such as by `jnp.arange(T)`, is wrong
-    and no error is raised: T is 1, so every token gets position 0. Nor can `check_model` see it.
-    Let the module take positions, and pass them on by `call`. A module without positions, or one
-    that counts them in its cache, needs no `call`.
+    and no error is raised: T is 1, so every token gets position 0. `check_model` can miss it too,
+    because a causal mask alone tells several layers the order. Let the module take positions, and
+    pass them on by `call`. A module without positions, or one that counts them in its cache, needs
+    no `call`.
 
     Args:
         module: an nnx module in the mode of evaluation, see `nnx.Module.eval`.
