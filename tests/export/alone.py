@@ -1,15 +1,19 @@
-"""Run an artefact of `generate` with JAX alone: `python alone.py FOLDER`."""
+"""Run an artefact with JAX alone: `python alone.py generate FOLDER`, or `sample`."""
 
 import sys
 from pathlib import Path
 
+import jax
+import numpy as np
 
-def run(folder: Path):
-    import jax
-    import numpy as np
 
-    artefact = jax.export.deserialize(bytearray((folder / "generate.bin").read_bytes()))
-    params, given = dict(np.load(folder / "params.npz")), np.load(folder / "given.npz")
+def read(file):
+    return jax.export.deserialize(bytearray(file.read_bytes()))
+
+
+def generate(folder):
+    artefact, params = read(folder / "generate.bin"), dict(np.load(folder / "params.npz"))
+    given = np.load(folder / "given.npz")
     for name in sorted({key.partition(".")[0] for key in given}):
         fields = "prompts", "lengths", "heat", "p", "seed"
         *call, seed = (given[f"{name}.{field}"] for field in fields)
@@ -17,7 +21,14 @@ def run(folder: Path):
         np.savez(folder / f"{name}.npz", **found)
 
 
+def sample(folder):
+    artefact, key = read(folder / "sample.bin"), jax.random.key(4)
+    tokens = [artefact.call(key, row) for row in np.load(folder / "logits.npy")]
+    np.save(folder / "tokens.npy", tokens)
+
+
 if __name__ == "__main__":
     for library in ("jaxsample", "jaxsample_models", "flax", "optax"):
+        assert library not in sys.modules
         sys.modules[library] = None  # type: ignore[assignment]  # importing it raises ImportError
-    run(Path(sys.argv[1]))
+    {"generate": generate, "sample": sample}[sys.argv[1]](Path(sys.argv[2]))

@@ -8,15 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from jax import export
 
-from jaxsample import Temperature, TopP, chain, generate, sample
+from jaxsample import Temperature, TopP, chain, generate, sample, score
+from jaxsample.learn import Learned, Policy
 from tests.decode.models import TABLE, TABLE_PARAMS, V
 from tests.export.own import GAPS, Within
+from tests.learn.policies import wild
 from tests.rows import BANK, HIDDEN
 from tests.table import CASES, swept
 
 ROOT = Path(__file__).resolve().parents[2]
+ALONE = ROOT / "tests" / "export" / "alone.py"
 PLATFORMS = "cpu", "tpu", "cuda"
 P, N = 4, 6
 
@@ -64,13 +68,53 @@ def test_one_file_writes_in_a_process_that_has_jax_alone(tmp_path):
     }
     flat = {f"{name}.{k}": v for name, call in calls.items() for k, v in call.items()}
     np.savez(tmp_path / "given.npz", **flat)
-    child(ROOT / "tests" / "export" / "alone.py", tmp_path)
+    child(ALONE, "generate", tmp_path)
     for name, call in calls.items():
         found, seed = np.load(tmp_path / f"{name}.npz"), call.pop("seed")
         expected = writes(jax.random.key(int(seed)), params, *call.values())
         for field, value in expected.items():
             np.testing.assert_array_equal(found[field], value)
     assert len(np.unique(np.load(tmp_path / "hot.npz")["tokens"])) > N
+
+
+def test_a_trained_policy_draws_in_a_process_that_has_jax_alone(tmp_path):
+    """The file holds the policy, which the function closes over."""
+    logits = np.float32(3 * np.random.default_rng(0).standard_normal((16, V)))
+    policy = Policy(features=("entropy",), width=4, depth=1, rngs=nnx.Rngs(0))
+    sampler, key = chain(wild(Learned(policy), scale=2.0)), jax.random.key(4)
+
+    def draws(key, logits):
+        return sample(key, logits, sampler)
+
+    made = export.export(jax.jit(draws), platforms=PLATFORMS)(shape(key), shape(logits[0]))
+    (tmp_path / "sample.bin").write_bytes(made.serialize())
+    np.save(tmp_path / "logits.npy", logits)
+    child(ALONE, "sample", tmp_path)
+    found = np.load(tmp_path / "tokens.npy")
+    np.testing.assert_array_equal(found, [draws(key, row) for row in logits])
+    assert np.any(found != [sample(key, row, chain(Learned(policy))) for row in logits])
+
+
+def test_scores_go_through_a_file():
+    """Texts of any number, and a temperature that was not known when the file was made."""
+
+    @jax.jit
+    def scores(params, prompts, tokens, lengths, heat):
+        seen = score(TABLE, params, prompts, tokens, Temperature(heat), token_lengths=lengths)
+        return {"sampler": seen.logprobs, "model": seen.model_logprobs}
+
+    (b,) = export.symbolic_shape("b")
+    shapes = (b, P), (b, N), (b,)
+    texts = (jax.ShapeDtypeStruct(s, jnp.int32) for s in shapes)
+    given = shape(TABLE_PARAMS), *texts, jax.ShapeDtypeStruct((), jnp.float32)
+    made = export.export(scores, platforms=PLATFORMS)(*given)
+    draws = np.random.default_rng(0)
+    prompts, tokens = (draws.integers(0, V, (3, n), dtype=np.int32) for n in (P, N))
+    call = TABLE_PARAMS, prompts, tokens, np.int32([N, 2, 0]), np.float32(0.7)
+    found, expected = export.deserialize(made.serialize()).call(*call), scores(*call)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+    assert np.all(np.asarray(found["sampler"])[0] != found["model"][0])
 
 
 # The trees of these hold a function or a Flax variable, which nothing names in a file.
