@@ -2,7 +2,7 @@
 
 It writes what it found to FOLDER/RANK.pickle. At the end the second process kills itself in the
 middle of a sweep, after it has begun a rollout. The first writes how it took that to
-FOLDER/report.txt, and finishes its part of the rollout.
+FOLDER/report.txt, finishes its part of the rollout, and trains alone (FOLDER/after.pickle).
 """
 
 import os
@@ -87,6 +87,11 @@ def main():
     sampler, history = ways.fitted(place, folder / f"fit{rank}")
     found["fitted"] = on_host(sampler), history
     save_sampler(sampler, folder / f"saved{rank}")
+    if rank == 0:
+        ways.copied(folder / "fit0", folder / "resumed0")
+    sampler, history = ways.fitted(place, folder / f"resumed{rank}", steps=8)
+    found["resumed"] = on_host(sampler), history
+    found["fitted alone"] = jax.device_get(ways.fitted(ways.Alone()))
     try:
         Journal(folder / "model" / "config.json", {})  # a file, not a folder
     except Exception as error:
@@ -106,6 +111,8 @@ def main():
     except RuntimeError as error:
         (folder / "report.txt").write_text(str(error))
     list(ways.rolled(rollout, 0))
+    after = jax.device_get(ways.fitted(ways.Alone()))
+    (folder / "after.pickle").write_bytes(pickle.dumps(after))
     # An orderly end waits for the process that is gone.
     os._exit(0)
 

@@ -81,6 +81,23 @@ def test_two_hosts_train_as_one(found, folder):
     assert not (folder / "fit1").exists()
 
 
+def test_one_host_and_two_resume_what_two_began(found, folder, tmp_path):
+    sampler, history = ways.fitted(ways.Alone(), steps=8)
+    copy = ways.copied(folder / "fit0", tmp_path / "fit")
+    by_one = ways.fitted(ways.Alone(), copy, steps=8)
+    for again in (by_one, *(host["resumed"] for host in found)):
+        same((sampler, history[2:]), again)
+    assert not (folder / "resumed1").exists()
+
+
+def test_each_host_trains_alone_if_no_mesh_is_over_both(found, folder):
+    """It needs no other host, so it also trains after the other one was killed."""
+    alone = ways.fitted(ways.Alone())
+    for host in found:
+        same(alone, host["fitted alone"])
+    same(alone, pickle.loads((folder / "after.pickle").read_bytes()))
+
+
 def test_the_first_host_alone_saves(found, folder):
     sampler = load(folder / "saved0")
     same(found[0]["fitted"][0], sampler)

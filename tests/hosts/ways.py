@@ -1,6 +1,7 @@
 """Decoding, scores, a training and a sweep, by two hosts together or by one process alone."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import jax
@@ -111,12 +112,17 @@ def scored(place):
     return score(MODEL, place.table(TABLE), place.rows(PROMPTS), place.rows(TEXTS), sampler)
 
 
-def fitted(place, folder=None):
+def fitted(place, folder=None, steps=4):
     texts = Examples(TEXTS, prompts=PROMPTS)
-    options = dict(steps=4, batch_size=B, every=2, optimizer=ADAM, held_out=texts, folder=folder)
+    options = dict(batch_size=B, every=2, optimizer=ADAM, held_out=texts, folder=folder)
     key = jax.random.key(KEY)
-    found = fit(key, Temperature(1.0), MODEL, place.table(TABLE), texts, **options)
+    found = fit(key, Temperature(1.0), MODEL, place.table(TABLE), texts, steps=steps, **options)
     return found.sampler, found.history
+
+
+def copied(fit, to):
+    """Copy a training without its metrics: a history then begins where the training resumes."""
+    return shutil.copytree(fit, to, ignore=shutil.ignore_patterns("metrics.jsonl"))
 
 
 def swept(place=np.asarray, **options):
