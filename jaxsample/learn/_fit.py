@@ -113,7 +113,7 @@ def fit(
             is damaged or belongs to another run.
         FloatingPointError: if the loss is NaN or infinite; the message names the step.
         ImportError: if `folder` or `progress` needs a package that is not installed.
-        RuntimeError: if another process was killed or failed.
+        RuntimeError: if this process waits for another one that was killed or failed.
         KeyboardInterrupt: after Ctrl-C; the last checkpoint is kept, and a note on the exception
             says how to resume.
 
