@@ -15,6 +15,8 @@ from jax.sharding import PartitionSpec
 from jaxsample.kernels._auto_axes import in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 
+SMALL = 8  # a state is small if it has at most 1 / SMALL as many numbers as the input of its token
+
 
 def over_columns(
     row: Callable[..., tuple[Any, Any]],
@@ -59,12 +61,13 @@ def batch_of(logits: Any, hidden: Any, *_: Any) -> PartitionSpec:
 
 
 def _scan_columns(body, state, given, count):
-    """Scan over the second axis of `given`, storing about 2 sqrt(count) states for the gradient.
+    """Scan over the second axis of `given`; the gradient stores no `[B, N, V]` logits.
 
-    The backward pass computes each column of logits `[B, V]` again, so neither `[B, N, V]` logits
-    nor N states of size V ever exist.
+    The backward pass computes each column of logits `[B, V]` again. A large state is stored for
+    about 2 sqrt(count) columns alone, and the columns between these are computed a third time.
     """
-    chunk = max(math.isqrt(count), 1)
+    small = SMALL * _numbers(state, 1) <= _numbers(given, 2)
+    chunk = count if small else max(math.isqrt(count), 1)
     chunks = -(-count // chunk)
 
     def split(x):
@@ -75,8 +78,13 @@ def _scan_columns(body, state, given, count):
     def join(x):
         return jnp.swapaxes(x.reshape(chunks * chunk, *x.shape[2:])[:count], 0, 1)
 
-    @jax.checkpoint
     def some(state, columns):
         return lax.scan(jax.checkpoint(body), state, columns)
 
-    return jax.tree.map(join, lax.scan(some, state, jax.tree.map(split, given))[1])
+    again = some if small else jax.checkpoint(some)
+    return jax.tree.map(join, lax.scan(again, state, jax.tree.map(split, given))[1])
+
+
+def _numbers(tree, axes):
+    """Return how many numbers the leaves have for one token, in the axes after the first `axes`."""
+    return sum(math.prod(x.shape[axes:]) for x in jax.tree.leaves(tree))

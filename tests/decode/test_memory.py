@@ -80,3 +80,29 @@ def test_the_gradient_of_score(name):
         return jnp.mean(score(MODEL, params, TOKENS[:, :1], TOKENS, sampler).logprobs)
 
     assert temporary(jax.grad(loss), PARAMS) < WHOLE * share
+
+
+@pytest.mark.parametrize("name, times", [("plain", 2), ("small state", 2), ("state of size V", 3)])
+def test_the_gradient_of_score_computes_logits_again_once(name, times):
+    """Each column's logits are computed for the loss, and again for the gradient.
+
+    If the state is large, most states are computed again too, and logits with them.
+    """
+    columns = []
+
+    def note(_):
+        columns.append(1)
+        return np.float32(0)
+
+    def unembed(params, hidden):
+        given = jax.lax.stop_gradient(hidden.reshape(-1)[0])
+        zero = jax.pure_callback(note, jax.ShapeDtypeStruct((), jnp.float32), given)
+        return _unembed(params, hidden) + zero
+
+    def loss(params):
+        model = Model(MODEL.init_cache, MODEL.apply, unembed)
+        found = score(model, params, TOKENS[:, :1], TOKENS, SAMPLERS[name][0])
+        return jnp.mean(found.logprobs)
+
+    jax.block_until_ready(jax.jit(jax.value_and_grad(loss))(PARAMS))
+    assert len(columns) // T == times
