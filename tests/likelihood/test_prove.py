@@ -25,3 +25,9 @@ def test_a_quick_run_measures_every_arm_and_resumes(tmp_path):
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
     again = json.loads((tmp_path / "results.json").read_text())
     assert again["domains"] == first["domains"]
+    shares = [sys.executable, str(PROTOCOL.with_name("shares.py")), "--run", tmp_path]
+    subprocess.run(shares, check=True, cwd=Path(__file__).parents[2])
+    found = json.loads((tmp_path / "shares.json").read_text())["domains"]["stories"]
+    whole = first["domains"]["stories"]["differences"]["learned_minus_fixed"]["mean"]
+    assert found[-1]["gain"] == pytest.approx(-whole, abs=1e-6)  # all texts, as in the run
+    assert [one["texts"] for one in found] == [6, 12, 24, 48]
