@@ -15,7 +15,7 @@ from jax.sharding import PartitionSpec
 from jaxsample.kernels._auto_axes import in_auto, rows
 from jaxsample.transforms.contract._transform import Transform
 
-SMALL = 8  # a state is small if it has at most 1 / SMALL as many numbers as the input of its token
+ROOM = 2  # a state is small if it has at most ROOM times the numbers of a token's hidden state
 
 
 def over_columns(
@@ -52,7 +52,8 @@ def over_columns(
         return each_row(sampler, state, logits, hidden, *others)
 
     count = jax.tree.leaves(given)[0].shape[1]
-    return _scan_columns(body, state, given, count)
+    small = rebuild is not None and _numbers(state, 1) <= ROOM * _numbers(given, 2)
+    return _scan_columns(body, state, given, count, small)
 
 
 def batch_of(logits: Any, hidden: Any, *_: Any) -> PartitionSpec:
@@ -60,14 +61,13 @@ def batch_of(logits: Any, hidden: Any, *_: Any) -> PartitionSpec:
     return rows(hidden if logits is None else logits)
 
 
-def _scan_columns(body, state, given, count):
+def _scan_columns(body, state, given, count, small):
     """Scan over the second axis of `given`; the gradient stores no `[B, N, V]` logits.
 
     The backward pass computes each column of logits `[B, V]` again. A large state is stored for
     about 2 sqrt(count) columns alone, and the columns between these are computed a third time.
     """
-    small = SMALL * _numbers(state, 1) <= _numbers(given, 2)
-    chunk = count if small else max(math.isqrt(count), 1)
+    chunk = max(count if small else math.isqrt(count), 1)
     chunks = -(-count // chunk)
 
     def split(x):

@@ -106,3 +106,9 @@ def test_the_gradient_of_score_computes_logits_again_once(name, times):
 
     jax.block_until_ready(jax.jit(jax.value_and_grad(loss))(PARAMS))
     assert len(columns) // T == times
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_score_of_no_tokens(name):
+    found = score(MODEL, PARAMS, TOKENS[:, :1], TOKENS[:, :0], SAMPLERS[name][0])
+    assert found.logprobs.shape == (B, 0)

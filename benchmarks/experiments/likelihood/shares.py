@@ -3,9 +3,9 @@
     python benchmarks/experiments/likelihood/shares.py --run DIR
 
 DIR is the folder of a finished run of prove.py. The policy `learned` is trained on an eighth, a
-quarter, a half and all of the training texts, in the configuration that the run chose, with as many
-updates at most, and is compared with `fixed_oracle` on the same test texts. DIR/shares.json gets
-the gains. No prediction of the plan is about them.
+quarter, a half and all of the training texts, in the configuration that the run chose and with
+about as many updates. It is compared with `fixed_oracle` on the same test texts. DIR/shares.json
+gets the gains. No prediction of the plan is about them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def gains(
     rung, config = protocol["rungs"]["learned"], domain["arms"]["learned"]["config"]
     hidden = test.seen.shape[1] - policies.untrained(plan, rung, 1, 0, 0).policy.inputs
     rival = domain["arms"]["fixed_oracle"]["config"]
-    rival = test.per_unit(fixed.surprise_of(rival, test, grid, 2))  # no EDT reads the vocabulary
+    rival = test.per_unit(fixed.surprise_of(rival, test, grid, 2))  # V matters for EDT alone
     found = []
     for parts in SHARES:
         some = train.unit < -(-len(train.sizes) // parts)
