@@ -144,12 +144,14 @@ def test_a_cache_of_several_leaves_and_hidden_states():
 
 def test_the_caches_have_a_row_for_each_slot_and_for_each_prompt_that_is_read():
     words, prompts = 1 << 16, np.zeros((64, 2), np.int32)
-    model = Model(
-        lambda batch, _: jnp.zeros((batch, words)),
-        lambda params, tokens, positions, cache: ModelOutput(
-            params[tokens], None, cache.at[:, 0].add(jnp.max(positions, axis=1))
-        ),
-    )
+
+    def apply(params, tokens, positions, cache):
+        at = jnp.where(positions < 0, words, positions)
+        cache = cache.at[jnp.arange(len(cache))[:, None], at].set(1.0, mode="drop")
+        # The logits depend on the cache. Otherwise XLA may remove it.
+        return ModelOutput(params[tokens] + cache[:, :1, None], None, cache)
+
+    model = Model(lambda batch, _: jnp.zeros((batch, words)), apply)
 
     def run(params):
         given = KEY, model, params, prompts, Temperature(1.0)
