@@ -127,6 +127,7 @@ GROUPS = 4
 
 
 @pytest.mark.full
+@pytest.mark.optimised  # else jax 0.12 rounds the log-probabilities of the two programs differently
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_every_chain_of_the_table(group):
     """Each case has a row of each draft, and all cases of a group share their programs."""

@@ -200,15 +200,20 @@ class Document:
 def joined(base: str, reference: str) -> str:
     """Return the address of a reference, also for bases like urn:, which `urljoin` does not know.
 
-    >>> joined("urn:x", "#a"), joined("urn:x", "b"), joined("http://x/y", "z")
-    ('urn:x#a', 'urn:///b', 'http://x/z')
+    >>> joined("urn:x", "#a"), joined("urn:a:x", "b"), joined("http://x/y", "z")
+    ('urn:x#a', 'urn:b', 'http://x/z')
     """
     if reference.startswith("#"):
         return base + reference
     scheme = urlsplit(base).scheme
     if scheme in uses_relative or urlsplit(reference).scheme:
         return urljoin(base, reference)
-    return scheme + urljoin("http" + base.removeprefix(scheme), reference).removeprefix("http")
+    path = base.removeprefix(scheme + ":")
+    if path.startswith("/"):
+        return f"{scheme}:{urljoin(path, reference)}"
+    # Versions of Python differ in the address of a path without a root. So it gets one for a while.
+    root = "//-" if reference.startswith("/") else "//-/"
+    return f"{scheme}:{urljoin('//-/' + path, reference).removeprefix(root)}"
 
 
 def child(place: str, *names: object) -> str:
