@@ -12,11 +12,11 @@ from jax import lax
 
 from jaxsample.kernels._blocks import BLOCK, blocks, fixed_sum, tree_sum
 from jaxsample.kernels._draw import draw_block, draw_block_of, draw_inside, of_block
-from jaxsample.kernels._largest import largest, row_max, top_k
+from jaxsample.kernels._largest import largest, row_max
 from jaxsample.kernels._per_row import once, where_needed
-from jaxsample.kernels._search import reached
 from jaxsample.kernels._validity import clean
 from jaxsample.transforms.rows._nearest import keep_nearest
+from jaxsample.transforms.rows._order import kth, ranked, some_largest
 from jaxsample.transforms.rows._value_at import value_at
 from jaxsample.transforms.rows._values import (
     Number,
@@ -24,7 +24,6 @@ from jaxsample.transforms.rows._values import (
     bending,
     check_scalar,
     division,
-    fill,
     is_top,
     weighed,
 )
@@ -151,17 +150,7 @@ class Row:
     def kth(self, k: Number) -> jax.Array:
         """The k-th largest value, where ties count separately; -inf if fewer tokens are kept."""
         check_scalar(k)
-        k = jnp.asarray(k).astype(jnp.int32)
-        best, edge, top = lax.stop_gradient((self.best, self.edge, self.max))
-        place = jnp.arange(1, best.shape[0] + 1, dtype=jnp.int32)
-        found = jnp.max(jnp.where(place == jnp.maximum(k, 1), best, -jnp.inf))
-        known = (k > self.size) | (edge == -jnp.inf) | ((k <= best.shape[0]) & (found >= edge))
-
-        def search():
-            values = lax.stop_gradient(self.whole)
-            return reached(values, lambda v: (v > -jnp.inf).astype(jnp.int32), k, top, edge)
-
-        return where_needed(~known, search, found)
+        return kth(self, k)
 
     def value_at(self, term: Term, share: Number, total: jax.Array | None = None) -> jax.Array:
         """The smallest value such that the terms above it sum to less than a share of the total.
@@ -175,31 +164,14 @@ class Row:
 
     def largest(self, n: int) -> jax.Array:
         """The n largest values in descending order, padded with -inf."""
-        count = min(n, self.size)
-        if count > self.best.shape[0]:
-            return self.ranked(n)[0]
-        # Values outside `best` that equal its last one do not change the result.
-        known, found = self.best[count - 1] >= self.edge, self.best[:count]
-        found = where_needed(~known, lambda: top_k(self.values, count)[0], found)
-        return jnp.pad(found, (0, n - count), constant_values=-jnp.inf)
+        return some_largest(self, n)
 
     def ranked(self, n: int) -> tuple[jax.Array, jax.Array]:
         """The n largest values in descending order, and their tokens.
 
         Tokens with equal values are in ascending order. Both arrays are padded, with -inf and -1.
         """
-        count = min(n, self.size)
-        if count > self.best.shape[0]:
-            return fill(*top_k(self.values, count), n)
-        best, tokens, edge = self.best, self.tokens, self.edge
-        # Values may be equal, inside and outside of the largest.
-        order = jnp.argsort(tokens)
-        best, places = top_k(best[order], best.shape[0])
-        tokens = tokens[order][places]
-        known = (best[count - 1] > edge) | (edge == -jnp.inf)
-        found = best[:count], tokens[:count]
-        best, tokens = where_needed(~known, lambda: top_k(self.values, count), found)
-        return fill(best, tokens, n)
+        return ranked(self, n)
 
     def draw(self, key: jax.Array) -> jax.Array:
         """Draw a token, under one threefry key; -1 if the row is invalid."""

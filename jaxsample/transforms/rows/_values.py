@@ -92,16 +92,6 @@ def bending(
     return change
 
 
-def fill(values: jax.Array, tokens: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
-    """Pad ranked values with -inf and tokens with -1 to length n; dropped tokens become -1."""
-    tokens = jnp.where(values > -jnp.inf, tokens, -1)
-    short = (0, n - values.shape[0])
-    return (
-        jnp.pad(values, short, constant_values=-jnp.inf),
-        jnp.pad(tokens, short, constant_values=-1),
-    )
-
-
 def check_scalar(x: Number) -> None:
     """Raise ValueError unless a hyperparameter is one number."""
     if jnp.ndim(x):
