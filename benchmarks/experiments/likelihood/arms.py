@@ -50,11 +50,6 @@ class Domain(NamedTuple):
         """The size of the vocabulary."""
         return self.checkpoint.config.vocab_size
 
-    @property
-    def seeds(self) -> list[int]:
-        """The seeds of training."""
-        return self.protocol["quick" if self.quick else "policy"]["seeds"]
-
     def arm(self, rows: Any, **notes: Any) -> Arm:
         """Return an arm from the surprise of every test token: `[N]`, or one such for each seed."""
         rows = rows if isinstance(rows, list) else [rows]
@@ -164,20 +159,9 @@ def rival(domain: Domain, weights: int, step: Callable[[str], None]) -> Arm:
 
 
 def _trained(domain, name, configuration):
-    rung = domain.protocol["rungs"][name]
-    plan = domain.protocol["policy"] | (domain.protocol["quick"] if domain.quick else {})
-    width = configuration["width"]
-    return policies.train(
-        [policies.untrained(plan, rung, width, domain.size, seed) for seed in domain.seeds],
-        domain.train,
-        domain.val,
-        domain.grid,
-        rate=configuration["rate"],
-        decay=configuration["decay"],
-        batch=plan["batch"],
-        epochs=plan["epochs"],
-        patience=plan["patience"],
-    )
+    plan = policies.plan_of(domain.protocol, domain.quick)
+    given = domain.protocol["rungs"][name], configuration, domain.size
+    return policies.train_rung(plan, *given, domain.train, domain.val, domain.grid)
 
 
 def _temperatures(sampler: Learned, curves: Curves) -> np.ndarray:

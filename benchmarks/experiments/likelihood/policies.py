@@ -81,6 +81,38 @@ def surprise_of(sampler: Learned, curves: Curves, grid: Grid) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def plan_of(protocol: dict[str, Any], quick: bool) -> dict[str, Any]:
+    """Return `policy` of the protocol, with fewer seeds and epochs for a quick run."""
+    return protocol["policy"] | (protocol["quick"] if quick else {})
+
+
+def train_rung(
+    plan: dict[str, Any],
+    rung: dict[str, Any],
+    configuration: dict[str, Any],
+    size: int,
+    *curves: Any,
+) -> Trained:
+    """Train a rung's policies, one for each seed of the plan.
+
+    Args:
+        plan: from `plan_of`.
+        rung, configuration: of the protocol.
+        size: of the hidden state.
+        curves: of the train and val parts, and their grid.
+    """
+    width = configuration["width"]
+    return train(
+        [untrained(plan, rung, width, size, seed) for seed in plan["seeds"]],
+        *curves,
+        rate=configuration["rate"],
+        decay=configuration["decay"],
+        batch=plan["batch"],
+        epochs=plan["epochs"],
+        patience=plan["patience"],
+    )
+
+
 def train(
     samplers: Sequence[Learned],
     train: Curves,

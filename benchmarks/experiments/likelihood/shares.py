@@ -43,27 +43,16 @@ def gains(
     """
     train, val, test = (curves.load(folder / f"{part}.npz") for part in ("train", "val", "test"))
     grid = curves.Grid.of(protocol["curves"])
-    plan = protocol["policy"] | (protocol["quick"] if quick else {})
-    rung, config = protocol["rungs"]["learned"], domain["arms"]["learned"]["config"]
+    plan, rung = policies.plan_of(protocol, quick), protocol["rungs"]["learned"]
+    config, best = (domain["arms"][arm]["config"] for arm in ("learned", "fixed_oracle"))
     hidden = test.seen.shape[1] - policies.untrained(plan, rung, 1, 0, 0).policy.inputs
-    rival = domain["arms"]["fixed_oracle"]["config"]
-    rival = test.per_unit(fixed.surprise_of(rival, test, grid, 2))  # V matters for EDT alone
+    rival = test.per_unit(fixed.surprise_of(best, test, grid, 2))  # V matters for EDT alone
     found = []
     for parts in SHARES:
         some = train.unit < -(-len(train.sizes) // parts)
         few = curves.Curves(*(x[some] for x in train))
-        width = config["width"]
-        trained = policies.train(
-            [policies.untrained(plan, rung, width, hidden, seed) for seed in plan["seeds"]],
-            few,
-            val,
-            grid,
-            rate=config["rate"],
-            decay=config["decay"],
-            batch=plan["batch"],
-            epochs=parts * plan["epochs"],
-            patience=parts * plan["patience"],
-        )
+        longer = plan | {name: parts * plan[name] for name in ("epochs", "patience")}
+        trained = policies.train_rung(longer, rung, config, hidden, few, val, grid)
         rows = [test.per_unit(policies.surprise_of(s, test, grid)) for s in trained.samplers]
         gain = rival - np.array(rows)
         counts = {"texts": len(few.sizes), "tokens": len(few.unit)}

@@ -202,6 +202,8 @@ def joined(base: str, reference: str) -> str:
 
     >>> joined("urn:x", "#a"), joined("urn:a:x", "b"), joined("http://x/y", "z")
     ('urn:x#a', 'urn:b', 'http://x/z')
+    >>> joined("own:/a/b", "c"), joined("urn:a/b", "/c")
+    ('own:/a/c', 'urn:/c')
     """
     if reference.startswith("#"):
         return base + reference

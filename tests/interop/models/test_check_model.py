@@ -124,6 +124,15 @@ def test_an_axis_that_is_no_int_is_refused_at_once(axis):
         batch_axis(toys.MODEL, axis)
 
 
+def test_a_forward_pass_passes_by_without_cache():
+    def forward(params, tokens):
+        positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
+        return toys.apply(params, tokens, positions, toys.init_cache(*tokens.shape)).hidden
+
+    model = without_cache(forward, toys.unembed)
+    assert max(check_model(model, toys.PARAMS, toys.V).values()) < 1e-5
+
+
 @pytest.mark.parametrize(
     "layers", ["attention", pytest.param("convolutions", marks=pytest.mark.full)]
 )
