@@ -1,7 +1,8 @@
 """The sum over keys and values, for queries over a cache or over the tokens of one call.
 
 Over a long cache it goes block by block, with a running softmax, as far as the row with the most
-positions has written. So neither time nor memory depends on the length of the cache.
+positions has written. So neither time nor memory depends on the length of the cache. On a CPU, one
+query a row of a large batch reads a cache in place that is filled by a third.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _MASKED = -1e30
 _SLOTS = 256
 _QUERIES = 512
 _FEW = 8
+_MANY = 16
 
 
 def visible(queries: jax.Array, keys: jax.Array, window: int | None) -> jax.Array:
@@ -35,13 +37,18 @@ def attend(
     value: jax.Array,
     sinks: jax.Array | None,
     mask: jax.Array,
+    in_place: bool = False,
 ) -> jax.Array:
     """Attend from `[B, heads, T, size]` to `[B, kv_heads, S, size]`, where `mask` `[B, T, S]` says.
+
+    Args:
+        in_place: compute the scores without a matmul. That suits one query on a CPU, where a matmul
+            transposes all keys first; with more queries it is slower. All are float32.
 
     Returns:
         `[B, heads, T, size]`.
     """
-    scores = jnp.where(mask[:, None], _scores(config, query, key), _MASKED)
+    scores = jnp.where(mask[:, None], _scores(config, query, key, in_place), _MASKED)
     if sinks is not None:
         column = jnp.broadcast_to(sinks[None, :, None, None], (*scores.shape[:-1], 1))
         scores = jnp.concatenate([scores, column], axis=-1)
@@ -62,18 +69,28 @@ def attend_cached(
 
     Slot j holds position j.
     """
-    if keys.shape[2] <= _SLOTS:
-        return _all_slots(config, window, query, keys, values, sinks, positions)
-    steps = query.shape[2]
+    given = query, keys, values, sinks, positions
+    batch, _, steps, _ = query.shape
+    slots = keys.shape[2]
     whole = functools.partial(_all_slots, config, window)
-    blocks = functools.partial(_by_blocks, config, window)
+    blocks = whole if slots <= _SLOTS else functools.partial(_by_blocks, config, window)
+    on_cpu = blocks
+    third = slots // 3
+    wide = window is None or window >= third
+    if steps == 1 and batch >= _MANY and wide and keys.dtype == jnp.float32:
+        # Blocks of so many rows leave the processor's own memory. Copying a block and transposing
+        # its keys then takes three times as long for each slot as reading the cache in place. With
+        # jax 0.10 a cache of bfloat16 would not be read in place, but converted first.
+        in_place = functools.partial(whole, in_place=True)
+        filled = jnp.max(positions) + 1 >= third
+        on_cpu = functools.partial(jax.lax.cond, filled, in_place, blocks)
     if steps <= _FEW:
         # A GPU may wait for the host at each block; for few queries reading all slots is cheap.
         return jax.lax.platform_dependent(
-            query, keys, values, sinks, positions, cuda=whole, rocm=whole, default=blocks
+            *given, cpu=on_cpu, cuda=whole, rocm=whole, default=blocks
         )
     if steps <= _QUERIES:
-        return blocks(query, keys, values, sinks, positions)
+        return blocks(*given)
     chunks = -(-steps // _QUERIES)
     room = chunks * _QUERIES - steps
     queries = jnp.pad(query, ((0, 0), (0, 0), (0, room), (0, 0)))
@@ -88,10 +105,10 @@ def attend_cached(
     return jnp.concatenate(list(y), axis=2)[:, :, :steps]
 
 
-def _all_slots(config, window, query, keys, values, sinks, positions) -> jax.Array:
+def _all_slots(config, window, query, keys, values, sinks, positions, in_place=False) -> jax.Array:
     slots = jnp.arange(keys.shape[2], dtype=positions.dtype)
     mask = visible(positions[:, :, None], slots[None, None], window)
-    return attend(config, query, keys, values, sinks, mask)
+    return attend(config, query, keys, values, sinks, mask, in_place)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
@@ -147,12 +164,17 @@ def _differentiate(config, window, primals, tangents):
     return jax.jvp(functools.partial(_all_slots, config, window), primals, tangents)
 
 
-def _scores(config: TransformerConfig, query: jax.Array, key: jax.Array) -> jax.Array:
+def _scores(
+    config: TransformerConfig, query: jax.Array, key: jax.Array, in_place: bool = False
+) -> jax.Array:
     """Compute scores `[B, heads, T, S]` in float32."""
     batch, heads, steps, size = query.shape
     # Queries that share a key head become rows of one matmul, so keys need not be repeated.
     grouped = query.reshape(batch, key.shape[1], -1, size)
-    scores = jnp.einsum("bkqd,bksd->bkqs", grouped, key, preferred_element_type=jnp.float32)
+    if in_place:
+        scores = (grouped[:, :, :, None] * key[:, :, None]).sum(axis=-1)
+    else:
+        scores = jnp.einsum("bkqd,bksd->bkqs", grouped, key, preferred_element_type=jnp.float32)
     scores = scores.reshape(batch, heads, steps, -1) / math.sqrt(config.query_scale or size)
     return softcap(scores, config.attention_softcap)
 

@@ -17,12 +17,12 @@ SLOTS = 600  # two blocks, and one that begins inside the second
 TOLERANCE = 1e-5
 
 
-def arrays(steps, slots=SLOTS, sinks=False):
-    """Return queries, keys, values and sinks of two rows."""
+def arrays(steps, slots=SLOTS, sinks=False, rows=2):
+    """Return queries, keys, values and sinks."""
     keys = jax.random.split(jax.random.key(0), 4)
     size, kv_heads = TINY.head_dim, TINY.kv_heads
-    query = 3 * jax.random.normal(keys[0], (2, TINY.heads, steps, size))
-    cache = (jax.random.normal(key, (2, kv_heads, slots, size)) for key in keys[1:3])
+    query = 3 * jax.random.normal(keys[0], (rows, TINY.heads, steps, size))
+    cache = (jax.random.normal(key, (rows, kv_heads, slots, size)) for key in keys[1:3])
     return query, *cache, 3 * jax.random.normal(keys[3], (TINY.heads,)) if sinks else None
 
 
@@ -75,6 +75,32 @@ def test_gradients_equal_those_over_all_slots():
         jax.jit(jax.grad(functools.partial(loss, f)))(given) for f in (attend_cached, _all_slots)
     ]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), *grads)
+
+
+@pytest.mark.parametrize("last", [150, 250, 599])
+@pytest.mark.parametrize("window", [None, 400, 100])
+def test_one_query_of_many_rows_equals_all_slots(window, last):
+    """Below a third of the cache it goes block by block, above it reads the cache in place."""
+    positions = jnp.linspace(-1, last, 16).astype(jnp.int32)[:, None]
+    config = dataclasses.replace(TINY, attention_softcap=2.0, query_scale=3.0)
+    given = (*arrays(1, sinks=True, rows=16), positions)
+    found = both(attend_cached)(config, window, *given)
+    expected = both(_all_slots)(config, window, *given)
+    np.testing.assert_allclose(found[1:], expected[1:], atol=TOLERANCE, rtol=0)
+    assert jnp.isfinite(found).all()
+
+
+@pytest.mark.optimised
+def test_one_query_of_many_rows_does_not_copy_the_cache():
+    heads, kv_heads, size, slots = 4, 2, 64, 4096
+    config = dataclasses.replace(TINY, heads=heads, kv_heads=kv_heads, head_dim=size)
+    cache = jax.ShapeDtypeStruct((16, kv_heads, slots, size), jnp.float32)
+    query = jax.ShapeDtypeStruct((16, heads, 1, size), jnp.float32)
+    positions = jax.ShapeDtypeStruct((16, 1), jnp.int32)
+    lowered = both(attend_cached).lower(config, None, query, cache, cache, None, positions)
+    # Besides blocks of 256 slots it holds the scores, one float for 32 of the keys.
+    held = lowered.compile().memory_analysis().temp_size_in_bytes
+    assert held < cache.size * cache.dtype.itemsize / 4
 
 
 def test_what_is_not_written_is_not_read():
