@@ -50,6 +50,7 @@ def _prefixes() -> tuple[np.ndarray, np.ndarray]:
 
 
 FIRST, PREFIX = _prefixes()
+"""The first place of each prefix, `[P]`; and the prefix of each place, `[300, 7]`."""
 
 
 def branches(positions: Any) -> Any:
