@@ -12,6 +12,7 @@ from jaxsample import Temperature, TopK, chain
 from jaxsample.study import PROTOCOLS, Item, Setting, creativity
 from jaxsample.study.measures import _trend as trends
 from jaxsample.study.measures._exemplar import compare, embedded
+from jaxsample.study.measures._proxies import centrality, shared_words
 from jaxsample.study.measures._trend import detectable, detectable_by, trend
 from jaxsample.study.protocols._creativity import TEMPERATURES, temperature_settings
 from tests.study.models import WORDS, bigrams
@@ -99,7 +100,9 @@ def test_means_are_over_prompts_of_their_texts(found):
 def test_correlations_leave_out_the_exemplars_temperature_and_other_settings(found):
     out, results = found
     rows = {row["measure"]: row for row in tables(results)["correlations"]}
-    assert {row["n"] for name, row in rows.items() if "cosine" not in name} == {6 * 2 * SAMPLES}
+    undefined = {"cohesion proxy: words of the sentence before"}  # these texts have one sentence
+    everywhere = [name for name in rows.keys() - undefined if "cosine" not in name]
+    assert {rows[name]["n"] for name in everywhere} == {6 * 2 * SAMPLES}
     # At the lowest temperature this model writes one text: the exemplar.
     near = tables(results)["settings"][0]
     assert near["words"]["value"] == near["characters"]["value"] == 0.0
@@ -143,9 +146,10 @@ def test_the_paper_s_claims_stand_beside_what_was_found(found):
     assert turned["value"] == -told["value"]
     assert turned["ci"] == pytest.approx([-told["ci"][1], -told["ci"][0]])
     assert [row["rating"] for row in tables(results)["paper"]] == [
-        "novelty", "novelty", "typicality", "cohesion", "incoherence",
+        "novelty", "novelty", "typicality", "cohesion", "incoherence", "incoherence",
     ]  # fmt: skip
-    assert "nothing: it needs a grammar of the stories" in rows
+    surprise = rows["perplexity under the model"]
+    assert surprise["rho"] == ours["perplexity under the model"]["spearman"]
 
 
 def test_a_model_with_a_chat_template_gets_the_prompt_of_the_paper():
@@ -186,6 +190,31 @@ def test_texts_are_compared_with_their_exemplars():
         [math.exp(2), 1.0, math.exp(2), math.exp(2)]
     )
     assert found["entropy"].tolist() == [1.0] * 4 and found["length"].tolist() == [2.0] * 4
+
+
+def test_a_text_is_typical_if_it_is_near_the_others_of_its_item():
+    vectors = np.array([[2.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [math.nan] * 2, [1.0, 1.0]])
+    texts, items = ["a", "b", "a", "c", "", "d"], ["x", "x", "x", "x", "x", "y"]
+    found = centrality(vectors, texts, items)
+    half = math.sqrt(0.5)
+    others = np.array([half, 1 + half])  # b and c; the equal text counts once, and not for itself
+    assert found[0] == found[2] == pytest.approx(others[0] / np.linalg.norm(others))
+    assert found[3] == pytest.approx(1.0)
+    assert np.isnan(found[4]) and np.isnan(found[5])
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("The fox saw grapes. The grapes, said Fox, were sour.", 1 / 4),
+        ('"I like grapes." "Grapes like foxes!" Birds sing.', (2 / 3 + 0) / 2),
+        ("One sentence with grapes", math.nan),
+        ("It is so. It is so.", math.nan),
+        ("", math.nan),
+    ],
+)
+def test_cohesion_is_the_share_of_words_of_the_sentence_before(text, share):
+    assert shared_words(text) == pytest.approx(share, nan_ok=True)
 
 
 def test_a_wrong_judge_is_refused():

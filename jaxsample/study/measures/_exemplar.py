@@ -11,6 +11,7 @@ import numpy as np
 from jaxsample.study.draw._item import Item
 from jaxsample.study.draw._source import Source
 from jaxsample.study.draw._store import Row
+from jaxsample.study.measures._proxies import centrality, shared_words
 from jaxsample.study.measures.metrics import cosine, edit_distance, mean_entropy, perplexity
 
 Judge = Callable[[list[list[int]]], Mapping[str, Any]]
@@ -19,6 +20,8 @@ MEASURES: dict[str, tuple[str, str | None]] = {
     "words": ("novelty proxy: edits, words", "share"),
     "characters": ("novelty proxy: edits, characters", "share"),
     "cosine": ("cosine to the exemplar", None),
+    "central": ("typicality proxy: cosine to the other texts", None),
+    "shared": ("cohesion proxy: words of the sentence before", "share"),
     "perplexity": ("perplexity under the model", None),
     "entropy": ("entropy of the model", "nats/token"),
     "length": ("length", "tokens"),
@@ -66,6 +69,8 @@ def compare(
         "words": [edit_distance(a, words[i]) for a, i in zip(words, own, strict=True)],
         "characters": [edit_distance(a, texts[i]) for a, i in zip(texts, own, strict=True)],
         "cosine": cosine(embeddings, embeddings[own]),
+        "central": centrality(embeddings, texts, [row["item"] for row in rows]),
+        "shared": [shared_words(text) for text in texts],
         "perplexity": [perplexity([row["model_logprobs"]]) for row in rows],
         "entropy": [mean_entropy([row["entropy"]]) for row in rows],
         "length": [len(row["tokens"]) for row in rows],

@@ -131,14 +131,18 @@ def _notes(texts, tests, judged, embedded):
     stricter = detectable(unit, max(tests, 1)) / detectable(unit)
     found = [
         "In the paper, people rated novelty, typicality, cohesion and coherence. No number here is "
-        "a rating. Distance from the exemplar stands for novelty. "
+        "a rating. Distance from the exemplar stands for novelty. The cosine between a text and "
+        "the mean of the others stands for typicality, the share of the words of a sentence that "
+        "the sentence before has, of four letters or more, for cohesion, and perplexity for "
+        "incoherence."
         + (
-            "The mean log-likelihood of the allowed tokens under the grammar stands for "
-            "typicality, the share of facts that agree with their first mention for cohesion, and "
-            "acceptance by the grammar for coherence (higher is better; the paper's scale runs the "
-            "other way). These proxies are exact for this grammar and say nothing about other text."
+            " The grammar of the stories has a proxy for each of these too: the mean "
+            "log-likelihood of the allowed tokens for typicality, the share of facts that agree "
+            "with their first mention for cohesion, and acceptance for coherence (higher is "
+            "better; the paper's scale runs the other way). These are exact for this grammar and "
+            "say nothing about other text."
             if judged
-            else "Nothing stands for the other three, which need a grammar of the stories."
+            else ""
         ),
         "The paper's script is not public, so these definitions are ours. Perplexity is the "
         "exponential of the mean of -log p over the tokens of a text, under the model at "

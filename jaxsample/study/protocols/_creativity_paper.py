@@ -24,21 +24,23 @@ class Claim(NamedTuple):
         slope, error: the rating per unit of temperature in a linear mixed model of 180 ratings on a
             scale of 1 to 5, and its standard error.
         measures: the measures of a text that stand for the rating here.
-        reverse: whether the rating is high where the measures are low.
+        reverse: those of them that are low where the rating is high.
     """
 
     said: str
     slope: float
     error: float
     measures: tuple[str, ...]
-    reverse: bool = False
+    reverse: tuple[str, ...] = ()
 
 
 CLAIMS = {
     "novelty": Claim("weakly higher", 0.308, 0.138, ("words", "characters")),
-    "typicality": Claim("no relation", -0.095, 0.118, ("likelihood",)),
-    "cohesion": Claim("no relation", -0.181, 0.112, ("agreement",)),
-    "incoherence": Claim("moderately higher", 0.240, 0.122, ("grammatical",), reverse=True),
+    "typicality": Claim("no relation", -0.095, 0.118, ("likelihood", "central")),
+    "cohesion": Claim("no relation", -0.181, 0.112, ("agreement", "shared")),
+    "incoherence": Claim(
+        "moderately higher", 0.240, 0.122, ("grammatical", "perplexity"), reverse=("grammatical",)
+    ),
 }
 
 
@@ -71,18 +73,16 @@ def beside_the_paper(correlations: Mapping[str, Any], measured: Collection[str])
         wide = WIDE * claim.error
         slope = cell(claim.slope, (claim.slope - wide, claim.slope + wide))
         about = {"rating": rating, "said": claim.said, "slope": slope}
-        here = [name for name in claim.measures if name in found]
         rows += [
             about
             | {
-                "measure": f"{'minus ' if claim.reverse else ''}{titles[name][0]}",
-                "rho": _signed(found[name]["spearman"], claim.reverse),
+                "measure": f"{'minus ' if name in claim.reverse else ''}{titles[name][0]}",
+                "rho": _signed(found[name]["spearman"], name in claim.reverse),
                 "p": found[name]["spearman_holm"],
             }
-            for name in here
+            for name in claim.measures
+            if name in found
         ]
-        if not here:
-            rows.append(about | {"measure": "nothing: it needs a grammar of the stories"})
     heads: dict[str, tuple[str, str | None]] = {
         "rating": ("rating by people", None),
         "said": ("with temperature, in the paper", None),
