@@ -1,8 +1,9 @@
 """The sum over keys and values, for queries over a cache or over the tokens of one call.
 
 Over a long cache it goes block by block, with a running softmax, as far as the row with the most
-positions has written. So neither time nor memory depends on the length of the cache. On a CPU, one
-query a row of a large batch reads a cache in place that is filled by a third.
+positions has written. So neither time nor memory depends on the length of the cache. The exception
+is one query a row of a large batch on a CPU: a cache that is filled by a third is read as a whole,
+in place.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _SLOTS = 256
 _QUERIES = 512
 _FEW = 8
 _MANY = 16
+_SHARED = 4
 
 
 def visible(queries: jax.Array, keys: jax.Array, window: int | None) -> jax.Array:
@@ -70,17 +72,19 @@ def attend_cached(
     Slot j holds position j.
     """
     given = query, keys, values, sinks, positions
-    batch, _, steps, _ = query.shape
+    batch, heads, steps, _ = query.shape
     slots = keys.shape[2]
     whole = functools.partial(_all_slots, config, window)
     blocks = whole if slots <= _SLOTS else functools.partial(_by_blocks, config, window)
     on_cpu = blocks
     third = slots // 3
     wide = window is None or window >= third
-    if steps == 1 and batch >= _MANY and wide and keys.dtype == jnp.float32:
+    # In place, each query of a key head reads the keys again.
+    few = heads <= _SHARED * keys.shape[1]
+    if steps == 1 and batch >= _MANY and few and wide and keys.dtype == jnp.float32:
         # Blocks of so many rows leave the processor's own memory. Copying a block and transposing
-        # its keys then takes three times as long for each slot as reading the cache in place. With
-        # jax 0.10 a cache of bfloat16 would not be read in place, but converted first.
+        # its keys then takes three times as long for each slot as reading the cache in place
+        # (SmolLM2, 64 rows). With jax 0.10 a cache of bfloat16 would be converted first.
         in_place = functools.partial(whole, in_place=True)
         filled = jnp.max(positions) + 1 >= third
         on_cpu = functools.partial(jax.lax.cond, filled, in_place, blocks)

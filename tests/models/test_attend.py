@@ -91,20 +91,37 @@ def test_one_query_of_many_rows_equals_all_slots(window, last):
 
 
 @pytest.mark.optimised
-def test_one_query_of_many_rows_does_not_copy_the_cache():
-    heads, kv_heads, size, slots = 4, 2, 64, 4096
+@pytest.mark.parametrize(("heads", "in_place"), [(4, True), (16, False)])
+def test_one_query_of_many_rows_does_not_copy_the_cache(heads, in_place):
+    """With many queries for each key head it goes block by block."""
+    kv_heads, size, slots = 2, 64, 4096
     config = dataclasses.replace(TINY, heads=heads, kv_heads=kv_heads, head_dim=size)
     cache = jax.ShapeDtypeStruct((16, kv_heads, slots, size), jnp.float32)
     query = jax.ShapeDtypeStruct((16, heads, 1, size), jnp.float32)
     positions = jax.ShapeDtypeStruct((16, 1), jnp.int32)
     lowered = both(attend_cached).lower(config, None, query, cache, cache, None, positions)
+    compiled = lowered.compile()
     # Besides blocks of 256 slots it holds the scores, one float for 32 of the keys.
-    held = lowered.compile().memory_analysis().temp_size_in_bytes
+    held = compiled.memory_analysis().temp_size_in_bytes
     assert held < cache.size * cache.dtype.itemsize / 4
+    assert ("conditional(" in compiled.as_text()) == in_place
+
+
+def test_gradients_of_one_query_of_many_rows_equal_those_over_all_slots():
+    *given, _ = arrays(1, rows=16)
+    positions = jnp.linspace(0, 599, 16).astype(jnp.int32)[:, None]
+
+    def loss(attend, given):
+        return jnp.sum(attend(TINY, None, *given, None, positions) ** 2)
+
+    grads = [
+        jax.jit(jax.grad(functools.partial(loss, f)))(given) for f in (attend_cached, _all_slots)
+    ]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), *grads)
 
 
 def test_what_is_not_written_is_not_read():
-    """Slots behind the last block in use may hold anything, and cost no memory."""
+    """Slots behind the last block in use may hold anything if there are few rows."""
     positions = jnp.array([[200], [255]], jnp.int32)
     query, keys, values, _ = arrays(1)
     after = jnp.arange(SLOTS)[:, None] >= 256
