@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 
 def parser(doc: str, picture: str, quick: str) -> argparse.ArgumentParser:
@@ -27,6 +29,15 @@ def chosen(
         if part not in names:
             made.error(f"{part!r} is not one of {', '.join(names)}")
     return parts
+
+
+def finished(made: argparse.ArgumentParser) -> tuple[Path, dict[str, Any]]:
+    """Read the option --run; return the folder of a finished run and its results."""
+    made.add_argument("--run", type=Path, required=True, help="the folder of a finished run")
+    folder = made.parse_args().run
+    if not (folder / "results.json").is_file():
+        made.error(f"there is no finished run in {folder}; run prove.py first")
+    return folder, json.loads((folder / "results.json").read_text())
 
 
 def versions_line(name: str, versions: dict[str, str]) -> str:

@@ -143,3 +143,10 @@ def test_a_quick_run_resumes_and_writes_all_numbers(tmp_path):
     kept = (tmp_path / "parts" / "nucleus_both.json").stat().st_mtime_ns
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
     assert (tmp_path / "parts" / "nucleus_both.json").stat().st_mtime_ns == kept
+    finer = [sys.executable, str(PROTOCOL.with_name("finer.py")), "--run", tmp_path]
+    subprocess.run(finer, check=True, cwd=Path(__file__).parents[2])
+    found = json.loads((tmp_path / "finer.json").read_text())
+    ours = arms["nucleus_both"]["pass_8"]["value"]
+    one = next(one for one in found["best"] if one["goal"] == "pass@8")
+    assert one["minus"]["nucleus_both"]["value"] == pytest.approx(ours - one["passes"]["pass@8"])
+    assert len(found["by_seed"]["nucleus_both"]["pass@1"]) == 2

@@ -32,6 +32,7 @@ from benchmarks.experiments.arithmetic.measures import KS, at_k, spread  # noqa:
 from benchmarks.experiments.arithmetic.world import Part, build, solved, weights_digest  # noqa: E402
 from benchmarks.experiments.learned.grids import FAMILIES  # noqa: E402
 from benchmarks.experiments.learned.protocol import settings  # noqa: E402
+from benchmarks.harness.options import finished  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
 from benchmarks.harness.report import save, table  # noqa: E402
 from jaxsample_models.arithmetic import PREFIX  # noqa: E402
@@ -153,11 +154,7 @@ def by_seed(arms: dict[str, np.ndarray]) -> dict[str, dict[str, list[float]]]:
 
 def main():
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--run", type=Path, required=True, help="the folder of a finished run")
-    folder = options.parse_args().run
-    if not (folder / "results.json").is_file():
-        options.error(f"there is no finished run in {folder}; run prove.py first")
-    results = json.loads((folder / "results.json").read_text())
+    folder, results = finished(options)
     protocol, quick = results["protocol"], results["quick"]
     if results["weights_sha256"] != weights_digest():
         options.error("the run had other weights")

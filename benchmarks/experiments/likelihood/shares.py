@@ -11,10 +11,10 @@ gets the gains. No prediction of the plan is about them.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[3]
 if not __package__:
@@ -24,52 +24,76 @@ if not __package__:
 import numpy as np  # noqa: E402
 
 from benchmarks.experiments.learned.inference import interval, per_token  # noqa: E402
-from benchmarks.experiments.likelihood import curves, fixed, policies  # noqa: E402
+from benchmarks.experiments.likelihood import curves, fixed, policies, texts  # noqa: E402
+from benchmarks.harness.options import finished  # noqa: E402
 from benchmarks.harness.report import save, table  # noqa: E402
 
 SHARES = 8, 4, 2, 1  # one in so many texts
 
 
-def gains(
-    folder: Path, domain: dict[str, Any], protocol: dict[str, Any], quick: bool
-) -> list[dict[str, Any]]:
-    """Return how far `learned` is below `fixed_oracle`, nats per token, for each share.
+class Run(NamedTuple):
+    """A domain of a finished run: its curves, and how far its learned arm can be trained again.
 
-    Args:
-        folder: the parts of a domain.
-        domain: its results.
-        protocol: the whole protocol.
-        quick: whether the run was quick.
+    Attributes:
+        train, val, test: the curves.
+        grid: of the curves.
+        rival: `[N]` nats, the surprise of the test tokens under `fixed_oracle`.
+        learn: trains `learned` on curves with `parts` times the epochs.
     """
-    train, val, test = (curves.load(folder / f"{part}.npz") for part in ("train", "val", "test"))
-    grid = curves.Grid.of(protocol["curves"])
-    plan, rung = policies.plan_of(protocol, quick), protocol["rungs"]["learned"]
-    config, best = (domain["arms"][arm]["config"] for arm in ("learned", "fixed_oracle"))
-    hidden = test.seen.shape[1] - policies.untrained(plan, rung, 1, 0, 0).policy.inputs
-    rival = test.per_unit(fixed.surprise_of(best, test, grid, 2))  # V matters for EDT alone
+
+    train: curves.Curves
+    val: curves.Curves
+    test: curves.Curves
+    grid: curves.Grid
+    rival: np.ndarray
+    learn: Callable[[curves.Curves, int], policies.Trained]
+
+    @classmethod
+    def of(cls, folder: Path, domain: dict[str, Any], protocol: dict[str, Any], quick: bool) -> Run:
+        """Read a domain of a run.
+
+        Args:
+            folder: the parts of the domain.
+            domain: its results.
+            protocol: the whole protocol.
+            quick: whether the run was quick.
+        """
+        train, val, test = (curves.load(folder / f"{part}.npz") for part in texts.PARTS)
+        grid = curves.Grid.of(protocol["curves"])
+        plan, rung = policies.plan_of(protocol, quick), protocol["rungs"]["learned"]
+        config, best = (domain["arms"][arm]["config"] for arm in ("learned", "fixed_oracle"))
+        hidden = test.seen.shape[1] - policies.untrained(plan, rung, 1, 0, 0).policy.inputs
+        rival = fixed.surprise_of(best, test, grid, 2)  # V matters for EDT alone
+
+        def learn(some: curves.Curves, parts: int) -> policies.Trained:
+            longer = plan | {name: parts * plan[name] for name in ("epochs", "patience")}
+            return policies.train_rung(longer, rung, config, hidden, some, val, grid)
+
+        return cls(train, val, test, grid, rival, learn)
+
+    def gains(self, trained: policies.Trained) -> np.ndarray:
+        """Return how far trained policies are below the rival, nats `[S, N]`."""
+        policy = [policies.surprise_of(s, self.test, self.grid) for s in trained.samplers]
+        return self.rival - np.array(policy)
+
+
+def gains(run: Run) -> list[dict[str, Any]]:
+    """Return how far `learned` is below `fixed_oracle`, nats per token, for each share."""
     found = []
     for parts in SHARES:
-        some = train.unit < -(-len(train.sizes) // parts)
-        few = curves.Curves(*(x[some] for x in train))
-        longer = plan | {name: parts * plan[name] for name in ("epochs", "patience")}
-        trained = policies.train_rung(longer, rung, config, hidden, few, val, grid)
-        rows = [test.per_unit(policies.surprise_of(s, test, grid)) for s in trained.samplers]
-        gain = rival - np.array(rows)
+        some = run.train.unit < -(-len(run.train.sizes) // parts)
+        few = curves.Curves(*(x[some] for x in run.train))
+        gain = np.array([run.test.per_unit(row) for row in run.gains(run.learn(few, parts))])
         counts = {"texts": len(few.sizes), "tokens": len(few.unit)}
-        mean, ci = per_token(gain, test.sizes), interval(gain, test.sizes)
+        mean, ci = per_token(gain, run.test.sizes), interval(gain, run.test.sizes)
         found.append({**counts, "gain": mean, "ci": ci})
     return found
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--run", type=Path, required=True, help="the folder of a finished run")
-    folder = options.parse_args().run
-    if not (folder / "results.json").is_file():
-        options.error(f"there is no finished run in {folder}; run prove.py first")
-    results = json.loads((folder / "results.json").read_text())
+    folder, results = finished(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     found = {
-        name: gains(folder / "parts" / name, domain, results["protocol"], results["quick"])
+        name: gains(Run.of(folder / "parts" / name, domain, results["protocol"], results["quick"]))
         for name, domain in results["domains"].items()
     }
     rows = [
