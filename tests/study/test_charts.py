@@ -86,6 +86,13 @@ def test_a_png_is_twice_its_size_and_on_white(tmp_path):
     assert int.from_bytes(image[16:20], "big") > 2 * WIDTH
 
 
+def test_control_characters_of_a_text_do_not_break_a_picture(tmp_path):
+    odd = "a" + "".join(map(chr, range(32))) + "\x7f\ud800\uffff<&>b"
+    point = {"x": 1.0, "y": 2.0, "colour": 0.5, "text": odd}
+    write_png(scatter_chart([point], "x", "y", "colour"), tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 1000
+
+
 def test_what_is_not_finite_is_left_out():
     rows = [{"x": np.float32(1.5), "y": math.nan, "family": "f", "setting": "s"}]
     (row,) = front_chart(rows, "x", "y")["data"]["values"]

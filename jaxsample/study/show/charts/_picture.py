@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from jaxsample.study.show.charts._parts import Spec
+
+# A hot model writes these characters, and a picture passes through XML, which has none of them.
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def vega_config(ink: str, line: str) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def vega_config(ink: str, line: str) -> dict[str, Any]:
 def write_png(spec: Spec, path: str | Path) -> None:
     """Write a chart as a PNG with a white background, at two pixels per unit.
 
-    The specification is drawn without network access.
+    The specification is drawn without network access. Control characters in its texts become U+FFFD.
 
     Args:
         spec: a Vega-Lite specification with its data inside.
@@ -60,5 +64,13 @@ def write_png(spec: Spec, path: str | Path) -> None:
     except ImportError as error:
         raise ImportError("charts as PNG need: pip install 'jaxsample[study]'") from error
     config = vega_config("#1c2128", "#d9dee5") | {"background": "white"}
-    image = vl_convert.vegalite_to_png(spec, scale=2, config=config, allowed_base_urls=[])
+    image = vl_convert.vegalite_to_png(_in_xml(spec), scale=2, config=config, allowed_base_urls=[])
     Path(path).write_bytes(image)
+
+
+def _in_xml(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {name: _in_xml(value) for name, value in x.items()}
+    if isinstance(x, list):
+        return [_in_xml(value) for value in x]
+    return NOT_IN_XML.sub("\ufffd", x) if isinstance(x, str) else x
