@@ -44,7 +44,8 @@ def vega_config(ink: str, line: str) -> dict[str, Any]:
 def write_png(spec: Spec, path: str | Path) -> None:
     """Write a chart as a PNG with a white background, at two pixels per unit.
 
-    The specification is drawn without network access. Control characters in its texts become U+FFFD.
+    The specification is drawn without network access. Control characters in its texts become
+    U+FFFD.
 
     Args:
         spec: a Vega-Lite specification with its data inside.
