@@ -35,7 +35,7 @@ from benchmarks.experiments.learned.protocol import settings  # noqa: E402
 from benchmarks.harness.options import finished  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
 from benchmarks.harness.report import save, table  # noqa: E402
-from jaxsample_models.arithmetic import PREFIX  # noqa: E402
+from jaxsample_models.arithmetic import places  # noqa: E402
 
 P = np.round(np.arange(0.02, 1.005, 0.01), 2).tolist()
 HEATS = {
@@ -68,7 +68,7 @@ class Sorted(NamedTuple):
 def in_order(logits, tokens) -> Sorted:
     """Sort the rows of a tree."""
     order = jnp.argsort(-logits, axis=-1)
-    ranks = jnp.argsort(order, axis=-1)[jnp.arange(len(logits))[:, None, None], PREFIX, tokens]
+    ranks = _own(jnp.argsort(order, axis=-1), tokens)
     logp = jax.nn.log_softmax(logits)
     entropy = -jnp.sum(jnp.exp(logp) * logp, axis=-1)
     return Sorted(jnp.take_along_axis(logits, order, axis=-1), entropy, ranks)
@@ -79,16 +79,19 @@ def right_at(rows: Sorted, heats: jax.Array, ps: jax.Array) -> jax.Array:
     """Return the chances of right solutions, `[K, N]`, for temperatures `[N, P]` and K values p."""
     weights = jax.nn.softmax(rows.logits / heats[..., None])
     sums = jnp.cumsum(weights, axis=-1)
-    places = jnp.arange(len(weights))[:, None, None], PREFIX
-    chosen = weights[(*places, rows.ranks)]
+    chosen = _own(weights, rows.ranks)
 
     def at(p):
         kept = jnp.sum(sums - weights < p, axis=-1)
         mass = jnp.take_along_axis(sums, kept[..., None] - 1, axis=-1)[..., 0]
-        steps = jnp.where(rows.ranks < kept[places], chosen / mass[places], 0.0)
+        steps = jnp.where(rows.ranks < places(kept), chosen / places(mass), 0.0)
         return jnp.sum(jnp.prod(steps, axis=-1), axis=-1)
 
     return jax.lax.map(at, ps)
+
+
+def _own(rows, columns):
+    return jnp.take_along_axis(places(rows), columns[..., None], axis=-1)[..., 0]
 
 
 def reached(right: np.ndarray, goal: str) -> np.ndarray:

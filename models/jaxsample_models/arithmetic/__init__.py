@@ -21,10 +21,10 @@ from ._sums import prompts as prompts
 from ._sums import solutions as solutions
 from ._sums import trained_sums as trained_sums
 from ._tokenizer import make_tokenizer as make_tokenizer
-from ._tree import PREFIX as PREFIX
 from ._tree import Chances as Chances
 from ._tree import Tree as Tree
 from ._tree import branches as branches
 from ._tree import grow as grow
+from ._tree import places as places
 from ._tree import right_ones as right_ones
 from ._tree import solved as solved

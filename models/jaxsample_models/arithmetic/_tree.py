@@ -50,7 +50,6 @@ def _prefixes() -> tuple[np.ndarray, np.ndarray]:
 
 
 FIRST, PREFIX = _prefixes()
-"""The first place of each prefix, `[P]`; and the prefix of each place, `[300, 7]`."""
 
 
 def branches(positions: Any) -> Any:
@@ -60,6 +59,18 @@ def branches(positions: Any) -> Any:
     (2, 1234)
     """
     return positions.reshape(len(positions), TEXTS * SOLUTION, *positions.shape[3:])[:, FIRST]
+
+
+def places(prefixes: Any) -> Any:
+    """Give each place what its prefix has: `[N, P, ..]` becomes `[N, 300, 7, ..]`.
+
+    It is the reverse of `branches`.
+
+    >>> numbers = np.arange(1234)[None]
+    >>> places(numbers).shape, bool(np.all(branches(places(numbers)) == numbers))
+    ((1, 300, 7), True)
+    """
+    return prefixes[:, PREFIX]
 
 
 class Tree(NamedTuple):
