@@ -3,9 +3,10 @@
     python benchmarks/experiments/likelihood/notation.py --run DIR
 
 DIR is the folder of a finished run of prove.py with --gsm8k. Solutions there have calculator notes,
-such as `<<16-3-4=9>>`, and end with the answer after `####`. The policy `learned` is trained again
-as in the run, and its gain over `fixed_oracle` is told apart for the tokens of this notation and
-for all others. DIR/notation.json gets the gains. No prediction of the plan is about them.
+such as `<<16-3-4=9>>`, and end with the answer after `####`. The command trains the policy
+`learned` again as in the run. It measures the gain over `fixed_oracle` on the tokens of this
+notation, and on all others. DIR/notation.json gets the gains. No prediction of the plan is about
+them.
 """
 
 from __future__ import annotations
