@@ -83,8 +83,8 @@ def attend_cached(
     few = heads <= _SHARED * keys.shape[1]
     if steps == 1 and batch >= _MANY and few and wide and keys.dtype == jnp.float32:
         # Blocks of so many rows leave the processor's own memory. Copying a block and transposing
-        # its keys then takes three times as long for each slot as reading the cache in place
-        # (SmolLM2, 64 rows). With jax 0.10 a cache of bfloat16 would be converted first.
+        # its keys then takes about three times as long for each slot as reading the cache in
+        # place. With jax 0.10 a cache of bfloat16 would be converted first.
         in_place = functools.partial(whole, in_place=True)
         filled = jnp.max(positions) + 1 >= third
         on_cpu = functools.partial(jax.lax.cond, filled, in_place, blocks)
