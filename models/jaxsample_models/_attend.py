@@ -87,7 +87,8 @@ def attend_cached(
         # place. With jax 0.10 a cache of bfloat16 would be converted first.
         in_place = functools.partial(whole, in_place=True)
         filled = jnp.max(positions) + 1 >= third
-        on_cpu = functools.partial(jax.lax.cond, filled, in_place, blocks)
+        by_fill = functools.partial(jax.lax.cond, filled, in_place, blocks)
+        on_cpu = in_place if slots <= _SLOTS else by_fill
     if steps <= _FEW:
         # A GPU may wait for the host at each block; for few queries reading all slots is cheap.
         return jax.lax.platform_dependent(

@@ -55,3 +55,9 @@ def test_curves_that_differ_from_the_library_make_a_run_void(arm, apart):
     found = domain(1.0)
     found["arms"][arm] = found["arms"][arm] | {"apart_from_library": apart}
     assert report({"a": found}, PROTOCOL)["predictions"]["gain"]["void"]
+
+
+def test_the_rival_is_tuned_less_than_the_policy_as_the_plan_says():
+    policy, rival = PROTOCOL["policy"], PROTOCOL["low_rank"]
+    assert len(rival["configurations"]) == 2 < len(policy["configurations"])
+    assert rival["epochs"] == 4 < policy["epochs"] and rival["patience"] < policy["patience"]

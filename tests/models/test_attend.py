@@ -77,13 +77,13 @@ def test_gradients_equal_those_over_all_slots():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), *grads)
 
 
-@pytest.mark.parametrize("last", [150, 250, 599])
+@pytest.mark.parametrize(("slots", "last"), [(200, 50), (SLOTS, 150), (SLOTS, 250), (SLOTS, 599)])
 @pytest.mark.parametrize("window", [None, 400, 100])
-def test_one_query_of_many_rows_equals_all_slots(window, last):
+def test_one_query_of_many_rows_equals_all_slots(window, slots, last):
     """Below a third of the cache it goes block by block, above it reads the cache in place."""
     positions = jnp.linspace(-1, last, 16).astype(jnp.int32)[:, None]
     config = dataclasses.replace(TINY, attention_softcap=2.0, query_scale=3.0)
-    given = (*arrays(1, sinks=True, rows=16), positions)
+    given = (*arrays(1, slots, sinks=True, rows=16), positions)
     found = both(attend_cached)(config, window, *given)
     expected = both(_all_slots)(config, window, *given)
     np.testing.assert_allclose(found[1:], expected[1:], atol=TOLERANCE, rtol=0)
@@ -121,7 +121,7 @@ def test_gradients_of_one_query_of_many_rows_equal_those_over_all_slots():
 
 
 def test_what_is_not_written_is_not_read():
-    """Slots behind the last block in use may hold anything if there are few rows."""
+    """Slots behind the last block in use may hold anything, and cost no memory, for few rows."""
     positions = jnp.array([[200], [255]], jnp.int32)
     query, keys, values, _ = arrays(1)
     after = jnp.arange(SLOTS)[:, None] >= 256
