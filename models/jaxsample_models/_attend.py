@@ -81,7 +81,9 @@ def attend_cached(
     wide = window is None or window >= third
     # In place, each query of a key head reads the keys again.
     few = heads <= _SHARED * keys.shape[1]
-    if steps == 1 and batch >= _MANY and few and wide and keys.dtype == jnp.float32:
+    # An exported function may leave the number of rows open. It reads blocks.
+    many = isinstance(batch, int) and batch >= _MANY
+    if steps == 1 and many and few and wide and keys.dtype == jnp.float32:
         # Blocks of so many rows leave the processor's own memory. Copying a block and transposing
         # its keys then takes about three times as long for each slot as reading the cache in
         # place. With jax 0.10 a cache of bfloat16 would be converted first.

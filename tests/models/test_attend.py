@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from jaxsample_models._attend import _all_slots, attend_cached
 
@@ -143,3 +144,15 @@ def test_a_chunked_prompt_takes_no_square_of_memory():
     given = (*arrays(2048, 2048), positions)
     compiled = both(attend_cached).lower(TINY, None, *given).compile()
     assert compiled.memory_analysis().temp_size_in_bytes < 32 * 2**20
+
+
+def test_the_number_of_rows_can_be_left_open():
+    """An exported step with any number of rows gives the same result as one for these rows."""
+    *given, sinks = arrays(1, rows=16)
+    positions = jnp.full((16, 1), SLOTS - 1, jnp.int32)
+    step = jax.jit(lambda *given: attend_cached(TINY, None, *given[:3], sinks, given[3]))
+    (rows,) = export.symbolic_shape("b")
+    given = (*given, positions)
+    shapes = [jax.ShapeDtypeStruct((rows, *array.shape[1:]), array.dtype) for array in given]
+    found = export.export(step)(*shapes).call(*given)
+    np.testing.assert_allclose(found, step(*given), atol=TOLERANCE, rtol=0)
