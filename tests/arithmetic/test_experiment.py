@@ -7,13 +7,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import optax
 import pytest
+from flax import nnx
 
-from benchmarks.experiments.arithmetic.measures import at_k, contrast, share
+from benchmarks.experiments.arithmetic.measures import at_all, at_k, contrast, share
+from benchmarks.experiments.arithmetic.policies import learned
 from benchmarks.experiments.arithmetic.prove import PROTOCOL
 from benchmarks.experiments.arithmetic.verdicts import conclude
-from benchmarks.experiments.arithmetic.world import WEIGHTS, draw
+from benchmarks.experiments.arithmetic.world import PARTS, WEIGHTS, _used, build, draw, solved
+from benchmarks.experiments.learned.grids import FAMILIES
+from benchmarks.experiments.learned.ladder import weights
 from benchmarks.experiments.learned.protocol import digest, load
+from jaxsample.learn import Learned, Policy
 from jaxsample_models.arithmetic import PLANS, Corpus, trained_sums
 
 
@@ -89,7 +95,7 @@ def test_the_sums_of_training_are_those_that_the_corpus_draws():
     np.testing.assert_array_equal(found[50:], drawn)
 
 
-@pytest.mark.parametrize("plan", ["protocol.toml", "confirmed.toml"])
+@pytest.mark.parametrize("plan", ["protocol.toml", "confirmed.toml", "after_rule.toml"])
 def test_a_plan_names_what_there_is(plan):
     protocol = load(PROTOCOL.with_name(plan))
     assert protocol["learned"]["rung"] in protocol["rungs"]
@@ -116,6 +122,46 @@ def test_the_second_plan_tests_another_arm_alone_on_other_sums(arms):
     found = conclude(right, missed, second)
     assert found["shares"] == {} and set(found["predictions"]) == set(second["predictions"])
     assert all(verdict["met"] for verdict in found["predictions"].values())
+
+
+def test_a_plan_keeps_apart_from_all_plans_before_it():
+    plans = (load(PROTOCOL.with_name(f"{name}.toml")) for name in ("confirmed", "after_rule"))
+    second, third = (plan["data"] for plan in plans)
+    sizes = [second[part] for part in PARTS]
+    of_first = np.concatenate(draw(0, *sizes)[1:])
+    of_second = np.concatenate(draw(second["seed"], *sizes, of_first)[1:])
+    found, expected = _used(third), np.concatenate([of_first, of_second])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_policy_after_a_rule_starts_from_its_best_setting(monkeypatch):
+    """With a rate of 0, training changes nothing, so the arm is the best rule of the grid."""
+    monkeypatch.setattr(
+        "benchmarks.experiments.arithmetic.policies.adam", lambda *_: optax.sgd(0.0)
+    )
+    plan = load(PROTOCOL.with_name("after_rule.toml"))
+    plan["data"]["quick"] = {"train": 16, "val": 16, "test": 8}
+    plan["training"]["quick"] = {"steps": 1, "sums": 2, "samples": 8}
+    world = build(plan["data"], quick=True)
+    arm = learned("rule", [1, 8], world, plan, quick=True)
+    on_val = {
+        (t0, p): at_all(solved(FAMILIES["edt"](t0, -4.0, p), world.val).right, [1, 8])
+        for t0, p in itertools.product(*(plan["quick_grids"]["edt"][name] for name in ("t0", "p")))
+    }
+    rule = arm["config"]["rule"]
+    assert on_val[rule["t0"], rule["p"]] == max(on_val.values())
+    assert min(on_val.values()) < max(on_val.values())
+    expected = solved(FAMILIES["edt"](**rule), world.test).right
+    # Parameters go to the real line and back, in float32.
+    np.testing.assert_allclose(arm["right"], [expected, expected], atol=1e-5)
+    policy = Policy(
+        "reshape",
+        features=plan["learned"]["features"],
+        hidden_size=world.checkpoint.config.dim,
+        width=plan["learned"]["width"],
+        rngs=nnx.Rngs(0),
+    )
+    assert arm["parameters"] == weights(Learned(policy)) + 3  # T0, theta and p
 
 
 @pytest.mark.slow

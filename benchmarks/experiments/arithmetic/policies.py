@@ -9,11 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from benchmarks.experiments.learned.grids import FAMILIES
 from benchmarks.experiments.learned.ladder import adam, weights
+from jaxsample import Transform, chain
 from jaxsample.learn import Learned, PassAtK, Policy, PolicyGradient, fit
 from jaxsample_models.arithmetic import EOS, KINDS, right
 
 from .measures import at_all
+from .tuned import best_on_val
 from .world import Part, World, rows, solved
 
 LENGTH = 7
@@ -30,7 +33,8 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
     """Train a rung for every seed, and return the probability that each test sum is solved.
 
     Args:
-        rung: a name of the protocol's.
+        rung: a name of the protocol's. With `after`, the family of that name goes before the
+            policy, with its best setting on val. Its numbers train too.
         ks: the sum of pass@k for each of them trains it.
         world: the model and the sums.
         protocol: the whole protocol.
@@ -39,12 +43,13 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
     seeds = protocol["seeds"]["quick" if quick else "full"]
     rates = protocol["training"]["policy_rates"][: 1 if quick else None]
     plan = schedule(protocol, quick)
+    rule = _rule(protocol, rung, ks, world, quick)
     objective = PolicyGradient(PassAtK(right, tuple(ks)), plan["samples"], LENGTH, (EOS,))
 
     def trained(seed, rate):
         return fit(
             jax.random.key(seed),
-            _untrained(protocol, rung, world.checkpoint.config.dim, seed),
+            _untrained(protocol, rung, rule, world.checkpoint.config.dim, seed),
             world.checkpoint.model,
             world.checkpoint.params,
             world.train,
@@ -60,7 +65,7 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
     rate = max(on_val, key=lambda rate: on_val[rate])
     samplers = [first[rate], *(trained(seed, rate) for seed in seeds[1:])]
     return {
-        "config": {"rung": rung, "ks": ks, "rate": rate},
+        "config": {"rung": rung, "ks": ks, "rate": rate} | ({"rule": rule[1]} if rule else {}),
         "on_val": {str(rate): value for rate, value in on_val.items()},
         "texts": plan["steps"] * plan["sums"] * plan["samples"],
         "parameters": weights(samplers[0]),
@@ -68,22 +73,35 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
     } | rows([solved(sampler, world.test) for sampler in samplers])
 
 
-def _untrained(protocol, rung, hidden_size, seed):
+def _rule(protocol, rung, ks, world, quick):
+    """Return the family that a rung begins with, and its setting; None for plain sampling."""
+    family = protocol["rungs"][rung].get("after")
+    if family is None:
+        return None
+    grid = protocol["quick_grids" if quick else "grids"][family]
+    return family, best_on_val(family, grid, ks, world)
+
+
+def _untrained(protocol, rung, rule, hidden_size, seed):
     plan = protocol["learned"]
-    return Learned(
+    policy = Learned(
         Policy(
-            **protocol["rungs"][rung],
+            **{name: value for name, value in protocol["rungs"][rung].items() if name != "after"},
             features=tuple(plan["features"]),
             hidden_size=hidden_size,
             width=plan["width"],
             rngs=nnx.Rngs(seed),
         )
     )
+    if rule is None:
+        return policy
+    family, setting = rule
+    return chain(FAMILIES[family](**setting), policy)
 
 
-def _temperatures(sampler: Learned, test: Part) -> dict[str, float] | None:
-    """Return the median temperature of each kind of token; None if a policy has filters too."""
-    if sampler.policy.head != "temperature":
+def _temperatures(sampler: Transform, test: Part) -> dict[str, float] | None:
+    """Return the median temperature of each kind of token; None if more than it was learned."""
+    if not isinstance(sampler, Learned) or sampler.policy.head != "temperature":
         return None
 
     def heat(row, hidden):

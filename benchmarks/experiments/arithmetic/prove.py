@@ -2,8 +2,9 @@
 
     python benchmarks/experiments/arithmetic/prove.py --out DIR [--plan FILE] [--quick]
 
-The plan is protocol.toml in this folder. confirmed.toml is that of a second run, which tests what
-the first one suggested, on other sums and with other seeds.
+The plan is protocol.toml in this folder. Two more plans test what the runs before them suggested,
+on other sums and with other seeds: confirmed.toml, a reshaping of the logits; after_rule.toml, a
+policy that starts from a tuned EDT.
 
 DIR/results.json has pass@1 and pass@8 of every arm with their intervals, the differences of the
 learned arm from the best fixed temperature and top-p, both tuned on the test set, the share of the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -12,7 +13,7 @@ from benchmarks.experiments.learned.protocol import settings
 from jaxsample import chain
 from jaxsample_models.arithmetic import KINDS
 
-from .measures import KS, at_k, unseen
+from .measures import KS, at_all, at_k, unseen
 from .world import Part, World, rows, solved
 
 
@@ -40,6 +41,17 @@ def tuned(family: str, grid: dict[str, list[float]], world: World) -> dict[str, 
     ]
     arms[f"{family}_1"]["front"] = front
     return arms
+
+
+def best_on_val(
+    family: str, grid: dict[str, list[float]], ks: Sequence[int], world: World
+) -> dict[str, float]:
+    """Return the setting with the largest sum of pass@k for each of `ks` on val."""
+
+    def reached(setting):
+        return at_all(solved(FAMILIES[family](**setting), world.val).right, ks)
+
+    return max(settings(grid), key=reached)
 
 
 def by_kind(grid: dict[str, list[float]], test: Part) -> dict[str, dict[str, Any]]:

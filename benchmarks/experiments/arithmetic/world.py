@@ -87,13 +87,19 @@ def build(plan: dict[str, Any], quick: bool) -> World:
         )
     checkpoint = jaxsample_models.embedded_arithmetic()
     sizes = plan["quick"] if quick else plan
-    used = None
-    if "apart_from" in plan:
-        first = load(Path(__file__).with_name(plan["apart_from"]))["data"]
-        used = np.concatenate(draw(first["seed"], *(first[part] for part in PARTS))[1:])
-    train, val, test = draw(plan["seed"], *(sizes[part] for part in PARTS), used=used)
+    train, val, test = draw(plan["seed"], *(sizes[part] for part in PARTS), used=_used(plan))
     texts = Examples(right_ones(train)[:, 0], prompts=prompts(train))
     return World(checkpoint, texts, part(checkpoint, val), part(checkpoint, test))
+
+
+def _used(plan):
+    """Return the sums that a plan keeps apart from: another's, and those that this one does."""
+    if "apart_from" not in plan:
+        return None
+    first = load(Path(__file__).with_name(plan["apart_from"]))["data"]
+    before = _used(first)
+    own = draw(first["seed"], *(first[part] for part in PARTS), used=before)[1:]
+    return np.concatenate(own if before is None else (before, *own))
 
 
 def draw(

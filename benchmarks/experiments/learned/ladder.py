@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from jaxsample import stack
+from jaxsample import Transform, partition, stack
 from jaxsample.learn import Examples, Learned, Policy, cross_entropy, fit
 
 from .contexts import Contexts, by_unit
@@ -103,9 +103,9 @@ def keeps_the_truth(sampler: Learned, contexts: Contexts) -> jax.Array:
     return by_unit(jax.vmap(here), contexts)[:, 0]
 
 
-def weights(sampler: Learned) -> int:
-    """Return the number of a policy's weights."""
-    return int(sum(np.size(leaf) for leaf in jax.tree.leaves(sampler.params)))
+def weights(sampler: Transform) -> int:
+    """Return how many numbers of a sampler train."""
+    return int(sum(np.size(leaf) for leaf in jax.tree.leaves(partition(sampler)[0])))
 
 
 @functools.cache

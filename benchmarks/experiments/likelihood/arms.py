@@ -12,6 +12,7 @@ import numpy as np
 from jaxsample import EntropyTemperature, Temperature
 from jaxsample.learn import Examples, Learned, logprobs
 
+from ..learned.ladder import weights
 from ..learned.protocol import settings
 from . import fixed, low_rank, policies
 from .curves import Curves, Grid
@@ -104,7 +105,7 @@ def learned(domain: Domain, step: Callable[[str], None]) -> Arm:
         surprise,
         config=configuration,
         settings=len(outcomes),
-        parameters=policies.weights(trained.samplers[0]),
+        parameters=weights(trained.samplers[0]),
         val=val,
         epochs=trained.epochs,
         seconds_per_seed=seconds,
@@ -117,7 +118,7 @@ def rung(domain: Domain, name: str, configuration: dict[str, Any]) -> Arm:
     """Train another rung in the configuration of `learned`."""
     trained = _trained(domain, name, configuration)
     surprise = [policies.surprise_of(s, domain.test, domain.grid) for s in trained.samplers]
-    count = policies.weights(trained.samplers[0])
+    count = weights(trained.samplers[0])
     return domain.arm(surprise, parameters=count, val=float(trained.val.mean()))
 
 

@@ -49,11 +49,6 @@ def untrained(plan: dict[str, Any], rung: dict[str, Any], width: int, size: int,
     return Learned(Policy("temperature", **settings, rngs=nnx.Rngs(seed)))
 
 
-def weights(sampler: Learned) -> int:
-    """Return the number of a policy's weights."""
-    return int(sum(np.size(leaf) for leaf in jax.tree.leaves(sampler.params)))
-
-
 def inputs(sampler: Learned, curves: Curves) -> np.ndarray:
     """Return what a policy reads at each token, `[N, I]`: all that was kept, or a part of it."""
     policy = sampler.policy
