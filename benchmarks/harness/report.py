@@ -104,6 +104,14 @@ def faster(found: Ratio | None) -> str:
     return f"{figures(value)}x faster" if value > 1 else f"{figures(1 / value)}x slower"
 
 
+def spanned(value: float, ci: Sequence[float] | None, form: str = ".4f") -> str:
+    """Return a value with its interval: `0.0305 [0.0158, 0.0456]`, or `-` without an interval."""
+    if ci is None:
+        return "-"
+    low, high = ci
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table for a terminal: the first column aligned left, the others right."""
     lines = [list(map(str, line)) for line in [headers, *rows]]

@@ -12,6 +12,7 @@ from benchmarks.harness.report import (
     median_interval,
     ratio,
     save,
+    spanned,
     summary,
     table,
 )
@@ -80,6 +81,12 @@ def test_ratios_in_words():
 )
 def test_three_figures(value, text):
     assert figures(value) == text
+
+
+def test_an_interval_is_written_behind_its_value():
+    assert spanned(0.03051, [-0.0158, 0.0456]) == "0.0305 [-0.0158, 0.0456]"
+    assert spanned(0.03051, (-0.0158, 0.0456), "+.2g") == "+0.031 [-0.016, +0.046]"
+    assert spanned(0.03051, None) == "-"
 
 
 def test_a_table_is_aligned():

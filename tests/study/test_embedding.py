@@ -62,6 +62,11 @@ def test_a_long_text_is_truncated_to_the_context():
     np.testing.assert_allclose(got, [[2, 2, 10]])
 
 
+def test_progress_counts_texts(capsys):
+    embed(source_of(hidden_of), ["ab"] * 5, batch_size=2, progress=True)
+    assert "embedded 5" in capsys.readouterr().err
+
+
 def test_a_model_without_hidden_states_is_refused():
     def silent(params, tokens, positions, cache):
         return ModelOutput(jnp.zeros((*tokens.shape, 5)), None, cache)

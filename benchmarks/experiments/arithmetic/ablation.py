@@ -36,7 +36,7 @@ from benchmarks.experiments.learned import protocol as plan  # noqa: E402
 from benchmarks.experiments.learned.ladder import adam  # noqa: E402
 from benchmarks.harness.kept import kept  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
-from benchmarks.harness.report import environment, heading, load, save, table  # noqa: E402
+from benchmarks.harness.report import environment, heading, load, save, spanned, table  # noqa: E402
 from jaxsample import chain  # noqa: E402
 from jaxsample.learn import (  # noqa: E402
     Credit,
@@ -152,9 +152,7 @@ def shown(arms: dict[str, Any]) -> str:
     """Return a table of the arms."""
 
     def points(found):
-        low, high = found["ci"]
-        value = f"{found['value']:+.4f} [{low:+.4f}, {high:+.4f}]"
-        return f"{value} p {found['p_holm']:.3f}"
+        return f"{spanned(found['value'], found['ci'], '+.4f')} p {found['p_holm']:.3f}"
 
     rows = []
     for name, found in arms.items():

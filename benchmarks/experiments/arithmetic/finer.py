@@ -34,7 +34,7 @@ from benchmarks.experiments.learned.grids import FAMILIES  # noqa: E402
 from benchmarks.experiments.learned.protocol import settings  # noqa: E402
 from benchmarks.harness.options import finished  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
-from benchmarks.harness.report import save, table  # noqa: E402
+from benchmarks.harness.report import save, spanned, table  # noqa: E402
 from jaxsample_models.arithmetic import places  # noqa: E402
 
 P = np.round(np.arange(0.02, 1.005, 0.01), 2).tolist()
@@ -190,7 +190,7 @@ def main():
     ]
     print(table(["family", "best for", "setting", *(f"pass@{k}" for k in KS)], rows))
     differences = [
-        [name, one["goal"], one["family"], f"{x['value']:.4f} [{x['ci'][0]:.4f}, {x['ci'][1]:.4f}]"]
+        [name, one["goal"], one["family"], spanned(x["value"], x["ci"])]
         for one in kept
         for name, x in one["minus"].items()
     ]

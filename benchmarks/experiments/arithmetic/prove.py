@@ -36,7 +36,7 @@ from benchmarks.experiments.arithmetic.world import World, build, mark_of, rows,
 from benchmarks.experiments.learned import protocol as plan  # noqa: E402
 from benchmarks.harness.kept import kept  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
-from benchmarks.harness.report import environment, heading, load, save, table  # noqa: E402
+from benchmarks.harness.report import environment, heading, load, save, spanned, table  # noqa: E402
 from jaxsample import chain  # noqa: E402
 from jaxsample_models.arithmetic import Chances  # noqa: E402
 
@@ -78,10 +78,7 @@ def tables(results: dict[str, Any]) -> str:
     """Return tables of the arms, of the differences, and of the predictions."""
 
     def told(found):
-        if found["ci"] is None:
-            return "-"
-        low, high = found["ci"]
-        return f"{found['value']:.4f} [{low:.4f}, {high:.4f}]"
+        return spanned(found["value"], found["ci"])
 
     by_arm = [
         [name, *(told(arm[f"pass_{k}"]) for k in KS), f"{arm['pass_8']['missed']:.4f}"]

@@ -42,7 +42,7 @@ from benchmarks.experiments.e2e.verdict import POLICY, compared, measured  # noq
 from benchmarks.experiments.e2e.world import missing, real, toy  # noqa: E402
 from benchmarks.experiments.learned.protocol import digest, load  # noqa: E402
 from benchmarks.harness.kept import kept  # noqa: E402
-from benchmarks.harness.report import environment, heading, save, table  # noqa: E402
+from benchmarks.harness.report import environment, heading, save, spanned, table  # noqa: E402
 from jaxsample import chain  # noqa: E402
 from jaxsample.study import Setting  # noqa: E402
 
@@ -108,8 +108,7 @@ def tables(results: dict[str, Any]) -> str:
     """Return tables of the arms on test prompts and of the differences."""
 
     def said(one):
-        low, high = one["ci"]
-        return f"{one['mean']:.4g} [{low:.4g}, {high:.4g}]"
+        return spanned(one["mean"], one["ci"], ".4g")
 
     arms = [[arm, *(said(of[name]) for name in SHOWN)] for arm, of in results["arms"].items()]
     apart = [

@@ -43,6 +43,7 @@ from benchmarks.harness.report import (  # noqa: E402
     heading,
     load,
     save,
+    spanned,
     table,
 )
 
@@ -80,10 +81,7 @@ def tables(results: dict[str, Any]) -> str:
         return figures(arm["kl"]) if isinstance(arm["kl"], float) else str(arm["kl"])
 
     def spread(found):
-        if found is None or found["ci"] is None:
-            return "-"
-        low, high = found["ci"]
-        return f"{found['mean']:+.5f} [{low:+.5f}, {high:+.5f}]"
+        return "-" if found is None else spanned(found["mean"], found["ci"], "+.5f")
 
     worlds = results["worlds"]
     rows = [[name, *(kl(world[arm]) for arm in SHOWN)] for name, world in worlds.items()]

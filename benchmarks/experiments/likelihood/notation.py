@@ -30,7 +30,7 @@ from benchmarks.experiments.learned.inference import interval, per_token  # noqa
 from benchmarks.experiments.likelihood.curves import Curves  # noqa: E402
 from benchmarks.experiments.likelihood.shares import Run  # noqa: E402
 from benchmarks.harness.options import finished  # noqa: E402
-from benchmarks.harness.report import save, table  # noqa: E402
+from benchmarks.harness.report import save, spanned, table  # noqa: E402
 
 NOTATION = re.compile(r"<<.*?>>|####.*", re.DOTALL)
 
@@ -73,10 +73,7 @@ def main():
         "notation": apart(test, gain, mask),
         "the rest": apart(test, gain, ~mask),
     }
-    rows = [
-        [name, one["tokens"], f"{one['gain']:.4f} [{one['ci'][0]:.4f}, {one['ci'][1]:.4f}]"]
-        for name, one in found.items()
-    ]
+    rows = [[name, one["tokens"], spanned(one["gain"], one["ci"])] for name, one in found.items()]
     print(table(["tokens", "number", "gain, nats per token"], rows))
     kept = {"protocol_sha256": results["protocol_sha256"], "gsm8k": found}
     print(f"wrote {save(folder, kept, 'notation.json')}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxsample.study import holm
 
-from ...harness.report import table
+from ...harness.report import spanned, table
 from ..learned.inference import interval, per_token, sign_flip
 
 CHECKED = "learned", "fixed_oracle", "edt_oracle"
@@ -90,21 +90,18 @@ def verdict(domains: dict[str, Any], protocol: dict[str, Any]) -> dict[str, Any]
 def tables(results: dict[str, Any]) -> str:
     """Return tables of the arms and of the differences."""
 
-    def spread(value, ci, sign=""):
-        return f"{value:{sign}.4f} [{ci[0]:{sign}.4f}, {ci[1]:{sign}.4f}]"
-
-    def rows(group, value, sign=""):
+    def rows(group, value, form):
         names = list(next(iter(domains.values()))[group])
         found = ([domain[group][name] for domain in domains.values()] for name in names)
         return [
-            [name, *(spread(x[value], x["ci"], sign) for x in each)]
+            [name, *(spanned(x[value], x["ci"], form) for x in each)]
             for name, each in zip(names, found, strict=True)
         ]
 
     domains = results["domains"]
     parts = [
-        table(["nats per token", *domains], rows("arms", "nats")),
-        table(["difference", *domains], rows("differences", "mean", "+")),
+        table(["nats per token", *domains], rows("arms", "nats", ".4f")),
+        table(["difference", *domains], rows("differences", "mean", "+.4f")),
     ]
     gain = results["predictions"]["gain"]
     word = "void" if gain["void"] else "met" if gain["met"] else "NOT MET"

@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 from benchmarks.experiments.learned.inference import interval, per_token  # noqa: E402
 from benchmarks.experiments.likelihood import curves, fixed, policies, texts  # noqa: E402
 from benchmarks.harness.options import finished  # noqa: E402
-from benchmarks.harness.report import save, table  # noqa: E402
+from benchmarks.harness.report import save, spanned, table  # noqa: E402
 
 SHARES = 8, 4, 2, 1  # one in so many texts
 
@@ -97,10 +97,9 @@ def main():
         for name, domain in results["domains"].items()
     }
     rows = [
-        [name, one["texts"], one["tokens"], f"{one['gain']:.4f} [{low:.4f}, {high:.4f}]"]
+        [name, one["texts"], one["tokens"], spanned(one["gain"], one["ci"])]
         for name, each in found.items()
         for one in each
-        for low, high in [one["ci"]]
     ]
     print(table(["domain", "texts", "tokens", "gain, nats per token"], rows))
     kept = {"protocol_sha256": results["protocol_sha256"], "domains": found}

@@ -100,7 +100,7 @@ def _measures(plan: Plan, drawn: Drawn) -> _Measured:
     for i, row in enumerate(rows):
         if row["setting"] == coldest:
             exemplars.setdefault(row["item"], i)
-    embedder = plan.embedder or functools.partial(embed, source)
+    embedder = plan.embedder or functools.partial(embed, source, progress=plan.progress)
     vectors = embedded(embedder, [row["text"] for row in rows])
     measured = compare(source, rows, plan.items, exemplars, vectors, plan.judge)
     return _Measured(drawn, Texts(rows, plan.items, temperature_settings(), measured), vectors)

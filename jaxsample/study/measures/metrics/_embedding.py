@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsample.decode._model import Model
+from jaxsample.learn._progress import bar
 
 WIDTHS = 64  # texts are padded to a multiple of this length, so that few programs serve all
 
@@ -32,7 +33,9 @@ class Projection(NamedTuple):
     share: np.ndarray
 
 
-def embed(source: Any, texts: Sequence[str], *, batch_size: int = 32) -> np.ndarray:
+def embed(
+    source: Any, texts: Sequence[str], *, batch_size: int = 32, progress: bool = False
+) -> np.ndarray:
     """Return the mean of the model's last hidden states over the tokens of each text.
 
     The bos is left out of the mean, and a text longer than the model's context is truncated. A
@@ -42,6 +45,7 @@ def embed(source: Any, texts: Sequence[str], *, batch_size: int = 32) -> np.ndar
         source: a model with its tokenizer; see `Source`.
         texts: N texts.
         batch_size: the number of texts per call; all calls share one program.
+        progress: show a bar with the time left.
 
     Returns:
         `[N, D]` float32.
@@ -75,8 +79,12 @@ def embed(source: Any, texts: Sequence[str], *, batch_size: int = 32) -> np.ndar
         tokens[i, : len(row)] = row
         lengths[i] = len(row)
         first[i] = len(row) > 1 and row[:1] == source.bos[:1]
-    batches = [slice(i, i + batch_size) for i in range(0, rows, batch_size)]
-    parts = [_mean_hidden(model, params, tokens[b], first[b], lengths[b]) for b in batches]
+    parts = []
+    with bar(progress, rows, 0) as show:
+        for i in range(0, rows, batch_size):
+            b = slice(i, i + batch_size)
+            parts.append(np.asarray(_mean_hidden(model, params, tokens[b], first[b], lengths[b])))
+            show(i + batch_size, {"embedded": min(i + batch_size, len(ids))})
     return np.concatenate(parts)[: len(ids)]
 
 
