@@ -43,13 +43,18 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
     seeds = protocol["seeds"]["quick" if quick else "full"]
     rates = protocol["training"]["policy_rates"][: 1 if quick else None]
     plan = schedule(protocol, quick)
+    # Of soft filters; `fit` has a default.
+    soft = {name: x for name, x in protocol["training"].items() if name == "sharpness"}
     rule = _rule(protocol, rung, ks, world, quick)
     objective = PolicyGradient(PassAtK(right, tuple(ks)), plan["samples"], LENGTH, (EOS,))
 
     def trained(seed, rate):
+        start = _untrained(protocol, rung, rule, world.checkpoint.config.dim, seed)
+        if rate == 0:
+            return start
         return fit(
             jax.random.key(seed),
-            _untrained(protocol, rung, rule, world.checkpoint.config.dim, seed),
+            start,
             world.checkpoint.model,
             world.checkpoint.params,
             world.train,
@@ -58,17 +63,19 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
             objective=objective,
             optimizer=adam(rate, plan["steps"]),
             every=plan["steps"],
+            **soft,
         ).sampler
 
     first = {rate: trained(seeds[0], rate) for rate in rates}
     on_val = {rate: at_all(solved(s, world.val).right, ks) for rate, s in first.items()}
     rate = max(on_val, key=lambda rate: on_val[rate])
-    samplers = [first[rate], *(trained(seed, rate) for seed in seeds[1:])]
+    samplers: list[Any] = [first[rate], *(trained(seed, rate) for seed in seeds[1:])]
     return {
         "config": {"rung": rung, "ks": ks, "rate": rate} | ({"rule": rule[1]} if rule else {}),
         "on_val": {str(rate): value for rate, value in on_val.items()},
         "texts": plan["steps"] * plan["sums"] * plan["samples"],
         "parameters": weights(samplers[0]),
+        "rules": [repr(sampler[:-1]) for sampler in samplers] if rule else None,
         "temperatures": _temperatures(samplers[0], world.test),
     } | rows([solved(sampler, world.test) for sampler in samplers])
 

@@ -19,7 +19,7 @@ def conclude(right: Arms, missed: Arms, protocol: dict[str, Any]) -> dict[str, A
     """Return the differences of the learned arm, its shares of the fine-tune, and the verdicts.
 
     The plan has no prediction about the other trained arms, so their differences from the best
-    fixed T and p and from the learned arm have no corrected p-value.
+    fixed T and p, from the best EDT and from the learned arm have no corrected p-value.
 
     Args:
         right: by arm, the probability `[S, N]` that each of N test sums is solved.
@@ -42,7 +42,8 @@ def conclude(right: Arms, missed: Arms, protocol: dict[str, Any]) -> dict[str, A
         f"{other}, pass@{k} minus {base}": contrast(right[other], right[base], k, plan)
         for other in trained
         for k in KS
-        for base in (f"fixed_oracle_{k}", name)
+        for base in (f"fixed_oracle_{k}", f"edt_oracle_{k}", name)
+        if base in right
     }
     return {
         "differences": differences,

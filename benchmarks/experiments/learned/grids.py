@@ -33,7 +33,9 @@ Setting = dict[str, float]
 
 FAMILIES: dict[str, Callable[..., Transform]] = {
     "fixed": lambda temperature, p: chain(Temperature(temperature), TopP(p)),
-    "edt": lambda t0, theta, p: chain(EntropyTemperature(t0, theta), TopP(p)),
+    "edt": lambda t0, theta, p, cap=10.0: chain(
+        EntropyTemperature(t0, theta, max_temperature=cap), TopP(p)
+    ),
     "dynamic": DynamicTemperature,
     "min_p": lambda temperature, p: chain(Temperature(temperature), MinP(p)),
     "top_n_sigma": lambda temperature, n: chain(TopNSigma(n), Temperature(temperature)),
