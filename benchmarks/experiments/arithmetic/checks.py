@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxsample import chain, generate
+from jaxsample import generate
 from jaxsample.study import mean, pass_at_k
 from jaxsample_models.arithmetic import EOS, answers, pass_at_1, prompts, right_text
 
@@ -16,8 +16,14 @@ from .policies import LENGTH
 from .world import World, solved
 
 
-def checked(world: World, plan: dict[str, int], seed: int) -> dict[str, Any]:
+def checked(world: World, plan: dict[str, int], sampler: Any, seed: int) -> dict[str, Any]:
     """Draw texts for test sums, judge them as texts, and compare with the exact numbers.
+
+    Args:
+        world: the model and its sums.
+        plan: how many "sums", and how many "samples" of each.
+        sampler: what draws the texts.
+        seed: of the draws.
 
     Returns:
         for each measure its estimate from samples, the exact number on the same sums, and the
@@ -32,7 +38,7 @@ def checked(world: World, plan: dict[str, int], seed: int) -> dict[str, Any]:
         model,
         params,
         prompts(sums),
-        chain(),
+        sampler,
         max_new_tokens=LENGTH,
         eos=EOS,
         samples=samples,
@@ -43,7 +49,7 @@ def checked(world: World, plan: dict[str, int], seed: int) -> dict[str, Any]:
     correct = np.reshape(
         [right_text(*pair) for pair in zip(texts, wanted, strict=True)], (-1, samples)
     )
-    exact = solved(chain(), world.test)
+    exact = solved(sampler, world.test)
     told: dict[str, Any] = {"sums": len(sums), "samples": samples}
     for k in KS:
         sampled = pass_at_k(correct.sum(axis=1), samples, k)

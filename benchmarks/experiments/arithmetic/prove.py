@@ -34,6 +34,7 @@ from benchmarks.experiments.arithmetic.tuned import by_kind, tuned  # noqa: E402
 from benchmarks.experiments.arithmetic.verdicts import conclude  # noqa: E402
 from benchmarks.experiments.arithmetic.world import World, build, mark_of, rows, solved  # noqa: E402
 from benchmarks.experiments.learned import protocol as plan  # noqa: E402
+from benchmarks.experiments.learned.grids import FAMILIES  # noqa: E402
 from benchmarks.harness.kept import kept  # noqa: E402
 from benchmarks.harness.progress import progress  # noqa: E402
 from benchmarks.harness.report import environment, heading, load, save, spanned, table  # noqa: E402
@@ -125,7 +126,9 @@ def main():
         step("checks")
         sizes = protocol["checked"]["quick"] if given.quick else protocol["checked"]
         seed = protocol["data"]["seed"] + 1
-        checks = kept(parts / "checks.json", mark, lambda: checked(world, sizes, seed))
+        of = protocol["checked"].get("edt")
+        sampler = FAMILIES["edt"](**of) if of else chain()
+        checks = kept(parts / "checks.json", mark, lambda: checked(world, sizes, sampler, seed))
     right, missed = (
         {name: np.asarray(arm.pop(of)) for name, arm in arms.items()} for of in Chances._fields
     )
