@@ -34,7 +34,8 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
 
     Args:
         rung: a name of the protocol's. With `after`, the family of that name goes before the
-            policy, with its best setting on val. Its numbers train too.
+            policy, with its best setting on val. Its numbers train too, except
+            `cap`.
         ks: the sum of pass@k for each of them trains it.
         world: the model and the sums.
         protocol: the whole protocol.
@@ -73,7 +74,7 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
     return {
         "config": {"rung": rung, "ks": ks, "rate": rate} | ({"rule": rule[1]} if rule else {}),
         "on_val": {str(rate): value for rate, value in on_val.items()},
-        "texts": plan["steps"] * plan["sums"] * plan["samples"],
+        "texts": plan["steps"] * plan["sums"] * plan["samples"] if rate else 0,
         "parameters": weights(samplers[0]),
         "rules": [repr(sampler[:-1]) for sampler in samplers] if rule else None,
         "temperatures": _temperatures(samplers[0], world.test),
@@ -107,7 +108,7 @@ def _untrained(protocol, rung, rule, hidden_size, seed):
 
 
 def _temperatures(sampler: Transform, test: Part) -> dict[str, float] | None:
-    """Return the median temperature of each kind of token; None if more than it was learned."""
+    """Return the median temperature of each kind of token; None for any other sampler."""
     if not isinstance(sampler, Learned) or sampler.policy.head != "temperature":
         return None
 
