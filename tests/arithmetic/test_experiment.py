@@ -15,7 +15,7 @@ from benchmarks.experiments.arithmetic.measures import at_all, at_k, contrast, s
 from benchmarks.experiments.arithmetic.policies import learned
 from benchmarks.experiments.arithmetic.prove import PROTOCOL
 from benchmarks.experiments.arithmetic.verdicts import conclude
-from benchmarks.experiments.arithmetic.world import PARTS, WEIGHTS, _used, build, draw, solved
+from benchmarks.experiments.arithmetic.world import PARTS, WEIGHTS, build, draw, kept_apart, solved
 from benchmarks.experiments.learned.grids import FAMILIES
 from benchmarks.experiments.learned.ladder import weights
 from benchmarks.experiments.learned.protocol import digest, load
@@ -130,7 +130,7 @@ def test_a_plan_keeps_apart_from_all_plans_before_it():
     sizes = [second[part] for part in PARTS]
     of_first = np.concatenate(draw(0, *sizes)[1:])
     of_second = np.concatenate(draw(second["seed"], *sizes, of_first)[1:])
-    found, expected = _used(third), np.concatenate([of_first, of_second])
+    found, expected = kept_apart(third), np.concatenate([of_first, of_second])
     np.testing.assert_array_equal(found, expected)
 
 

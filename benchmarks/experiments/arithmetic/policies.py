@@ -34,8 +34,7 @@ def learned(rung: str, ks: list[int], world: World, protocol: dict[str, Any], qu
 
     Args:
         rung: a name of the protocol's. With `after`, the family of that name goes before the
-            policy, with its best setting on val. Its numbers train too, except
-            `cap`.
+            policy, with its best setting on val. Its numbers train too, except `cap`.
         ks: the sum of pass@k for each of them trains it.
         world: the model and the sums.
         protocol: the whole protocol.

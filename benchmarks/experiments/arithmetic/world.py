@@ -87,17 +87,21 @@ def build(plan: dict[str, Any], quick: bool) -> World:
         )
     checkpoint = jaxsample_models.embedded_arithmetic()
     sizes = plan["quick"] if quick else plan
-    train, val, test = draw(plan["seed"], *(sizes[part] for part in PARTS), used=_used(plan))
+    train, val, test = draw(plan["seed"], *(sizes[part] for part in PARTS), used=kept_apart(plan))
     texts = Examples(right_ones(train)[:, 0], prompts=prompts(train))
     return World(checkpoint, texts, part(checkpoint, val), part(checkpoint, test))
 
 
-def _used(plan):
-    """Return the sums that a plan keeps apart from: another's, and those that this one does."""
+def kept_apart(plan: dict[str, Any]) -> np.ndarray | None:
+    """Return the sums that `plan`, `data` of a protocol, keeps apart from, `[M, 3]`, if any.
+
+    They are the val and test sums of the plan that it names, and those that this one keeps apart
+    from.
+    """
     if "apart_from" not in plan:
         return None
     first = load(Path(__file__).with_name(plan["apart_from"]))["data"]
-    before = _used(first)
+    before = kept_apart(first)
     own = draw(first["seed"], *(first[part] for part in PARTS), used=before)[1:]
     return np.concatenate(own if before is None else (before, *own))
 
